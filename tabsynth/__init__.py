@@ -1,0 +1,1 @@
+"""Privacy-first synthetic tables."""
