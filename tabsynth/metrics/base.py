@@ -45,11 +45,31 @@ class MetricInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """A named part of a figure: a quantile's own error, a column's share in giving the table away."""
+
+    label: str
+    value: float
+    floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RocCurve:
+    """A ROC curve, at most 200 points: false and true positive rates in [0, 1], ascending."""
+
+    name: str
+    false_positive_rate: tuple[float, ...]
+    true_positive_rate: tuple[float, ...]
+    auc: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricResult:
     """One figure, its floor, and whether it could be computed.
 
     `columns` is empty for the whole table, one name for a column, two for a pair. `interval` is a 95 %
-    interval of `value` where one is known.
+    interval of `value` where one is known. `reason` says why there is no value, or what a value leaves
+    out. `details` are the parts of the figure; `roc` the curves behind an area under one.
     """
 
     metric: str
@@ -59,6 +79,8 @@ class MetricResult:
     interval: tuple[float, float] | None = None
     status: Status = Status.OK
     reason: str = ""
+    details: tuple[Detail, ...] = ()
+    roc: tuple[RocCurve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Metrics over synthetic, train and holdout tables, gathered into `Results`.
+"""What an evaluation found, as plain data.
 
 `Results` is plain data: it goes to JSON and back without loss, and the report is drawn from it alone.
 Everything in it was computed from private rows, so it is private output: not for publication.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tabsynth.metrics.base import MetricInfo, MetricResult
+from tabsynth.metrics.base import MetricInfo, MetricResult, RocCurve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +16,10 @@ class Distribution:
     """One column in the three tables, over shared bins or levels.
 
     Discrete columns: `labels` name the levels (rare ones pooled as the last, "other levels (k)").
-    Continuous columns: `edges` has one entry more than `train`, in natural units (dates as ISO text in
-    `edge_labels`), and `labels` names the special levels and null that follow the bins. The share
-    arrays are n_bins + n_labels long, each sums to 1. `scale` is "linear", "log" or "symlog".
+    Continuous columns: `edges` has one entry more than there are bins, in natural units (times as text
+    in `edge_labels`); bins are closed on the left, and `labels` names the special levels and null that
+    follow them. The share arrays are n_bins + n_labels long; each sums to 1, or is all 0 where the table
+    has no rows. `scale` is "linear", "log" or "symlog".
     """
 
     column: str
@@ -46,16 +47,6 @@ class Associations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RocCurve:
-    """A ROC curve, at most 200 points: false and true positive rates in [0, 1], ascending."""
-
-    name: str
-    false_positive_rate: tuple[float, ...]
-    true_positive_rate: tuple[float, ...]
-    auc: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """Everything an evaluation found, as plain data."""
 
@@ -75,3 +66,4 @@ class Results:
     seconds: dict[str, float] = field(default_factory=dict)
     version: str = ""
     private_output: bool = True
+    notes: tuple[str, ...] = ()  # what a reader must know of the whole comparison
