@@ -1,0 +1,164 @@
+"""Integers, numbers and times, as values on a line or lattice with levels beside them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tabsynth.encode.discrete import Codes, code_dtype
+from tabsynth.encode.variable import Variable
+from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.types import Column, Kind, Scalar
+
+Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+
+_NANOSECONDS = {
+    "day": 86_400_000_000_000,
+    "hour": 3_600_000_000_000,
+    "minute": 60_000_000_000,
+    "second": 1_000_000_000,
+    "millisecond": 1_000_000,
+    "microsecond": 1_000,
+    "nanosecond": 1,
+}
+_UNIT_NANOSECONDS = {"ms": 1_000_000, "us": 1_000, "ns": 1}
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuousEncoder:
+    """A column of numbers or times: code 0 and a value, or the code of null or a special value."""
+
+    column: Column
+
+    @property
+    def variable(self) -> Variable:
+        column = self.column
+        lower, upper = (None, None) if column.bounds is None else map(self._position, column.bounds)
+        return Variable(
+            name=column.name,
+            is_continuous=True,
+            n_levels=1 + column.nullable + len(column.special_values),
+            is_ordered=True,
+            is_lattice=self._is_lattice,
+            null_code=1 if column.nullable else None,
+            lower=lower,
+            upper=upper,
+        )
+
+    @property
+    def _is_lattice(self) -> bool:
+        return self.column.kind is not Kind.NUMBER or self.column.decimals is not None
+
+    @property
+    def _ticks(self) -> int:
+        """How many physical units of the stored type one step of the lattice spans (times only)."""
+        if self.column.kind is Kind.DATE:
+            return 1
+        physical = _UNIT_NANOSECONDS[self._time_unit]
+        step = _NANOSECONDS[self.column.resolution] if self.column.resolution else physical
+        return max(1, step // physical)
+
+    @property
+    def _time_unit(self) -> str:
+        dtype = self.column.dtype
+        return dtype.split("[")[1].rstrip("]") if "[" in dtype else "us"
+
+    def _position(self, bound: Scalar) -> int | float:
+        """A declared bound in the units of the encoded values."""
+        kind = self.column.kind
+        if kind is Kind.DATE:
+            return (cast(dt.date, bound) - dt.date(1970, 1, 1)).days
+        if kind is Kind.DATETIME:
+            moment = cast(dt.datetime, bound)
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            microseconds = (aware - _EPOCH) // dt.timedelta(microseconds=1)
+            return microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit] // self._ticks
+        if kind is Kind.DURATION:
+            microseconds = cast(dt.timedelta, bound) // dt.timedelta(microseconds=1)
+            return microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit] // self._ticks
+        number = cast(float, bound)
+        if kind is Kind.INTEGER:
+            return int(number)
+        return round(number * 10**self.column.decimals) if self.column.decimals is not None else float(number)
+
+    def encode(self, series: pl.Series) -> tuple[Codes, Values]:
+        """Codes and values, each of shape (n_rows,); values are 0 where the code is not 0."""
+        variable = self.variable
+        outside = variable.n_levels
+        numbers = self._numbers(series)
+        is_number = numbers.is_not_null()
+        codes = np.where(is_number.to_numpy(), 0, outside).astype(code_dtype(outside))
+        if variable.null_code is not None and series.null_count():
+            codes[series.is_null().to_numpy()] = variable.null_code
+        for offset, special in enumerate(self.column.special_values):
+            matches = series == pl.Series([special], dtype=series.dtype, strict=False)
+            codes[matches.fill_null(value=False).to_numpy()] = 1 + self.column.nullable + offset
+        values = numbers.fill_null(0).to_numpy()
+        if not self._is_lattice:
+            values = values.astype(np.float64)
+        elif values.dtype.kind == "f":
+            values = np.rint(values * 10.0 ** (self.column.decimals or 0))
+            fits = np.abs(values) < 2**63
+            codes[~fits & (codes == 0)] = outside
+            values = np.where(fits, values, 0).astype(np.int64)
+        values = np.where(codes == 0, values, values.dtype.type(0))
+        return codes, values
+
+    def _numbers(self, series: pl.Series) -> pl.Series:
+        """The cells as Int64 or Float64 in stored units, null where they are not finite numbers."""
+        kind, dtype = self.column.kind, series.dtype
+        if kind in (Kind.DATE, Kind.DATETIME):
+            if dtype == pl.String:
+                pattern = self.column.format
+                moment = pl.Date() if kind is Kind.DATE else pl.Datetime("us")
+                series = series.str.strptime(moment, pattern, strict=False)
+            elif kind is Kind.DATE and dtype != pl.Date:
+                series = series.cast(pl.Date)
+            return series.to_physical().cast(pl.Int64) // self._ticks
+        if kind is Kind.DURATION:
+            return series.to_physical().cast(pl.Int64) // self._ticks
+        if kind is Kind.INTEGER and not dtype.is_float():
+            return series.cast(pl.Int64, strict=False)
+        numbers = series.cast(pl.Float64, strict=False)
+        finite = numbers.is_finite().fill_null(value=False)
+        if kind is Kind.INTEGER:
+            finite = finite & (numbers.round(0) == numbers).fill_null(value=False)
+        return numbers.zip_with(finite, pl.Series([None], dtype=pl.Float64))
+
+    def decode(self, codes: Codes, values: Values) -> pl.Series:
+        """Cells in the stored type; numbers are held within the declared bounds."""
+        column, variable = self.column, self.variable
+        if variable.lower is not None and variable.upper is not None:
+            values = np.clip(values, variable.lower, variable.upper)
+        series = self._stored(values).alias(column.name)
+        is_number = codes == 0
+        if is_number.all():
+            return series
+        wanted = polars_dtype(column)
+        levels = [None, *([None] if column.nullable else []), *column.special_values]
+        beside = pl.Series(column.name, levels, dtype=wanted, strict=False)
+        beside = beside.gather(np.minimum(codes, len(levels) - 1).astype(np.uint32))
+        return series.zip_with(pl.Series(is_number), beside)
+
+    def _stored(self, values: Values) -> pl.Series:
+        column, wanted = self.column, polars_dtype(self.column)
+        if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION):
+            physical = pl.Series(values.astype(np.int64)) * self._ticks
+            if wanted != pl.String:
+                return physical.cast(pl.Int32).cast(wanted) if wanted == pl.Date else physical.cast(wanted)
+            if column.kind is Kind.DATE:
+                return physical.cast(pl.Int32).cast(pl.Date).dt.strftime(column.format or "%Y-%m-%d")
+            return physical.cast(pl.Datetime("us")).dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S%.f")
+        if column.kind is Kind.NUMBER and column.decimals is not None:
+            values = values / 10.0**column.decimals
+        if wanted != pl.String:
+            return pl.Series(values).cast(wanted, strict=False)
+        if column.kind is Kind.NUMBER and column.decimals is not None:
+            return pl.Series([f"{value:.{column.decimals}f}" for value in values.tolist()], dtype=pl.String)
+        return pl.Series(values).cast(pl.String)
