@@ -1,0 +1,44 @@
+"""What privacy a fit is asked to give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tabsynth.errors import UsageError
+
+NOT_ANONYMOUS = "Not anonymous by construction: made without a privacy guarantee (ε = ∞)."
+
+
+@dataclass(frozen=True, slots=True)
+class NoPrivacy:
+    """Explicitly no guarantee: statistics are exact and the ledger stands at ε = ∞."""
+
+    @property
+    def statement(self) -> str:
+        return NOT_ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Differential privacy under add-or-remove of one unit: ε > 0 and 0 < δ < 1.
+
+    δ is a public choice, never a function of the exact number of rows. Raises `UsageError` for values
+    that mean no such guarantee.
+    """
+
+    epsilon: float
+    delta: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not 0 < self.epsilon < float("inf"):
+            raise UsageError(f"epsilon must be positive and finite, found {self.epsilon}; for none, ask for no privacy")
+        if not 0 < self.delta < 1:
+            raise UsageError(f"delta must lie strictly between 0 and 1, found {self.delta}")
+
+    @property
+    def statement(self) -> str:
+        return f"Differentially private: ε = {self.epsilon:g}, δ = {self.delta:g}."
+
+
+Privacy = NoPrivacy | Budget
+NO_PRIVACY = NoPrivacy()
