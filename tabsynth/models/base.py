@@ -1,0 +1,84 @@
+"""What an engine is: a recipe that fits, and a fitted model that samples.
+
+A `Synthesizer` is a frozen dataclass of hyperparameters. `fit` reads statistics of the encoded table,
+each charged to the ledger, and returns a `FittedModel`: parameters only, no random state, no ledger, and
+no rows unless `retains_rows` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedTable, Variable
+from tabsynth.privacy import Ledger
+from tabsynth.randomness import Streams
+
+BLOCK_ROWS = 8192
+"""Rows are drawn in blocks of this many, each from a stream of its own, so that they do not depend on
+how sampling is cut into batches or over cores."""
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share of it that is done, in [0, 1]."""
+
+
+def no_progress(_stage: str, _share: float) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One column held at one value: a level's code, or code 0 and a number in encoded units."""
+
+    column: str
+    code: int
+    value: int | float | None = None
+
+
+class FittedModel(Protocol):
+    """Parameters of a fitted engine."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]: ...
+
+    def sample_block(
+        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+    ) -> EncodedTable:
+        """Block number `block`: always `BLOCK_ROWS` rows, whatever else is sampled."""
+        ...
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Everything that was learnt, for safetensors."""
+        ...
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What is not an array, as JSON data."""
+        ...
+
+
+class Synthesizer(Protocol):
+    """Hyperparameters of an engine."""
+
+    name: ClassVar[str]
+    guarantees: ClassVar[frozenset[str]]
+    """Which guarantees it can give: "none", "dp"."""
+    retains_rows: ClassVar[bool]
+    summary: ClassVar[str]
+
+    def fit(
+        self, data: EncodedTable, *, ledger: Ledger, streams: Streams, progress: Progress = no_progress
+    ) -> FittedModel: ...
+
+    @classmethod
+    def restore(
+        cls,
+        variables: tuple[Variable, ...],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        parameters: Mapping[str, Any],
+    ) -> FittedModel:
+        """A fitted model from what `arrays` and `parameters` gave."""
+        ...
+

@@ -1,0 +1,168 @@
+"""Gaussian copula over every column: marginals of any shape, one correlation matrix between them.
+
+Each column stands on one or two latent axes (`tabsynth.models.latent`); cells are the pieces that a
+standard normal vector with correlation matrix R falls into. Fitting reads one-way counts and second
+moments of the pieces' normal scores, nothing else. Nominal levels are put in the order in which they
+go along with the other columns (the leading axis of the levels' mean scores, as in correspondence
+analysis: Benzécri 1973; Greenacre 1984), and correlations are corrected for ties
+(`tabsynth.models.correlation`).
+
+What it cannot say: dependence that is not monotone along the chosen order of levels, or that differs
+between the tails. It gives no privacy guarantee when fitted without a budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedTable, Variable
+from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
+from tabsynth.models.conditions import Box, box_of
+from tabsynth.models.correlation import N_TERMS, latent_correlation, nearest_correlation, shrinkage_intensity
+from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents
+from tabsynth.models.marginal import MIN_GROUP
+from tabsynth.models.marginals import MarginalKind, fit_latents
+from tabsynth.models.ordering import order_levels
+from tabsynth.models.truncated_normal import truncated_multivariate_normal
+from tabsynth.privacy import Ledger
+from tabsynth.privacy.queries import Queries
+from tabsynth.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+_MOMENT_ROWS = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGaussianCopula:
+    """Latent axes and the correlation matrix between them, shape (n_latents, n_latents)."""
+
+    latents: tuple[Latent, ...]
+    correlation: Floats
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return tuple({latent.variable.name: latent.variable for latent in self.latents}.values())
+
+    def sample_block(
+        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+    ) -> EncodedTable:
+        """Block number `block` of `BLOCK_ROWS` rows; raises `ConditionError` for impossible conditions."""
+        rng = streams.generator("gaussian_copula.sample", block)
+        if not conditions:
+            normals = rng.standard_normal((BLOCK_ROWS, len(self.latents))) @ self._factor.T
+            return columns_at(self.latents, normals)
+        box = box_of(self.latents, conditions)
+        return box.pin(columns_at(self.latents, self._conditional_normals(box, rng)), conditions)
+
+    @cached_property
+    def _factor(self) -> Floats:
+        return np.linalg.cholesky(self.correlation)
+
+    def _conditional_normals(self, box: Box, rng: np.random.Generator) -> Floats:
+        """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
+        R, n = self.correlation, BLOCK_ROWS
+        normals = np.empty((n, len(self.latents)))
+        fixed, held = box.points, box.intervals
+        rest = np.setdiff1d(np.arange(len(self.latents)), np.r_[fixed, held])
+        normals[:, fixed] = box.lower[fixed]
+        if len(held):
+            mean, covariance = _given(R, held, fixed, normals[:, fixed])
+            normals[:, held] = truncated_multivariate_normal(
+                mean, covariance, box.lower[held], box.upper[held], rng
+            )
+        known = np.r_[fixed, held]
+        mean, covariance = _given(R, rest, known, normals[:, known])
+        factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(rest)))
+        normals[:, rest] = mean + rng.standard_normal((n, len(rest))) @ factor.T
+        return normals
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        return {"correlation": self.correlation, **store_latents(self.latents)}
+
+    def parameters(self) -> Mapping[str, Any]:
+        return {}
+
+
+def _given(
+    R: Floats, wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], at: Floats
+) -> tuple[Floats, Floats]:
+    """Mean, (n, n_wanted), and covariance of the wanted axes given the known ones at `at`."""
+    block = R[np.ix_(wanted, wanted)]
+    if not len(known):
+        return np.zeros((len(at), len(wanted))), block
+    cross = R[np.ix_(known, wanted)]
+    gain = np.linalg.solve(R[np.ix_(known, known)], cross)
+    return at @ gain, block - cross.T @ gain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianCopula:
+    """Recipe of the Gaussian copula.
+
+    `marginals`: "empirical" (pieces of at least `min_group` rows) or "parametric" (the best of the
+    `copulas` library's families by AIC; needs the extra `parametric`). `min_group` ≥ 1: the fewest rows
+    that share a published value or stretch. `ordering_rounds` ≥ 0: passes over the nominal columns.
+    """
+
+    name: ClassVar[str] = "gaussian_copula"
+    guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
+    retains_rows: ClassVar[bool] = False
+    summary: ClassVar[str] = "one correlation matrix between marginals of any shape; seconds, any width"
+
+    marginals: MarginalKind = "empirical"
+    min_group: int = MIN_GROUP
+    ordering_rounds: int = 3
+
+    def fit(
+        self, data: EncodedTable, *, ledger: Ledger, streams: Streams, progress: Progress = no_progress
+    ) -> FittedGaussianCopula:
+        queries = Queries(ledger)
+        progress("marginals", 0.0)
+        latents = fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
+        progress("order of levels", 0.4)
+        rng = streams.generator("gaussian_copula.ordering")
+        latents = order_levels(latents, data, queries=queries, rng=rng, n_rounds=self.ordering_rounds)
+        progress("correlations", 0.6)
+        names = [latent.variable.name for latent in latents]
+        moments = queries.score_moments(_score_blocks(latents, data), columns=names)
+        coefficients = np.array([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
+        correlation = latent_correlation(moments.correlation(), coefficients.reshape(len(latents), N_TERMS))
+        same_column = np.array(names)[:, None] == np.array(names)
+        correlation = np.where(same_column, np.eye(len(names)), correlation)
+        correlation *= 1 - shrinkage_intensity(correlation, moments.n) * (1 - np.eye(len(names)))
+        return FittedGaussianCopula(latents, nearest_correlation(correlation))
+
+    @classmethod
+    def restore(
+        cls,
+        variables: tuple[Variable, ...],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        parameters: Mapping[str, Any],  # noqa: ARG003
+    ) -> FittedGaussianCopula:
+        return FittedGaussianCopula(restore_latents(variables, arrays), arrays["correlation"])
+
+
+def _score_blocks(
+    latents: tuple[Latent, ...], data: EncodedTable
+) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]]:
+    """Scores and presence of every axis, block of rows by block of rows."""
+    pieces = [latent.pieces(data.columns[latent.variable.name]) for latent in latents]
+    presence = [latent.present(data.columns[latent.variable.name]) for latent in latents]
+    tables = [latent.marginal.scores.astype(np.float32) for latent in latents]
+    partial = any(where is not None for where in presence)
+    for start in range(0, data.n_rows, _MOMENT_ROWS):
+        rows = slice(start, min(start + _MOMENT_ROWS, data.n_rows))
+        scores = np.empty((rows.stop - start, len(latents)), dtype=np.float32)
+        there = np.ones_like(scores) if partial else None
+        for index, (piece, table, where) in enumerate(zip(pieces, tables, presence, strict=True)):
+            scores[:, index] = table[piece[rows]]
+            if where is not None and there is not None:
+                there[:, index] = where[rows]
+                scores[:, index] *= there[:, index]
+        yield scores, there

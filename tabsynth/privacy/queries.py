@@ -1,0 +1,113 @@
+"""Every number that a fit takes out of the private table is read here, and charged first.
+
+Engines see counts and second moments, never rows. These statistics add up over batches of rows, and they
+are what noise is added to where privacy is asked for; without privacy they are exact and the ledger says
+so. All of them take plain arrays, so that nothing here knows how cells were encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.privacy.ledger import Ledger
+
+Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+_DENSE_RANGE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMoments:
+    """Pairwise moments of scores over the rows where both columns are present; all of shape (p, p).
+
+    `n[i, j]` rows; `products[i, j]` = Σ z_i z_j; `sums[i, j]` = Σ z_i and `squares[i, j]` = Σ z_i²,
+    both over rows where j is present too.
+    """
+
+    n: Floats
+    products: Floats
+    sums: Floats
+    squares: Floats
+
+    def correlation(self) -> Floats:
+        """Pairwise-complete Pearson correlation, 0 where either column does not vary, shape (p, p)."""
+        n = np.maximum(self.n, 1)
+        covariance = self.products / n - self.sums * self.sums.T / n**2
+        variance = np.maximum(self.squares / n - (self.sums / n) ** 2, 0)
+        spread = np.sqrt(variance * variance.T)
+        correlation = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-12)
+        correlation = np.clip(correlation, -1, 1)
+        np.fill_diagonal(correlation, 1.0)
+        return correlation
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Exact statistics of a private table, each charged to the ledger before it is computed."""
+
+    ledger: Ledger
+
+    def row_count(self, n_rows: int) -> int:
+        """How many rows the table has."""
+        self.ledger.charge("row count", ())
+        return n_rows
+
+    def level_counts(self, codes: npt.NDArray[np.unsignedinteger], n_levels: int, *, column: str) -> Floats:
+        """Rows at each level, shape (n_levels,); codes past the last level are left out."""
+        self.ledger.charge("counts of levels", (column,))
+        return np.bincount(codes, minlength=n_levels)[:n_levels].astype(np.float64)
+
+    def value_counts(self, values: Values, *, column: str) -> tuple[Values, Floats]:
+        """Distinct values, ascending, and how many rows hold each; both of shape (n_distinct,)."""
+        self.ledger.charge("counts of values", (column,))
+        if len(values) and values.dtype.kind == "i":
+            low, high = int(values.min()), int(values.max())
+            if high - low < _DENSE_RANGE:
+                counts = np.bincount(values - low)
+                found = np.flatnonzero(counts)
+                return found + low, counts[found].astype(np.float64)
+        distinct, counts = np.unique(values, return_counts=True)
+        return distinct, counts.astype(np.float64)
+
+    def score_sums_by_level(
+        self, pieces: npt.NDArray[np.unsignedinteger], n_levels: int, scores: npt.NDArray[np.float32], *, columns: Sequence[str]
+    ) -> Floats:
+        """Σ of each score over the rows of each level, shape (n_levels, n_scores)."""
+        from scipy.sparse import csr_array
+
+        self.ledger.charge("sums of scores by level", columns)
+        n_rows = len(pieces)
+        one_hot = csr_array(
+            (np.ones(n_rows, np.float32), pieces.astype(np.int32), np.arange(n_rows + 1, dtype=np.int64)),
+            shape=(n_rows, n_levels),
+        )
+        return np.asarray(one_hot.T @ scores, dtype=np.float64)
+
+    def score_moments(
+        self,
+        blocks: Iterable[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]],
+        *,
+        columns: Sequence[str],
+    ) -> ScoreMoments:
+        """Moments of scores over blocks of rows: (scores, presence), both (n_block, p), 0 where absent.
+
+        Presence None says that every column is present in every row.
+        """
+        self.ledger.charge("second moments of scores", columns)
+        p = len(columns)
+        n, products, sums, squares = (np.zeros((p, p)) for _ in range(4))
+        for scores, presence in blocks:
+            products += scores.T @ scores
+            if presence is None:
+                n += len(scores)
+                sums += scores.sum(axis=0, dtype=np.float64)[:, None]
+                squares += np.einsum("ij,ij->j", scores, scores, dtype=np.float64)[:, None]
+            else:
+                n += presence.T @ presence
+                sums += scores.T @ presence
+                squares += (scores * scores).T @ presence
+        return ScoreMoments(n, products, sums, squares)
