@@ -25,7 +25,7 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
 from tabsynth.models.correlation import N_TERMS, latent_correlation, nearest_correlation, shrinkage_intensity
-from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents
+from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents, variables_on
 from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
 from tabsynth.models.ordering import order_levels
@@ -47,7 +47,7 @@ class FittedGaussianCopula:
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        return tuple({latent.variable.name: latent.variable for latent in self.latents}.values())
+        return variables_on(self.latents)
 
     def sample_block(
         self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()

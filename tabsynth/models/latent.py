@@ -81,6 +81,11 @@ def parts_of(variable: Variable) -> tuple[Part, ...]:
     return (Part.LEVEL, Part.VALUE) if variable.n_levels > 1 else (Part.VALUE,)
 
 
+def variables_on(latents: Sequence[Latent]) -> tuple[Variable, ...]:
+    """The columns that the axes belong to, in order."""
+    return tuple({latent.variable.name: latent.variable for latent in latents}.values())
+
+
 def store_latents(latents: Sequence[Latent]) -> dict[str, npt.NDArray[Any]]:
     """Arrays of the latents' marginals, keyed by position."""
     arrays: dict[str, npt.NDArray[Any]] = {}

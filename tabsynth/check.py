@@ -1,0 +1,73 @@
+"""Hold the cells of a table against its schema.
+
+What this finds depends on the data, so its output is private, and a differentially private fit never
+calls it. It speaks of columns and counts, never of a cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tabsynth.encode import encode_table
+from tabsynth.encode.table import EncodedColumn, EncodedTable
+from tabsynth.errors import DataError, Fault
+from tabsynth.schema.types import Column, Kind
+from tabsynth.table import Table
+
+
+def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Fault, ...]:
+    """Every way in which cells contradict the schema, one fault per column and kind, with its count."""
+    encoded = encode_table(table) if encoded is None else encoded
+    faults: list[Fault] = []
+    for column in table.schema.columns:
+        series = table.frame[column.name]
+        where = f"column {column.name!r}"
+        nulls = series.null_count()
+        if nulls and not column.nullable:
+            faults.append(Fault(where, _cells(nulls, "null"), "set nullable: true"))
+        if column.name in encoded.columns:
+            faults.extend(_domain_faults(column, encoded.columns[column.name], nulls, where))
+        if column.kind is Kind.IDENTIFIER and column.unique:
+            faults.extend(_repeats(table, (column.name,), where))
+    key = table.schema.primary_key
+    if key and not (len(key) == 1 and table.schema[key[0]].unique):
+        faults.extend(_repeats(table, key, f"primary key ({', '.join(key)})"))
+    unit = table.schema.unit
+    if unit.column is not None and unit.max_rows is not None:
+        counts = table.frame[unit.column].value_counts()["count"]
+        n_over = int((counts > unit.max_rows).sum())
+        if n_over:
+            text = f"{n_over} persons have more than the declared {unit.max_rows} rows"
+            faults.append(Fault(f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that rows are dropped"))
+    return tuple(faults)
+
+
+def require_valid(table: Table, encoded: EncodedTable | None = None) -> None:
+    """Raise `DataError` with every fault that `check_table` finds; rows per person are not a fault here."""
+    faults = [fault for fault in check_table(table, encoded) if not fault.where.startswith("privacy unit")]
+    if faults:
+        raise DataError(f"cells of table {table.schema.name!r} contradict the schema", faults)
+
+
+def _domain_faults(column: Column, encoded: EncodedColumn, nulls: int, where: str) -> list[Fault]:
+    variable, faults = encoded.variable, []
+    outside = int((encoded.codes == variable.n_levels).sum()) - (0 if column.nullable else nulls)
+    if outside > 0:
+        what = "not a finite number or time in the declared format" if variable.is_continuous else "not a declared category"
+        hint = "list them under special_values, or mend the data" if variable.is_continuous else "add the categories, or mend the data"
+        faults.append(Fault(where, _cells(outside, what), hint))
+    if encoded.values is not None and variable.lower is not None and variable.upper is not None:
+        numbers = encoded.values[encoded.codes == 0]
+        beyond = int(np.count_nonzero((numbers < variable.lower) | (numbers > variable.upper)))
+        if beyond:
+            faults.append(Fault(where, _cells(beyond, "beyond the declared bounds"), "widen the bounds, or mend the data"))
+    return faults
+
+
+def _repeats(table: Table, key: tuple[str, ...], where: str) -> list[Fault]:
+    duplicates = table.n_rows - table.frame.select(key).n_unique() if table.n_rows else 0
+    return [Fault(where, f"{duplicates} rows repeat an earlier key", "it is not unique")] if duplicates else []
+
+
+def _cells(count: int, what: str) -> str:
+    return f"{count} cell{'s' if count != 1 else ''} {'is' if count == 1 else 'are'} {what}"

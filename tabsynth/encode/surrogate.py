@@ -1,0 +1,117 @@
+"""Identifiers and texts that were never anyone's: made anew, with nothing taken from the source.
+
+A unique identifier counts through its mask, so it never repeats; one that names persons with several
+rows is drawn from a pool of the right size. Texts come from the Faker library, by the column's `format`.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tabsynth.errors import UsageError
+from tabsynth.randomness import Streams
+from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.types import Column, Kind
+
+_ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_POOL = 2000
+TEXT_FORMATS = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "name": "name",
+    "email": "safe_email",
+    "phone": "phone_number",
+    "address": "address",
+    "city": "city",
+    "company": "company",
+    "sentence": "sentence",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """Makes one text or identifier column; `distinct_share` in (0, 1] of rows hold distinct identifiers."""
+
+    column: Column
+    distinct_share: float = 1.0
+
+    def make(self, n_total: int, start: int, n_rows: int, *, streams: Streams, block: int) -> pl.Series:
+        """Cells of rows start … start + n_rows - 1 of a table of `n_total` rows."""
+        if self.column.kind is Kind.TEXT:
+            return self._texts(n_rows, streams, block)
+        if self.column.unique or self.distinct_share >= 1:
+            numbers = np.arange(start + 1, start + n_rows + 1, dtype=np.int64)
+        else:
+            pool = pool_size(max(1, round(n_total * self.distinct_share)), n_total)
+            rng = streams.generator("surrogate", hash_name(self.column.name), block)
+            numbers = rng.integers(1, pool + 1, size=n_rows)
+        return self._identifiers(numbers)
+
+    def _identifiers(self, numbers: npt.NDArray[np.int64]) -> pl.Series:
+        wanted, name = polars_dtype(self.column), self.column.name
+        if wanted != pl.String:
+            series = pl.Series(name, numbers).cast(wanted, strict=False)
+            if series.null_count():
+                raise UsageError(f"column {name!r}: {self.column.dtype} cannot hold identifiers up to {numbers.max()}")
+            return series
+        mask = self.column.format or "ID########"
+        return pl.Series(name, _masked(mask, numbers, name), dtype=pl.String)
+
+    def _texts(self, n_rows: int, streams: Streams, block: int) -> pl.Series:
+        seed = int(streams.generator("faker", hash_name(self.column.name)).integers(2**31))
+        pool = _text_pool(TEXT_FORMATS.get(self.column.format or "sentence", "sentence"), seed)
+        rng = streams.generator("surrogate", hash_name(self.column.name), block)
+        return pl.Series(self.column.name, pool, dtype=pl.String).gather(rng.integers(_POOL, size=n_rows))
+
+
+@lru_cache(maxsize=64)
+def _text_pool(method: str, seed: int) -> tuple[str, ...]:
+    """Texts that Faker's provider `method` makes from `seed`."""
+    from faker import Faker
+
+    faker = Faker()
+    faker.seed_instance(seed)
+    return tuple(str(getattr(faker, method)()).replace("\n", ", ") for _ in range(_POOL))
+
+
+def pool_size(n_distinct: int, n_draws: int) -> int:
+    """The pool from which `n_draws` even draws give about `n_distinct` different members.
+
+    Solves pool · (1 - exp(-n_draws / pool)) = n_distinct by bisection.
+    """
+    low, high = float(n_distinct), max(4.0 * n_draws * n_draws, 4.0)
+    if n_distinct >= n_draws:
+        return math.ceil(high)
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if -middle * math.expm1(-n_draws / middle) < n_distinct else (low, middle)
+    return max(1, round(high))
+
+
+def hash_name(name: str) -> int:
+    """A stable small integer for a column's name."""
+    return zlib.crc32(name.encode())
+
+
+def _masked(mask: str, numbers: npt.NDArray[np.int64], name: str) -> list[str]:
+    """Each number written through the mask: `#` a digit, `?` a letter, anything else itself."""
+    capacity = math.prod(len(_ALPHABETS[char]) for char in mask if char in _ALPHABETS)
+    if len(numbers) and int(numbers.max()) > capacity:
+        raise UsageError(f"column {name!r}: its format holds {capacity} identifiers, {numbers.max()} are needed")
+    left, parts = numbers - 1, []
+    for char in reversed(mask):
+        alphabet = _ALPHABETS.get(char)
+        if alphabet is None:
+            parts.append(np.full(len(numbers), char))
+        else:
+            left, digit = np.divmod(left, len(alphabet))
+            parts.append(np.array(list(alphabet))[digit])
+    rows = np.stack(parts[::-1], axis=1) if parts else np.empty((len(numbers), 0), dtype="<U1")
+    return ["".join(row) for row in rows.tolist()]

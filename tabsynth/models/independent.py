@@ -1,0 +1,98 @@
+"""Every column by itself: the same marginals as the copula, no dependence between columns.
+
+The baseline that any other engine must beat, and the quickest way to a table of the right shape for
+testing software. It gives no privacy guarantee when fitted without a budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedTable, Variable
+from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
+from tabsynth.models.conditions import box_of
+from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents, variables_on
+from tabsynth.models.marginal import MIN_GROUP
+from tabsynth.models.marginals import MarginalKind, fit_latents
+from tabsynth.models.truncated_normal import truncated_normal
+from tabsynth.privacy import Ledger
+from tabsynth.privacy.queries import Queries
+from tabsynth.randomness import Streams
+
+
+@dataclass(frozen=True, eq=False)
+class FittedIndependent:
+    """Latent axes, each drawn by itself."""
+
+    latents: tuple[Latent, ...]
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return variables_on(self.latents)
+
+    def sample_block(
+        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+    ) -> EncodedTable:
+        """Block number `block` of `BLOCK_ROWS` rows; raises `ConditionError` for impossible conditions."""
+        rng = streams.generator("independent.sample", block)
+        normals = rng.standard_normal((BLOCK_ROWS, len(self.latents)))
+        if not conditions:
+            return columns_at(self.latents, normals)
+        box = box_of(self.latents, conditions)
+        zeros = np.zeros(BLOCK_ROWS)
+        for axis in box.intervals:
+            lower, upper = float(box.lower[axis]), float(box.upper[axis])
+            normals[:, axis] = truncated_normal(zeros, 1.0, lower, upper, rng.random(BLOCK_ROWS))
+        return box.pin(columns_at(self.latents, normals), conditions)
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        return store_latents(self.latents)
+
+    def parameters(self) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Independent:
+    """Recipe of the independent engine.
+
+    `marginals`: "empirical" (pieces of at least `min_group` rows) or "parametric" (the best of the
+    `copulas` library's families by AIC; needs the extra `parametric`). `min_group` ≥ 1: the fewest rows
+    that share a published value or stretch.
+    """
+
+    name: ClassVar[str] = "independent"
+    guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
+    retains_rows: ClassVar[bool] = False
+    summary: ClassVar[str] = "every column by itself; the baseline"
+
+    marginals: MarginalKind = "empirical"
+    min_group: int = MIN_GROUP
+
+    def fit(
+        self,
+        data: EncodedTable,
+        *,
+        ledger: Ledger,
+        streams: Streams,  # noqa: ARG002
+        progress: Progress = no_progress,
+    ) -> FittedIndependent:
+        progress("marginals", 0.0)
+        queries = Queries(ledger)
+        return FittedIndependent(
+            fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
+        )
+
+    @classmethod
+    def restore(
+        cls,
+        variables: tuple[Variable, ...],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        parameters: Mapping[str, Any],  # noqa: ARG003
+    ) -> FittedIndependent:
+        return FittedIndependent(restore_latents(variables, arrays))

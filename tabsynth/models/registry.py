@@ -1,0 +1,87 @@
+"""The engines by name, and recipes from plain settings."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, Literal
+
+from tabsynth.errors import UsageError
+from tabsynth.models.base import Synthesizer
+from tabsynth.models.gaussian_copula import GaussianCopula
+from tabsynth.models.independent import Independent
+
+ENGINES: Mapping[str, type[Synthesizer]] = {
+    engine.name: engine for engine in (Independent, GaussianCopula)
+}
+DEFAULT_ENGINE = GaussianCopula.name
+
+
+def engine_class(name: str) -> type[Synthesizer]:
+    """The engine of that name; raises `UsageError` listing those there are."""
+    if name not in ENGINES:
+        near = difflib.get_close_matches(name, ENGINES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no engine {name!r}: {hint}choose one of {', '.join(ENGINES)}")
+    return ENGINES[name]
+
+
+def settings_of(recipe: Synthesizer) -> dict[str, Any]:
+    """A recipe's hyperparameters as plain data."""
+    return {field.name: getattr(recipe, field.name) for field in fields(recipe)}  # type: ignore[arg-type]
+
+
+def default_settings(name: str) -> dict[str, Any]:
+    """Hyperparameters of an engine and their defaults."""
+    found = fields(engine_class(name))  # type: ignore[arg-type]
+    return {field.name: field.default for field in found if field.default is not MISSING}
+
+
+def make_engine(name: str, settings: Mapping[str, Any] | None = None) -> Synthesizer:
+    """A recipe from plain data, texts included (`--set min_group=20`).
+
+    Raises `UsageError` that lists every unknown setting and every value of the wrong type.
+    """
+    engine, settings = engine_class(name), settings or {}
+    hints = typing.get_type_hints(engine)
+    known = [field.name for field in fields(engine)]  # type: ignore[arg-type]
+    faults, values = [], {}
+    for key, value in settings.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            faults.append(f"unknown setting {key!r} ({hint})")
+            continue
+        try:
+            values[key] = _as_type(value, hints[key])
+        except ValueError as fault:
+            faults.append(f"setting {key!r}: {fault}")
+    if faults:
+        raise UsageError(f"engine {name!r} cannot be set up so: " + "; ".join(faults))
+    return engine(**values)
+
+
+def _as_type(value: Any, wanted: Any) -> Any:
+    if typing.get_origin(wanted) is Literal:
+        choices = typing.get_args(wanted)
+        if value in choices:
+            return value
+        raise ValueError(f"expected one of {', '.join(map(repr, choices))}")
+    if wanted is bool:
+        texts = {"true": True, "false": False}
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in texts:
+            return texts[value.lower()]
+        raise ValueError("expected true or false")
+    if isinstance(value, bool):
+        raise ValueError(f"expected {wanted.__name__}")
+    try:
+        converted = wanted(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected {wanted.__name__}") from None
+    if isinstance(value, float) and converted != value:
+        raise ValueError(f"expected {wanted.__name__}")
+    return converted

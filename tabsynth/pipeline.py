@@ -1,0 +1,272 @@
+"""From a real table to a fitted pipeline, and from that to as many synthetic rows as are wanted."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from tabsynth.check import require_valid
+from tabsynth.encode import Surrogate, decode_table, encode_table
+from tabsynth.encode.table import EncodedColumn, encoder_of, variables_of
+from tabsynth.errors import ConditionError, DataError, InputError, ModelFileError, PrivacyError, UsageError
+from tabsynth.io import Layout, read_frame, to_layout
+from tabsynth.model_folder import read_folder, write_folder
+from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
+from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, make_engine, settings_of
+from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
+from tabsynth.privacy.ledger import charges_from_data, charges_to_data
+from tabsynth.privacy.queries import Queries
+from tabsynth.randomness import Streams, fresh_seed
+from tabsynth.schema import draft_table, schema_from_dict, schema_to_dict
+from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.types import Kind, Schema, TableSchema
+from tabsynth.table import Table
+
+_BATCH_BLOCKS = 16
+
+
+def split(table: Table, *, holdout: float = 0.5, seed: int | None = None) -> tuple[Table, Table]:
+    """Train and holdout rows, each in the source's order, cut at random between privacy units.
+
+    `holdout` in (0, 1) is the share of units (persons, or rows where the unit is the row) held out; all
+    rows of one person fall on the same side.
+    """
+    if not 0 < holdout < 1:
+        raise UsageError(f"holdout must lie strictly between 0 and 1, found {holdout}")
+    rng = Streams.from_seed(seed).generator("split")
+    unit = table.schema.unit.column
+    persons = pl.Series(np.arange(table.n_rows)) if unit is None else table.frame[unit].rank("dense").fill_null(0)
+    unit_of_row = persons.to_numpy().astype(np.int64)
+    units = np.unique(unit_of_row)
+    held_units = rng.permutation(units)[: round(holdout * len(units))]
+    held = pl.Series(np.isin(unit_of_row, held_units))
+    return Table(table.schema, table.frame.filter(~held)), Table(table.schema, table.frame.filter(held))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedPipeline:
+    """A fitted engine with everything needed to write rows: schema, surrogates, layout, ledger.
+
+    It holds parameters only; `sample` may be called any number of times. Made by `fit` or `load`.
+    """
+
+    schema: TableSchema
+    engine: Synthesizer
+    model: FittedModel
+    n_rows: int
+    privacy: Privacy
+    charges: tuple[Charge, ...]
+    layout: Layout
+    surrogates: tuple[Surrogate, ...] = field(default=())
+
+    @property
+    def guarantee(self) -> str:
+        """One sentence on the privacy of what it samples."""
+        return self.privacy.statement
+
+    def sample(self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None) -> Any:
+        """Synthetic rows, as the kind of table that was fitted (pandas, polars or Arrow).
+
+        `n_rows` defaults to the source's number of rows. The same `seed` gives the same rows, bit for
+        bit, on any number of cores; None takes a fresh one. `where` holds columns at values
+        (`{"sex": "Female", "age": 40}`; None means null): exact under the model. Raises
+        `ConditionError` for conditions that no row can meet, `UsageError` for a negative `n_rows`.
+        """
+        frames = list(self.sample_batches(n_rows, seed=seed, where=where))
+        return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
+
+    def sample_batches(
+        self,
+        n_rows: int | None = None,
+        *,
+        seed: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        progress: Progress = no_progress,
+    ) -> Iterator[pl.DataFrame]:
+        """The same rows as `sample`, as polars frames of bounded size; at least one, possibly empty."""
+        n_rows = self.n_rows if n_rows is None else n_rows
+        if n_rows < 0:
+            raise UsageError(f"the number of rows must be 0 or more, found {n_rows}")
+        streams = Streams(fresh_seed() if seed is None else seed)
+        conditions = self._conditions(where or {})
+        n_blocks = max(1, math.ceil(n_rows / BLOCK_ROWS))
+
+        def draw(block: int) -> pl.DataFrame:
+            return self._block(block, n_rows, streams, conditions)
+
+        return self._batches(draw, n_blocks, progress)
+
+    @staticmethod
+    def _batches(draw: Any, n_blocks: int, progress: Progress) -> Iterator[pl.DataFrame]:
+        n_workers = os.cpu_count() or 1
+        with ThreadPoolExecutor(max_workers=n_workers) as pool:
+            for start in range(0, n_blocks, _BATCH_BLOCKS):
+                blocks = range(start, min(start + _BATCH_BLOCKS, n_blocks))
+                batch = pl.concat(list(pool.map(draw, blocks)))
+                progress("sampling", blocks.stop / n_blocks)
+                yield batch
+
+    def _block(self, block: int, n_total: int, streams: Streams, conditions: tuple[Condition, ...]) -> pl.DataFrame:
+        start = block * BLOCK_ROWS
+        n_rows = min(BLOCK_ROWS, n_total - start)
+        encoded = self.model.sample_block(block, streams=streams, conditions=conditions)
+        columns = {series.name: series for series in decode_table(encoded, self.schema)}
+        for surrogate in self.surrogates:
+            name = surrogate.column.name
+            cells = surrogate.make(n_total, start, BLOCK_ROWS, streams=streams, block=block)
+            if name in encoded.columns:
+                missing = pl.Series(encoded.columns[name].codes != 0)
+                cells = pl.select(pl.when(~missing).then(cells)).to_series()
+            columns[name] = cells.alias(name)
+        return pl.DataFrame([columns[name] for name in self.schema.column_names]).head(n_rows)
+
+    def _conditions(self, where: Mapping[str, Any]) -> tuple[Condition, ...]:
+        conditions, faults = [], []
+        for name, value in where.items():
+            if name not in self.schema or not self.schema[name].kind.is_modelled:
+                faults.append(f"{name!r} is not a modelled column")
+                continue
+            column = self.schema[name]
+            encoder = encoder_of(column)
+            assert encoder is not None
+            try:
+                cell = pl.Series([None if value is None else str(value)], dtype=pl.String)
+                cell = cell.cast(polars_dtype(column)) if isinstance(value, str) else pl.Series([value], dtype=polars_dtype(column))
+            except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
+                faults.append(f"{name!r} cannot hold a value of this type (expected {column.dtype})")
+                continue
+            encoded = encoder.encode(cell)
+            codes, values = encoded if isinstance(encoded, tuple) else (encoded, None)
+            if int(codes[0]) >= encoder.variable.n_levels:
+                faults.append(f"{name!r} never holds that value: it is outside the declared domain")
+                continue
+            number = None if values is None else values[0].item()
+            conditions.append(Condition(column=name, code=int(codes[0]), value=number))
+        if faults:
+            raise ConditionError("the condition cannot be met: " + "; ".join(faults))
+        return tuple(conditions)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a model folder (`tabsynth.model_folder`); raises `OutputExistsError` unless `overwrite`."""
+        document = {
+            "engine": self.engine.name,
+            "settings": settings_of(self.engine),
+            "privacy": "none",
+            "n_rows": self.n_rows,
+            "schema": schema_to_dict(Schema(tables=(self.schema,))),
+            "layout": self.layout.to_dict(),
+            "distinct_shares": {surrogate.column.name: surrogate.distinct_share for surrogate in self.surrogates},
+            "parameters": dict(self.model.parameters()),
+            "ledger": charges_to_data(self.charges),
+        }
+        write_folder(Path(path), document, self.model.arrays(), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model folder; raises `ModelFileError` where it is unknown, damaged or altered."""
+        document, arrays = read_folder(Path(path))
+        try:
+            schema = schema_from_dict(document["schema"]).only_table
+            engine = make_engine(document["engine"], document["settings"])
+            model = engine_class(document["engine"]).restore(variables_of(schema), arrays, document["parameters"])
+            shares = document["distinct_shares"]
+            return cls(
+                schema=schema,
+                engine=engine,
+                model=model,
+                n_rows=int(document["n_rows"]),
+                privacy=NO_PRIVACY,
+                charges=charges_from_data(document["ledger"]),
+                layout=Layout.from_dict(document["layout"]),
+                surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
+            )
+        except (KeyError, TypeError, ValueError, InputError, UsageError) as fault:
+            raise ModelFileError(f"{path}: not a model this release can read ({type(fault).__name__})") from None
+
+
+def fit(
+    data: Any,
+    *,
+    schema: TableSchema | Schema | None = None,
+    engine: str | Synthesizer = DEFAULT_ENGINE,
+    settings: Mapping[str, Any] | None = None,
+    privacy: Privacy | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> FittedPipeline:
+    """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
+
+    Without a `schema` one is drafted from the data. `engine` is a name, with `settings` as its
+    hyperparameters, or a recipe. `privacy` must be said: `tabsynth.NO_PRIVACY` for none. `seed` decides
+    what little is random in fitting (which rows a subsample holds).
+
+    Raises `PrivacyError` when privacy is not stated or the engine cannot give it, `StructureError` when
+    the data lacks the schema's columns or types, `DataError` (not under differential privacy) when cells
+    contradict the schema or there are no rows, `UsageError` for unknown engines and settings.
+    """
+    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
+    if not isinstance(engine, str) and settings:
+        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    _require_stated(privacy, recipe)
+    table, layout = _as_table(data, schema)
+    progress("reading cells", 0.0)
+    encoded = encode_table(table)
+    require_valid(table, encoded)
+    if table.n_rows == 0:
+        raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
+    ledger = Ledger()
+    n_rows = Queries(ledger).row_count(table.n_rows)
+    surrogates = tuple(
+        Surrogate(column, _distinct_share(table, column.name, ledger) if column.kind is Kind.IDENTIFIER and not column.unique else 1.0)
+        for column in table.schema.columns
+        if not column.kind.is_modelled
+    )
+    model = recipe.fit(encoded, ledger=ledger, streams=Streams(seed), progress=progress)
+    progress("done", 1.0)
+    return FittedPipeline(
+        schema=table.schema,
+        engine=recipe,
+        model=model,
+        n_rows=n_rows,
+        privacy=NO_PRIVACY,
+        charges=ledger.charges,
+        layout=layout,
+        surrogates=surrogates,
+    )
+
+
+def _require_stated(privacy: Privacy | None, recipe: Synthesizer) -> None:
+    if privacy is None:
+        raise PrivacyError(
+            "say what privacy the result shall have: this release fits without differential privacy only, "
+            "and does so when asked for it in words (privacy=tabsynth.NO_PRIVACY, or --no-privacy)"
+        )
+    if not isinstance(privacy, NoPrivacy):
+        raise PrivacyError(
+            f"engine {recipe.name!r} cannot give differential privacy (it gives: {', '.join(sorted(recipe.guarantees))}); "
+            "nothing was read"
+        )
+
+
+def _as_table(data: Any, schema: TableSchema | Schema | None) -> tuple[Table, Layout]:
+    if isinstance(data, Table):
+        return data, Layout(kind="polars")
+    frame, layout = read_frame(data)
+    if schema is None:
+        return Table.conform(frame, draft_table(frame, name="table")), layout
+    one = schema.only_table if isinstance(schema, Schema) else schema
+    return Table.conform(frame, one), layout
+
+
+def _distinct_share(table: Table, name: str, ledger: Ledger) -> float:
+    ledger.charge("number of distinct identifiers", (name,))
+    present = table.frame[name].drop_nulls()
+    return present.n_unique() / len(present) if len(present) else 1.0
