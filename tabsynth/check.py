@@ -38,7 +38,11 @@ def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Faul
         n_over = int((counts > unit.max_rows).sum())
         if n_over:
             text = f"{n_over} persons have more than the declared {unit.max_rows} rows"
-            faults.append(Fault(f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that rows are dropped"))
+            faults.append(
+                Fault(
+                    f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that rows are dropped"
+                )
+            )
     return tuple(faults)
 
 
@@ -53,20 +57,34 @@ def _domain_faults(column: Column, encoded: EncodedColumn, nulls: int, where: st
     variable, faults = encoded.variable, []
     outside = int((encoded.codes == variable.n_levels).sum()) - (0 if column.nullable else nulls)
     if outside > 0:
-        what = "not a finite number or time in the declared format" if variable.is_continuous else "not a declared category"
-        hint = "list them under special_values, or mend the data" if variable.is_continuous else "add the categories, or mend the data"
+        what = (
+            "not a finite number or time in the declared format"
+            if variable.is_continuous
+            else "not a declared category"
+        )
+        hint = (
+            "list them under special_values, or mend the data"
+            if variable.is_continuous
+            else "add the categories, or mend the data"
+        )
         faults.append(Fault(where, _cells(outside, what), hint))
     if encoded.values is not None and variable.lower is not None and variable.upper is not None:
         numbers = encoded.values[encoded.codes == 0]
         beyond = int(np.count_nonzero((numbers < variable.lower) | (numbers > variable.upper)))
         if beyond:
-            faults.append(Fault(where, _cells(beyond, "beyond the declared bounds"), "widen the bounds, or mend the data"))
+            faults.append(
+                Fault(
+                    where, _cells(beyond, "beyond the declared bounds"), "widen the bounds, or mend the data"
+                )
+            )
     return faults
 
 
 def _repeats(table: Table, key: tuple[str, ...], where: str) -> list[Fault]:
     duplicates = table.n_rows - table.frame.select(key).n_unique() if table.n_rows else 0
-    return [Fault(where, f"{duplicates} rows repeat an earlier key", "it is not unique")] if duplicates else []
+    return (
+        [Fault(where, f"{duplicates} rows repeat an earlier key", "it is not unique")] if duplicates else []
+    )
 
 
 def _cells(count: int, what: str) -> str:

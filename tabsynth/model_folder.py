@@ -29,7 +29,11 @@ _MAX_JSON_BYTES = 1 << 30
 
 
 def write_folder(
-    path: Path, document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], *, overwrite: bool = False
+    path: Path,
+    document: Mapping[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write a model folder, whole or not at all; raises `OutputExistsError` unless `overwrite`."""
     from safetensors.numpy import save

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from tabsynth.check import require_valid
 from tabsynth.encode import Surrogate, decode_table, encode_table
-from tabsynth.encode.table import EncodedColumn, encoder_of, variables_of
+from tabsynth.encode.table import encoder_of, variables_of
 from tabsynth.errors import ConditionError, DataError, InputError, ModelFileError, PrivacyError, UsageError
 from tabsynth.io import Layout, read_frame, to_layout
 from tabsynth.model_folder import read_folder, write_folder
@@ -43,7 +43,9 @@ def split(table: Table, *, holdout: float = 0.5, seed: int | None = None) -> tup
         raise UsageError(f"holdout must lie strictly between 0 and 1, found {holdout}")
     rng = Streams.from_seed(seed).generator("split")
     unit = table.schema.unit.column
-    persons = pl.Series(np.arange(table.n_rows)) if unit is None else table.frame[unit].rank("dense").fill_null(0)
+    persons = (
+        pl.Series(np.arange(table.n_rows)) if unit is None else table.frame[unit].rank("dense").fill_null(0)
+    )
     unit_of_row = persons.to_numpy().astype(np.int64)
     units = np.unique(unit_of_row)
     held_units = rng.permutation(units)[: round(holdout * len(units))]
@@ -72,7 +74,9 @@ class FittedPipeline:
         """One sentence on the privacy of what it samples."""
         return self.privacy.statement
 
-    def sample(self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None) -> Any:
+    def sample(
+        self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
+    ) -> Any:
         """Synthetic rows, as the kind of table that was fitted (pandas, polars or Arrow).
 
         `n_rows` defaults to the source's number of rows. The same `seed` gives the same rows, bit for
@@ -114,7 +118,9 @@ class FittedPipeline:
                 progress("sampling", blocks.stop / n_blocks)
                 yield batch
 
-    def _block(self, block: int, n_total: int, streams: Streams, conditions: tuple[Condition, ...]) -> pl.DataFrame:
+    def _block(
+        self, block: int, n_total: int, streams: Streams, conditions: tuple[Condition, ...]
+    ) -> pl.DataFrame:
         start = block * BLOCK_ROWS
         n_rows = min(BLOCK_ROWS, n_total - start)
         encoded = self.model.sample_block(block, streams=streams, conditions=conditions)
@@ -139,7 +145,11 @@ class FittedPipeline:
             assert encoder is not None
             try:
                 cell = pl.Series([None if value is None else str(value)], dtype=pl.String)
-                cell = cell.cast(polars_dtype(column)) if isinstance(value, str) else pl.Series([value], dtype=polars_dtype(column))
+                cell = (
+                    cell.cast(polars_dtype(column))
+                    if isinstance(value, str)
+                    else pl.Series([value], dtype=polars_dtype(column))
+                )
             except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
                 faults.append(f"{name!r} cannot hold a value of this type (expected {column.dtype})")
                 continue
@@ -163,7 +173,9 @@ class FittedPipeline:
             "n_rows": self.n_rows,
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
-            "distinct_shares": {surrogate.column.name: surrogate.distinct_share for surrogate in self.surrogates},
+            "distinct_shares": {
+                surrogate.column.name: surrogate.distinct_share for surrogate in self.surrogates
+            },
             "parameters": dict(self.model.parameters()),
             "ledger": charges_to_data(self.charges),
         }
@@ -176,7 +188,9 @@ class FittedPipeline:
         try:
             schema = schema_from_dict(document["schema"]).only_table
             engine = make_engine(document["engine"], document["settings"])
-            model = engine_class(document["engine"]).restore(variables_of(schema), arrays, document["parameters"])
+            model = engine_class(document["engine"]).restore(
+                variables_of(schema), arrays, document["parameters"]
+            )
             shares = document["distinct_shares"]
             return cls(
                 schema=schema,
@@ -189,7 +203,9 @@ class FittedPipeline:
                 surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
             )
         except (KeyError, TypeError, ValueError, InputError, UsageError) as fault:
-            raise ModelFileError(f"{path}: not a model this release can read ({type(fault).__name__})") from None
+            raise ModelFileError(
+                f"{path}: not a model this release can read ({type(fault).__name__})"
+            ) from None
 
 
 def fit(
@@ -225,7 +241,12 @@ def fit(
     ledger = Ledger()
     n_rows = Queries(ledger).row_count(table.n_rows)
     surrogates = tuple(
-        Surrogate(column, _distinct_share(table, column.name, ledger) if column.kind is Kind.IDENTIFIER and not column.unique else 1.0)
+        Surrogate(
+            column,
+            _distinct_share(table, column.name, ledger)
+            if column.kind is Kind.IDENTIFIER and not column.unique
+            else 1.0,
+        )
         for column in table.schema.columns
         if not column.kind.is_modelled
     )

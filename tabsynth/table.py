@@ -11,6 +11,7 @@ from tabsynth.errors import Fault, StructureError
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import TableSchema
 
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns in the schema's order and types. Made by `Table.conform`; the frame is never changed."""

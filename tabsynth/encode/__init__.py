@@ -4,5 +4,4 @@ from tabsynth.encode.surrogate import Surrogate
 from tabsynth.encode.table import EncodedColumn, EncodedTable, decode_table, encode_table
 from tabsynth.encode.variable import Variable
 
-__all__ = ["EncodedColumn", "EncodedTable", "Surrogate",
-    "Variable", "decode_table", "encode_table"]
+__all__ = ["EncodedColumn", "EncodedTable", "Surrogate", "Variable", "decode_table", "encode_table"]

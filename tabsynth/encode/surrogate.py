@@ -59,7 +59,9 @@ class Surrogate:
         if wanted != pl.String:
             series = pl.Series(name, numbers).cast(wanted, strict=False)
             if series.null_count():
-                raise UsageError(f"column {name!r}: {self.column.dtype} cannot hold identifiers up to {numbers.max()}")
+                raise UsageError(
+                    f"column {name!r}: {self.column.dtype} cannot hold identifiers up to {numbers.max()}"
+                )
             return series
         mask = self.column.format or "ID########"
         return pl.Series(name, _masked(mask, numbers, name), dtype=pl.String)
@@ -104,7 +106,9 @@ def _masked(mask: str, numbers: npt.NDArray[np.int64], name: str) -> list[str]:
     """Each number written through the mask: `#` a digit, `?` a letter, anything else itself."""
     capacity = math.prod(len(_ALPHABETS[char]) for char in mask if char in _ALPHABETS)
     if len(numbers) and int(numbers.max()) > capacity:
-        raise UsageError(f"column {name!r}: its format holds {capacity} identifiers, {numbers.max()} are needed")
+        raise UsageError(
+            f"column {name!r}: its format holds {capacity} identifiers, {numbers.max()} are needed"
+        )
     left, parts = numbers - 1, []
     for char in reversed(mask):
         alphabet = _ALPHABETS.get(char)

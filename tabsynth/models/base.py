@@ -81,4 +81,3 @@ class Synthesizer(Protocol):
     ) -> FittedModel:
         """A fitted model from what `arrays` and `parameters` gave."""
         ...
-

@@ -25,7 +25,14 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
 from tabsynth.models.correlation import N_TERMS, latent_correlation, nearest_correlation, shrinkage_intensity
-from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents, variables_on
+from tabsynth.models.latent import (
+    Latent,
+    columns_at,
+    families_of,
+    restore_latents,
+    store_latents,
+    variables_on,
+)
 from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
 from tabsynth.models.ordering import order_levels
@@ -62,7 +69,7 @@ class FittedGaussianCopula:
 
     @cached_property
     def _factor(self) -> Floats:
-        return np.linalg.cholesky(self.correlation)
+        return np.asarray(np.linalg.cholesky(self.correlation), dtype=np.float64)
 
     def _conditional_normals(self, box: Box, rng: np.random.Generator) -> Floats:
         """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
@@ -86,7 +93,7 @@ class FittedGaussianCopula:
         return {"correlation": self.correlation, **store_latents(self.latents)}
 
     def parameters(self) -> Mapping[str, Any]:
-        return {}
+        return {"families": families_of(self.latents)}
 
 
 def _given(
@@ -143,9 +150,11 @@ class GaussianCopula:
         cls,
         variables: tuple[Variable, ...],
         arrays: Mapping[str, npt.NDArray[Any]],
-        parameters: Mapping[str, Any],  # noqa: ARG003
+        parameters: Mapping[str, Any],
     ) -> FittedGaussianCopula:
-        return FittedGaussianCopula(restore_latents(variables, arrays), arrays["correlation"])
+        return FittedGaussianCopula(
+            restore_latents(variables, arrays, parameters["families"]), arrays["correlation"]
+        )
 
 
 def _score_blocks(

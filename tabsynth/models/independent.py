@@ -16,7 +16,14 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
 from tabsynth.models.conditions import box_of
-from tabsynth.models.latent import Latent, columns_at, restore_latents, store_latents, variables_on
+from tabsynth.models.latent import (
+    Latent,
+    columns_at,
+    families_of,
+    restore_latents,
+    store_latents,
+    variables_on,
+)
 from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
 from tabsynth.models.truncated_normal import truncated_normal
@@ -54,7 +61,7 @@ class FittedIndependent:
         return store_latents(self.latents)
 
     def parameters(self) -> Mapping[str, Any]:
-        return {}
+        return {"families": families_of(self.latents)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,6 @@ class Independent:
         cls,
         variables: tuple[Variable, ...],
         arrays: Mapping[str, npt.NDArray[Any]],
-        parameters: Mapping[str, Any],  # noqa: ARG003
+        parameters: Mapping[str, Any],
     ) -> FittedIndependent:
-        return FittedIndependent(restore_latents(variables, arrays))
+        return FittedIndependent(restore_latents(variables, arrays, parameters["families"]))

@@ -8,7 +8,7 @@ Every other column has one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
-from tabsynth.models.marginal import Marginal
+from tabsynth.models.marginal import Family, Marginal
 
 Pieces = npt.NDArray[np.unsignedinteger]
 
@@ -34,13 +34,16 @@ class Latent:
     variable: Variable
     part: Part
     marginal: Marginal
+    family: Family | None = None
 
     @property
     def is_nominal(self) -> bool:
         """Levels whose order along the axis is free to choose."""
         if self.part is Part.VALUE or len(self.marginal.mass) < 3:
             return False
-        return self.variable.is_continuous or not self.variable.is_ordered or self.variable.null_code is not None
+        return (
+            self.variable.is_continuous or not self.variable.is_ordered or self.variable.null_code is not None
+        )
 
     @cached_property
     def _rank_of_code(self) -> Pieces:
@@ -96,10 +99,15 @@ def store_latents(latents: Sequence[Latent]) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
+def families_of(latents: Sequence[Latent]) -> dict[str, Any]:
+    """The parametric choices that were made, keyed by position, as JSON data."""
+    return {str(k): asdict(latent.family) for k, latent in enumerate(latents) if latent.family is not None}
+
+
 def restore_latents(
-    variables: Sequence[Variable], arrays: Mapping[str, npt.NDArray[Any]]
+    variables: Sequence[Variable], arrays: Mapping[str, npt.NDArray[Any]], families: Mapping[str, Any]
 ) -> tuple[Latent, ...]:
-    """The latents that `store_latents` stored, for the same variables."""
+    """The latents that `store_latents` and `families_of` stored, for the same variables."""
     axes = [(variable, part) for variable in variables for part in parts_of(variable)]
     return tuple(
         Latent(
@@ -111,6 +119,7 @@ def restore_latents(
                 arrays[f"marginal.{index}.mass"],
                 is_lattice=part is Part.LEVEL or variable.is_lattice,
             ),
+            Family(**families[str(index)]) if str(index) in families else None,
         )
         for index, (variable, part) in enumerate(axes)
     )

@@ -14,20 +14,31 @@ Pickands 1975), held within the declared bounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
-Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Values = npt.NDArray[Any]  # int64 on a lattice, float64 on the line
 
 MIN_GROUP = 11  # the smallest cell that health agencies publish (CMS cell size suppression policy)
 MAX_ATOMS = 4096
 MAX_STRETCHES = 1024
 _TAIL_QUANTILES = np.array([0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A chosen parametric family, every family's AIC, and why others could not be fitted."""
+
+    name: str
+    aic: Mapping[str, float] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +57,14 @@ class Marginal:
     @cached_property
     def cumulative(self) -> Floats:
         """Probability below each piece, shape (n_pieces + 1,), from 0 to 1."""
-        return np.minimum(np.r_[0.0, np.cumsum(self.mass[:-1]), 1.0], 1.0)
+        cumulative: Floats = np.minimum(np.r_[0.0, np.cumsum(self.mass[:-1]), 1.0], 1.0)
+        return cumulative
 
     @cached_property
     def cuts(self) -> Floats:
         """Latent boundaries, shape (n_pieces + 1,), from -inf to inf."""
-        return ndtri(self.cumulative)
+        cuts: Floats = ndtri(self.cumulative)
+        return cuts
 
     @cached_property
     def scores(self) -> Floats:
@@ -77,14 +90,15 @@ class Marginal:
             previous, current = current, (finite * current - np.sqrt(k - 1) * previous) / np.sqrt(k)
         return alphas
 
-    def pieces_of(self, values: Values) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint32]:
+    def pieces_of(self, values: Values) -> npt.NDArray[np.unsignedinteger]:
         """The piece each value falls in, shape of `values`; values beyond the ends join the end pieces."""
         index = np.searchsorted(self.lower, values, side="right") - 1
         np.clip(index, 0, len(self.mass) - 1, out=index)
         if not self.is_lattice:
             before = np.maximum(index - 1, 0)  # an atom stands just before the stretch that starts at it
             index = np.where((self.lower[before] == values) & (self.upper[before] == values), before, index)
-        return index.astype(np.uint16 if len(self.mass) <= 2**16 else np.uint32)
+        smallest = np.min_scalar_type(len(self.mass))
+        return index.astype(smallest)
 
     def values_at(self, latent: Floats) -> Values:
         """Values at positions on the latent axis, shape of `latent`: the inverse distribution function."""
@@ -126,7 +140,8 @@ class Marginal:
 
 
 def _normal_density(at: Floats) -> Floats:
-    return np.exp(-0.5 * np.clip(at, -40, 40) ** 2) / np.sqrt(2 * np.pi)
+    density: Floats = np.exp(-0.5 * np.clip(at, -40, 40) ** 2) / np.sqrt(2 * np.pi)
+    return density
 
 
 def level_marginal(counts: Floats, order: npt.NDArray[np.int64] | None = None) -> Marginal:
@@ -145,7 +160,7 @@ def empirical_marginal(
     counts: Floats,
     *,
     is_lattice: bool,
-    bounds: tuple[float | int | None, float | int | None] = (None, None),
+    bounds: tuple[float | None, float | None] = (None, None),
     min_group: int = MIN_GROUP,
 ) -> Marginal:
     """Pieces from distinct `values` (ascending) and their `counts`, both of shape (n_distinct,).
@@ -160,7 +175,7 @@ def empirical_marginal(
     is_atom = counts >= frequent
     atoms, atom_counts = values[is_atom], counts[is_atom]
     lower, upper, mass = _stretches(values[~is_atom], counts[~is_atom], is_lattice, bounds, min_group)
-    lower, upper, mass = _cut_at_atoms(lower, upper, mass, atoms, is_lattice)
+    lower, upper, mass = cut_at_atoms(lower, upper, mass, atoms, is_lattice)
     lower, upper = np.r_[lower, atoms], np.r_[upper, atoms]
     mass = np.r_[mass, atom_counts]
     order = np.lexsort((upper, lower))
@@ -171,7 +186,7 @@ def _stretches(
     values: Values,
     counts: Floats,
     is_lattice: bool,
-    bounds: tuple[float | int | None, float | int | None],
+    bounds: tuple[float | None, float | None],
     min_group: int,
 ) -> tuple[Values, Values, Floats]:
     """Stretches that tile the span of `values`, each with the mass of at least `min_group` rows."""
@@ -188,10 +203,14 @@ def _stretches(
         upper_inner = lower_inner = gap_lower + (gap_upper - gap_lower) / 2
     first, last = values[0], values[-1]
     lower, upper = np.r_[first, lower_inner], np.r_[upper_inner, last]
-    above = _tail(upper[-1:], lower[-1:], values[starts[-1] :], counts[starts[-1] :], mass[-1], 1, is_lattice, bounds[1])
+    above = _tail(
+        upper[-1:], lower[-1:], values[starts[-1] :], counts[starts[-1] :], mass[-1], 1, is_lattice, bounds[1]
+    )
     if len(ends) == 1:
         return above
-    below = _tail(lower[:1], upper[:1], values[: ends[0] + 1], counts[: ends[0] + 1], mass[0], -1, is_lattice, bounds[0])
+    below = _tail(
+        lower[:1], upper[:1], values[: ends[0] + 1], counts[: ends[0] + 1], mass[0], -1, is_lattice, bounds[0]
+    )
     return (
         np.r_[below[0], lower[1:-1], above[0]],
         np.r_[below[1], upper[1:-1], above[1]],
@@ -232,7 +251,7 @@ def _tail(
     mass: float,
     side: int,
     is_lattice: bool,
-    bound: float | int | None,
+    bound: float | None,
 ) -> tuple[Values, Values, Floats]:
     """The outermost group as an exponential tail beyond its inner edge (side 1: upwards, -1: downwards)."""
     excess = abs(float(np.average(values.astype(np.float64), weights=counts)) - float(inner[0]))
@@ -261,7 +280,7 @@ def _tail(
     return lower.astype(outer.dtype), upper.astype(outer.dtype), share * mass
 
 
-def _cut_at_atoms(
+def cut_at_atoms(
     lower: Values, upper: Values, mass: Floats, atoms: Values, is_lattice: bool
 ) -> tuple[Values, Values, Floats]:
     """Split stretches at the atoms that lie inside them; mass follows length."""

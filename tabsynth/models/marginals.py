@@ -8,7 +8,8 @@ from typing import Literal
 
 from tabsynth.encode import EncodedColumn, EncodedTable
 from tabsynth.models.latent import Latent, Part, parts_of
-from tabsynth.models.marginal import Marginal, empirical_marginal, level_marginal
+from tabsynth.models.marginal import Family, Marginal, empirical_marginal, level_marginal
+from tabsynth.models.parametric import parametric_marginal
 from tabsynth.privacy.queries import Queries
 
 MarginalKind = Literal["empirical", "parametric"]
@@ -22,7 +23,8 @@ def fit_latents(
 
     def fit(axis: tuple[EncodedColumn, Part]) -> Latent:
         column, part = axis
-        return Latent(column.variable, part, _marginal(column, part, queries, marginals, min_group))
+        marginal, family = _marginal(column, part, queries, marginals, min_group)
+        return Latent(column.variable, part, marginal, family)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return tuple(pool.map(fit, axes))
@@ -30,21 +32,18 @@ def fit_latents(
 
 def _marginal(
     column: EncodedColumn, part: Part, queries: Queries, marginals: MarginalKind, min_group: int
-) -> Marginal:
+) -> tuple[Marginal, Family | None]:
     variable = column.variable
     if part is Part.LEVEL:
-        return level_marginal(queries.level_counts(column.codes, variable.n_levels, column=variable.name))
+        counts = queries.level_counts(column.codes, variable.n_levels, column=variable.name)
+        return level_marginal(counts), None
     assert column.values is not None
     values = column.values if variable.n_levels == 1 else column.values[column.codes == 0]
     distinct, counts = queries.value_counts(values, column=variable.name)
     if marginals == "parametric":
-        from tabsynth.models.parametric import parametric_marginal
-
         return parametric_marginal(distinct, counts, variable=variable)
+    bounds = (variable.lower, variable.upper)
+    is_lattice = variable.is_lattice
     return empirical_marginal(
-        distinct,
-        counts,
-        is_lattice=variable.is_lattice,
-        bounds=(variable.lower, variable.upper),
-        min_group=min_group,
-    )
+        distinct, counts, is_lattice=is_lattice, bounds=bounds, min_group=min_group
+    ), None

@@ -19,7 +19,12 @@ _PRIOR_ROWS = 5.0  # a level's mean scores are shrunk as if by this many rows at
 
 
 def order_levels(
-    latents: Sequence[Latent], data: EncodedTable, *, queries: Queries, rng: np.random.Generator, n_rounds: int
+    latents: Sequence[Latent],
+    data: EncodedTable,
+    *,
+    queries: Queries,
+    rng: np.random.Generator,
+    n_rounds: int,
 ) -> tuple[Latent, ...]:
     """Reorder the levels of every nominal axis, in `n_rounds` rounds over all of them.
 
@@ -47,8 +52,8 @@ def order_levels(
         if where is not None:
             scores[~where[rows], index] = 0
 
-    for index in np.flatnonzero(known):
-        rescore(int(index))
+    for index in np.flatnonzero(known).tolist():
+        rescore(index)
     for _ in range(n_rounds):
         for index in nominal:
             others = known.copy()
@@ -58,7 +63,9 @@ def order_levels(
                 rescore(index)
                 continue
             n_levels = len(current[index].marginal.mass)
-            sums = queries.score_sums_by_level(pieces[index], n_levels, scores[:, others], columns=[names[index]])
+            sums = queries.score_sums_by_level(
+                pieces[index], n_levels, scores[:, others], columns=[names[index]]
+            )
             counts = np.bincount(pieces[index], minlength=n_levels)[:n_levels].astype(np.float64)
             order = np.argsort(_leading_coordinate(sums, counts), kind="stable")
             rank = np.empty(n_levels, dtype=pieces[index].dtype)
@@ -77,4 +84,5 @@ def _leading_coordinate(sums: Floats, counts: Floats) -> Floats:
     means = centred / (counts + _PRIOR_ROWS)[:, None]
     weighted = means * np.sqrt(counts)[:, None]
     _, vectors = np.linalg.eigh(weighted.T @ weighted)
-    return means @ vectors[:, -1]
+    leading: Floats = means @ vectors[:, -1]
+    return leading

@@ -13,9 +13,7 @@ from tabsynth.models.base import Synthesizer
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 
-ENGINES: Mapping[str, type[Synthesizer]] = {
-    engine.name: engine for engine in (Independent, GaussianCopula)
-}
+ENGINES: Mapping[str, type[Synthesizer]] = {engine.name: engine for engine in (Independent, GaussianCopula)}
 DEFAULT_ENGINE = GaussianCopula.name
 
 
@@ -77,7 +75,7 @@ def _as_type(value: Any, wanted: Any) -> Any:
             return texts[value.lower()]
         raise ValueError("expected true or false")
     if isinstance(value, bool):
-        raise ValueError(f"expected {wanted.__name__}")
+        raise ValueError(f"expected {wanted.__name__}")  # noqa: TRY004 - collected with the other faults
     try:
         converted = wanted(value)
     except (TypeError, ValueError):

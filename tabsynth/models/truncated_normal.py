@@ -44,9 +44,9 @@ def truncated_multivariate_normal(
         gain = np.linalg.solve(covariance[before, before], covariance[before, k]) if k else np.empty(0)
         centre = mean[:, k] + (drawn[:, before] - mean[:, before]) @ gain
         spread = float(np.sqrt(covariance[k, k] - (covariance[k, before] @ gain if k else 0.0)))
-        drawn[:, k] = truncated_normal(centre, spread, lower[k], upper[k], rng.random(n))
+        drawn[:, k] = truncated_normal(centre, spread, lower[k], upper[k], rng.random((n,)))
     for _ in range(N_SWEEPS if m > 1 else 0):
         for k in range(m):
             centre = mean[:, k] + (drawn - mean) @ weights[k]
-            drawn[:, k] = truncated_normal(centre, float(spreads[k]), lower[k], upper[k], rng.random(n))
+            drawn[:, k] = truncated_normal(centre, float(spreads[k]), lower[k], upper[k], rng.random((n,)))
     return drawn

@@ -31,7 +31,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not 0 < self.epsilon < float("inf"):
-            raise UsageError(f"epsilon must be positive and finite, found {self.epsilon}; for none, ask for no privacy")
+            raise UsageError(
+                f"epsilon must be positive and finite, found {self.epsilon}; for none, ask for no privacy"
+            )
         if not 0 < self.delta < 1:
             raise UsageError(f"delta must lie strictly between 0 and 1, found {self.delta}")
 

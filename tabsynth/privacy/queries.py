@@ -74,7 +74,12 @@ class Queries:
         return distinct, counts.astype(np.float64)
 
     def score_sums_by_level(
-        self, pieces: npt.NDArray[np.unsignedinteger], n_levels: int, scores: npt.NDArray[np.float32], *, columns: Sequence[str]
+        self,
+        pieces: npt.NDArray[np.unsignedinteger],
+        n_levels: int,
+        scores: npt.NDArray[np.float32],
+        *,
+        columns: Sequence[str],
     ) -> Floats:
         """Σ of each score over the rows of each level, shape (n_levels, n_scores)."""
         from scipy.sparse import csr_array
