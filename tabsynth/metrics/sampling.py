@@ -1,0 +1,35 @@
+"""Rows drawn at random where a figure does not need all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedTable
+
+
+def take_rows(table: EncodedTable, rows: npt.NDArray[np.intp]) -> EncodedTable:
+    """The rows of those indices, in that order."""
+    columns = {
+        name: replace(
+            column,
+            codes=column.codes[rows],
+            values=None if column.values is None else column.values[rows],
+        )
+        for name, column in table.columns.items()
+    }
+    return EncodedTable(len(rows), columns)
+
+
+def draw_rows(table: EncodedTable, n: int, rng: np.random.Generator) -> EncodedTable:
+    """`n` rows without replacement, in random order if fewer than all; the table itself otherwise."""
+    if n >= table.n_rows:
+        return table
+    return take_rows(table, rng.permutation(table.n_rows)[:n])
+
+
+def affordable_rows(n_columns: int, *, most: int, cells: int) -> int:
+    """How many rows to read of a table so wide: at most `most`, and about `cells` cells in all."""
+    return min(most, max(1_000, cells // max(1, n_columns)))
