@@ -1,0 +1,123 @@
+"""Every Python and shell block of the README and the docs runs, page by page, in a folder of its own.
+
+The tutorial runs first, in an empty folder. Every other page starts from a copy of the folder that the
+tutorial leaves behind (its table, schema, model, rows and report), as its reader does. Blocks of one page
+share that page's folder and Python names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.doc_blocks import Block, blocks_of
+
+ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs/tutorial/first-table.md"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUNNABLE = ("python", "bash")
+REASONS = ("installs", "needs the demo's data", "checks the whole project")
+
+
+def run_page(page: Path, folder: Path) -> list[str]:
+    """Run a page's blocks in `folder`; gives back the modules that blocks needed and did not find."""
+    module = types.ModuleType("docs_page")
+    sys.modules[module.__name__] = module
+    missing, printed = [], None
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for block in blocks_of(page):
+            if block.language in RUNNABLE and "no-run" not in block.marks:
+                needs = block.marks.get("needs")
+                if needs and importlib.util.find_spec(needs) is None:
+                    missing.append(needs)
+                    printed = None
+                    continue
+                printed = run_python(block, module) if block.language == "python" else run_bash(block)
+            elif "output" in block.marks and printed is not None:
+                assert tidy(printed) == tidy(block.code), f"{block.where}: the output shown is not what is printed"
+    finally:
+        os.chdir(before)
+        del sys.modules[module.__name__]
+    return missing
+
+
+def run_python(block: Block, module: types.ModuleType) -> str:
+    """Run a block in the page's module, as if the page were one file; gives what it prints."""
+    text = io.StringIO()
+    source = "\n" * block.line + block.code
+    with contextlib.redirect_stdout(text):
+        exec(compile(source, str(block.page), "exec", dont_inherit=True), module.__dict__)
+    return text.getvalue()
+
+
+def run_bash(block: Block) -> str:
+    """Run a block with the environment's commands on the path; gives standard output."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.code],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    wanted = int(block.marks.get("exit", "0"))
+    assert done.returncode == wanted, f"{block.where}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + (done.stderr if wanted else "")
+
+
+def tidy(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+@pytest.fixture(scope="session")
+def tutorial_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder as the tutorial leaves it."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    run_page(TUTORIAL, folder)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_run(page: Path, tutorial_folder: Path, tmp_path: Path):
+    if page == TUTORIAL:
+        return  # the fixture has run it
+    if not any(block.language in RUNNABLE for block in blocks_of(page)):
+        return
+    folder = tmp_path / "page"
+    shutil.copytree(tutorial_folder, folder)
+    missing = run_page(page, folder)
+    if missing:
+        pytest.skip(f"blocks of this page need {', '.join(missing)}, which is not installed")
+
+
+def test_blocks_left_out_are_few_and_say_why():
+    blocks = [block for page in PAGES for block in blocks_of(page) if block.language in RUNNABLE]
+    exempt = [block for block in blocks if "no-run" in block.marks]
+    for block in exempt:
+        assert block.marks["no-run"] in REASONS, f"{block.where}: a block may be left out only because it {REASONS}"
+    assert len(exempt) <= 8
+    assert len(blocks) >= 4 * len(exempt)
+
+
+def test_no_runnable_block_escapes():
+    for page in PAGES:
+        for block in blocks_of(page):
+            assert not block.indented, f"{block.where}: blocks stand at the margin, so that they are found and run"
+            assert block.language in (*RUNNABLE, "text", "yaml", "json", "toml"), f"{block.where}: {block.language!r}"
