@@ -1,14 +1,17 @@
 """Metrics over synthetic, train and holdout tables, gathered into `Results`."""
 
-from tabsynth.evaluate.results import Associations, Distribution, Results
+from tabsynth.evaluate.results import Associations, Distribution, Headline, Results
+from tabsynth.evaluate.run import evaluate
 from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, RocCurve
 
 __all__ = [
     "Associations",
     "Detail",
     "Distribution",
+    "Headline",
     "MetricInfo",
     "MetricResult",
     "Results",
     "RocCurve",
+    "evaluate",
 ]

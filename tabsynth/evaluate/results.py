@@ -6,9 +6,34 @@ Everything in it was computed from private rows, so it is private output: not fo
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
+from tabsynth.errors import Fault, InputError, OutputExistsError
 from tabsynth.metrics.base import MetricInfo, MetricResult, RocCurve
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+FORMAT = "tabsynth-results/1"
+
+HEADLINES = (
+    "shape_error",
+    "trend_error",
+    "pair_tvd",
+    "triple_tvd",
+    "tail_error",
+    "c2st_auc",
+    "tstr_auc",
+    "tstr_f1",
+    "tstr_r2",
+    "exact_copies",
+    "nearest_row_share",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +71,22 @@ class Associations:
     synthetic: tuple[tuple[float | None, ...], ...]
 
 
+class Headline(TypedDict):
+    """A figure of the whole table beside its floor; `reason` is empty where nothing needs saying."""
+
+    value: float | None
+    floor: float | None
+    interval: tuple[float, float] | None
+    status: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Everything an evaluation found, as plain data."""
+    """Everything an evaluation found, as plain data.
+
+    `metrics` holds one row per figure and scope: the whole table (no columns), a column, a pair.
+    """
 
     title: str
     n_train: int
@@ -67,3 +105,106 @@ class Results:
     version: str = ""
     private_output: bool = True
     notes: tuple[str, ...] = ()  # what a reader must know of the whole comparison
+
+    def find(self, metric: str, columns: tuple[str, ...] = ()) -> MetricResult | None:
+        """The row of a figure for the whole table, a column or a pair; None where there is none."""
+        rows = (row for row in self.metrics if row.metric == metric and row.columns == columns)
+        return next(rows, None)
+
+    def value(self, metric: str, columns: tuple[str, ...] = ()) -> float | None:
+        """The value of that row; None where it is missing or could not be computed."""
+        row = self.find(metric, columns)
+        return None if row is None else row.value
+
+    def floor(self, metric: str, columns: tuple[str, ...] = ()) -> float | None:
+        """The same figure of the real holdout."""
+        row = self.find(metric, columns)
+        return None if row is None else row.floor
+
+    def info(self, metric: str) -> MetricInfo:
+        """What a figure is; KeyError for a name that no metric has."""
+        for info in self.infos:
+            if info.name == metric:
+                return info
+        raise KeyError(metric)
+
+    def worst(self, metric: str, n: int = 5) -> tuple[MetricResult, ...]:
+        """The columns or pairs of a figure that lie furthest from their floor's side, worst first."""
+        sign = -1.0 if self.info(metric).direction == "higher" else 1.0
+        rows = [row for row in self.metrics if row.metric == metric and row.columns]
+        rows = [row for row in rows if row.value is not None]
+        return tuple(sorted(rows, key=lambda row: -sign * (row.value or 0.0))[:n])
+
+    def summary(self) -> dict[str, Headline]:
+        """The figures of the whole table that a reader looks at first, each beside its floor."""
+        rows = {name: self.find(name) for name in HEADLINES}
+        return {
+            name: Headline(
+                value=row.value,
+                floor=row.floor,
+                interval=row.interval,
+                status=row.status.value,
+                reason=row.reason,
+            )
+            for name, row in rows.items()
+            if row is not None
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that strict JSON can hold, with the format's name and version."""
+        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The results that `to_dict` wrote.
+
+        Raises `InputError` for another format, or listing every field that is missing or of a wrong type.
+        """
+        from pydantic import ValidationError
+
+        found = data.get("format")
+        if found != FORMAT:
+            raise InputError(f"expected results of format {FORMAT!r}, found {found!r}")
+        fields = {name: value for name, value in data.items() if name != "format"}
+        try:
+            return _adapter().validate_python(fields)  # type: ignore[return-value]
+        except ValidationError as error:
+            faults = [
+                Fault(".".join(map(str, fault["loc"])), fault["msg"])
+                for fault in error.errors(include_input=False, include_context=False, include_url=False)
+            ]
+            raise InputError("the results are damaged", faults) from None
+
+    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write to `path` in one step, so that nothing half-written is ever there.
+
+        Raises `OutputExistsError` where the file exists and `overwrite` is not set.
+        """
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise OutputExistsError(f"{path} exists; pass overwrite to replace it")
+        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    @classmethod
+    def read_json(cls, path: str | Path) -> Self:
+        """The results in a file; `InputError` where it holds none."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read as JSON: {type(error).__name__}") from None
+        if not isinstance(data, dict):
+            raise InputError(f"expected an object in {path}, found {type(data).__name__}")
+        return cls.from_dict(data)
+
+
+@cache
+def _adapter() -> TypeAdapter[Results]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Results)

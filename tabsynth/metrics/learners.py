@@ -91,7 +91,7 @@ class Boosting:
         objective: Mapping[str, str | int],
     ) -> lightgbm.Booster:
         """A booster for `labels`; `objective` holds LightGBM's objective and, if it has any, its classes."""
-        import lightgbm  # noqa: PLC0415
+        import lightgbm
 
         parameters = {
             **objective,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,3 +34,8 @@ def draw_rows(table: EncodedTable, n: int, rng: np.random.Generator) -> EncodedT
 def affordable_rows(n_columns: int, *, most: int, cells: int) -> int:
     """How many rows to read of a table so wide: at most `most`, and about `cells` cells in all."""
     return min(most, max(1_000, cells // max(1, n_columns)))
+
+
+def take_columns(table: EncodedTable, names: Sequence[str]) -> EncodedTable:
+    """The columns of those names, in that order."""
+    return EncodedTable(table.n_rows, {name: table.columns[name] for name in names})

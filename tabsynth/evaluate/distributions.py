@@ -1,0 +1,256 @@
+"""Each column in the three tables over shared bins or levels, as a chart needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tabsynth.encode import EncodedColumn, Variable
+from tabsynth.encode.continuous import ContinuousEncoder
+from tabsynth.encode.discrete import declared_levels
+from tabsynth.evaluate.results import Distribution
+from tabsynth.metrics.base import EvalData
+from tabsynth.metrics.samples import Numbers, Sample, numbers_of
+from tabsynth.schema.types import Column, Kind
+
+MAX_BINS = 40
+MAX_LEVELS = 30
+MISSING = "(missing)"
+OUTSIDE = "(outside the domain)"
+
+_TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION)
+_PER_DAY = {
+    "day": 1.0,
+    "hour": 24.0,
+    "minute": 1_440.0,
+    "second": 86_400.0,
+    "millisecond": 8.64e7,
+    "ms": 8.64e7,
+    "microsecond": 8.64e10,
+    "us": 8.64e10,
+    "ns": 8.64e13,
+}
+# widths of bins on a time axis that read well, in days
+_MINUTE, _HOUR, _YEAR = 1 / 1440, 1 / 24, 365.25
+_TIME_WIDTHS = (
+    *(_MINUTE * k for k in (1, 5, 15)),
+    *(_HOUR * k for k in (1, 3, 6, 12)),
+    *(1, 2, 7, 14, 28, 91, 182),
+    *(_YEAR * k for k in (1, 2, 5, 10, 20, 50, 100)),
+)
+
+Edges = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Shares = npt.NDArray[np.float64]
+
+
+def distributions(data: EvalData) -> tuple[Distribution, ...]:
+    """One for every encoded column, in the schema's order."""
+    tables = (data.encoded_train, data.encoded_holdout, data.encoded_synthetic)
+    found = []
+    for name in data.encoded_train.columns:
+        column = data.train.schema[name]
+        encoded = [table.columns[name] for table in tables]
+        make = _continuous if encoded[0].variable.is_continuous else _discrete
+        found.append(make(column, encoded))
+    return tuple(found)
+
+
+def _shares(counts: npt.NDArray[np.int64]) -> Shares:
+    return counts / max(1, int(counts.sum()))
+
+
+def _level_names(column: Column, variable: Variable) -> list[str]:
+    """The name of every code from 0 to n_levels; of a continuous column, code 0 has none."""
+    if variable.is_continuous:
+        levels = ["", *([MISSING] if column.nullable else []), *map(str, column.special_values)]
+    elif column.kind.is_discrete:
+        levels = [*map(str, declared_levels(column)), *([MISSING] if column.nullable else [])]
+    else:
+        levels = ["(present)", MISSING]
+    return [*levels, OUTSIDE]
+
+
+def _discrete(column: Column, tables: Sequence[EncodedColumn]) -> Distribution:
+    variable = tables[0].variable
+    names = _level_names(column, variable)
+    shares = np.array([_shares(np.bincount(table.codes, minlength=len(names))) for table in tables])
+    largest = shares.max(axis=0)
+    is_apart = np.zeros(len(names), dtype=np.bool_)  # shown after the categories, and never pooled
+    is_apart[[code for code in (variable.null_code, variable.n_levels) if code is not None]] = True
+    shown = np.flatnonzero(~is_apart & ((largest > 0) | variable.is_ordered))
+    apart = np.flatnonzero(is_apart & (largest > 0))
+    by_size = shown[np.argsort(-largest[shown], kind="stable")]
+    room = MAX_LEVELS - len(apart)
+    kept, pooled = (by_size, by_size[:0]) if len(by_size) <= room else (by_size[:room], by_size[room:])
+    kept = np.sort(kept) if variable.is_ordered else kept[np.argsort(-shares[0, kept], kind="stable")]
+    codes = [*kept, *apart]
+    labels = [names[code] for code in codes]
+    parts = shares[:, codes]
+    if len(pooled):
+        labels.append(f"other levels ({len(pooled):,})")
+        parts = np.column_stack([parts, shares[:, pooled].sum(axis=1)])
+    train, holdout, synthetic = (tuple(side.tolist()) for side in parts)
+    return Distribution(
+        column=column.name,
+        kind=column.kind.value,
+        labels=tuple(labels),
+        train=train,
+        holdout=holdout,
+        synthetic=synthetic,
+    )
+
+
+def _continuous(column: Column, tables: Sequence[EncodedColumn]) -> Distribution:
+    variable = tables[0].variable
+    names = _level_names(column, variable)
+    numbers = [numbers_of(table) for table in tables]
+    scale, edges = choose_bins(numbers, is_lattice=variable.is_lattice, steps_per_day=_steps_per_day(column))
+    n_bins = max(0, len(edges) - 1)
+    levels = np.array([np.bincount(table.codes, minlength=len(names)) for table in tables])
+    shown = [code for code in range(1, len(names)) if levels[:, code].any()]
+    rows = []
+    for side, found in enumerate(numbers):
+        bins = np.clip(np.searchsorted(edges, found, side="right") - 1, 0, max(0, n_bins - 1))
+        rows.append(_shares(np.concatenate([np.bincount(bins, minlength=n_bins), levels[side, shown]])))
+    train, holdout, synthetic = (tuple(row.tolist()) for row in rows)
+    decimals = column.decimals if variable.is_lattice and column.decimals is not None else 0
+    return Distribution(
+        column=column.name,
+        kind=column.kind.value,
+        labels=tuple(names[code] for code in shown),
+        edges=tuple((edges / 10.0**decimals).tolist()),
+        edge_labels=_time_labels(column, edges) if column.kind in _TIMES else (),
+        scale=scale,
+        train=train,
+        holdout=holdout,
+        synthetic=synthetic,
+    )
+
+
+def _steps_per_day(column: Column) -> float | None:
+    """How many steps of the encoded values make a day; None where they are no time."""
+    if column.kind not in _TIMES:
+        return None
+    if column.kind is Kind.DATE:
+        return 1.0
+    unit = column.resolution or column.dtype.partition("[")[2].rstrip("]") or "us"
+    return _PER_DAY[unit]
+
+
+def _time_labels(column: Column, edges: Edges) -> tuple[str, ...]:
+    dtype = column.dtype
+    if dtype == "string":
+        dtype = "date" if column.kind is Kind.DATE else "datetime[us]"
+    plain = replace(
+        column, dtype=dtype, bounds=None, special_values=(), nullable=False, format=None, description=None
+    )
+    moments = ContinuousEncoder(plain).decode(np.zeros(len(edges), dtype=np.uint8), edges.astype(np.int64))
+    if column.kind is Kind.DURATION:
+        return tuple(moments.dt.to_string("polars").to_list())
+    if column.kind is Kind.DATE or (moments.dt.time() == pl.time(0)).all():
+        return tuple(moments.dt.strftime("%Y-%m-%d").to_list())
+    return tuple(moments.dt.strftime("%Y-%m-%d %H:%M:%S").to_list())
+
+
+class _Scale(Protocol):
+    """A monotone map of numbers onto the axis of a chart, and back."""
+
+    def forth(self, x: Shares) -> Shares: ...
+
+    def back(self, t: Shares) -> Shares: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    def forth(self, x: Shares) -> Shares:
+        return np.log(x)
+
+    def back(self, t: Shares) -> Shares:
+        return np.exp(t)
+
+
+@dataclass(frozen=True, slots=True)
+class _SymLog:
+    """Linear within ±`unit`, logarithmic beyond."""
+
+    unit: float
+
+    def forth(self, x: Shares) -> Shares:
+        return np.sign(x) * np.log1p(np.abs(x) / self.unit)
+
+    def back(self, t: Shares) -> Shares:
+        return np.sign(t) * np.expm1(np.abs(t)) * self.unit
+
+
+def choose_bins(
+    numbers: Sequence[Numbers], *, is_lattice: bool, steps_per_day: float | None = None
+) -> tuple[str, Edges]:
+    """A scale and at most 40 bins, closed on the left, that cover the numbers of all tables.
+
+    Logarithmic scales are for numbers whose extremes lie more than eight times as far apart as their
+    .05 and .95 quantiles: tails stay visible. Lattice numbers get edges on the lattice, or half a step
+    beside it where every value has a bin of its own. Times (`steps_per_day`) stay linear. Edges are
+    empty where there are no numbers.
+    """
+    pooled = Sample.of(np.concatenate(list(numbers)))
+    if pooled.n == 0:
+        return "linear", np.empty(0)
+    low, high = pooled.values[0].item(), pooled.values[-1].item()
+    if is_lattice and high - low < MAX_BINS:
+        edges = low + np.arange(high - low + 2)
+        return "linear", edges if steps_per_day else edges - 0.5
+    if low == high:
+        return "linear", np.array([low, np.nextafter(low, np.inf)])
+    core = pooled.quantile([0.05, 0.95])
+    has_tails = high / 8 - low / 8 > core[1] - core[0]
+    if steps_per_day or not has_tails:
+        wanted = high / (MAX_BINS - 2) - low / (MAX_BINS - 2)
+        width = _time_width(wanted, steps_per_day) if steps_per_day else _round_width(wanted)
+        return "linear", _even_edges(low, high, width, is_lattice=is_lattice)
+    if low > 0:
+        return "log", _curved_edges(pooled, _Log(), is_lattice=is_lattice)
+    sizes = np.abs(pooled.values[pooled.values != 0].astype(np.float64))
+    scale = _SymLog(max(float(np.quantile(sizes, 0.1)), float(sizes.max()) * 1e-12))
+    return "symlog", _curved_edges(pooled, scale, is_lattice=is_lattice)
+
+
+def _round_width(wanted: float) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(next(k * power for k in (1, 2, 5, 10) if k * power >= wanted * (1 - 1e-9)))
+
+
+def _time_width(wanted: float, steps_per_day: float) -> float:
+    widths = (days * steps_per_day for days in _TIME_WIDTHS)
+    return next((width for width in widths if width >= wanted), _round_width(wanted))
+
+
+def _even_edges(low: float, high: float, width: float, *, is_lattice: bool) -> Edges:
+    """Edges at multiples of `width`, from the one at or below `low` to the one above `high`."""
+    if is_lattice:
+        step = max(1, round(width))
+        first = int(low) // step
+        return (first + np.arange(int(high) // step - first + 2)) * step
+    edges = np.unique(np.arange(np.floor(low / width), np.floor(high / width) + 2) * width)
+    return edges if len(edges) > 1 else np.array([low, np.nextafter(high, np.inf)])
+
+
+def _curved_edges(pooled: Sample, scale: _Scale, *, is_lattice: bool) -> Edges:
+    """Edges evenly spaced on the scale; a zero among the numbers has a bin of its own."""
+    low, high = float(pooled.values[0]), float(pooled.values[-1])
+    ends = scale.forth(np.array([low, high]))
+    edges = scale.back(np.linspace(ends[0], ends[1], MAX_BINS - 1))
+    edges[0], edges[-1] = low, np.nextafter(high, np.inf)
+    if is_lattice:
+        edges = np.unique(np.append(np.floor(edges[:-1]), high + 1))
+    at_zero = int(np.searchsorted(pooled.values, 0))
+    if at_zero + 1 < len(pooled.values) and pooled.values[at_zero] == 0:
+        beyond = float(pooled.values[at_zero + 1])
+        is_between = (edges > 0) & (edges < beyond)
+        edges = np.unique(np.append(edges[~is_between], [0.0, beyond]))
+    return edges

@@ -1,0 +1,24 @@
+"""Every metric, in the order in which they are computed and reported."""
+
+from __future__ import annotations
+
+from tabsynth.metrics.base import Metric, MetricInfo
+from tabsynth.metrics.detection import TwoSampleTest
+from tabsynth.metrics.fidelity_columns import ColumnFidelity
+from tabsynth.metrics.fidelity_pairs import PairFidelity
+from tabsynth.metrics.proximity import ExactCopies, NearestRows
+from tabsynth.metrics.utility import Utility
+
+METRICS: tuple[Metric, ...] = (
+    ColumnFidelity(),
+    PairFidelity(),
+    TwoSampleTest(),
+    Utility(),
+    ExactCopies(),
+    NearestRows(),
+)
+
+
+def all_infos() -> tuple[MetricInfo, ...]:
+    """What every figure is, in the order of the metrics."""
+    return tuple(info for metric in METRICS for info in metric.infos)
