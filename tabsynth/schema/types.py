@@ -9,6 +9,7 @@ where that knowledge came from: a public statement, a draft read off private dat
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
@@ -48,6 +49,20 @@ class Kind(StrEnum):
 
 _CONTINUOUS = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.DURATION})
 _DISCRETE = frozenset({Kind.CATEGORICAL, Kind.ORDINAL, Kind.BOOLEAN})
+
+
+DEFAULT_DTYPES: Mapping[Kind, str] = {
+    Kind.INTEGER: "int64",
+    Kind.NUMBER: "float64",
+    Kind.CATEGORICAL: "string",
+    Kind.ORDINAL: "string",
+    Kind.BOOLEAN: "bool",
+    Kind.DATE: "date",
+    Kind.DATETIME: "datetime[us]",
+    Kind.DURATION: "duration[us]",
+    Kind.TEXT: "string",
+    Kind.IDENTIFIER: "string",
+}
 
 
 class Role(StrEnum):

@@ -1,0 +1,151 @@
+"""The shape of a schema file, as pydantic models: the edge between YAML or JSON and `Schema`.
+
+The models check keys and plain types and give the JSON Schema that editors complete with. What the
+values mean together is checked in `tabsynth.schema.validate`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.scalars import describe
+from tabsynth.schema.types import Kind, Origin, Role
+from tabsynth.schema.validate import RESOLUTIONS
+
+VERSION = 1
+
+
+def _plain_scalar(value: object) -> object:
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    raise PydanticCustomError(
+        "scalar_type", "expected a single value, found {found}", {"found": describe(value)}
+    )
+
+
+PlainValue = Annotated[
+    object,
+    AfterValidator(_plain_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+KindName = Annotated[Kind, Field(strict=False)]
+RoleName = Annotated[Role, Field(strict=False)]
+OriginName = Annotated[Origin, Field(strict=False)]
+DtypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DTYPES)})]
+ResolutionName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(RESOLUTIONS)})]
+IsoDate = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class DomainModel(_Model):
+    """Where the knowledge of a column's domain came from."""
+
+    origin: OriginName = Origin.DRAFT
+    """`draft`: read off private data; `public`: somebody states so; `charged`: bought by a private query."""
+    by: str | None = None
+    """Who states that the domain is public."""
+    source: str | None = None
+    """What the statement rests on: a codebook, a form, a law."""
+    on: IsoDate | None = None
+    """When it was stated, as an ISO date."""
+
+
+class ColumnModel(_Model):
+    """One column of a table."""
+
+    kind: KindName
+    """How the column is to be understood, whatever its storage."""
+    dtype: DtypeName | None = None
+    """How it is stored. Left out: int64, float64, string, bool, date, datetime[us] or duration[us] by kind."""
+    role: RoleName | None = None
+    """What the column means to a person's privacy."""
+    nullable: bool = False
+    """Whether cells may be missing."""
+    bounds: Annotated[list[PlainValue], Field(min_length=2, max_length=2)] | None = None
+    """`[lower, upper]`, both inclusive; dates and durations as ISO 8601 text."""
+    categories: list[PlainValue] | None = None
+    """Every level of a categorical, ordinal or boolean column; the order of an ordinal column's levels."""
+    special_values: list[PlainValue] = Field(default_factory=list)
+    """Levels beside the numbers or times (-1, N, > 89), in the column's stored type."""
+    decimals: int | None = None
+    """Numbers: how many digits follow the decimal point."""
+    resolution: ResolutionName | None = None
+    """Datetimes and durations: the unit they are whole multiples of."""
+    timezone: str | None = None
+    """Datetimes: the name of their time zone, such as Europe/Vienna."""
+    format: str | None = None
+    """Dates held as text: a strftime pattern. Identifiers: a mask (# a digit, ? a letter). Text: what it holds."""
+    unique: bool = False
+    """Identifiers: no value repeats."""
+    description: str | None = None
+    """What the column means, for people."""
+    domain: DomainModel = Field(default_factory=DomainModel)
+    """Where the knowledge of bounds, categories, special values and nulls came from."""
+
+
+class UnitModel(_Model):
+    """Whose presence is protected: a row, or the person that a column names."""
+
+    column: str | None = None
+    """The column that names the person; left out, each row is protected by itself."""
+    max_rows: int | None = None
+    """How many rows of one person are read at most."""
+
+
+class CsvModel(_Model):
+    """How the table is written as text."""
+
+    delimiter: str = ","
+    """The character between fields."""
+    quote: str = '"'
+    """The character around fields that hold a delimiter."""
+    encoding: str = "utf-8"
+    """The text encoding."""
+    null_marks: list[str] = Field(default_factory=lambda: [""])
+    """Fields that mean a missing cell; the first is written."""
+
+
+class TableModel(_Model):
+    """One table."""
+
+    description: str | None = None
+    """What a row is, for people."""
+    primary_key: list[str] = Field(default_factory=list)
+    """Columns that together name a row."""
+    unit: UnitModel = Field(default_factory=UnitModel)
+    """Whose presence is protected."""
+    csv: CsvModel = Field(default_factory=CsvModel)
+    """How the table is written as CSV."""
+    columns: dict[str, ColumnModel]
+    """The columns by name, in the order in which they are written out."""
+
+
+class ForeignKeyModel(_Model):
+    """Columns of one table that refer to columns of another, position by position."""
+
+    child: str
+    """The table that refers."""
+    child_columns: list[str]
+    """Its columns."""
+    parent: str
+    """The table referred to."""
+    parent_columns: list[str]
+    """Its columns."""
+
+
+class SchemaModel(_Model):
+    """Tables, their columns and what each column may hold."""
+
+    version: Literal[1]
+    """The version of this file format."""
+    tables: Annotated[dict[str, TableModel], Field(min_length=1)]
+    """The tables by name."""
+    foreign_keys: list[ForeignKeyModel] = Field(default_factory=list)
+    """References between tables."""
