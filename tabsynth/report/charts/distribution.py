@@ -1,0 +1,229 @@
+"""One column in train, holdout and synthetic: bars for levels, a stepped area for numbers and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tabsynth.evaluate import Distribution
+from tabsynth.report import text
+from tabsynth.report.charts.scales import positions, share_ticks, time_ticks, value_ticks
+from tabsynth.report.charts.svg import Point, Svg
+from tabsynth.report.reasons import level_or_bin_name
+
+WIDTH = 380.0
+_TABLES = ("train", "holdout", "synthetic")
+_MAX_LEVELS = 12  # bars drawn; the table behind the chart has every level
+_MAX_EXTRAS = 5  # special levels drawn beside a histogram
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """Levels to draw and their shares, in the order of `_TABLES`."""
+
+    labels: tuple[str, ...]
+    shares: tuple[tuple[float, float, float], ...]
+
+
+def distribution_chart(distribution: Distribution) -> str:
+    """The chart of one column as SVG text; 380 units wide."""
+    if len(distribution.edges) > 1:
+        return _histogram(distribution)
+    return _level_bars(distribution)
+
+
+def wants_root(shares: Sequence[float]) -> bool:
+    """Whether one share dwarfs the others so far that a linear axis would hide them."""
+    seen = sorted(share for share in shares if share > 0)
+    if len(seen) < 3:
+        return False
+    return seen[-1] >= 0.4 and seen[len(seen) // 2] < 0.03 * seen[-1]
+
+
+def _shares(distribution: Distribution) -> list[tuple[float, float, float]]:
+    return list(zip(distribution.train, distribution.holdout, distribution.synthetic, strict=True))
+
+
+def _label(distribution: Distribution) -> str:
+    return f"Distribution of {distribution.column} in train, holdout and synthetic"
+
+
+def _tooltip(name: str, shares: tuple[float, float, float]) -> str:
+    parts = (f"{table} {text.percent(share)}" for table, share in zip(_TABLES, shares, strict=True))
+    return f"{name}: {', '.join(parts)}"
+
+
+def _pool(labels: Sequence[str], shares: Sequence[tuple[float, float, float]], *, limit: int) -> _Bars:
+    """At most `limit` levels in their own order: the most common in any table, the others pooled."""
+    if len(labels) <= limit:
+        return _Bars(tuple(labels), tuple(shares))
+    is_pool = [label.startswith("other levels (") for label in labels]
+    order = sorted(range(len(labels)), key=lambda i: (is_pool[i], -max(shares[i])))
+    kept, rest = sorted(order[: limit - 1]), order[limit - 1 :]
+    n_rest = sum(_pooled_levels(labels[i]) for i in rest)
+    pooled = tuple(sum(shares[i][table] for i in rest) for table in range(3))
+    return _Bars(
+        (*(labels[i] for i in kept), f"other levels ({text.count(n_rest)})"),
+        (*(shares[i] for i in kept), (pooled[0], pooled[1], pooled[2])),
+    )
+
+
+def _pooled_levels(label: str) -> int:
+    inner = label.removeprefix("other levels (").removesuffix(")").replace(",", "")
+    return int(inner) if inner != label and inner.isdigit() else 1
+
+
+def _level_bars(distribution: Distribution) -> str:
+    bars = _pool(distribution.labels, _shares(distribution), limit=_MAX_LEVELS)
+    longest = max((text.width(label) for label in bars.labels), default=0)
+    left, right, top = 14 + 6.0 * min(20, max(5, longest)), 34.0, 6.0
+    row = min(44.0, max(20.0, 150.0 / max(1, len(bars.labels))))
+    thick = (row - 5) / 3.33
+    height = top + row * len(bars.labels) + 20
+    largest = max((max(shares) for shares in bars.shares), default=0.0) or 1.0
+    root = wants_root([max(shares) for shares in bars.shares])
+    length = WIDTH - left - right
+    svg = Svg.image(width=WIDTH, height=height, label=_label(distribution), css="chart")
+    bottom = top + row * len(bars.labels)
+    for tick in share_ticks(largest, root=root, length=length / 1.3):
+        x = left + length * tick.position
+        svg.line((x, top), (x, bottom), "grid")
+        svg.text(x, bottom + 13, tick.label, "tick", anchor="middle")
+    for i, (name, shares) in enumerate(zip(bars.labels, bars.shares, strict=True)):
+        group = svg.group(y=top + row * i)
+        group.text(left - 7, row / 2 + 3, text.shorten(name, 20), "level", anchor="end", title=name)
+        for offset, table, share in zip((0.0, 1.0, 2.0), _TABLES, shares, strict=True):
+            size = _scaled(share, largest, root=root) * length
+            group.rect(
+                left, 2.5 + 1.11 * thick * offset, max(size, 0.8 if share > 0 else 0), thick, f"bar {table}"
+            )
+        group.rect(0, 0, WIDTH, row, "hit", title=_tooltip(name, shares))
+    svg.line((left, top), (left, bottom), "axis")
+    if root:
+        svg.text(4, bottom + 13, "square-root axis", "tick")
+    return str(svg)
+
+
+def _scaled(share: float, largest: float, *, root: bool) -> float:
+    part = max(0.0, share / largest)
+    return math.sqrt(part) if root else part
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a histogram's bins and extra bars stand, in user units."""
+
+    left: float
+    right: float  # of the bins
+    top: float
+    bottom: float
+    largest: float
+    root: bool
+
+    def x(self, position: float) -> float:
+        return self.left + (self.right - self.left) * position
+
+    def y(self, share: float) -> float:
+        return self.bottom - (self.bottom - self.top) * _scaled(share, self.largest, root=self.root)
+
+
+def _histogram(distribution: Distribution) -> str:
+    n_bins = len(distribution.edges) - 1
+    shares = _shares(distribution)
+    places = positions(distribution.edges, distribution.scale)
+    heights = _bin_heights(shares[:n_bins], places)
+    extras = _pool(distribution.labels, shares[n_bins:], limit=_MAX_EXTRAS)
+    peaks = [max(height) for height in (*heights, *extras.shares)]
+    room = 30.0 * len(extras.labels) + (12 if extras.labels else 0)
+    frame = _Frame(
+        left=38,
+        right=WIDTH - 8 - room,
+        top=8,
+        bottom=158,
+        largest=max(peaks, default=0.0) or 1.0,
+        root=wants_root(peaks),
+    )
+    svg = Svg.image(
+        width=WIDTH,
+        height=196 if frame.root or distribution.scale != "linear" else 182,
+        label=_label(distribution),
+        css="chart",
+    )
+    _draw_share_axis(svg, frame)
+    _draw_steps(svg, frame, places, heights)
+    _draw_extras(svg, frame, extras)
+    for i in range(n_bins):
+        x = frame.x(places[i])
+        hit = frame.x(places[i + 1]) - x
+        name = level_or_bin_name(distribution, i)
+        svg.rect(x, frame.top, hit, frame.bottom - frame.top, "hit", title=_tooltip(name, shares[i]))
+    _draw_value_axis(svg, frame, distribution, places)
+    return str(svg)
+
+
+def _bin_heights(
+    shares: Sequence[tuple[float, float, float]], places: Sequence[float]
+) -> list[tuple[float, float, float]]:
+    """Shares per bin of average width on the drawn axis, so that areas compare where widths differ."""
+    heights = []
+    for i, (train, holdout, synthetic) in enumerate(shares):
+        width = (places[i + 1] - places[i]) * len(shares)
+        factor = 1 / width if width > 1e-6 else 0.0
+        heights.append((train * factor, holdout * factor, synthetic * factor))
+    return heights
+
+
+def _draw_share_axis(svg: Svg, frame: _Frame) -> None:
+    for tick in share_ticks(frame.largest, root=frame.root, length=frame.bottom - frame.top):
+        y = frame.bottom - (frame.bottom - frame.top) * tick.position
+        svg.line((frame.left, y), (WIDTH - 8, y), "grid")
+        svg.text(frame.left - 5, y + 3.5, tick.label, "tick", anchor="end")
+
+
+def _draw_steps(
+    svg: Svg, frame: _Frame, places: Sequence[float], heights: Sequence[tuple[float, float, float]]
+) -> None:
+    for table, css, filled in (
+        (0, "area train", True),
+        (1, "step holdout", False),
+        (2, "step synthetic", False),
+    ):
+        points: list[Point] = [(frame.x(places[0]), frame.bottom)] if filled else []
+        for i, height in enumerate(heights):
+            y = frame.y(height[table])
+            points += [(frame.x(places[i]), y), (frame.x(places[i + 1]), y)]
+        if filled:
+            points.append((frame.x(places[-1]), frame.bottom))
+        svg.path(points, css, closed=filled)
+
+
+def _draw_extras(svg: Svg, frame: _Frame, extras: _Bars) -> None:
+    for i, (name, shares) in enumerate(zip(extras.labels, extras.shares, strict=True)):
+        x = frame.right + 14 + 30 * i
+        for j, (table, share) in enumerate(zip(_TABLES, shares, strict=True)):
+            y = frame.y(share)
+            svg.rect(x + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
+        svg.text(x + 10, frame.bottom + 14, text.shorten(name, 5), "tick strong", anchor="middle", title=name)
+        svg.rect(x - 3, frame.top, 28, frame.bottom - frame.top, "hit", title=_tooltip(name, shares))
+        svg.line((x - 2, frame.bottom), (x + 22, frame.bottom), "axis")
+
+
+def _draw_value_axis(svg: Svg, frame: _Frame, distribution: Distribution, places: Sequence[float]) -> None:
+    svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), "axis")
+    length = frame.right - frame.left
+    if distribution.edge_labels:
+        ticks = time_ticks(places, distribution.edge_labels, length=length)
+    else:
+        ticks = value_ticks(distribution.edges, distribution.scale, length=length)
+    for tick in ticks:
+        x = frame.x(tick.position)
+        svg.line((x, frame.bottom), (x, frame.bottom + 4), "axis")
+        svg.text(x, frame.bottom + 14, tick.label, "tick", anchor=tick.anchor)
+    remarks = []
+    if distribution.scale in ("log", "symlog"):
+        remarks.append(f"{distribution.scale} axis")
+    if frame.root:
+        remarks.append("heights on a square-root axis")
+    if remarks:
+        svg.text(frame.right, frame.bottom + 29, "; ".join(remarks), "tick", anchor="end")

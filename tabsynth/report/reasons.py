@@ -1,0 +1,122 @@
+"""Why a column or a pair falls short, in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from tabsynth.evaluate import Associations, Distribution
+from tabsynth.report import text
+from tabsynth.report.score import Score
+from tabsynth.report.verdict import Level
+
+_SMALLEST_GAP = 0.005  # shares closer than this are not worth a sentence
+
+
+def of_distribution(distribution: Distribution) -> str:
+    """Where the synthetic shares leave train most: one level, or one run of bins.
+
+    Names that level or those values. Empty where the gap is below half a percent of the rows or below twice what holdout shows.
+    """
+    if not any(distribution.synthetic) or not any(distribution.train):
+        return ""
+    n_bins = max(0, len(distribution.edges) - 1)
+    candidates = [(index, index + 1) for index in range(n_bins, len(distribution.train))]
+    if n_bins:
+        gaps = _differences(distribution.synthetic, distribution.train)[:n_bins]
+        candidates += [_largest_run(gaps), _largest_run([-gap for gap in gaps])]
+    if not candidates:
+        return ""
+    first, last = max(
+        candidates, key=lambda span: abs(_gap(distribution.synthetic, distribution.train, span))
+    )
+    gap = _gap(distribution.synthetic, distribution.train, (first, last))
+    noise = abs(_gap(distribution.holdout, distribution.train, (first, last)))
+    if abs(gap) < max(_SMALLEST_GAP, 2 * noise):
+        return ""
+    real, made = sum(distribution.train[first:last]), sum(distribution.synthetic[first:last])
+    word = "too common" if gap > 0 else "too rare"
+    where = _span_name(distribution, first, last)
+    return f"{where} {word}: {text.percent(made)} of the rows, {text.percent(real)} in train"
+
+
+def level_or_bin_name(distribution: Distribution, index: int) -> str:
+    """What the share at `index` is a share of: "40 to 45", or a level's name."""
+    n_bins = max(0, len(distribution.edges) - 1)
+    if index >= n_bins:
+        return text.printable(distribution.labels[index - n_bins])
+    return _span_name(distribution, index, index + 1)
+
+
+def _span_name(distribution: Distribution, first: int, last: int) -> str:
+    """The bins `first` … `last` − 1, or the level at `first` in quotes."""
+    n_bins = max(0, len(distribution.edges) - 1)
+    if first >= n_bins:
+        return f"“{text.shorten(text.printable(distribution.labels[first - n_bins]), 60)}”"
+    return f"{edge_name(distribution, first)} to {edge_name(distribution, last)}"
+
+
+def edge_name(distribution: Distribution, index: int) -> str:
+    """The bin edge at `index`: a short number, or a time."""
+    if distribution.edge_labels:
+        return text.time(distribution.edge_labels[index])
+    return text.edge(distribution.edges[index])
+
+
+def of_association(columns: tuple[str, ...], associations: Associations) -> list[str]:
+    """How the association of a pair has changed."""
+    positions = {name: i for i, name in enumerate(associations.columns)}
+    if columns[0] not in positions or columns[1] not in positions:
+        return []
+    i, j = positions[columns[0]], positions[columns[1]]
+    real, made = associations.train[i][j], associations.synthetic[i][j]
+    if real is None or made is None:
+        return []
+    said = f"association {made:.2f}, {real:.2f} in train"
+    if abs(made - real) < 0.03:
+        return [f"{said}: kept; the joint counts differ"]
+    if made > real:
+        return [f"{said}: stronger than real"]
+    return [f"{said}: {'mostly lost' if made < real / 2 else 'weaker than real'}"]
+
+
+def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:
+    """Other figures that are off, with the part that is worst; and what a value leaves out."""
+    said = []
+    for score in scores:
+        title = score.info.title[0].lower() + score.info.title[1:] if score.info.title else score.info.name
+        if score.info.name != leading and score.verdict.level in (Level.OFF, Level.FAR):
+            part = _worst_detail(score)
+            said.append(f"{title} {score.value_text}, floor {score.floor_text}{part}")
+        if score.result.value is not None and score.result.reason:
+            said.append(f"{title}: {text.printable(score.result.reason)}")
+    return said
+
+
+def _worst_detail(score: Score) -> str:
+    if not score.result.details:
+        return ""
+    worst = max(score.result.details, key=lambda detail: abs(detail.value) - abs(detail.floor or 0.0))
+    value = text.figure(worst.value, as_percent=score.info.percent)
+    return f" (mostly {text.printable(worst.label)}: {value})"
+
+
+def _differences(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]
+
+
+def _gap(a: Sequence[float], b: Sequence[float], span: tuple[int, int]) -> float:
+    first, last = span
+    return sum(a[first:last]) - sum(b[first:last])
+
+
+def _largest_run(values: Sequence[float]) -> tuple[int, int]:
+    """The run of consecutive values with the largest sum, as (first, last + 1)."""
+    sums = [0.0, *accumulate(values)]
+    best, span, lowest = float("-inf"), (0, 1), 0
+    for end in range(1, len(sums)):
+        if sums[end - 1] < sums[lowest]:
+            lowest = end - 1
+        if sums[end] - sums[lowest] > best:
+            best, span = sums[end] - sums[lowest], (lowest, end)
+    return span
