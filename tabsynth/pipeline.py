@@ -231,7 +231,7 @@ def fit(
     recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
-    _require_stated(privacy, recipe)
+    require_guarantee(privacy, recipe)
     table, layout = _as_table(data, schema)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
@@ -264,7 +264,8 @@ def fit(
     )
 
 
-def _require_stated(privacy: Privacy | None, recipe: Synthesizer) -> None:
+def require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
+    """Raise `PrivacyError` where privacy is not stated or `recipe` cannot give it; reads no data."""
     if privacy is None:
         raise PrivacyError(
             "say what privacy the result shall have: this release fits without differential privacy only, "
