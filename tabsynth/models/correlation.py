@@ -15,26 +15,27 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-N_TERMS = 40
+N_TERMS = 100
 MAX_CORRELATION = 0.995
-_BISECTIONS = 24
+_BISECTIONS = 18
 _PAIRS_AT_ONCE = 200_000
 
 
-def latent_correlation(score_correlation: Floats, coefficients: Floats) -> Floats:
+def latent_correlation(score_correlation: Floats, coefficients: Floats, spread: Floats) -> Floats:
     """Latent correlation matrix, (p, p), from that of the scores and their Hermite coefficients, (p, K).
 
-    `score_correlation` is the Pearson correlation of the scores, in [-1, 1]. Values that no latent
+    `score_correlation` is the Pearson correlation of the scores, in [-1, 1]; `spread` their standard
+    deviations under the marginals, (p,), 0 for constants, which get no correlation. Values that no latent
     correlation can produce are held at ±0.995. The result need not be positive semi-definite.
     """
     n = len(score_correlation)
     latent = np.eye(n)
     rows, cols = np.triu_indices(n, k=1)
-    spread = np.sqrt(np.maximum((coefficients**2).sum(axis=1), 1e-12))
+    varies = spread > 1e-6
+    unit = coefficients / np.where(varies, spread, 1.0)[:, None]
     for start in range(0, len(rows), _PAIRS_AT_ONCE):
         i, j = rows[start : start + _PAIRS_AT_ONCE], cols[start : start + _PAIRS_AT_ONCE]
-        terms = (coefficients[i] / spread[i, None]) * (coefficients[j] / spread[j, None])
-        solved = _invert(score_correlation[i, j], terms)
+        solved = np.where(varies[i] & varies[j], _invert(score_correlation[i, j], unit[i] * unit[j]), 0.0)
         latent[i, j] = latent[j, i] = solved
     return latent
 

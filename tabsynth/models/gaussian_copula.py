@@ -138,8 +138,9 @@ class GaussianCopula:
         progress("correlations", 0.6)
         names = [latent.variable.name for latent in latents]
         moments = queries.score_moments(_score_blocks(latents, data), columns=names)
-        coefficients = np.array([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
-        correlation = latent_correlation(moments.correlation(), coefficients.reshape(len(latents), N_TERMS))
+        coefficients = np.stack([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
+        spread = np.array([latent.marginal.score_spread for latent in latents])
+        correlation = latent_correlation(moments.correlation(), coefficients, spread)
         same_column = np.array(names)[:, None] == np.array(names)
         correlation = np.where(same_column, np.eye(len(names)), correlation)
         correlation *= 1 - shrinkage_intensity(correlation, moments.n) * (1 - np.eye(len(names)))

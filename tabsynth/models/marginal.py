@@ -75,6 +75,11 @@ class Marginal:
         inside = np.clip(self.cuts, -8, 8)
         return np.where(self.mass > 1e-12, scores, (inside[:-1] + inside[1:]) / 2)
 
+    @property
+    def score_spread(self) -> float:
+        """Standard deviation of the scores, in [0, 1]."""
+        return float(np.sqrt((self.mass * self.scores**2).sum()))
+
     def hermite_coefficients(self, n_terms: int) -> Floats:
         """α_k = E[s(Z) He_k(Z)] / √k! for k = 1 … n_terms, shape (n_terms,), s the piece's score.
 

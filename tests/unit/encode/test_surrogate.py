@@ -1,0 +1,60 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.encode.surrogate import TEXT_FORMATS, Surrogate, pool_size
+from tabsynth.errors import UsageError
+from tabsynth.randomness import Streams
+from tabsynth.schema.types import Column, Kind
+
+
+def test_unique_identifiers_never_repeat_across_blocks():
+    surrogate = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="int64", unique=True))
+    parts = [surrogate.make(30, start, 10, streams=Streams(1), block=b) for b, start in enumerate((0, 10, 20))]
+    assert pl.concat(parts).to_list() == list(range(1, 31))
+
+
+def test_masks_count_through_digits_and_letters():
+    surrogate = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="string", unique=True, format="P-?#"))
+    assert surrogate.make(12, 0, 12, streams=Streams(1), block=0).to_list() == [
+        *(f"P-A{digit}" for digit in range(10)),
+        "P-B0",
+        "P-B1",
+    ]
+
+
+def test_a_mask_that_is_too_short_is_refused():
+    surrogate = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="string", unique=True, format="#"))
+    with pytest.raises(UsageError, match="holds 10 identifiers, 11 are needed"):
+        surrogate.make(11, 0, 11, streams=Streams(1), block=0)
+
+
+def test_a_stored_type_that_is_too_small_is_refused():
+    surrogate = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="uint8", unique=True))
+    with pytest.raises(UsageError, match="uint8 cannot hold identifiers up to 300"):
+        surrogate.make(300, 0, 300, streams=Streams(1), block=0)
+
+
+def test_persons_with_several_rows_repeat_about_as_often_as_asked():
+    column = Column(name="patient", kind=Kind.IDENTIFIER, dtype="int64")
+    made = Surrogate(column, 0.7).make(20_000, 0, 20_000, streams=Streams(5), block=0)
+    # distinct share has standard deviation below 0.003; ten of them
+    assert made.n_unique() / 20_000 == pytest.approx(0.7, abs=0.03)
+
+
+@pytest.mark.parametrize("n_distinct", [1, 50, 99])
+def test_pool_size_by_simulation(n_distinct):
+    pool = pool_size(n_distinct, 100)
+    rng = np.random.default_rng(0)
+    mean = np.mean([len(np.unique(rng.integers(pool, size=100))) for _ in range(2000)])
+    assert mean == pytest.approx(n_distinct, abs=0.6)
+
+
+@pytest.mark.parametrize("text_format", [None, *TEXT_FORMATS])
+def test_texts_are_made_for_every_format_and_by_seed(text_format):
+    surrogate = Surrogate(Column(name="t", kind=Kind.TEXT, dtype="string", format=text_format))
+    first = surrogate.make(5, 0, 5, streams=Streams(3), block=0)
+    assert first.dtype == pl.String
+    assert first.null_count() == 0
+    assert first.equals(surrogate.make(5, 0, 5, streams=Streams(3), block=0))
+    assert not first.equals(surrogate.make(5, 0, 5, streams=Streams(4), block=0))
