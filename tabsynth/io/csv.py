@@ -1,0 +1,280 @@
+"""CSV files to polars, plain or gzipped.
+
+Every field is read as text first, by pyarrow, which tells a quoted empty field from a missing one and
+counts the rows that are too short or too long; then each column is read by the schema's type (`text`) or by
+one that all its cells share (`infer`). No message holds the value of a cell.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tabsynth.errors import DataError, Fault, StructureError, UsageError
+from tabsynth.io.columns import ColumnLayout, duplicate_faults, stored_name, tried
+from tabsynth.io.dialect import TEXT_ERRORS, UTF8, check_dialect, is_gzip, open_text, sniff_dialect
+from tabsynth.io.infer import infer
+from tabsynth.io.text import parse
+from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK_BYTES = 1 << 26
+
+
+def read_csv(
+    path: str | Path,
+    *,
+    dialect: CsvDialect | None = None,
+    schema: TableSchema | None = None,
+    dtypes: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
+    """Read a CSV file (gzipped or not) whose first row names the columns.
+
+    With a schema: its columns in its order and types, others left out. Without: every column of the
+    file, by `dtypes` (names of the schema's stored types) where given, else by what all its cells share.
+    The dialect is `schema.csv`, or sniffed without a schema, unless given. In string columns a null mark
+    is null where it is not quoted, so `""` is an empty string; in others quotes make no difference.
+
+    Raises `StructureError` listing all that is wrong with the file as such (empty, not in its encoding,
+    rows of another length than the header's, duplicate, unnamed or missing columns), `DataError` listing
+    the columns with cells that are not of the asked type, `UsageError` for an impossible dialect or type.
+    """
+    return read_csv_columns(path, dialect=dialect, schema=schema, dtypes=dtypes)[0]
+
+
+def read_csv_columns(
+    path: str | Path,
+    *,
+    dialect: CsvDialect | None = None,
+    schema: TableSchema | None = None,
+    dtypes: Mapping[str, str] | None = None,
+) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
+    """`read_csv`, and how each column was written. Raises what `read_csv` raises."""
+    path = Path(path)
+    if dialect is None:
+        dialect = sniff_dialect(path) if schema is None else schema.csv
+    check_dialect(dialect)
+    wanted = _wanted(schema, dtypes)
+    header = _read_header(path, dialect)
+    fields = _read_fields(path, dialect, header)
+    faults = [
+        *_header_faults(header.names, wanted, complete=schema is not None),
+        *_missing_faults(path, header.names, wanted, dialect),
+        *fields.faults,
+    ]
+    if faults:
+        raise StructureError(f"{path.name} cannot be read as a table", faults)
+    names = header.names if schema is None else schema.column_names
+    return _typed(path, fields, names, wanted, dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Names of the columns, rows to skip until the first of data, and whether there is any data."""
+
+    names: tuple[str, ...]
+    n_skip: int
+    has_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """The text of every column by its name, and what is wrong with the rows."""
+
+    columns: Mapping[str, pa.ChunkedArray]
+    faults: tuple[Fault, ...]
+
+
+def _wanted(schema: TableSchema | None, dtypes: Mapping[str, str] | None) -> Mapping[str, Column]:
+    unknown = sorted({dtype for dtype in (dtypes or {}).values() if dtype not in DTYPES})
+    if unknown:
+        raise UsageError(f"unknown types {', '.join(unknown)}; known are {', '.join(DTYPES)}")
+    columns = {} if schema is None else {column.name: column for column in schema.columns}
+    forced = {
+        name: Column(name=name, kind=Kind.TEXT, dtype=dtype)
+        for name, dtype in (dtypes or {}).items()
+        if name not in columns
+    }
+    return {**columns, **forced}
+
+
+def _read_header(path: Path, dialect: CsvDialect) -> _Header:
+    header = tried(lambda: _header(path, dialect), *TEXT_ERRORS)
+    if header is None:
+        what = f"it is damaged, or is not {dialect.encoding} text"
+        raise StructureError(f"{path.name} cannot be read", [Fault("", what, "state delimiter and encoding")])
+    if not header.names:
+        raise StructureError(f"{path.name} is empty", [Fault("", "it has no header row")])
+    return header
+
+
+def _header(path: Path, dialect: CsvDialect) -> _Header:
+    with open_text(path, dialect.encoding) as text:
+        n_blank = 0
+        names: tuple[str, ...] = ()
+        for row in csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote):
+            if row:
+                names = tuple(row)
+                break
+            n_blank += 1
+        is_single = len(names) == 1  # then a blank line is a row whose only cell is missing
+        has_data = any(is_single or line.strip("\r\n") for line in text)
+    return _Header(names, n_blank + 1, has_data)
+
+
+def _header_faults(names: Sequence[str], wanted: Mapping[str, Column], *, complete: bool) -> list[Fault]:
+    """What is wrong with the names; where the schema is `complete`, with those of its columns only."""
+    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
+        return [Fault("header", "is not in the stated encoding", "state the encoding, such as cp1252")]
+    if complete:
+        return duplicate_faults(name for name in names if name in wanted)
+    unnamed = [str(position) for position, name in enumerate(names, start=1) if not name]
+    faults = duplicate_faults(name for name in names if name)
+    if unnamed:
+        hint = "name it in the header, or write the file without row numbers"
+        faults.append(Fault(f"column {', '.join(unnamed)} of the file", "has no name", hint))
+    return faults
+
+
+def _missing_faults(
+    path: Path, names: Sequence[str], wanted: Mapping[str, Column], dialect: CsvDialect
+) -> list[Fault]:
+    missing = [name for name in wanted if name not in names]
+    if not missing:
+        return []
+    hint = "add it, or drop it from the schema"
+    sniffed = sniff_dialect(path).delimiter
+    if len(names) == 1 and sniffed != dialect.delimiter:
+        hint = f"the file seems to be delimited by {sniffed!r}, not {dialect.delimiter!r}"
+    return [Fault(f"column {name!r}", "missing from the file", hint) for name in missing]
+
+
+def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
+    import pyarrow as pa
+
+    n_columns = len(header.names)
+    if not header.has_data:
+        return _Fields(dict.fromkeys(header.names, pa.chunked_array([], pa.string())), ())
+    lengths: Counter[int] = Counter()
+    text = _fields(path, dialect, header, lengths, pa.string())
+    if text is not None:
+        columns = dict(zip(header.names, text.columns, strict=True))
+        return _Fields(columns, _ragged_faults(lengths, n_columns))
+    lengths.clear()
+    is_utf8 = dialect.encoding.lower() in UTF8
+    raw = _fields(path, dialect, header, lengths, pa.binary()) if is_utf8 else None
+    stray = [] if raw is None else _stray_faults(header.names, raw, dialect.encoding)
+    if stray:
+        return _Fields({}, (*stray, *_ragged_faults(lengths, n_columns)))
+    what = f"it is damaged, is not {dialect.encoding} text, or a quote that is opened is never closed"
+    more = f"state delimiter, quote and encoding; a row may have {_BLOCK_BYTES >> 20} MiB"
+    return _Fields({}, (Fault("", what, more),))
+
+
+def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fault]:
+    hint = f"the file is not {encoding}: state its encoding, such as cp1252"
+    faults = []
+    for name, column in zip(names, raw.columns, strict=True):
+        cells = pl.Series(pl.from_arrow(column))
+        count = cells.cast(pl.String, strict=False).null_count() - cells.null_count()
+        if count:
+            faults.append(
+                Fault(f"column {name!r}", f"{count} of {len(cells)} cells are not {encoding}", hint)
+            )
+    return faults
+
+
+def _fields(
+    path: Path, dialect: CsvDialect, header: _Header, lengths: Counter[int], dtype: pa.DataType
+) -> pa.Table | None:
+    """All fields as `dtype`; None where that is impossible. Rows of a wrong length go to `lengths`."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    def count(row: arrow_csv.InvalidRow) -> str:
+        lengths[row.actual_columns] += 1
+        return "skip"
+
+    names = [str(position) for position in range(len(header.names))]
+    options = {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=names,
+            skip_rows_after_names=header.n_skip,
+            block_size=_BLOCK_BYTES,
+            encoding="utf8" if dialect.encoding.lower() in UTF8 else dialect.encoding,
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote,
+            newlines_in_values=True,
+            ignore_empty_lines=len(names) > 1,
+            invalid_row_handler=count,
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, dtype),
+            null_values=list(dialect.null_marks),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    }
+
+    def read() -> pa.Table:
+        with pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None) as stream:
+            return arrow_csv.read_csv(stream, **options)
+
+    return tried(read, pa.ArrowException, OSError, UnicodeError)
+
+
+def _ragged_faults(lengths: Mapping[int, int], n_columns: int) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(
+            "rows",
+            f"{count} with {length} fields, expected {n_columns} as in the header",
+            "quote fields that hold the delimiter, or state delimiter and quote",
+        )
+        for length, count in sorted(lengths.items())
+    )
+
+
+def _typed(
+    path: Path,
+    fields: _Fields,
+    names: Sequence[str],
+    wanted: Mapping[str, Column],
+    dialect: CsvDialect,
+) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
+    """Each column's text in its type. Raises `DataError` listing the columns that have other cells."""
+    series, layouts, faults = [], [], []
+    for name in names:
+        text = pl.Series(name, pl.from_arrow(fields.columns[name]), dtype=pl.String)
+        pattern = None
+        if name in wanted:
+            column = wanted[name]
+            typed, n_failed = parse(text, column, null_marks=dialect.null_marks)
+            pattern = column.format
+            if n_failed:
+                faults.append(cell_fault(column, n_failed, len(text)))
+        else:
+            typed, pattern = infer(text, null_marks=dialect.null_marks)
+        series.append(typed)
+        stored = stored_name(typed.dtype)
+        layouts.append(ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern))
+    if faults:
+        raise DataError(f"{path.name} has cells that are not of the schema's type", faults)
+    return pl.DataFrame(series), tuple(layouts)
+
+
+def cell_fault(column: Column, n_failed: int, n_rows: int) -> Fault:
+    """The fault of a column some of whose text is not of its type."""
+    wanted = column.dtype if column.format is None else f"{column.dtype} in the format {column.format!r}"
+    hint = "change dtype, format or the null marks in the schema, or mend the cells"
+    return Fault(f"column {column.name!r}", f"{n_failed} of {n_rows} cells are not {wanted}", hint)

@@ -1,0 +1,107 @@
+"""Types of CSV columns read off their text, over the whole file.
+
+A type is taken only where every cell of the column has its form, so no row, however late, can surprise;
+a sample may rule a type out early but never in. Text that integers would not give back stays text:
+`007`, `+49`, and integers outside int64 and uint64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from tabsynth.io.text import DURATIONS, nulled, parse, without_marks
+from tabsynth.schema.types import Column, Kind
+
+_N_SAMPLE = 1000
+
+_INTEGER = r"^-?[0-9]+$"
+_FLOAT = (
+    r"^(?:-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    r"|[+-]?(?i:inf|infinity)|nan|NaN|NAN)$"
+)
+_NAN = ("nan", "NaN", "NAN")
+_FINITE = r"^-?\.?[0-9]"
+_LONG_INTEGER = r"^-?[0-9]{16,}$"
+_DAY = r"(?:000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_DATE = rf"^{_DAY}$"
+_BOOLEANS = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"))
+_MOMENTS = {
+    rf"^{_DAY} {_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?$": None,
+    rf"^{_DAY}T{_MINUTE}:[0-5]\d$": "%Y-%m-%dT%H:%M:%S",
+    rf"^{_DAY}T{_MINUTE}:[0-5]\d\.\d{{1,6}}$": "%Y-%m-%dT%H:%M:%S.%f",
+    rf"^{_DAY} {_MINUTE}$": "%Y-%m-%d %H:%M",
+    rf"^{_DAY}T{_MINUTE}$": "%Y-%m-%dT%H:%M",
+}
+_UTC_MOMENT = rf"^{_DAY}[T ]{_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:?00)$"
+
+
+def infer(text: pl.Series, *, null_marks: Sequence[str]) -> tuple[pl.Series, str | None]:
+    """The column in the narrowest meaning all its cells share, and its date format if not the default.
+
+    Integers are int64, or uint64 where they need it; numbers float64 (NaN is null); `true`/`false` in
+    one spelling bool; ISO dates and datetimes `date` and `datetime[us]`, in UTC where every cell says so;
+    ISO 8601 durations `duration[us]`. Everything else, and a column of nulls alone, stays String:
+    datetimes with other or mixed offsets too, since an offset does not name a zone.
+    """
+    cells = without_marks(text, null_marks=null_marks)
+    sample = cells.head(_N_SAMPLE).drop_nulls()
+    if sample.is_empty():
+        sample = cells.drop_nulls().head(_N_SAMPLE)
+    if sample.is_empty():
+        return text, None
+    return _number(cells, sample) or _boolean(cells, sample) or _moment(cells, sample) or (text, None)
+
+
+def _all(text: pl.Series, pattern: str) -> bool:
+    """Whether every cell that is not null has the form `pattern`."""
+    return bool(text.str.contains(pattern).all())
+
+
+def _number(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | None:
+    if not _all(sample, _FLOAT):
+        return None
+    numbers = nulled(cells, cells.is_in(_NAN))
+    for dtype in (pl.Int64, pl.UInt64):
+        integers = numbers.cast(dtype, strict=False)
+        if integers.null_count() == numbers.null_count() < len(numbers):
+            return (integers, None) if (integers.cast(pl.String) == numbers).all() else _float(cells)
+    return _float(cells)
+
+
+def _float(cells: pl.Series) -> tuple[pl.Series, None] | None:
+    if not _all(cells, _FLOAT) or not cells.str.contains(_FINITE).any():
+        return None
+    if cells.str.contains(_LONG_INTEGER).any() and _all(cells, _INTEGER):
+        return None
+    floats, n_failed = parse(cells, Column(name="", kind=Kind.NUMBER, dtype="float64"), null_marks=())
+    return None if n_failed else (floats, None)
+
+
+def _boolean(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | None:
+    for true, false in _BOOLEANS:
+        if sample.is_in([true, false]).all() and cells.is_in([true, false]).all():
+            return cells == true, None
+    return None
+
+
+def _moment(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, str | None] | None:
+    def read(dtype: str, kind: Kind, **more: str) -> pl.Series | None:
+        column = Column(name="", kind=kind, dtype=dtype, timezone=more.get("timezone"))
+        parsed, n_failed = parse(cells, column, null_marks=())
+        return None if n_failed else parsed
+
+    forms: list[tuple[str, str, Kind, dict[str, str], str | None]] = [
+        (_DATE, "date", Kind.DATE, {}, None),
+        *((form, "datetime[us]", Kind.DATETIME, {}, name) for form, name in _MOMENTS.items()),
+        (_UTC_MOMENT, "datetime[us]", Kind.DATETIME, {"timezone": "UTC"}, None),
+        (DURATIONS[0], "duration[us]", Kind.DURATION, {}, None),
+    ]
+    for pattern, dtype, kind, more, name in forms:
+        if _all(sample, pattern) and _all(cells, pattern):
+            parsed = read(dtype, kind, **more)
+            if parsed is not None:
+                return parsed, name
+    return None

@@ -1,0 +1,283 @@
+"""Cells as text: read by the schema's type, and written by its decimals and formats.
+
+`parse` never raises over a cell: what it cannot read becomes null and is counted. Its strictness is the
+type's, not the spelling's: `5.0` and `1e+05` are integers, `007` is 7, spaces around a number are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.types import Column, Kind
+
+DATE_FORMAT = "%Y-%m-%d"
+DATETIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+_TRUE = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0")
+_INFINITE = r"(?i)^[+-]?inf(?:inity)?$"
+_LARGEST_EXACT = 2.0**53
+
+# ISO 8601 (weeks, months and years have no fixed length and are left out), pandas, and a clock
+_CLOCK = r"(?P<hours>[0-9]{1,9}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?"
+_ISO_TIME = r"(?:(?P<hours>[0-9]{1,9})H)?(?:(?P<minutes>[0-9]{1,9})M)?"
+_ISO_SECONDS = r"(?:(?P<seconds>[0-9]{1,12})(?:\.(?P<fraction>[0-9]+))?S)?"
+DURATIONS = (
+    rf"^(?P<sign>[+-])?P(?:(?P<days>[0-9]{{1,9}})D)?(?:T{_ISO_TIME}{_ISO_SECONDS})?$",
+    rf"^(?P<days>-?[0-9]{{1,9}}) days?(?: \+?{_CLOCK})?$",
+    rf"^(?P<sign>[+-])?{_CLOCK}$",
+)
+
+
+def parse(text: pl.Series, column: Column, *, null_marks: Sequence[str]) -> tuple[pl.Series, int]:
+    """Read `text` (String) as the column's type; also how many cells could not be read.
+
+    In a column that is not of strings an empty field and every null mark are null, quoted or not. Dates
+    and datetimes follow `column.format`, or ISO 8601 without one. With a timezone, cells with an offset
+    are converted to it and the others are local times in it (of two, the earlier); without one, a cell
+    with an offset cannot be read (unless `format` asks for it by `%z`: the times are then in UTC).
+    """
+    wanted = polars_dtype(column)
+    if wanted == pl.String():
+        return text, 0
+    text = without_marks(text, null_marks=null_marks)
+    n_null = text.null_count()
+    if wanted.is_integer():
+        parsed = _integers(text, wanted)
+    elif wanted.is_float():
+        parsed, n_nan = _floats(text, wanted)
+        n_null += n_nan
+    elif wanted == pl.Boolean():
+        parsed = _booleans(text)
+    elif wanted == pl.Date():
+        parsed = _dates(text, column.format)
+    elif isinstance(wanted, pl.Datetime):
+        parsed = _datetimes(text, wanted, column.format)
+    else:
+        assert isinstance(wanted, pl.Duration)
+        parsed = _durations(text, wanted)
+    return parsed, parsed.null_count() - n_null
+
+
+def without_marks(text: pl.Series, *, null_marks: Sequence[str]) -> pl.Series:
+    """The text with null marks and empty fields made null, spaces around them or not."""
+    marks = {"", *null_marks}
+    found = text.is_in(list(marks))
+    return nulled(text, found) if found.any() else text
+
+
+def nulled(series: pl.Series, mask: pl.Series) -> pl.Series:
+    """The series with null where `mask` is true."""
+    keep = ~mask.fill_null(value=False)
+    return pl.select(pl.when(keep).then(series).alias(series.name)).to_series()
+
+
+def _retried(text: pl.Series, parsed: pl.Series, *attempts: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """`parsed` with its failures tried again, by each of `attempts` in turn, on the failures alone."""
+    for attempt in attempts:
+        failed = parsed.is_null() & text.is_not_null()
+        if not failed.any():
+            break
+        rows = failed.arg_true()
+        parsed = parsed.scatter(rows, attempt(text.gather(rows)))
+    return parsed
+
+
+def _integers(text: pl.Series, wanted: pl.DataType) -> pl.Series:
+    def by_way_of_float(text: pl.Series) -> pl.Series:
+        value = text.str.strip_chars().cast(pl.Float64, strict=False)
+        whole = nulled(value, (value != value.floor()) | (value.abs() > _LARGEST_EXACT))
+        return whole.cast(wanted, strict=False)
+
+    def stripped(text: pl.Series) -> pl.Series:
+        digits = text.str.strip_chars().str.replace(r"\.0*$", "")
+        return digits.cast(wanted, strict=False)
+
+    return _retried(text, text.cast(wanted, strict=False), stripped, by_way_of_float)
+
+
+def _floats(text: pl.Series, wanted: pl.DataType) -> tuple[pl.Series, int]:
+    """Floats, and how many cells said NaN, which is null and no fault."""
+
+    def stripped(text: pl.Series) -> pl.Series:
+        return text.str.strip_chars().cast(pl.Float64, strict=False)
+
+    value = _retried(text, text.cast(pl.Float64, strict=False), stripped)
+    n_nan = int(value.is_nan().sum())
+    value = value.fill_nan(None).cast(wanted)
+    infinite = value.is_infinite()
+    if infinite.any():
+        overflow = infinite & ~text.str.strip_chars().str.contains(_INFINITE)
+        value = nulled(value, overflow)
+    return value, n_nan
+
+
+def _booleans(text: pl.Series) -> pl.Series:
+    lowered = text.str.strip_chars().str.to_lowercase()
+    known = lowered.is_in([*_TRUE, *_FALSE])
+    return nulled(lowered.is_in(list(_TRUE)), ~known)
+
+
+def _dates(text: pl.Series, pattern: str | None) -> pl.Series:
+    if pattern is not None:
+        return text.str.to_date(_parse_pattern(pattern), strict=False)
+
+    def midnights(text: pl.Series) -> pl.Series:
+        moment = _iso_moments(text.str.strip_chars(), "us")
+        day = moment.dt.date()
+        return nulled(day, moment != day.cast(pl.Datetime("us")))
+
+    return _retried(text, text.str.to_date(DATE_FORMAT, strict=False), midnights)
+
+
+def _datetimes(text: pl.Series, wanted: pl.Datetime, pattern: str | None) -> pl.Series:
+    zone = wanted.time_zone
+    moment = _moments(text, "us", zone, pattern)
+    if wanted.time_unit == "us":
+        return moment
+    narrow = moment.cast(wanted, strict=False)
+    if wanted.time_unit == "ms":
+        return narrow
+    # read as nanoseconds directly, a year outside 1677–2262 wraps around without a word
+    return nulled(_moments(text, "ns", zone, pattern), narrow.is_null())
+
+
+def _moments(text: pl.Series, unit: str, zone: str | None, pattern: str | None) -> pl.Series:
+    if pattern is not None:
+        parsed = text.str.to_datetime(_parse_pattern(pattern), time_unit=unit, strict=False)  # type: ignore[arg-type]
+        return _in_zone(parsed, zone)
+    local = _in_zone(_iso_moments(text, unit), zone)
+    if zone is None:
+        return local
+
+    def with_offset(text: pl.Series) -> pl.Series:
+        spaced = text.str.strip_chars().str.replace("T", " ", literal=True)
+        forms = (f"{DATETIME_FORMAT}%.f%#z", f"{DATETIME_FORMAT}%.f %#z", "%Y-%m-%d %H:%M%#z")
+        first, *rest = (
+            spaced.str.to_datetime(form, time_unit=unit, strict=False)  # type: ignore[arg-type]
+            for form in forms
+        )
+        for other in rest:
+            first = first.zip_with(first.is_not_null(), other)
+        return first.dt.convert_time_zone(zone)
+
+    return _retried(text, local, with_offset)
+
+
+def _iso_moments(text: pl.Series, unit: str) -> pl.Series:
+    """Local times in ISO 8601, with `T` or a space, to the fraction, the minute or the day."""
+
+    def read(form: str) -> Callable[[pl.Series], pl.Series]:
+        def attempt(text: pl.Series) -> pl.Series:
+            spaced = text.str.strip_chars().str.replace("T", " ", literal=True)
+            return spaced.str.to_datetime(form, time_unit=unit, strict=False)  # type: ignore[arg-type]
+
+        return attempt
+
+    first = text.str.to_datetime(f"{DATETIME_FORMAT}%.f", time_unit=unit, strict=False)  # type: ignore[arg-type]
+    others = (f"{DATETIME_FORMAT}%.f", "%Y-%m-%d %H:%M")
+    parsed = _retried(text, first, *(read(form) for form in others))
+
+    def midnight(text: pl.Series) -> pl.Series:
+        return text.str.to_date(DATE_FORMAT, strict=False).cast(pl.Datetime(unit))  # type: ignore[arg-type]
+
+    return _retried(text, parsed, midnight)
+
+
+def _in_zone(moment: pl.Series, zone: str | None) -> pl.Series:
+    found = getattr(moment.dtype, "time_zone", None)
+    if found is not None and zone is not None:
+        return moment.dt.convert_time_zone(zone)
+    if found is not None or zone is None:
+        return moment.dt.replace_time_zone(None)
+    return moment.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+
+
+def _durations(text: pl.Series, wanted: pl.Duration) -> pl.Series:
+    digits = 9 if wanted.time_unit == "ns" else 6
+
+    def read(pattern: str) -> Callable[[pl.Series], pl.Series]:
+        def attempt(text: pl.Series) -> pl.Series:
+            return _duration(text.str.strip_chars(), pattern, digits).cast(wanted)
+
+        return attempt
+
+    empty = pl.repeat(None, len(text), dtype=wanted, eager=True).alias(text.name)
+    return _retried(text, empty, *(read(pattern) for pattern in DURATIONS))
+
+
+def _duration(text: pl.Series, pattern: str, digits: int) -> pl.Series:
+    """Multiples of 10**-digits seconds as Duration, null where `pattern` does not match."""
+    found = text.str.extract_groups(pattern).struct.unnest()
+    parts = {name: found[name] for name in found.columns}
+    nothing = pl.repeat(None, len(text), dtype=pl.String, eager=True)
+
+    def part(name: str) -> pl.Series:
+        return parts.get(name, nothing).cast(pl.Int64, strict=False).fill_null(0)
+
+    fraction = parts["fraction"].str.slice(0, digits).str.pad_end(digits, "0").cast(pl.Int64).fill_null(0)
+    seconds = ((part("days") * 24 + part("hours")) * 60 + part("minutes")) * 60 + part("seconds")
+    total = seconds * 10**digits + fraction
+    overflow = seconds.abs() >= 2**63 // 10**digits - 1
+    total = total.zip_with((parts.get("sign", nothing) != "-").fill_null(value=True), -total)
+    matched = text.str.contains(pattern) & text.str.contains("[0-9]")
+    return nulled(total, ~matched | overflow).cast(pl.Duration("ns" if digits == 9 else "us"))
+
+
+def _parse_pattern(pattern: str) -> str:
+    """The strftime pattern in chrono's letters, where `%f` alone would be nine digits."""
+    return pattern.replace(".%f", "%.f").replace("%f", "%6f")
+
+
+def _write_pattern(pattern: str) -> str:
+    return pattern.replace("%f", "%6f")
+
+
+def render(series: pl.Series, column: Column | None) -> pl.Series:
+    """The series as it is written in a CSV: integers as they are, everything else as String.
+
+    Numbers have exactly `column.decimals` decimals, or the shortest text that reads back as the same
+    float; integers held as floats have none. Dates and datetimes follow `column.format`, durations ISO
+    8601. Null stays null, and NaN becomes it.
+    """
+    dtype = series.dtype
+    if dtype == pl.String() or dtype.is_integer():
+        return series
+    if dtype.is_float():
+        series = series.fill_nan(None)
+        decimals = 0 if column is not None and column.kind is Kind.INTEGER else None
+        if column is not None and column.decimals is not None:
+            decimals = column.decimals
+        return series.cast(pl.String) if decimals is None else with_decimals(series, decimals)
+    pattern = None if column is None or column.format is None else _write_pattern(column.format)
+    if dtype == pl.Date():
+        return series.dt.strftime(pattern or DATE_FORMAT)
+    if isinstance(dtype, pl.Datetime):
+        offset = "%:z" if dtype.time_zone else ""
+        return series.dt.strftime(pattern or f"{DATETIME_FORMAT}%.f{offset}")
+    if isinstance(dtype, pl.Duration):
+        return series.dt.to_string("iso")
+    return series.cast(pl.String)
+
+
+def with_decimals(series: pl.Series, decimals: int) -> pl.Series:
+    """Floats as text with exactly `decimals` decimals; infinities as `inf`; never `-0.00`."""
+    scale = 10**decimals
+    value = series.cast(pl.Float64)
+    units = (value * scale).round(0)
+    fits = units.abs() < _LARGEST_EXACT
+    whole = nulled(units, ~fits).cast(pl.Int64)
+    size = whole.abs()
+    text = (size // scale).cast(pl.String)
+    if decimals:
+        point = pl.Series(["."])
+        text = text + point + (size % scale).cast(pl.String).str.zfill(decimals)
+    text = text.zip_with((whole >= 0).fill_null(value=True), pl.Series(["-"]) + text)
+    beyond = (value.is_not_null() & whole.is_null()).arg_true()
+    # beyond 2**53 units a float has no digits to spare, so its own integer part is exact as it stands
+    rows = [f"{number:.{decimals}f}" for number in value.gather(beyond)]
+    result: pl.Series = text.scatter(beyond, pl.Series(rows, dtype=pl.String)) if rows else text
+    return result
