@@ -22,6 +22,7 @@ from tabsynth.report.views import Fact
 _MAX_MAP_COLUMNS = 30
 _MAX_CARD_ROWS = 5
 _PARTS_LEAD = {"detection": "Given away mostly by"}
+_PARTS_TITLE = {"detection": "What gave it away"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def write_report(
 
     Raises `OutputExistsError` where `path` exists and `overwrite` is not set.
     """
-    from tabsynth.io.write import atomic_path
+    from tabsynth.io.atomic import atomic_path
 
     page = render_html(results, ledger=ledger, constraints=constraints)
     with atomic_path(Path(path), overwrite=overwrite) as temporary:
@@ -108,6 +109,7 @@ class _GroupView:
     title: str
     smoke_test: bool
     roc: _RocView | None
+    parts_title: str
     scores: tuple[views.ScoreRow, ...]
 
 
@@ -258,6 +260,7 @@ def _group_view(group: Group, curves: Sequence[RocCurve]) -> _GroupView:
         title=group.title,
         smoke_test=group.smoke_test,
         roc=roc,
+        parts_title=_PARTS_TITLE.get(group.name, "Its parts"),
         scores=tuple(views.score_row(score) for score in group.scores),
     )
 

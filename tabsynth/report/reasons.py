@@ -53,7 +53,8 @@ def _span_name(distribution: Distribution, first: int, last: int) -> str:
     n_bins = max(0, len(distribution.edges) - 1)
     if first >= n_bins:
         return f"“{text.shorten(text.printable(distribution.labels[first - n_bins]), 60)}”"
-    return f"{edge_name(distribution, first)} to {edge_name(distribution, last)}"
+    lower, upper = edge_name(distribution, first), edge_name(distribution, last)
+    return lower if lower == upper else f"{lower} to {upper}"
 
 
 def edge_name(distribution: Distribution, index: int) -> str:
@@ -84,7 +85,7 @@ def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:
     """Other figures that are off, with the part that is worst; and what a value leaves out."""
     said = []
     for score in scores:
-        title = score.info.title[0].lower() + score.info.title[1:] if score.info.title else score.info.name
+        title = text.printable(score.info.title)
         if score.info.name != leading and score.verdict.level in (Level.OFF, Level.FAR):
             part = _worst_detail(score)
             said.append(f"{title} {score.value_text}, floor {score.floor_text}{part}")
@@ -94,9 +95,11 @@ def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:
 
 
 def _worst_detail(score: Score) -> str:
-    if not score.result.details:
+    """The part that is furthest beyond its own floor; parts without one are no errors."""
+    errors = [detail for detail in score.result.details if detail.floor is not None]
+    if not errors:
         return ""
-    worst = max(score.result.details, key=lambda detail: abs(detail.value) - abs(detail.floor or 0.0))
+    worst = max(errors, key=lambda detail: abs(detail.value) - abs(detail.floor or 0.0))
     value = text.figure(worst.value, as_percent=score.info.percent)
     return f" (mostly {text.printable(worst.label)}: {value})"
 

@@ -47,7 +47,7 @@ def percent(share: float) -> str:
         return "0%"
     if abs(value) < 0.001:
         return "<0.001%" if value > 0 else "−<0.001%"
-    digits = 3 if abs(value) < 0.0995 else 2 if abs(value) < 9.995 else 1
+    digits = 3 if abs(value) < 0.0995 else 2 if abs(value) < 9.995 else 0 if value == 100 else 1
     return f"{value:.{digits}f}%".replace("-", "−")
 
 

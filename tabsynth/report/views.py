@@ -19,6 +19,7 @@ MAX_PAIR_ROWS = 100
 _MAX_LEVEL_ROWS = 60
 _MAX_PARTS = 12
 _N_WORST = 8
+_MAX_REASONS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,37 +217,43 @@ def worst_block(
     if not scored:
         return None
     short = [subject for subject in scored if subject.score.verdict.level.rank > 0]
-    shown = (short or scored[:3])[:_N_WORST]
+    shown = short[:_N_WORST]
     axis = _axis([subject.score for subject in shown])
     metric = score_view(scored[0].score).title
-    n_met = len(scored) - len(short)
-    note = f"{text.count(n_met)} of {text.count(len(scored))} are at the floor"
-    more = len(short) - len(shown)
-    if more > 0:
-        note += f"; the worst {len(shown)} of the other {text.count(len(short))} are shown"
+    note = f"All {text.count(len(scored))} are at the floor."
+    if short:
+        n_met = len(scored) - len(short)
+        note = f"{text.count(n_met)} of {text.count(len(scored))} are at the floor"
+        if len(short) > len(shown):
+            note += f"; the worst {len(shown)} of the other {text.count(len(short))} are shown"
+        note += f". Sorted by {metric.lower()}, furthest beyond the floor first."
     rows = tuple(
         WorstRow(
             title=subject.title,
             anchor=anchors.get(subject.columns[0], "") if len(subject.columns) == 1 else "",
             strip=strip_chart(_strip(subject.score, *axis)),
             score=score_view(subject.score),
-            reasons=(subject.where, *subject.reasons) if subject.where else subject.reasons,
+            reasons=_reasons(subject),
         )
         for subject in shown
     )
     return WorstBlock(
         title=title,
-        note=f"{note}. Sorted by {metric.lower()} beyond the floor.",
+        note=note,
         what=what,
         metric=metric,
         rows=rows,
     )
 
 
+def _reasons(subject: Subject) -> tuple[str, ...]:
+    return tuple(reason for reason in (subject.where, *subject.reasons) if reason)[:_MAX_REASONS]
+
+
 def columns_view(subjects: Sequence[Subject]) -> ColumnsView:
     """Charts of at most 40 columns, worst first, and the figures of all of them."""
-    drawn = [subject for subject in subjects if subject.distribution is not None]
-    cards = tuple(_column_card(subject) for subject in drawn[:MAX_CHARTS])
+    drawn = [(subject, subject.distribution) for subject in subjects if subject.distribution is not None]
+    cards = tuple(_column_card(subject, distribution) for subject, distribution in drawn[:MAX_CHARTS])
     cut = ""
     if len(drawn) > MAX_CHARTS:
         cut = (
@@ -258,17 +265,14 @@ def columns_view(subjects: Sequence[Subject]) -> ColumnsView:
     )
 
 
-def _column_card(subject: Subject) -> ColumnCard:
-    distribution = subject.distribution
-    if distribution is None:
-        raise ValueError(f"column {subject.title!r} has no distribution to draw")
+def _column_card(subject: Subject, distribution: Distribution) -> ColumnCard:
     return ColumnCard(
         anchor=f"column-{subject.position}",
         title=subject.title,
         kind=subject.kind,
         position=subject.position,
         score=score_view(subject.score),
-        reasons=(subject.where, *subject.reasons) if subject.where else subject.reasons,
+        reasons=_reasons(subject),
         svg=distribution_chart(distribution),
         table_head="from – to" if distribution.edges else "level",
         table=_share_rows(distribution),

@@ -41,6 +41,12 @@ def wants_root(shares: Sequence[float]) -> bool:
     return seen[-1] >= 0.4 and seen[len(seen) // 2] < 0.03 * seen[-1]
 
 
+def hides_rare_levels(shares: Sequence[float]) -> bool:
+    """Whether some level would be too short a bar to see beside the longest on a linear axis."""
+    seen = [share for share in shares if share > 0]
+    return bool(seen) and min(seen) < 0.005 * max(seen)
+
+
 def _shares(distribution: Distribution) -> list[tuple[float, float, float]]:
     return list(zip(distribution.train, distribution.holdout, distribution.synthetic, strict=True))
 
@@ -80,12 +86,13 @@ def _level_bars(distribution: Distribution) -> str:
     left, right, top = 14 + 6.0 * min(20, max(5, longest)), 34.0, 6.0
     row = min(44.0, max(20.0, 150.0 / max(1, len(bars.labels))))
     thick = (row - 5) / 3.33
-    height = top + row * len(bars.labels) + 20
-    largest = max((max(shares) for shares in bars.shares), default=0.0) or 1.0
-    root = wants_root([max(shares) for shares in bars.shares])
-    length = WIDTH - left - right
-    svg = Svg.image(width=WIDTH, height=height, label=_label(distribution), css="chart")
     bottom = top + row * len(bars.labels)
+    largest = max((max(shares) for shares in bars.shares), default=0.0) or 1.0
+    root = hides_rare_levels([max(shares) for shares in bars.shares])
+    length = WIDTH - left - right
+    svg = Svg.image(
+        width=WIDTH, height=bottom + (33 if root else 20), label=_label(distribution), css="chart"
+    )
     for tick in share_ticks(largest, root=root, length=length / 1.3):
         x = left + length * tick.position
         svg.line((x, top), (x, bottom), "grid")
@@ -101,7 +108,7 @@ def _level_bars(distribution: Distribution) -> str:
         group.rect(0, 0, WIDTH, row, "hit", title=_tooltip(name, shares))
     svg.line((left, top), (left, bottom), "axis")
     if root:
-        svg.text(4, bottom + 13, "square-root axis", "tick")
+        svg.text(WIDTH - right, bottom + 28, "square-root axis", "tick", anchor="end")
     return str(svg)
 
 
@@ -132,7 +139,7 @@ def _histogram(distribution: Distribution) -> str:
     n_bins = len(distribution.edges) - 1
     shares = _shares(distribution)
     places = positions(distribution.edges, distribution.scale)
-    heights = _bin_heights(shares[:n_bins], places)
+    heights = shares[:n_bins]
     extras = _pool(distribution.labels, shares[n_bins:], limit=_MAX_EXTRAS)
     peaks = [max(height) for height in (*heights, *extras.shares)]
     room = 30.0 * len(extras.labels) + (12 if extras.labels else 0)
@@ -160,18 +167,6 @@ def _histogram(distribution: Distribution) -> str:
         svg.rect(x, frame.top, hit, frame.bottom - frame.top, "hit", title=_tooltip(name, shares[i]))
     _draw_value_axis(svg, frame, distribution, places)
     return str(svg)
-
-
-def _bin_heights(
-    shares: Sequence[tuple[float, float, float]], places: Sequence[float]
-) -> list[tuple[float, float, float]]:
-    """Shares per bin of average width on the drawn axis, so that areas compare where widths differ."""
-    heights = []
-    for i, (train, holdout, synthetic) in enumerate(shares):
-        width = (places[i + 1] - places[i]) * len(shares)
-        factor = 1 / width if width > 1e-6 else 0.0
-        heights.append((train * factor, holdout * factor, synthetic * factor))
-    return heights
 
 
 def _draw_share_axis(svg: Svg, frame: _Frame) -> None:

@@ -40,7 +40,7 @@ def positions(edges: Sequence[float], scale: str) -> list[float]:
     at = transform(edges, scale)
     places = [at(edge) for edge in edges]
     span = places[-1] - places[0]
-    if span <= 0 or not math.isfinite(span):
+    if _is_point(edges) or not math.isfinite(span):
         return [i / max(1, len(edges) - 1) for i in range(len(edges))]
     return [(place - places[0]) / span for place in places]
 
@@ -49,7 +49,7 @@ def value_ticks(edges: Sequence[float], scale: str, *, length: float) -> list[Ti
     """Round values between the outer edges, as many as have room on `length` user units."""
     at = transform(edges, scale)
     lower, upper = at(edges[0]), at(edges[-1])
-    if upper <= lower or not math.isfinite(upper - lower):
+    if _is_point(edges) or not math.isfinite(upper - lower):
         return [Tick(0.5, text.edge(edges[0]))]
     candidates = _decades(edges) if scale in ("log", "symlog") else []
     if len(candidates) < 2:
@@ -60,6 +60,11 @@ def value_ticks(edges: Sequence[float], scale: str, *, length: float) -> list[Ti
         if edges[0] <= value <= edges[-1]
     ]
     return _with_room(ticks, length=length)
+
+
+def _is_point(edges: Sequence[float]) -> bool:
+    """Whether the edges enclose a single value, as those of a constant column do."""
+    return edges[-1] - edges[0] <= 1e-12 * max(abs(edges[0]), abs(edges[-1]))
 
 
 def time_ticks(places: Sequence[float], labels: Sequence[str], *, length: float) -> list[Tick]:
