@@ -132,6 +132,8 @@ class GaussianCopula:
         queries = Queries(ledger)
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
+        if not latents:
+            return FittedGaussianCopula((), np.empty((0, 0)))
         progress("order of levels", 0.4)
         rng = streams.generator("gaussian_copula.ordering")
         latents = order_levels(latents, data, queries=queries, rng=rng, n_rounds=self.ordering_rounds)
