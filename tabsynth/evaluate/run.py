@@ -117,16 +117,20 @@ def compute_safely(metric: Metric, data: EvalData, *, streams: Streams) -> tuple
     The reason names the kind of error only, for its message may quote cells. Figures that are not finite
     fail too.
     """
-    from lightgbm.basic import LightGBMError
-
     try:
         results = metric.compute(data, streams=streams)
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError, LightGBMError) as error:
+    except _numerical_errors() as error:
         reason = f"{type(error).__name__} while it was computed"
         return tuple(
             MetricResult(metric=info.name, status=Status.FAILED, reason=reason) for info in metric.infos
         )
     return tuple(_finite(result) for result in results)
+
+
+def _numerical_errors() -> tuple[type[Exception], ...]:
+    from lightgbm.basic import LightGBMError
+
+    return (ValueError, ArithmeticError, np.linalg.LinAlgError, LightGBMError)
 
 
 def _finite(result: MetricResult) -> MetricResult:

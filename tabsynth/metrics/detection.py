@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult, RocCurve, Status
 from tabsynth.metrics.intervals import Auc, delong_auc
-from tabsynth.metrics.learners import Boosting, Features, predict
+from tabsynth.metrics.learners import Boosting, Features, Matrix, in_parallel, predict
 from tabsynth.metrics.sampling import affordable_rows, draw_rows
 from tabsynth.randomness import Streams
 
@@ -77,8 +79,13 @@ class TwoSampleTest:
             draw_rows(table, n, streams.generator("metrics/detection/rows", side))
             for side, table in enumerate(tables)
         )
-        value = self.trial(synthetic, holdout, name="synthetic against holdout", streams=streams)
-        floor = self.trial(train, holdout, name="train against holdout", streams=streams)
+        value, floor = self.trials(
+            {
+                "synthetic against holdout": (synthetic, holdout),
+                "train against holdout": (train, holdout),
+            },
+            streams=streams,
+        )
         telling = sorted(value.shares.items(), key=lambda item: -item[1])[:5]
         result = MetricResult(
             metric=C2ST.name,
@@ -93,26 +100,70 @@ class TwoSampleTest:
         )
         return (result,)
 
-    def trial(self, ones: EncodedTable, zeros: EncodedTable, *, name: str, streams: Streams) -> Trial:
-        """Out-of-fold scores of `ones` against `zeros`: area, curve, and who gave them away."""
-        features = Features.of((ones, zeros))
-        matrix = np.concatenate([features.matrix(ones), features.matrix(zeros)])
-        labels = np.repeat([1.0, 0.0], [ones.n_rows, zeros.n_rows])
+    def trials(
+        self, tables: Mapping[str, tuple[EncodedTable, EncodedTable]], *, streams: Streams
+    ) -> list[Trial]:
+        """For each named pair, out-of-fold scores of the first against the second."""
+        contests = [Contest.of(pair, self.n_folds, streams) for pair in tables.values()]
+        seed = int(streams.generator("metrics/detection/learner").integers(2**31))
+        learner = Boosting(seed=seed, n_rounds=self.n_rounds)
+        calls = [
+            partial(contest.score_fold, fold, learner) for contest in contests for fold in range(self.n_folds)
+        ]
+        found = in_parallel(calls)
+        by_contest = [found[k : k + self.n_folds] for k in range(0, len(found), self.n_folds)]
+        return [
+            contest.trial(name, folds)
+            for name, contest, folds in zip(tables, contests, by_contest, strict=True)
+        ]
+
+
+class FoldScores(NamedTuple):
+    """What a learner says of the rows of one fold, and how much each feature helped it."""
+
+    rows: npt.NDArray[np.intp]
+    scores: npt.NDArray[np.float64]
+    gains: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two tables to be told apart: label 1 for the rows of the first, 0 for those of the second."""
+
+    features: Features
+    matrix: Matrix
+    labels: npt.NDArray[np.float64]
+    folds: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, pair: tuple[EncodedTable, EncodedTable], n_folds: int, streams: Streams) -> Self:
+        features = Features.of(pair)
         rng = streams.generator("metrics/detection/folds")
-        folds = np.concatenate([rng.permutation(side.n_rows) % self.n_folds for side in (ones, zeros)])
-        learner = Boosting(seed=int(rng.integers(2**31)), n_rounds=self.n_rounds)
-        scores, gains = np.empty(len(labels)), np.zeros(len(features.owners))
-        for fold in range(self.n_folds):
-            out = folds == fold
-            booster = learner.fit(
-                matrix[~out], labels[~out], features=features, objective={"objective": "binary"}
-            )
-            scores[out] = predict(booster, matrix[out])
-            gains += booster.feature_importance(importance_type="gain")
-        positive, negative = scores[: ones.n_rows], scores[ones.n_rows :]
+        return cls(
+            features,
+            np.concatenate([features.matrix(side) for side in pair]),
+            np.repeat([1.0, 0.0], [side.n_rows for side in pair]),
+            np.concatenate([rng.permutation(side.n_rows) % n_folds for side in pair]),
+        )
+
+    def score_fold(self, fold: int, learner: Boosting) -> FoldScores:
+        """Score the rows of `fold` by a learner that has seen the others."""
+        out = self.folds == fold
+        booster = learner.fit(
+            self.matrix[~out], self.labels[~out], features=self.features, objective={"objective": "binary"}
+        )
+        gains = booster.feature_importance(importance_type="gain")
+        return FoldScores(np.flatnonzero(out), predict(booster, self.matrix[out]), gains)
+
+    def trial(self, name: str, folds: Sequence[FoldScores]) -> Trial:
+        scores = np.empty(len(self.labels))
+        for fold in folds:
+            scores[fold.rows] = fold.scores
+        positive, negative = scores[self.labels == 1], scores[self.labels == 0]
         auc = delong_auc(positive, negative)
         roc = roc_curve(positive, negative, name=name, auc=auc.value)
-        return Trial(auc, roc, features.by_owner(gains))
+        gains = np.sum([fold.gains for fold in folds], axis=0)
+        return Trial(auc, roc, self.features.by_owner(gains))
 
 
 def roc_curve(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from tabsynth.encode import EncodedTable
 if TYPE_CHECKING:
     import lightgbm
 
+T = TypeVar("T")
 Matrix = npt.NDArray[np.float64]
 
 
@@ -73,6 +75,12 @@ def n_threads() -> int:
     return os.cpu_count() or 1
 
 
+def in_parallel(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What each call returns, in order; as many at once as there are processors."""
+    with ThreadPoolExecutor(max_workers=max(1, min(n_threads(), len(calls)))) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosting:
     """Gradient boosted trees as every figure here uses them; deterministic for a seed."""
@@ -102,7 +110,9 @@ class Boosting:
             "feature_pre_filter": False,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": n_threads(),
+            # one thread per booster and several boosters at once (see `in_parallel`): LightGBM's own threads
+            # wait for each other after every split, and stand still where the machine is shared
+            "num_threads": 1,
             "seed": self.seed,
             "verbosity": -1,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, EncodedTable
 from tabsynth.metrics.base import Direction, EvalData, MetricInfo, MetricResult, Status
 from tabsynth.metrics.intervals import bootstrap_interval, delong_auc
-from tabsynth.metrics.learners import Boosting, Features, Matrix, predict
+from tabsynth.metrics.learners import Boosting, Features, Matrix, in_parallel, predict
 from tabsynth.metrics.sampling import affordable_rows, take_rows
 from tabsynth.metrics.scores import Scorer, binary_auc, macro_auc, macro_f1, r2_score
 from tabsynth.randomness import Streams
@@ -205,20 +206,20 @@ def _rows(task: Task, scorers: Scorers, learner: Boosting, streams: Streams) -> 
     """One row per score: of the learner that saw synthetic rows, with that of the other as floor."""
     labels = task.labels(task.holdout)
     whole = np.ones(len(labels))
-    real = task.predictions(task.train, learner)
     varies = np.ptp(task.labels(task.synthetic)) > 0
-    made = task.predictions(task.synthetic, learner) if varies else None
+    learnt_from = [task.train, task.synthetic] if varies else [task.train]
+    real, *made = in_parallel([partial(task.predictions, table, learner) for table in learnt_from])
     note = f"learnt from {task.train.n_rows:,} rows of each table"
     results = []
     for metric, scorer in scorers.items():
         floor = scorer(labels, real)(whole)
-        if made is None:
+        if not made:
             reason = "the target does not vary in the synthetic table"
             results.append(MetricResult(metric=metric, floor=floor, status=Status.FAILED, reason=reason))
             continue
-        score = scorer(labels, made)
+        score = scorer(labels, made[0])
         if scorer is binary_auc:
-            interval = delong_auc(made[labels == 1], made[labels == 0]).interval
+            interval = delong_auc(made[0][labels == 1], made[0][labels == 0]).interval
         else:
             rng = streams.generator("metrics/utility/bootstrap")
             interval = bootstrap_interval(score, n=len(labels), rng=rng)
