@@ -1,7 +1,7 @@
 """Gaussian copula over every column: marginals of any shape, one correlation matrix between them.
 
 Each column stands on one or two latent axes (`tabsynth.models.latent`); cells are the pieces that a
-standard normal vector with correlation matrix R falls into. Fitting reads one-way counts and second
+normal vector falls into. Fitting reads one-way counts and second
 moments of the pieces' normal scores, nothing else. Nominal levels are put in the order in which they
 go along with the other columns (the leading axis of the levels' mean scores, as in correspondence
 analysis: Benzécri 1973; Greenacre 1984), and correlations are corrected for ties
@@ -24,9 +24,10 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
-from tabsynth.models.correlation import N_TERMS, latent_correlation, nearest_correlation, shrinkage_intensity
+from tabsynth.models.correlation import N_TERMS, latent_correlation, shrinkage_intensity
 from tabsynth.models.latent import (
     Latent,
+    Part,
     columns_at,
     families_of,
     restore_latents,
@@ -36,6 +37,7 @@ from tabsynth.models.latent import (
 from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
 from tabsynth.models.ordering import order_levels
+from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
@@ -47,10 +49,14 @@ _MOMENT_ROWS = 65_536
 
 @dataclass(frozen=True, eq=False)
 class FittedGaussianCopula:
-    """Latent axes and the correlation matrix between them, shape (n_latents, n_latents)."""
+    """Latent axes, their means, (n_latents,), and covariance, (n_latents, n_latents).
+
+    Means are 0 and variances 1 but for the numbers of columns with gaps (`tabsynth.models.selection`).
+    """
 
     latents: tuple[Latent, ...]
-    correlation: Floats
+    mean: Floats
+    covariance: Floats
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -63,49 +69,48 @@ class FittedGaussianCopula:
         rng = streams.generator("gaussian_copula.sample", block)
         if not conditions:
             normals = rng.standard_normal((BLOCK_ROWS, len(self.latents))) @ self._factor.T
-            return columns_at(self.latents, normals)
+            return columns_at(self.latents, normals + self.mean)
         box = box_of(self.latents, conditions)
         return box.pin(columns_at(self.latents, self._conditional_normals(box, rng)), conditions)
 
     @cached_property
     def _factor(self) -> Floats:
-        return np.asarray(np.linalg.cholesky(self.correlation), dtype=np.float64)
+        return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
 
     def _conditional_normals(self, box: Box, rng: np.random.Generator) -> Floats:
         """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
-        R, n = self.correlation, BLOCK_ROWS
+        n = BLOCK_ROWS
         normals = np.empty((n, len(self.latents)))
         fixed, held = box.points, box.intervals
         rest = np.setdiff1d(np.arange(len(self.latents)), np.r_[fixed, held])
         normals[:, fixed] = box.lower[fixed]
         if len(held):
-            mean, covariance = _given(R, held, fixed, normals[:, fixed])
+            mean, covariance = self._given(held, fixed, normals[:, fixed])
             normals[:, held] = truncated_multivariate_normal(
                 mean, covariance, box.lower[held], box.upper[held], rng
             )
         known = np.r_[fixed, held]
-        mean, covariance = _given(R, rest, known, normals[:, known])
+        mean, covariance = self._given(rest, known, normals[:, known])
         factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(rest)))
         normals[:, rest] = mean + rng.standard_normal((n, len(rest))) @ factor.T
         return normals
 
+    def _given(
+        self, wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], at: Floats
+    ) -> tuple[Floats, Floats]:
+        """Mean, (n, n_wanted), and covariance of the wanted axes given the known ones at `at`."""
+        block = self.covariance[np.ix_(wanted, wanted)]
+        if not len(known):
+            return np.tile(self.mean[wanted], (len(at), 1)), block
+        cross = self.covariance[np.ix_(known, wanted)]
+        gain = np.linalg.solve(self.covariance[np.ix_(known, known)], cross)
+        return self.mean[wanted] + (at - self.mean[known]) @ gain, block - cross.T @ gain
+
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        return {"correlation": self.correlation, **store_latents(self.latents)}
+        return {"mean": self.mean, "covariance": self.covariance, **store_latents(self.latents)}
 
     def parameters(self) -> Mapping[str, Any]:
         return {"families": families_of(self.latents)}
-
-
-def _given(
-    R: Floats, wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], at: Floats
-) -> tuple[Floats, Floats]:
-    """Mean, (n, n_wanted), and covariance of the wanted axes given the known ones at `at`."""
-    block = R[np.ix_(wanted, wanted)]
-    if not len(known):
-        return np.zeros((len(at), len(wanted))), block
-    cross = R[np.ix_(known, wanted)]
-    gain = np.linalg.solve(R[np.ix_(known, known)], cross)
-    return at @ gain, block - cross.T @ gain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,7 @@ class GaussianCopula:
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
         if not latents:
-            return FittedGaussianCopula((), np.empty((0, 0)))
+            return FittedGaussianCopula((), np.empty(0), np.empty((0, 0)))
         progress("order of levels", 0.4)
         rng = streams.generator("gaussian_copula.ordering")
         latents = order_levels(latents, data, queries=queries, rng=rng, n_rounds=self.ordering_rounds)
@@ -143,10 +148,9 @@ class GaussianCopula:
         coefficients = np.stack([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
         spread = np.array([latent.marginal.score_spread for latent in latents])
         correlation = latent_correlation(moments.correlation(), coefficients, spread)
-        same_column = np.array(names)[:, None] == np.array(names)
-        correlation = np.where(same_column, np.eye(len(names)), correlation)
-        correlation *= 1 - shrinkage_intensity(correlation, moments.n) * (1 - np.eye(len(names)))
-        return FittedGaussianCopula(latents, nearest_correlation(correlation))
+        off_diagonal = 1 - np.eye(len(latents))
+        correlation *= 1 - shrinkage_intensity(correlation, moments.n) * off_diagonal
+        return FittedGaussianCopula(latents, *joint_normal(correlation, _selected(latents)))
 
     @classmethod
     def restore(
@@ -158,6 +162,16 @@ class GaussianCopula:
         return FittedGaussianCopula(
             restore_latents(variables, arrays, parameters["families"]), arrays["correlation"]
         )
+
+
+def _selected(latents: tuple[Latent, ...]) -> list[Selected]:
+    """The value axes of columns with gaps, each with the level axis that says where it exists."""
+    entries = []
+    for axis, latent in enumerate(latents):
+        if latent.part is Part.VALUE and latent.variable.n_levels > 1:
+            interval = latents[axis - 1].level_interval(0) or (-np.inf, np.inf)
+            entries.append(Selected(axis, axis - 1, *interval))
+    return entries
 
 
 def _score_blocks(
