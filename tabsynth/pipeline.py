@@ -25,7 +25,8 @@ from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.ledger import charges_from_data, charges_to_data
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams, fresh_seed
-from tabsynth.schema import draft_table, schema_from_dict, schema_to_dict
+from tabsynth.schema.draft import draft_table
+from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import Kind, Schema, TableSchema
 from tabsynth.table import Table
@@ -280,7 +281,7 @@ def require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
 
 def _as_table(data: Any, schema: TableSchema | Schema | None) -> tuple[Table, Layout]:
     if isinstance(data, Table):
-        return data, Layout(kind="polars")
+        return data, read_frame(data.frame)[1]
     frame, layout = read_frame(data)
     if schema is None:
         return Table.conform(frame, draft_table(frame, name="table")), layout

@@ -160,7 +160,7 @@ class GaussianCopula:
         parameters: Mapping[str, Any],
     ) -> FittedGaussianCopula:
         return FittedGaussianCopula(
-            restore_latents(variables, arrays, parameters["families"]), arrays["correlation"]
+            restore_latents(variables, arrays, parameters["families"]), arrays["mean"], arrays["covariance"]
         )
 
 

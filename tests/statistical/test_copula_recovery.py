@@ -58,7 +58,9 @@ def test_zero_inflation_keeps_its_mass_and_its_dependence():
         Column(name="x", kind=Kind.NUMBER, dtype="float64"),
     )
     assert model.covariance[0, 1] == pytest.approx(0.7, abs=0.04)
-    made = np.concatenate([model.sample_block(b, streams=Streams(3)).columns["amount"].values for b in range(4)])
+    made = np.concatenate(
+        [model.sample_block(b, streams=Streams(3)).columns["amount"].values for b in range(4)]
+    )
     # five standard errors of a share of 0.69 in 32,768 draws, and as many in 20,000
     assert (made == 0).mean() == pytest.approx((amount == 0).mean(), abs=0.03)
 
@@ -76,12 +78,17 @@ def test_missingness_depends_on_other_columns_in_its_own_way():
     missing = np.concatenate([block["value"].codes for block in made]) == 1
     cause = np.concatenate([block["cause"].values for block in made])
     # The source gives 1 exactly; a biserial correlation held at 0.995 leaves an AUC above 0.98.
-    assert stats.mannwhitneyu(cause[missing], cause[~missing]).statistic / missing.sum() / (~missing).sum() > 0.98
+    assert (
+        stats.mannwhitneyu(cause[missing], cause[~missing]).statistic / missing.sum() / (~missing).sum()
+        > 0.98
+    )
     value = np.concatenate([block["value"].values for block in made])[~missing]
     there = z[z[:, 1] <= 0.3]
     # Five standard errors of 13,000 and 20,000 rows are below 0.06 for the correlation; the distribution
     # of the present numbers is held to 0.03 (five standard errors are 0.045 at worst, in theory 0).
-    assert np.corrcoef(value, cause[~missing])[0, 1] == pytest.approx(np.corrcoef(there[:, 0], there[:, 1])[0, 1], abs=0.06)
+    assert np.corrcoef(value, cause[~missing])[0, 1] == pytest.approx(
+        np.corrcoef(there[:, 0], there[:, 1])[0, 1], abs=0.06
+    )
     assert stats.ks_2samp(value, there[:, 0]).statistic < 0.03
 
 
@@ -103,7 +110,9 @@ def test_nominal_levels_are_put_in_the_order_that_matters():
 
 def test_conditional_rows_follow_the_conditional_distribution():
     z = draws(4)
-    frame = pl.DataFrame({"a": z[:, 0] > 0, "b": np.digitize(z[:, 1], [-0.5, 0.5]), "x": z[:, 2], "y": z[:, 3]})
+    frame = pl.DataFrame(
+        {"a": z[:, 0] > 0, "b": np.digitize(z[:, 1], [-0.5, 0.5]), "x": z[:, 2], "y": z[:, 3]}
+    )
     model = fit_copula(
         frame,
         Column(name="a", kind=Kind.BOOLEAN, dtype="bool"),
@@ -127,7 +136,9 @@ def test_a_condition_on_a_number_shifts_the_rest_by_its_correlation():
     frame = pl.DataFrame({"x": z[:, 0], "y": z[:, 1]})
     columns = [Column(name=name, kind=Kind.NUMBER, dtype="float64") for name in ("x", "y")]
     model = fit_copula(frame, *columns)
-    rows = model.sample_block(0, streams=Streams(1), conditions=(Condition(column="x", code=0, value=1.5),)).columns
+    rows = model.sample_block(
+        0, streams=Streams(1), conditions=(Condition(column="x", code=0, value=1.5),)
+    ).columns
     assert (rows["x"].values == 1.5).all()
     # mean 0.7 * 1.5 and variance 1 - 0.49; five standard errors of 8,192 draws are 0.04
     assert rows["y"].values.mean() == pytest.approx(1.05, abs=0.06)

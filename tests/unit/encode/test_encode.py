@@ -48,7 +48,12 @@ def test_category_column_without_categories_holds_nulls_only():
 
 def test_special_values_stand_beside_the_numbers():
     column = Column(
-        name="v", kind=Kind.INTEGER, dtype="string", special_values=("N", "> 89"), nullable=True, bounds=(0, 90)
+        name="v",
+        kind=Kind.INTEGER,
+        dtype="string",
+        special_values=("N", "> 89"),
+        nullable=True,
+        bounds=(0, 90),
     )
     table, schema = one(column, ["12", "N", None, "> 89", "abc", "7"])
     encoded = encode_table(table)
@@ -97,7 +102,9 @@ def test_decode_holds_values_within_the_bounds():
 
 def test_times_count_in_their_resolution():
     start = dt.datetime(2020, 3, 29, 0, tzinfo=dt.UTC)
-    column = Column(name="t", kind=Kind.DATETIME, dtype="datetime[us]", resolution="hour", timezone="Europe/Berlin")
+    column = Column(
+        name="t", kind=Kind.DATETIME, dtype="datetime[us]", resolution="hour", timezone="Europe/Berlin"
+    )
     cells = [start + dt.timedelta(hours=h) for h in range(3)]  # across the change to summer time
     table, schema = one(column, cells)
     encoded = encode_table(table)
@@ -171,7 +178,9 @@ _COLUMNS = st.sampled_from(
             st.timedeltas(min_value=dt.timedelta(days=-(10**6)), max_value=dt.timedelta(days=10**6)),
         ),
         (
-            Column(name="x", kind=Kind.ORDINAL, dtype="string", categories=("a b", "", "ü🙂", '"'), nullable=True),
+            Column(
+                name="x", kind=Kind.ORDINAL, dtype="string", categories=("a b", "", "ü🙂", '"'), nullable=True
+            ),
             st.sampled_from(["a b", "", "ü🙂", '"']),
         ),
         (

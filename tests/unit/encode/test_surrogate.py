@@ -10,7 +10,9 @@ from tabsynth.schema.types import Column, Kind
 
 def test_unique_identifiers_never_repeat_across_blocks():
     surrogate = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="int64", unique=True))
-    parts = [surrogate.make(30, start, 10, streams=Streams(1), block=b) for b, start in enumerate((0, 10, 20))]
+    parts = [
+        surrogate.make(30, start, 10, streams=Streams(1), block=b) for b, start in enumerate((0, 10, 20))
+    ]
     assert pl.concat(parts).to_list() == list(range(1, 31))
 
 

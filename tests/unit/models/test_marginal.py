@@ -180,7 +180,9 @@ def test_hermite_coefficients_against_numerical_integration():
         for piece, score in enumerate(marginal.scores):
             low, high = np.clip(marginal.cuts[[piece, piece + 1]], -12, 12)
             total += score * integrate.quad(lambda z: polynomial(z) * stats.norm.pdf(z), low, high)[0]  # noqa: B023
-        assert coefficients[k - 1] == pytest.approx(total / np.sqrt(float(np.prod(range(1, k + 1)))), abs=1e-8)
+        assert coefficients[k - 1] == pytest.approx(
+            total / np.sqrt(float(np.prod(range(1, k + 1)))), abs=1e-8
+        )
 
 
 def test_integers_beyond_the_float_range_stay_within_what_was_seen():

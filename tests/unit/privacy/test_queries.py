@@ -58,7 +58,10 @@ def test_moments_without_gaps_need_no_presence():
 
 def test_constant_scores_correlate_with_nothing():
     scores = np.c_[np.zeros(10), np.arange(10)].astype(np.float32)
-    assert queries().score_moments([(scores, None)], columns=["a", "b"]).correlation().tolist() == np.eye(2).tolist()
+    assert (
+        queries().score_moments([(scores, None)], columns=["a", "b"]).correlation().tolist()
+        == np.eye(2).tolist()
+    )
 
 
 def test_a_statistic_that_fails_stays_charged():
