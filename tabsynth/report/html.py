@@ -49,12 +49,18 @@ def render_html(
     environment = Environment(
         loader=PackageLoader("tabsynth.report"),
         autoescape=True,
+        finalize=_finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     report = summarise(results)
     return environment.get_template("report.html").render(_context(report, ledger, constraints))
+
+
+def _finalize(value: object) -> object:
+    """What the template prints, with what would not print replaced; markup made here is left alone."""
+    return text.printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def write_report(

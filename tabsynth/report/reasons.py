@@ -114,11 +114,11 @@ def _gap(a: Sequence[float], b: Sequence[float], span: tuple[int, int]) -> float
 
 
 def _largest_run(values: Sequence[float]) -> tuple[int, int]:
-    """The run of consecutive values with the largest sum, as (first, last + 1)."""
+    """The shortest run of consecutive values with the largest sum, as (first, last + 1)."""
     sums = [0.0, *accumulate(values)]
     best, span, lowest = float("-inf"), (0, 1), 0
     for end in range(1, len(sums)):
-        if sums[end - 1] < sums[lowest]:
+        if sums[end - 1] <= sums[lowest]:
             lowest = end - 1
         if sums[end] - sums[lowest] > best:
             best, span = sums[end] - sums[lowest], (lowest, end)

@@ -64,7 +64,7 @@ def value_ticks(edges: Sequence[float], scale: str, *, length: float) -> list[Ti
 
 def _is_point(edges: Sequence[float]) -> bool:
     """Whether the edges enclose a single value, as those of a constant column do."""
-    return edges[-1] - edges[0] <= 1e-12 * max(abs(edges[0]), abs(edges[-1]))
+    return edges[-1] - edges[0] <= max(1e-12 * max(abs(edges[0]), abs(edges[-1])), 1e-300)
 
 
 def time_ticks(places: Sequence[float], labels: Sequence[str], *, length: float) -> list[Tick]:

@@ -369,16 +369,19 @@ def make_results(
     *,
     title: str = "customers",
     guarantee: str = NOT_ANONYMOUS,
+    has_pairs: bool = True,
 ) -> Results:
     """Results over `distributions` (the sixteen standard columns unless given)."""
     distributions = standard_distributions() if distributions is None else distributions
     n_columns = len(distributions)
-    associations = Associations(
-        columns=tuple(distribution.column for distribution in distributions),
-        train=matrix(n_columns, 0.0),
-        holdout=matrix(n_columns, 0.01),
-        synthetic=matrix(n_columns, 0.16),
-    )
+    associations = None
+    if has_pairs:
+        associations = Associations(
+            columns=tuple(distribution.column for distribution in distributions),
+            train=matrix(n_columns, 0.0),
+            holdout=matrix(n_columns, 0.01),
+            synthetic=matrix(n_columns, 0.16),
+        )
     return Results(
         title=title,
         n_train=24403,
@@ -389,7 +392,11 @@ def make_results(
         seed=20240229,
         guarantee=guarantee,
         infos=INFOS,
-        metrics=(*table_metrics(), *column_metrics(distributions), *pair_metrics(associations)),
+        metrics=(
+            *table_metrics(),
+            *column_metrics(distributions),
+            *(pair_metrics(associations) if associations else ()),
+        ),
         distributions=tuple(distributions),
         associations=associations,
         roc_curves=(curve("synthetic against train", 0.0627), curve("holdout against train", 0.99)),
@@ -398,12 +405,13 @@ def make_results(
     )
 
 
-def wide_results(n_columns: int) -> Results:
+def wide_results(n_columns: int, *, has_pairs: bool = True) -> Results:
     """Results over as many columns as asked, the standard ones repeated under numbered names."""
     standard = standard_distributions()
     return make_results(
         [
             replace(standard[i % len(standard)], column=f"{standard[i % len(standard)].column}_{i}")
             for i in range(n_columns)
-        ]
+        ],
+        has_pairs=has_pairs,
     )

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tabsynth.metrics.base import MetricResult, Status
+from tabsynth.report.summary import summarise
+from tabsynth.report.verdict import Level
+
+from .sample_results import INFOS, make_results
+
+
+def test_the_first_sentence_answers_all_four_questions() -> None:
+    lead = summarise(make_results()).lead
+    assert lead == (
+        "The synthetic table is only roughly like the real table, "
+        "nearly as useful for predicting income (0.902, real rows 0.924), "
+        "and easily told from real by a classifier (AUC 0.941, chance 0.5); "
+        "it carries no privacy guarantee and is not anonymous by construction."
+    )
+
+
+def test_the_first_sentence_sets_columns_against_pairs() -> None:
+    results = make_results()
+    table = [result for result in results.metrics if result.metric != "shape_error" or result.columns]
+    good = replace(
+        results,
+        metrics=(MetricResult(metric="shape_error", value=0.005, floor=0.006), *table),
+    )
+    assert "faithful in its single columns but off in how columns go together" in summarise(good).lead
+
+
+def test_what_was_not_measured_is_said() -> None:
+    bare = replace(make_results(), metrics=(), guarantee="", target=None)
+    report = summarise(bare)
+    assert report.lead == (
+        "The synthetic table is of unknown fidelity, of unmeasured use for training, "
+        "and not tested against a classifier; no privacy guarantee is stated."
+    )
+    assert report.columns == report.pairs == report.groups == ()
+    assert not report.guarantee.is_stated
+
+
+def test_only_columns_or_only_pairs() -> None:
+    results = make_results()
+    columns = replace(results, metrics=tuple(result for result in results.metrics if len(result.columns) < 2))
+    pairs = replace(
+        results,
+        metrics=tuple(
+            result for result in results.metrics if len(result.columns) == 2 or result.metric == "trend_error"
+        ),
+    )
+    assert "The synthetic table is off in its single columns," in summarise(columns).lead
+    assert "The synthetic table is off in how columns go together," in summarise(pairs).lead
+
+
+def test_a_stated_guarantee_ends_the_sentence() -> None:
+    report = summarise(make_results(guarantee="Differentially private: ε = 1, δ = 1e-06."))
+    assert report.lead.endswith("; its guarantee: Differentially private: ε = 1, δ = 1e-06.")
+    assert report.guarantee.is_given
+    assert not report.guarantee.is_none
+
+
+def test_subjects_are_sorted_worst_first_and_those_without_a_value_come_last() -> None:
+    report = summarise(make_results())
+    assert [len(report.columns), len(report.pairs)] == [16, 120]
+    for subjects in (report.columns, report.pairs):
+        found = [subject.score.excess for subject in subjects]
+        known = [excess for excess in found if excess is not None]
+        assert found[: len(known)] == sorted(known, reverse=True)
+    assert report.pairs[-1].columns == ("balance", "opened_on")
+    assert report.pairs[-1].score.verdict.level is Level.NONE
+
+
+def test_the_figure_that_most_columns_have_leads() -> None:
+    report = summarise(make_results())
+    assert {subject.score.info.name for subject in report.columns} == {"shape_error"}
+    assert {subject.score.info.name for subject in report.pairs} == {"trend_error"}
+
+
+def test_failures_are_gathered_with_their_reason() -> None:
+    report = summarise(make_results())
+    (failed,) = report.failed
+    assert (failed.title, failed.subjects) == ("Trend error", ("balance × opened_on",))
+    assert failed.reason == "too few rows in which both columns have a number"
+    (absent,) = report.not_applicable
+    assert len(absent.subjects) == 8
+    whole = replace(
+        make_results(), metrics=(MetricResult(metric="c2st_auc", status=Status.FAILED, reason="one class"),)
+    )
+    (gap,) = summarise(whole).failed
+    assert (gap.subjects, gap.reason) == ((), "one class")
+
+
+def test_groups_keep_their_order_and_unknown_ones_follow() -> None:
+    results = make_results()
+    extra = replace(INFOS[0], name="speed", title="Speed", group="pace")
+    more = replace(
+        results,
+        infos=(extra, *results.infos),
+        metrics=(
+            MetricResult(metric="speed", value=1.0, floor=1.0),
+            MetricResult(metric="undescribed", value=1.0, floor=1.0),
+            *results.metrics,
+        ),
+    )
+    report = summarise(more)
+    names = [group.name for group in report.groups]
+    assert names == ["fidelity", "detection", "utility", "proximity", "other", "pace"]
+    assert report.groups[-2].headline.info.title == "undescribed"
+    assert [group.name for group in report.groups if group.smoke_test] == ["proximity"]
+
+
+def test_a_card_is_led_by_a_figure_that_has_a_value() -> None:
+    results = make_results()
+    failed = MetricResult(metric="shape_error", status=Status.FAILED, reason="no rows")
+    table = [result for result in results.metrics if result.metric != "shape_error" or result.columns]
+    fidelity = summarise(replace(results, metrics=(failed, *table))).groups[0]
+    assert fidelity.headline.info.name == "trend_error"
+    assert "shape_error" in [score.info.name for score in fidelity.others]
+    assert "shape_error" not in [score.info.name for score in fidelity.telling]
+
+
+def test_the_pairs_lead_the_other_figures_of_a_card_and_the_worst_follow() -> None:
+    fidelity = summarise(make_results()).groups[0]
+    assert [score.info.name for score in fidelity.telling] == [
+        "trend_error",
+        "triple_tvd",
+        "pair_tvd",
+        "null_rate_difference",
+    ]
+
+
+def test_curves_are_taken_from_the_figures_where_the_results_have_none() -> None:
+    results = make_results()
+    carried = MetricResult(metric="c2st_auc", value=0.9, roc=results.roc_curves[:1])
+    assert summarise(results).roc_curves == results.roc_curves
+    assert summarise(replace(results, roc_curves=(), metrics=(carried,))).roc_curves == results.roc_curves[:1]
