@@ -154,7 +154,8 @@ class ContinuousEncoder:
                 return physical.cast(pl.Int32).cast(wanted) if wanted == pl.Date else physical.cast(wanted)
             if column.kind is Kind.DATE:
                 return physical.cast(pl.Int32).cast(pl.Date).dt.strftime(column.format or "%Y-%m-%d")
-            return physical.cast(pl.Datetime("us")).dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S%.f")
+            moments = physical.cast(pl.Datetime("us", column.timezone))
+            return moments.dt.strftime(column.format or "%Y-%m-%dT%H:%M:%S%.f")
         if column.kind is Kind.NUMBER and column.decimals is not None:
             values = values / 10.0**column.decimals
         if wanted != pl.String:

@@ -277,6 +277,11 @@ def _detail_findings(path: Path, column: Column) -> Iterator[Finding]:
         elif zone_named(column.timezone) is None:
             what = f"no time zone {column.timezone!r}"
             yield Finding((*path, "timezone"), what, "names such as Europe/Vienna or UTC")
+    if kind is Kind.DATETIME and column.dtype == "string":
+        has_offset = "%z" in (column.format or "") or "%:z" in (column.format or "")
+        if has_offset != (column.timezone is not None):
+            what = "a datetime held as text has a timezone exactly when its format has %z or %:z"
+            yield Finding((*path, "timezone"), what, "name the zone in which to write it, or drop the offset")
     if column.unique and kind is not Kind.IDENTIFIER:
         yield Finding(
             (*path, "unique"), f"only identifiers are unique, this is {kind.value}", "kind: identifier"

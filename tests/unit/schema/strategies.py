@@ -117,6 +117,7 @@ def columns(draw: st.DrawFn, name: str = "x") -> Column:
     kind = draw(st.sampled_from(Kind))
     dtype = draw(st.sampled_from(STORAGE[kind]))
     timezone = draw(st.none() | zones) if kind is Kind.DATETIME else None
+    offset = "" if timezone is None else "%:z"
     levels = st.lists(_stored(dtype, timezone), unique=True, max_size=2 if kind is Kind.BOOLEAN else 5)
     bounds = categories = format_ = resolution = None
     specials: list[object] = []
@@ -128,7 +129,7 @@ def columns(draw: st.DrawFn, name: str = "x") -> Column:
     if kind.is_discrete:
         categories = tuple(draw(levels)) or None
     if kind in (Kind.DATE, Kind.DATETIME) and dtype == "string":
-        format_ = draw(st.sampled_from(["%Y-%m-%d", "%d/%m/%Y"]))
+        format_ = draw(st.sampled_from(["%Y-%m-%d", "%d/%m/%Y"])) + offset
     elif kind is Kind.TEXT:
         format_ = draw(st.none() | st.sampled_from(TEXT_FORMATS))
     elif kind is Kind.IDENTIFIER:

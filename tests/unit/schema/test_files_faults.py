@@ -112,6 +112,12 @@ def column_faults(column: str) -> dict[str, str]:
         ("{kind: date, dtype: string, format: YYYY}", ".format", "is not a strftime pattern"),
         ("{kind: date, dtype: string, format: '%Y-%Q'}", ".format", "is not a strftime pattern"),
         ("{kind: datetime, dtype: string, format: '%H:%M:%S.%f'}", ".format", "fractions of seconds are %.f"),
+        ("{kind: datetime, dtype: string, format: '%F %R%z'}", ".timezone", "exactly when its format has %z"),
+        (
+            "{kind: datetime, dtype: string, format: '%F', timezone: UTC}",
+            ".timezone",
+            "exactly when its format",
+        ),
         ("{kind: text, format: emial}", ".format", "did you mean 'email'?"),
         ("{kind: integer, format: '###'}", ".format", "kind integer has no format"),
         ("{kind: integer, unique: true}", ".unique", "only identifiers are unique"),

@@ -1,0 +1,133 @@
+"""Draft a schema from data: a proposal to read, correct and confirm.
+
+Everything proposed was read off the data, so every domain is marked `draft` and the result is as private
+as the table. Names suggest, values decide. `n` is the number of cells that are present; nulls and NaN
+make a column nullable.
+
+Booleans
+    Boolean columns, and text that is `true` and `false` in any case (both must occur).
+Whole numbers, and floats that are all whole (integers with nulls, as pandas reads them)
+    1. 0 … n-1 or 1 … n without gap, in any order, from 20 rows: a unique identifier (a row number).
+    2. A name that speaks of a key (`id`, `…_id`, `key`, `uuid`, `ssn`, `account`; weaker `number`, `nbr`,
+       `no`): an identifier if all values differ, if it names a person (`patient_nbr`), or if it names some
+       other thing with more than 100 values or has fewer than 10 rows a value; else a code list.
+    3. At most 2 values, or a code-like name (`…_code`, `…type…`, `sex`, `race`, `region`) with at most 100
+       values, or a name of a public code list (`zip`, `icd`, `naics`): categorical.
+    4. Integer; whole floats are numbers with 0 decimals. Unsigned integers of 2**63 and more: an
+       identifier, or categorical with at most 100 values.
+Floats and decimals
+    Number, with `decimals` where all values are written with at most 6 (the rounding noise of sums aside).
+    Infinities are outside the domain.
+Special values of numbers and times
+    Values that occur at least 5 times and in 0.1 % of cells and stand apart from the others: -1, -9, -99
+    beside numbers that are not negative; 99, 999, 9998 far above; or one value far from all others, in
+    1 % of cells.
+Dates, datetimes, durations
+    With their timezone, and the coarsest resolution of which all are whole multiples.
+Text
+    1. `first_name`, `last_name`, `email`, `phone`, `address`, `name`, `comment` and the like by name (and
+       look): text of that format. E-mail addresses also by look alone.
+    2. Dates and datetimes when one format reads all values and writes them back the same; day and month
+       must be told apart by the data. Eight digits only under a name that speaks of a date.
+    3. Keys by name, as above.
+    4. At least 20 different numbers beside at most 5 different words, together half of the cells or more,
+       none with a leading zero: an integer or number held as text, the words as special values (`N`, `> 89`).
+    5. All different, from 20 rows: an identifier if single short words, else free text.
+    6. More than max(1000, 5 % of n) values, or values that mostly occur once (from 50 values): free text if
+       most have several words; an identifier if 90 % differ; else it is a long code list.
+    7. Three or more brackets (`[0-10)`, `1-2 years`, `>5 years`) or a known scale (low, medium, high):
+       ordinal, in that order. Else categorical, levels in ascending order.
+Empty columns
+    Categorical without levels, nullable: null is the only level.
+Roles
+    Identifiers, names and addresses are `identifier`; names such as age, sex, zip, birth date, race or
+    native country are `quasi_identifier`; diagnosis, income, HIV and the like `sensitive`. The rest, and
+    whether these are right, is for people to say. So is the privacy unit: a draft protects rows.
+Keys
+    The first unique identifier that is never null becomes the primary key. Between tables, a column that
+    bears the name and holds only values of another table's primary key becomes a foreign key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from tabsynth.errors import Fault, StructureError
+from tabsynth.schema.guess.column import guess_column, stored_dtype
+from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Schema, TableSchema
+
+
+def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None) -> TableSchema:
+    """A proposed schema of `frame`, every domain marked `draft`. The result is private (see the module).
+
+    Raises `StructureError`, listing every column whose type a schema cannot store, and where there is no
+    column at all. No cell makes it raise.
+    """
+    stored = {column: stored_dtype(dtype) for column, dtype in frame.schema.items()}
+    faults = [
+        Fault(
+            f"column {column!r}",
+            f"type {frame.schema[column]} is not supported",
+            _remedy(frame.schema[column]),
+        )
+        for column, found in stored.items()
+        if found is None
+    ]
+    if faults or not stored:
+        what = "has columns that a schema cannot describe" if faults else "has no columns"
+        raise StructureError(f"table {name!r} {what}", faults)
+    columns = tuple(guess_column(frame[column], stored=found or "") for column, found in stored.items())
+    return TableSchema(name=name, columns=columns, primary_key=_primary_key(columns), csv=csv or CsvDialect())
+
+
+def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
+    """A proposed schema of several tables and the foreign keys between them.
+
+    Raises `StructureError` as `draft_table` does, listing the faults of all tables at once.
+    """
+    tables: list[TableSchema] = []
+    faults: list[Fault] = []
+    for name, frame in frames.items():
+        try:
+            tables.append(draft_table(frame, name=name))
+        except StructureError as error:
+            where = [
+                Fault(f"table {name!r}, {fault.where}", fault.what, fault.hint) for fault in error.faults
+            ]
+            faults += where or [Fault(f"table {name!r}", "has no columns")]
+    if faults:
+        raise StructureError("the data has columns that a schema cannot describe", faults)
+    return Schema(tables=tuple(tables), foreign_keys=_foreign_keys(tables, frames))
+
+
+def _remedy(dtype: pl.DataType) -> str:
+    if dtype.is_nested():
+        return "unnest or explode it into plain columns, or drop it"
+    if dtype == pl.Time:
+        return "hold it as text, or as a duration since midnight"
+    if dtype.is_integer():
+        return "cast it to a 64-bit integer or to text"
+    return "convert it to text, or drop it"
+
+
+def _primary_key(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    keys = (c.name for c in columns if c.kind is Kind.IDENTIFIER and c.unique and not c.nullable)
+    first = next(keys, None)
+    return () if first is None else (first,)
+
+
+def _foreign_keys(tables: list[TableSchema], frames: Mapping[str, pl.DataFrame]) -> tuple[ForeignKey, ...]:
+    parents = [(table.name, table.primary_key[0]) for table in tables if table.primary_key]
+    found = []
+    for child in tables:
+        for parent, key in parents:
+            if parent == child.name or key not in child:
+                continue
+            cells, known = frames[child.name][key].drop_nulls(), frames[parent][key]
+            if cells.dtype == known.dtype and len(cells) and cells.is_in(known.implode()).all():
+                found.append(
+                    ForeignKey(child=child.name, child_columns=(key,), parent=parent, parent_columns=(key,))
+                )
+    return tuple(found)
