@@ -1,0 +1,183 @@
+"""Carries a run out: split, fit, sample, evaluate and report for every table, into one folder.
+
+    OUT/run.yaml                the run as it was carried out; it can be run again
+    OUT/schema.yaml             the schema that was used
+    OUT/<table>/synthetic.csv   the synthetic table (or .parquet, .arrow)
+    OUT/<table>/model/          the fitted model
+    OUT/<table>/results.json    every figure
+    OUT/<table>/report.html     the report
+
+The folder appears whole at the end; whatever ends a run early leaves nothing behind. Tables are fitted
+one by one: keys between them are not modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tabsynth.api import drafted_file
+from tabsynth.config.files import run_to_yaml
+from tabsynth.config.steps import (
+    dialect_of,
+    first_rows,
+    folder_names,
+    read_real,
+    table_of,
+    write_evaluation,
+    write_rows,
+)
+from tabsynth.config.types import RunConfig, TableRun
+from tabsynth.evaluate import Results, evaluate
+from tabsynth.io import FileFormat, atomic_folder, file_format
+from tabsynth.models.base import Progress, no_progress
+from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split
+from tabsynth.randomness import fresh_seed
+from tabsynth.schema import write_schema
+from tabsynth.schema.types import Origin, Schema
+from tabsynth.table import Table
+
+SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOutcome:
+    """What a run made of one table; `files` are relative to the run's folder, with what they are."""
+
+    name: str
+    n_source: int
+    n_fitted: int
+    n_synthetic: int
+    engine: str
+    guarantee: str
+    files: Mapping[Path, str]
+    results: Results | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """What a run made, table by table, and the run as it was carried out (its seed and schema known)."""
+
+    run: RunConfig
+    tables: tuple[TableOutcome, ...]
+
+
+def run(
+    config: RunConfig, out: str | Path, *, overwrite: bool = False, progress: Progress = no_progress
+) -> RunOutcome:
+    """Carry `config` out into the folder `out`.
+
+    Raises `PrivacyError` before anything is read where an engine cannot give the asked privacy,
+    `OutputExistsError` unless `overwrite`, and what `fit` and `evaluate` raise.
+    """
+    for table in config.tables:
+        require_guarantee(config.privacy, table.engine)
+    config = replace(config, seed=fresh_seed() if config.seed is None else config.seed)
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        outcomes, schemas = [], []
+        for name, folder_name in folder_names([table.name for table in config.tables]):
+            table = next(table for table in config.tables if table.name == name)
+            heard = progress if len(config.tables) == 1 else _named(progress, name)
+            real = _real(table, config.schema)
+            schemas.append(real.schema)
+            outcomes.append(run_table(table, real, folder / folder_name, config=config, progress=heard))
+        schema = config.schema or Schema(tables=tuple(schemas))
+        config = replace(config, schema=schema)
+        write_schema(schema, folder / SCHEMA_FILE, private_note=holds_drafts(schema))
+        text = run_to_yaml(config, folder=out, schema_file=SCHEMA_FILE)
+        (folder / RUN_FILE).write_text(text, encoding="utf-8")
+        relative = tuple(
+            replace(outcome, files={path.relative_to(folder): what for path, what in outcome.files.items()})
+            for outcome in outcomes
+        )
+    return RunOutcome(run=config, tables=relative)
+
+
+def run_table(
+    table: TableRun, real: Table, folder: Path, *, config: RunConfig, progress: Progress = no_progress
+) -> TableOutcome:
+    """One table: split, fit, sample, evaluate, report into `folder`, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seed = fresh_seed() if config.seed is None else config.seed
+    train, holdout = split(real, holdout=config.holdout, seed=seed) if config.evaluation else (real, None)
+    pipeline = fit(train, engine=table.engine, privacy=config.privacy, seed=seed, progress=progress)
+    model = folder / "model"
+    pipeline.save(model)
+    files = {model: "the model: sample it again with tabsynth sample"}
+    rows = real.n_rows if table.rows is None else table.rows
+    for name in config.formats or (format_of(table.source),):
+        path = folder / f"synthetic.{name}"
+        write_rows(pipeline, path, rows=rows, seed=seed, progress=progress)
+        files = {path: f"the synthetic table, {rows:,} rows", **files}
+    results = None
+    if holdout is not None:
+        results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
+        figures, report = write_evaluation(results, folder, ledger=pipeline.charges)
+        files |= {report: "the report; private, as it shows real figures", figures: "every figure; private"}
+    return TableOutcome(
+        name=table.name,
+        n_source=real.n_rows,
+        n_fitted=train.n_rows,
+        n_synthetic=rows,
+        engine=table.engine.name,
+        guarantee=pipeline.guarantee,
+        files=files,
+        results=results,
+    )
+
+
+def measure(
+    pipeline: FittedPipeline,
+    train: Table,
+    holdout: Table,
+    *,
+    table: TableRun,
+    rows: int,
+    seed: int,
+    progress: Progress = no_progress,
+) -> Results:
+    """Evaluate what `pipeline` samples with `seed`: at most as many rows as train has.
+
+    Like is then compared with like: figures of more rows would carry less noise than their floors.
+    """
+    n_compared = min(rows, train.n_rows)
+    batches = pipeline.sample_batches(rows, seed=seed)
+    synthetic = Table.conform(first_rows(batches, n_compared), train.schema)
+    results = evaluate(
+        synthetic,
+        train,
+        holdout,
+        schema=train.schema,
+        target=table.target,
+        title=table.title,
+        seed=seed,
+        guarantee=pipeline.guarantee,
+        progress=progress,
+    )
+    if n_compared == rows:
+        return results
+    note = f"Compared are the first {n_compared:,} of {rows:,} synthetic rows, as many as the engine learnt from."
+    return replace(results, notes=(*results.notes, note))
+
+
+def format_of(path: Path) -> str:
+    """The suffix of the file that comes out where `path` went in."""
+    return {FileFormat.CSV: "csv", FileFormat.PARQUET: "parquet", FileFormat.ARROW: "arrow"}[
+        file_format(path)
+    ]
+
+
+def holds_drafts(schema: Schema) -> bool:
+    """Whether any domain was read off private data."""
+    return any(column.domain.origin is Origin.DRAFT for table in schema.tables for column in table.columns)
+
+
+def _real(table: TableRun, schema: Schema | None) -> Table:
+    if schema is not None:
+        return read_real(table.source, table_of(schema, table.name), csv=table.csv)
+    return drafted_file(table.source, name=table.name, dialect=dialect_of(table.source, None, table.csv))
+
+
+def _named(progress: Progress, name: str) -> Progress:
+    return lambda stage, share: progress(f"{name}: {stage}", share)

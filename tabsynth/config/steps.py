@@ -1,0 +1,135 @@
+"""The steps of a run on files: read a real table, write synthetic rows, write an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from tabsynth.config.types import CsvOptions
+from tabsynth.errors import OutputExistsError, UsageError
+from tabsynth.evaluate import Results
+from tabsynth.io import FileFormat, atomic_folder, file_format, read_table, sniff_dialect, write_batches
+from tabsynth.io.files import is_tab_separated, require_file
+from tabsynth.models.base import Progress, no_progress
+from tabsynth.pipeline import FittedPipeline
+from tabsynth.privacy import Charge
+from tabsynth.report import write_report
+from tabsynth.schema.types import CsvDialect, Schema, TableSchema
+from tabsynth.table import Table
+
+
+def require_free(path: Path, *, overwrite: bool, ours: str | None = None) -> None:
+    """Raise where `path` cannot be written to: asked before long work, not after it.
+
+    `OutputExistsError` where it is taken and not to be overwritten. A folder is overwritten as a whole, so
+    `ours` names the file that marks it as one of ours; `UsageError` where it holds other things.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not overwrite:
+        raise OutputExistsError(f"{path} exists already: name another place, or replace it with --overwrite")
+    if ours is not None and not (path / ours).is_file():
+        raise UsageError(
+            f"{path} holds other things ({ours} is not in it): name another folder, or remove it yourself"
+        )
+
+
+@contextmanager
+def staged(folder: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
+    """A temporary folder to write the files `names` into; they appear in `folder` together at the end.
+
+    What else is in `folder` stays. Whatever ends the block early leaves nothing of them behind. Raises
+    `OutputExistsError` where one of them is there and `overwrite` is False.
+    """
+    for name in names:
+        require_free(folder / name, overwrite=overwrite)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        with atomic_folder(folder) as temporary:
+            yield temporary
+        return
+    with TemporaryDirectory(prefix=".tabsynth.", suffix=".tmp", dir=folder) as temporary:
+        yield Path(temporary)
+        for name in names:
+            (Path(temporary) / name).replace(folder / name)
+
+
+def table_of(schema: Schema, name: str | None = None) -> TableSchema:
+    """The table of that name, or the only one. Raises `UsageError` that lists the tables otherwise."""
+    names = [table.name for table in schema.tables]
+    if name is None and len(names) > 1:
+        raise UsageError(f"the schema holds {len(names)} tables ({', '.join(names)}): say which one is meant")
+    if name is not None and name not in names:
+        raise UsageError(f"the schema has no table {name!r}; it holds {', '.join(names)}")
+    return schema[names[0] if name is None else name]
+
+
+def dialect_of(path: Path, schema: TableSchema | None, csv: CsvOptions) -> CsvDialect | None:
+    """How the CSV file at `path` is read; None for other files. What `csv` states goes first."""
+    if file_format(path) is not FileFormat.CSV:
+        return None
+    require_file(path)
+    known = sniff_dialect(path) if schema is None else schema.csv
+    if schema is not None and is_tab_separated(path):
+        known = replace(known, delimiter="\t")
+    return csv.over(known)
+
+
+def read_real(path: Path, schema: TableSchema, *, csv: CsvOptions | None = None) -> Table:
+    """The file as a table of the schema. Raises `InputError` listing all that is wrong with it."""
+    frame, _ = read_table(path, schema=schema, dialect=dialect_of(path, schema, csv or CsvOptions()))
+    return Table.conform(frame, schema)
+
+
+def write_rows(
+    pipeline: FittedPipeline,
+    path: Path,
+    *,
+    rows: int | None = None,
+    seed: int | None = None,
+    where: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> int:
+    """Write synthetic rows to `path`, batch by batch; the same rows for the same seed. Returns how many."""
+    batches = pipeline.sample_batches(rows, seed=seed, where=where, progress=progress)
+    return write_batches(batches, path, schema=pipeline.schema, overwrite=overwrite)
+
+
+def first_rows(frames: Iterable[pl.DataFrame], n_rows: int) -> pl.DataFrame:
+    """The first `n_rows` of the batches, or all there are; no batch is drawn that is not needed."""
+    taken: list[pl.DataFrame] = []
+    missing = n_rows
+    for frame in frames:
+        taken.append(frame.head(missing))
+        missing -= taken[-1].height
+        if not missing:
+            break
+    return pl.concat(taken)
+
+
+def write_evaluation(
+    results: Results, folder: Path, *, ledger: Sequence[Charge] | None = None
+) -> tuple[Path, Path]:
+    """Write `results.json` and `report.html` into `folder`; their paths."""
+    path = folder / "results.json"
+    results.write_json(path, overwrite=True)
+    return path, write_report(results, folder / "report.html", overwrite=True, ledger=ledger)
+
+
+def folder_names(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each table's name and a folder name for it that any file system takes, all different."""
+    taken: set[str] = set()
+    for name in names:
+        plain = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(". ") or "table"
+        made, n = plain, 1
+        while made.casefold() in taken:
+            n += 1
+            made = f"{plain}-{n}"
+        taken.add(made.casefold())
+        yield name, made

@@ -1,0 +1,116 @@
+"""What a run is: which tables, made by which engines, measured how, written as what.
+
+Frozen values, the same whether they come from a run file, from the command line or from Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tabsynth.errors import UsageError
+from tabsynth.models.base import Synthesizer
+from tabsynth.models.gaussian_copula import GaussianCopula
+from tabsynth.privacy import NO_PRIVACY, Budget, Privacy
+from tabsynth.schema.types import CsvDialect, Schema
+
+FORMATS = ("csv", "parquet", "arrow")
+"""What a table can be written as, by the name of its file's suffix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvOptions:
+    """What is known of a CSV file beside its schema; None leaves it to the schema."""
+
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
+    null_marks: tuple[str, ...] | None = None
+
+    def over(self, dialect: CsvDialect) -> CsvDialect:
+        """`dialect` with what is stated here in its place."""
+        return replace(
+            dialect,
+            delimiter=dialect.delimiter if self.delimiter is None else self.delimiter.replace("\\t", "\t"),
+            quote=dialect.quote if self.quote is None else self.quote,
+            encoding=dialect.encoding if self.encoding is None else self.encoding,
+            null_marks=dialect.null_marks if self.null_marks is None else self.null_marks,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRun:
+    """One table: where it lies, the recipe that learns it, and how many rows are made.
+
+    `rows` None makes as many as the source has. `target` is the column that the utility figures predict;
+    `title` stands over the report.
+    """
+
+    name: str
+    source: Path
+    csv: CsvOptions = field(default_factory=CsvOptions)
+    engine: Synthesizer = field(default_factory=GaussianCopula)
+    rows: int | None = None
+    target: str | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """A whole run. Raises `UsageError` where its parts contradict each other.
+
+    `schema` None drafts one from the data. `holdout` in (0, 1) is the share of privacy units that is kept
+    from the engine and measures it; it is not held out without `evaluation`. `formats` empty means: as
+    the source is. `seed` None draws a fresh one.
+    """
+
+    tables: tuple[TableRun, ...]
+    schema: Schema | None = None
+    privacy: Privacy = NO_PRIVACY
+    seed: int | None = None
+    holdout: float = 0.5
+    evaluation: bool = True
+    formats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = [] if self.tables else ["a run needs at least one table"]
+        if not 0 < self.holdout < 1:
+            faults.append(f"holdout must lie strictly between 0 and 1, found {self.holdout:g}")
+        unknown = [name for name in self.formats if name not in FORMATS]
+        if unknown:
+            faults.append(f"unknown formats {', '.join(unknown)}; known are {', '.join(FORMATS)}")
+        faults += [
+            f"rows of table {table.name!r} must be 0 or more"
+            for table in self.tables
+            if (table.rows or 0) < 0
+        ]
+        if self.schema is not None:
+            known = [table.name for table in self.schema.tables]
+            faults += [
+                f"the schema has no table {table.name!r}" for table in self.tables if table.name not in known
+            ]
+        if faults:
+            raise UsageError("a run cannot be meant so: " + "; ".join(faults))
+
+
+def privacy_of(*, no_privacy: bool, epsilon: float | None, delta: float | None) -> Privacy | None:
+    """The privacy that flags or keys state; None where they state none. Raises `UsageError` for both."""
+    if no_privacy:
+        if epsilon is not None or delta is not None:
+            raise UsageError("state either no privacy or a budget (epsilon, delta), not both")
+        return NO_PRIVACY
+    if epsilon is None:
+        if delta is not None:
+            raise UsageError("delta means nothing without epsilon")
+        return None
+    return Budget(epsilon=epsilon) if delta is None else Budget(epsilon=epsilon, delta=delta)
+
+
+def csv_options(
+    *, delimiter: str | None = None, encoding: str | None = None, null_marks: Sequence[str] | None = None
+) -> CsvOptions:
+    """CSV options from flags, where an empty list states nothing."""
+    return CsvOptions(
+        delimiter=delimiter, encoding=encoding, null_marks=tuple(null_marks) if null_marks else None
+    )

@@ -1,0 +1,499 @@
+"""The run file: read whole, written whole, carried out whole."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import polars as pl
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabsynth.config import (
+    CsvOptions,
+    RunConfig,
+    TableRun,
+    privacy_of,
+    read_run,
+    run_config_json_schema,
+    run_from_dict,
+    run_to_dict,
+    run_to_yaml,
+)
+from tabsynth.config.run import run
+from tabsynth.config.steps import first_rows, folder_names, require_free, staged, table_of
+from tabsynth.errors import OutputExistsError, PrivacyError, SchemaError, StructureError, UsageError
+from tabsynth.models.gaussian_copula import GaussianCopula
+from tabsynth.models.independent import Independent
+from tabsynth.pipeline import FittedPipeline
+from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.schema import read_schema
+from tabsynth.schema.types import Column, CsvDialect, Kind, Schema, TableSchema
+
+_COLUMNS = (
+    Column(name="age", kind=Kind.INTEGER, dtype="int64", bounds=(18, 90)),
+    Column(name="ward", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b")),
+)
+_SCHEMA = Schema(tables=(TableSchema(name="stays", columns=_COLUMNS),))
+_ROWS = "age,ward\n" + "".join(f"{20 + i % 50},{'ab'[i % 3 == 0]}\n" for i in range(120))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one source and its schema."""
+    (tmp_path / "stays.csv").write_text(_ROWS)
+    (tmp_path / "schema.json").write_text(json.dumps(_schema_data()))
+    return tmp_path
+
+
+def _schema_data() -> dict[str, object]:
+    columns = {
+        "age": {"kind": "integer", "bounds": [18, 90]},
+        "ward": {"kind": "categorical", "categories": ["a", "b"]},
+    }
+    return {"version": 1, "tables": {"stays": {"columns": columns}}}
+
+
+def _minimal() -> dict[str, object]:
+    return {
+        "version": 1,
+        "schema": "schema.json",
+        "privacy": "none",
+        "tables": {"stays": {"source": "stays.csv"}},
+    }
+
+
+def _faults(data: object, folder: Path) -> list[str]:
+    """The faults of a run file that holds `data`, as text without line numbers."""
+    (folder / "run.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(SchemaError) as caught:
+        read_run(folder / "run.yaml")
+    assert caught.value.faults
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_a_minimal_file_takes_every_default(folder: Path) -> None:
+    read = run_from_dict(_minimal(), folder=folder)
+    assert read.tables == (TableRun(name="stays", source=folder / "stays.csv"),)
+    assert read.privacy == NO_PRIVACY
+    assert (read.seed, read.holdout, read.evaluation, read.formats) == (None, 0.5, True, ())
+    assert read.tables[0].engine == GaussianCopula()
+    assert read.schema is not None
+    assert read.schema["stays"].column_names == ("age", "ward")
+
+
+def test_every_key_is_read(folder: Path) -> None:
+    data = _minimal() | {
+        "seed": 7,
+        "holdout": 0.25,
+        "evaluation": False,
+        "output": {"formats": ["parquet", "csv"]},
+    }
+    data["schema"] = _schema_data()
+    data["privacy"] = {"epsilon": 1, "delta": 1e-5}
+    data["tables"] = {
+        "stays": {
+            "source": str(folder / "stays.csv"),
+            "csv": {"delimiter": ";", "quote": "'", "encoding": "cp1252", "null_marks": ["", "NA"]},
+            "engine": "independent",
+            "settings": {"min_group": 20},
+            "rows": 5,
+            "target": "ward",
+            "title": "Stays",
+        }
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(data))
+    read = read_run(folder / "run.yaml")
+    assert read == RunConfig(
+        tables=(
+            TableRun(
+                name="stays",
+                source=folder / "stays.csv",
+                csv=CsvOptions(delimiter=";", quote="'", encoding="cp1252", null_marks=("", "NA")),
+                engine=Independent(min_group=20),
+                rows=5,
+                target="ward",
+                title="Stays",
+            ),
+        ),
+        schema=read.schema,
+        privacy=Budget(epsilon=1, delta=1e-5),
+        seed=7,
+        holdout=0.25,
+        evaluation=False,
+        formats=("parquet", "csv"),
+    )
+    assert run_from_dict(run_to_dict(read)) == read
+
+
+def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
+    (folder / "run.yaml").write_text(
+        "version: 1\n"
+        "schema: schema.json\n"
+        "privcy: none\n"
+        "seed: seven\n"
+        "holdout: 1\n"
+        "output: {formats: [parquet, 3]}\n"
+        "tables:\n"
+        "  stays:\n"
+        "    source: stay.csv\n"
+        "    engine: gaussian\n"
+        "    target: wards\n"
+        "    csv: {delimter: ';'}\n"
+        "  visits:\n"
+        "    source: stays.csv\n"
+        "    settings: {min_grup: 20, marginals: odd}\n"
+        "    rows: -1\n"
+    )
+    with pytest.raises(SchemaError) as caught:
+        read_run(folder / "run.yaml")
+    text = str(caught.value)
+    assert "run.yaml has 12 faults" in text
+    for expected in (
+        "privcy: line 3: unknown key (did you mean 'privacy'?)",
+        "privacy: line 1: required key is missing (privacy: none, or {epsilon: …})",
+        "seed: line 4: expected a whole number, found text",
+        "holdout: line 5: expected a number below 1, found a whole number",
+        "output.formats[1]: line 6: expected text, found a whole number (write it in quotes)",
+        "tables.stays.source: line 9: stay.csv is not there: no such file (did you mean stays.csv?)",
+        "tables.stays.engine: line 10: unknown engine 'gaussian' (did you mean 'gaussian_copula'?)",
+        "tables.stays.target: line 11: no column 'wards' in this table (did you mean 'ward'?)",
+        "tables.stays.csv.delimter: line 12: unknown key (did you mean 'delimiter'?)",
+        "tables.visits: line 13: the schema has no table of this name",
+        "unknown setting 'min_grup' (did you mean 'min_group'?)",
+        "setting 'marginals': expected one of",
+        "tables.visits.rows: line 16: expected 0 or more, found a whole number",
+    ):
+        assert expected.replace("stay.csv is not", f"{folder}/stay.csv is not") in text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"version": 2}, "version: expected version 1"),
+        ({"tables": {}}, "tables: a run needs at least one table"),
+        ({"tables": {"stays": {}}}, "tables.stays.source: required key is missing"),
+        ({"tables": {"stays": 3}}, "tables.stays: expected a mapping, found a whole number"),
+        ({"privacy": "some"}, "privacy: expected none or a mapping with epsilon, found text"),
+        ({"privacy": {"epsilon": -1}}, "privacy: epsilon must be positive"),
+        ({"privacy": {"epsilon": 1, "delta": 2}}, "privacy: delta must lie strictly between 0 and 1"),
+        ({"privacy": {"epsilon": "one"}}, "privacy.epsilon: expected a number, found text"),
+        ({"privacy": {"delta": 0.1}}, "privacy.epsilon: expected a number, found nothing"),
+        ({"privacy": {"epsilon": 1, "unit": "row"}}, "privacy.unit: unknown key"),
+        ({"schema": 3}, "schema: expected a file's name or a schema, found a whole number"),
+        ({"schema": "absent.yaml"}, "cannot be read"),
+        ({"schema": {"version": 1, "tables": {"stays": {"columns": {"age": {"kind": "int"}}}}}}, "schema: tables.stays.columns.age.kind: unknown kind"),
+        ({"output": {"formats": ["xlsx"]}}, "output.formats[0]: unknown format 'xlsx'"),
+        ({"tables": {"stays": {"source": "stays.xlsx"}}}, "unknown kind of file"),
+        ({"tables": {"stays": {"source": "stays.csv", "csv": {"delimiter": "ab"}}}}, "the delimiter must be one ASCII character"),
+        ({"tables": {"stays": {"source": "stays.csv", "settings": {"min_group": [1]}}}}, "setting 'min_group'"),
+    ],
+)  # fmt: skip
+def test_each_fault_has_its_words(folder: Path, change: dict[str, object], expected: str) -> None:
+    faults = _faults(_minimal() | change, folder)
+    assert any(expected in fault.replace(" line 1:", "") for fault in map(_without_line, faults)), faults
+
+
+def _without_line(text: str) -> str:
+    before, mark, after = text.partition("line ")
+    return before + after.partition(": ")[2] if mark else text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "run.yaml is empty"),
+        ("- a\n", "expected a mapping with the keys version, privacy and tables, found a list"),
+        ("a: [", "run.yaml is not YAML: line"),
+        ("a: \x00", "run.yaml is not YAML"),
+        ("version: 1\nversion: 1\nprivacy: none\ntables: {}\n", "stands here twice"),
+        ("version: 1\nprivacy: none\ntables: [1]\n", "tables: line 3: expected a mapping, found a list"),
+    ],
+)
+def test_files_that_are_no_run_at_all(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "run.yaml").write_text(text)
+    with pytest.raises(SchemaError) as caught:
+        read_run(tmp_path / "run.yaml")
+    assert expected in str(caught.value)
+
+
+def test_a_missing_run_file_is_a_schema_error(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="cannot be read"):
+        read_run(tmp_path / "absent.yaml")
+
+
+_NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=_NAMES,
+    rows=st.none() | st.integers(0, 10**12),
+    seed=st.none() | st.integers(-(2**63), 2**64),
+    target=st.none() | _NAMES,
+    title=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    holdout=st.floats(0.01, 0.99),
+    formats=st.lists(st.sampled_from(["csv", "parquet", "arrow"]), unique=True),
+    privacy=st.just(NO_PRIVACY)
+    | st.builds(Budget, epsilon=st.floats(1e-6, 100), delta=st.floats(1e-12, 0.1)),
+    null_marks=st.none() | st.lists(_NAMES, min_size=1, max_size=3).map(tuple),
+)
+def test_what_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    rows: int | None,
+    seed: int | None,
+    target: str | None,
+    title: str,
+    holdout: float,
+    formats: list[str],
+    privacy: Budget,
+    null_marks: tuple[str, ...] | None,
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "x.csv").write_text(_ROWS)
+    table = TableRun(
+        name=name,
+        source=folder / "x.csv",
+        csv=CsvOptions(null_marks=null_marks),
+        engine=Independent(min_group=3),
+        rows=rows,
+        target=target,
+        title=title,
+    )
+    config = RunConfig(tables=(table,), privacy=privacy, seed=seed, holdout=holdout, formats=tuple(formats))
+    text = run_to_yaml(config, folder=folder)
+    (folder / "run.yaml").write_text(text, encoding="utf-8")
+    assert read_run(folder / "run.yaml") == config
+    assert "source: x.csv" in text or 'source: "x.csv"' in text  # relative, since it lies in the folder
+
+
+def test_sources_elsewhere_are_written_in_full(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = run_from_dict(_minimal(), folder=folder)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    data = run_to_dict(config, folder=elsewhere, schema_file="schema.yaml")
+    assert data["schema"] == "schema.yaml"
+    assert data["tables"]["stays"]["source"] == str(folder / "stays.csv")  # type: ignore[index]
+
+
+def test_the_json_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
+    document = run_config_json_schema()
+    jsonschema.Draft202012Validator.check_schema(document)
+    validator = jsonschema.Draft202012Validator(document)
+    for schema in ("schema.json", _schema_data(), None):
+        for privacy in ("none", {"epsilon": 1, "delta": 1e-6}):
+            assert validator.is_valid(_minimal() | {"schema": schema, "privacy": privacy})
+    wrong = _minimal()
+    del wrong["privacy"]
+    assert not validator.is_valid(wrong)
+    faulty_schema = copy.deepcopy(_schema_data())
+    faulty_schema["tables"]["stays"]["columns"]["age"]["kind"] = "int"  # type: ignore[index]
+    refused = ({"privacy": "no"}, {"seed": "x"}, {"holdout": 1}, {"odd": 1}, {"schema": faulty_schema})
+    for change in (*refused, {"tables": {"a": {"source": "x", "engine": "ctgan"}}}):
+        assert not validator.is_valid(_minimal() | change), change
+
+
+def test_every_key_has_a_description() -> None:
+    document = run_config_json_schema()
+    for name in ("TableModel", "CsvModel", "OutputModel"):
+        properties = document["$defs"][name]["properties"]  # type: ignore[index]
+        assert all(found.get("description") for found in properties.values())
+    assert all(found.get("description") for found in document["properties"].values())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"tables": ()}, "at least one table"),
+        ({"holdout": 0.0}, "strictly between 0 and 1"),
+        ({"formats": ("xlsx",)}, "unknown formats xlsx"),
+        ({"tables": (TableRun(name="stays", source=Path("x.csv"), rows=-1),)}, "rows of table 'stays'"),
+        ({"tables": (TableRun(name="other", source=Path("x.csv")),)}, "the schema has no table 'other'"),
+    ],
+)
+def test_a_run_that_contradicts_itself_is_refused(wrong: dict[str, object], expected: str) -> None:
+    good = RunConfig(tables=(TableRun(name="stays", source=Path("x.csv")),), schema=_SCHEMA)
+    with pytest.raises(UsageError, match=expected):
+        replace(good, **wrong)  # type: ignore[arg-type]
+
+
+def test_privacy_from_flags() -> None:
+    assert privacy_of(no_privacy=True, epsilon=None, delta=None) == NO_PRIVACY
+    assert privacy_of(no_privacy=False, epsilon=None, delta=None) is None
+    assert privacy_of(no_privacy=False, epsilon=1.0, delta=None) == Budget(epsilon=1.0)
+    assert privacy_of(no_privacy=False, epsilon=1.0, delta=1e-5) == Budget(epsilon=1.0, delta=1e-5)
+    with pytest.raises(UsageError, match="not both"):
+        privacy_of(no_privacy=True, epsilon=1.0, delta=None)
+    with pytest.raises(UsageError, match="without epsilon"):
+        privacy_of(no_privacy=False, epsilon=None, delta=1e-5)
+
+
+def test_csv_options_go_before_the_schema() -> None:
+    base = CsvDialect(delimiter=";", encoding="cp1252", null_marks=("NA",))
+    assert CsvOptions().over(base) == base
+    changed = CsvOptions(delimiter="\\t", null_marks=("",)).over(base)
+    assert changed == CsvDialect(delimiter="\t", encoding="cp1252", null_marks=("",))
+
+
+def test_table_of_names_the_tables() -> None:
+    two = Schema(tables=(_SCHEMA.tables[0], TableSchema(name="visits", columns=_COLUMNS)))
+    assert table_of(_SCHEMA).name == "stays"
+    assert table_of(two, "visits").name == "visits"
+    with pytest.raises(UsageError, match=r"2 tables \(stays, visits\)"):
+        table_of(two)
+    with pytest.raises(UsageError, match="no table 'x'"):
+        table_of(two, "x")
+
+
+def test_folder_names_are_safe_and_different() -> None:
+    names = ["a", "A", "../etc", "x/y", "..", "été", "a-2"]
+    made = dict(folder_names(names))
+    assert made == {
+        "a": "a",
+        "A": "A-2",
+        "../etc": "_etc",
+        "x/y": "x_y",
+        "..": "table",
+        "été": "été",
+        "a-2": "a-2-2",
+    }
+    assert len({name.casefold() for name in made.values()}) == len(names)
+
+
+def test_first_rows_draws_no_more_batches_than_it_needs() -> None:
+    drawn = []
+
+    def batches():
+        for start in (0, 3, 6):
+            drawn.append(start)
+            yield pl.DataFrame({"x": range(start, start + 3)})
+
+    assert first_rows(batches(), 4)["x"].to_list() == [0, 1, 2, 3]
+    assert drawn == [0, 3]
+    assert first_rows(iter([pl.DataFrame({"x": [1]})]), 5).height == 1
+    assert first_rows(iter([pl.DataFrame({"x": [1]})]), 0).height == 0
+
+
+def test_outputs_that_are_taken_are_refused(tmp_path: Path) -> None:
+    file, ours, theirs = tmp_path / "f.csv", tmp_path / "ours", tmp_path / "theirs"
+    file.write_text("x")
+    for made in (ours, theirs):
+        made.mkdir()
+        require_free(made, overwrite=False)  # an empty folder is free
+    (ours / "model.json").write_text("{}")
+    (theirs / "thesis.doc").write_text("x")
+    for taken in (file, ours, theirs):
+        with pytest.raises(OutputExistsError, match="--overwrite"):
+            require_free(taken, overwrite=False)
+    require_free(file, overwrite=True)
+    require_free(ours, overwrite=True, ours="model.json")
+    with pytest.raises(UsageError, match="holds other things"):
+        require_free(theirs, overwrite=True, ours="model.json")
+
+
+def test_staged_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "parts"
+    with pytest.raises(KeyboardInterrupt), staged(out, ("a", "b"), overwrite=False) as folder:
+        (folder / "a").write_text("1")
+        raise KeyboardInterrupt
+    assert not (tmp_path / "new").exists()
+    with staged(out, ("a", "b"), overwrite=False) as folder:
+        (folder / "a").write_text("1")
+        (folder / "b").write_text("2")
+    (out / "kept").write_text("mine")
+    with pytest.raises(OutputExistsError), staged(out, ("b", "c"), overwrite=False):
+        pass
+    with pytest.raises(KeyboardInterrupt), staged(out, ("a",), overwrite=True) as folder:
+        (folder / "a").write_text("3")
+        raise KeyboardInterrupt
+    assert (out / "a").read_text() == "1"
+    with staged(out, ("a",), overwrite=True) as folder:
+        (folder / "a").write_text("3")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"a": "3", "b": "2", "kept": "mine"}
+
+
+def _config(folder: Path, **changes: object) -> RunConfig:
+    return run_from_dict(_minimal() | {"evaluation": False, "seed": 3} | changes, folder=folder)
+
+
+def test_a_run_writes_everything_and_can_be_repeated(folder: Path) -> None:
+    out = folder / "out"
+    heard: list[str] = []
+    made = run(
+        _config(folder, output={"formats": ["csv", "parquet"]}),
+        out,
+        progress=lambda stage, _: heard.append(stage),
+    )
+    assert heard
+    (table,) = made.tables
+    assert (table.n_source, table.n_fitted, table.n_synthetic, table.results) == (120, 120, 120, None)
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
+        "run.yaml",
+        "schema.yaml",
+        "stays/model/arrays.safetensors",
+        "stays/model/manifest.json",
+        "stays/model/model.json",
+        "stays/synthetic.csv",
+        "stays/synthetic.parquet",
+    ]
+    assert set(table.files) == {
+        Path("stays/synthetic.csv"),
+        Path("stays/synthetic.parquet"),
+        Path("stays/model"),
+    }
+    rows = pl.read_parquet(out / "stays" / "synthetic.parquet")
+    assert (rows.columns, rows.height) == (["age", "ward"], 120)
+    assert FittedPipeline.load(out / "stays" / "model").sample(120, seed=3).equals(rows)
+    again = run(read_run(out / "run.yaml"), folder / "again")
+    assert again.run.seed == 3
+    assert (folder / "again/stays/synthetic.csv").read_bytes() == (out / "stays/synthetic.csv").read_bytes()
+
+
+def test_a_run_without_schema_drafts_one_and_says_that_it_is_private(folder: Path) -> None:
+    made = run(_config(folder, schema=None), folder / "out")
+    assert made.run.schema is not None
+    text = (folder / "out" / "schema.yaml").read_text()
+    assert text.startswith("# PRIVATE")
+    assert read_schema(folder / "out" / "schema.yaml") == made.run.schema
+
+
+def test_a_run_of_two_tables_fits_each(folder: Path) -> None:
+    (folder / "visits.csv").write_text(_ROWS.replace(",", ";"))
+    data = _schema_data()
+    data["tables"]["visits"] = data["tables"]["stays"]  # type: ignore[index]
+    tables = {
+        "stays": {"source": "stays.csv", "rows": 7},
+        "visits": {"source": "visits.csv", "csv": {"delimiter": ";"}},
+    }
+    heard: list[str] = []
+    made = run(
+        _config(folder, schema=data, tables=tables),
+        folder / "out",
+        progress=lambda stage, _: heard.append(stage),
+    )
+    assert [(table.name, table.n_synthetic) for table in made.tables] == [("stays", 7), ("visits", 120)]
+    assert {stage.split(": ")[0] for stage in heard} == {"stays", "visits"}
+    assert (folder / "out/visits/synthetic.csv").is_file()
+
+
+def test_a_run_asks_about_privacy_before_it_reads(folder: Path) -> None:
+    config = _config(folder, privacy={"epsilon": 1})
+    (folder / "stays.csv").unlink()
+    with pytest.raises(PrivacyError, match="cannot give differential privacy"):
+        run(config, folder / "out")
+
+
+def test_a_failed_run_leaves_nothing(folder: Path) -> None:
+    config = _config(folder)
+    (folder / "stays.csv").write_text("age\n1\n")
+    before = sorted(folder.iterdir())
+    with pytest.raises(StructureError, match="cannot be read as a table"):
+        run(config, folder / "out")
+    assert sorted(folder.iterdir()) == before
