@@ -1,1 +1,96 @@
-"""Privacy-first synthetic tables."""
+"""Privacy-first synthetic tables.
+
+    import tabsynth
+
+    train, holdout = tabsynth.split(frame)
+    fitted = tabsynth.fit(train, privacy=tabsynth.NO_PRIVACY)
+    synthetic = fitted.sample(1000)
+    results = tabsynth.evaluate(synthetic, train, holdout)
+
+Names are loaded when they are first used, so that the import itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tabsynth import engines, errors
+    from tabsynth.api import check, draft_schema, evaluate, split
+    from tabsynth.evaluate import Results
+    from tabsynth.pipeline import FittedPipeline, fit
+    from tabsynth.privacy import NO_PRIVACY, Budget
+    from tabsynth.schema import confirm, read_schema, write_schema
+    from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
+
+__all__ = [
+    "NO_PRIVACY",
+    "Budget",
+    "Column",
+    "FittedPipeline",
+    "Kind",
+    "Results",
+    "Role",
+    "Schema",
+    "TableSchema",
+    "check",
+    "confirm",
+    "draft_schema",
+    "engines",
+    "errors",
+    "evaluate",
+    "fit",
+    "read_schema",
+    "split",
+    "write_schema",
+]
+
+_HOMES = {
+    "NO_PRIVACY": "privacy",
+    "Budget": "privacy",
+    "Column": "schema.types",
+    "FittedPipeline": "pipeline",
+    "Kind": "schema.types",
+    "Results": "evaluate",
+    "Role": "schema.types",
+    "Schema": "schema.types",
+    "TableSchema": "schema.types",
+    "check": "api",
+    "confirm": "schema",
+    "draft_schema": "api",
+    "evaluate": "api",
+    "fit": "pipeline",
+    "read_schema": "schema",
+    "split": "api",
+    "write_schema": "schema",
+}
+
+
+class _Package(ModuleType):
+    """Keeps the functions `check` and `evaluate` in view: the modules of those names, once imported by
+    any other, would else be bound over them. `from tabsynth.evaluate import …` works as ever.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> object:
+    if name in ("engines", "errors"):
+        return import_module(f"tabsynth.{name}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("tabsynth")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tabsynth' has no attribute {name!r}")
+    return getattr(import_module(f"tabsynth.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,96 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from tabsynth.cli import run_commands, schema_commands, table_commands
+
+_HELP = """Synthetic tables from real ones, with a report on how good they are.
+
+Begin with [bold]tabsynth demo[/bold], or with your own table:
+
+[bold]tabsynth schema draft DATA --out schema.yaml[/bold]
+"""
+_CODES = {
+    "0": "done, or allowed",
+    "1": "something else went wrong",
+    "2": "bad usage or bad input",
+    "3": "denied by policy",
+    "4": "inconclusive, or needs a sign-off",
+    "130": "interrupted",
+}
+_EXIT_CODES = "Exit codes: " + " · ".join(f"{code} {what}" for code, what in _CODES.items())
+
+app = typer.Typer(
+    name="tabsynth",
+    help=_HELP,
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+schema_app = typer.Typer(
+    no_args_is_help=True, help="Draft, confirm, check and import schemas.", epilog=_EXIT_CODES
+)
+
+app.command("demo")(run_commands.demo)
+app.add_typer(schema_app, name="schema")
+app.command("split")(table_commands.split)
+app.command("fit")(table_commands.fit)
+app.command("sample")(table_commands.sample)
+app.command("evaluate")(table_commands.evaluate)
+app.command("run")(run_commands.run)
+app.command("engines")(run_commands.engines)
+
+schema_app.command("draft")(schema_commands.draft)
+schema_app.command("confirm")(schema_commands.confirm)
+schema_app.command("check")(schema_commands.check)
+schema_app.command("import")(schema_commands.import_schema)
+schema_app.command("json-schema")(schema_commands.json_schema)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"tabsynth {version('tabsynth')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # its callback acts
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=lambda asked: _version(asked=asked),
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, _end)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")  # a terminal that lacks ε must not end a finished command
+    app()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Leave by an exception, so that half-written outputs are removed on the way."""
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataArgument = Annotated[
+    Path, typer.Argument(metavar="DATA", help="A table: .csv, .tsv, .parquet, .arrow or .feather.")
+]
+SchemaOption = Annotated[Path, typer.Option("--schema", metavar="FILE", help="The table's schema (YAML).")]
+TableOption = Annotated[
+    str | None, typer.Option("--table", metavar="NAME", help="Which table of a schema that holds several.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", metavar="S", help="Whole number; the same seed gives the same result.")
+]
+
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter", metavar="CHAR", help=r"CSV: between fields (\t for a tab).", rich_help_panel="CSV"
+    ),
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="CSV: utf-8, cp1252, …", rich_help_panel="CSV"),
+]
+NullMarkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--null-mark", metavar="TEXT", help="CSV: a field that means null; repeatable.", rich_help_panel="CSV"
+    ),
+]
+
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout, nothing else.", rich_help_panel="Output")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel="Output")
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug", envvar="TABSYNTH_DEBUG", help="Show where an error was raised.", rich_help_panel="Output"
+    ),
+]

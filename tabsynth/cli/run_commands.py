@@ -1,0 +1,141 @@
+"""`demo`, `run` and `engines`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
+from tabsynth.cli.session import Session
+
+_RUN_FILE = "run.yaml"
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for everything.")] = Path(
+        "tabsynth-demo"
+    ),
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Synthesise a real medical table, measure it and draw the report.
+
+    10,391 older Americans and what they spend on drugs. Under a minute, no network.
+    """
+    with Session(command="demo", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config.steps import require_free
+        from tabsynth.demo import demo as make_demo
+
+        require_free(out, overwrite=overwrite, ours=_RUN_FILE)
+        session.note("A real table: drug spending of older Americans (MEPS), 17 columns of 29;")
+        session.note("left out are logarithms, squares and sums of others.")
+        session.note("No privacy is asked for: the synthetic rows are not anonymous by construction.")
+        with session.progress() as report:
+            outcome = make_demo(out, overwrite=overwrite, progress=report)
+        assert outcome.results is not None
+        session.show_report(outcome.results)
+        session.show(outcome.guarantee)
+        session.finish(
+            f"Learnt from {outcome.n_fitted:,} rows, made {outcome.n_synthetic:,}",
+            data={
+                "rows": outcome.n_synthetic,
+                "fitted_rows": outcome.n_fitted,
+                "guarantee": outcome.guarantee,
+                "figures": outcome.results.summary(),
+            },
+            files={out / path: what for path, what in outcome.files.items()},
+            next_steps=[
+                [
+                    "tabsynth",
+                    "sample",
+                    out / "model",
+                    "--where",
+                    "health=poor",
+                    "--rows",
+                    "1000",
+                    "--out",
+                    "poor.csv",
+                ],
+                ["tabsynth", "schema", "draft", "YOUR-TABLE.csv", "--out", "schema.yaml"],
+            ],
+        )
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The run file.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for everything.")],
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Carry out a run file: split, fit, sample, evaluate and report for every table."""
+    with Session(command="run", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config import read_run
+        from tabsynth.config.run import run as carry_out
+        from tabsynth.config.steps import require_free
+
+        config = read_run(file)
+        require_free(out, overwrite=overwrite, ours=_RUN_FILE)
+        if len(config.tables) > 1:
+            session.note("Tables are fitted one by one: keys between them are not modelled yet.")
+        if config.schema is None:
+            session.note("No schema given: one is drafted from the data. It is private.")
+        with session.progress() as report:
+            outcome = carry_out(config, out, overwrite=overwrite, progress=report)
+        for table in outcome.tables:
+            session.show(
+                f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, learnt from {table.n_fitted:,}"
+            )
+        session.show(outcome.tables[0].guarantee)
+        session.finish(
+            f"Ran {file.name}, seed {outcome.run.seed}",
+            data={
+                "seed": outcome.run.seed,
+                "tables": {
+                    table.name: {
+                        "engine": table.engine,
+                        "rows": table.n_synthetic,
+                        "fitted_rows": table.n_fitted,
+                        "guarantee": table.guarantee,
+                        "figures": None if table.results is None else table.results.summary(),
+                    }
+                    for table in outcome.tables
+                },
+            },
+            files={
+                **{out / path: what for table in outcome.tables for path, what in table.files.items()},
+                out / _RUN_FILE: "the run, to be repeated",
+                out / "schema.yaml": "its schema",
+            },
+            next_steps=[["tabsynth", "run", out / _RUN_FILE, "--out", f"{out}-again"]],
+        )
+
+
+def engines(json_output: JsonOption = False, debug: DebugOption = False) -> None:
+    """List the engines and their settings."""
+    with Session(command="engines", json_output=json_output, debug=debug) as session:
+        from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings
+
+        listed = {
+            name: {
+                "summary": engine.summary,
+                "guarantees": sorted(engine.guarantees),
+                "retains_rows": engine.retains_rows,
+                "default": name == DEFAULT_ENGINE,
+                "settings": default_settings(name),
+            }
+            for name, engine in ENGINES.items()
+        }
+        for name, engine in ENGINES.items():
+            session.show(f"{name}{'  (default)' if name == DEFAULT_ENGINE else ''}")
+            session.show(f"  {engine.summary}")
+            session.show(f"  differential privacy: {'yes' if 'dp' in engine.guarantees else 'no'}")
+            settings = [f"{key}={value}" for key, value in default_settings(name).items()]
+            session.show(f"  settings (--set): {', '.join(settings)}\n")
+        if json_output:
+            session.finish("", data={"engines": listed})

@@ -1,0 +1,319 @@
+"""`schema draft`, `confirm`, `check`, `import` and `json-schema`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tabsynth.cli.options import (
+    DataArgument,
+    DebugOption,
+    DelimiterOption,
+    EncodingOption,
+    JsonOption,
+    NullMarkOption,
+    OverwriteOption,
+    QuietOption,
+    SchemaOption,
+    TableOption,
+)
+from tabsynth.cli.session import BAD_INPUT, Session
+from tabsynth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tabsynth.errors import Fault
+    from tabsynth.schema.types import Column, TableSchema
+
+_MOST_SHOWN = 60
+
+OutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The schema file (YAML).")]
+ColumnOption = Annotated[
+    list[str] | None, typer.Option("--column", metavar="C", help="A column; repeatable.")
+]
+
+
+class Document(StrEnum):
+    """The kinds of files that have a JSON Schema."""
+
+    SCHEMA = "schema"
+    RUN = "run"
+
+
+def draft(
+    data: DataArgument,
+    out: OutOption,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The table's name; by default the file's.")
+    ] = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Propose a schema for a table. It is read off the data, so it is private."""
+    with Session(command="schema draft", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.api import drafted_file
+        from tabsynth.config import csv_options
+        from tabsynth.config.steps import dialect_of, require_free
+        from tabsynth.schema import write_schema
+        from tabsynth.schema.types import Schema
+
+        require_free(out, overwrite=overwrite)
+        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        with session.progress() as report:
+            report("reading", 0.0)
+            table = drafted_file(data, name=name, dialect=dialect_of(data, None, csv))
+        schema = table.schema
+        write_schema(Schema(tables=(schema,)), out, private_note=True)
+        _show_columns(session, schema)
+        session.show("Read it: kinds, roles and the privacy unit are guesses, and for you to correct.")
+        session.finish(
+            f"Drafted {len(schema.columns)} columns from {table.n_rows:,} rows",
+            data={
+                "table": schema.name,
+                "private_output": True,
+                "rows": table.n_rows,
+                "columns": {column.name: _column_data(column) for column in schema.columns},
+            },
+            files={out: "the schema; private: its domains were read off the data"},
+            next_steps=[
+                [
+                    "tabsynth",
+                    "schema",
+                    "confirm",
+                    out,
+                    "--by",
+                    "YOUR NAME",
+                    "--source",
+                    "CODEBOOK",
+                    "--column",
+                    "COLUMN",
+                ],
+                ["tabsynth", "split", data, "--schema", out, "--out", "parts"],
+            ],
+        )
+
+
+def confirm(
+    schema: Annotated[Path, typer.Argument(metavar="SCHEMA", help="The schema file; it is rewritten.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who states that the domains are public.")],
+    source: Annotated[
+        str, typer.Option("--source", metavar="TEXT", help="On what: a codebook, a form, a law.")
+    ],
+    column: ColumnOption = None,
+    every: Annotated[bool, typer.Option("--all", help="All columns.")] = False,
+    table: TableOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Record that domains are public: who says so, and on what source.
+
+    Confirm what a codebook states, never what only the data shows.
+    """
+    with Session(command="schema confirm", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config.run import holds_drafts
+        from tabsynth.config.steps import table_of
+        from tabsynth.schema import confirm as confirm_columns
+        from tabsynth.schema import read_schema, write_schema
+
+        if bool(column) == every:
+            raise UsageError("say which columns: --column NAME (repeatable), or --all")
+        whole = read_schema(schema)
+        chosen = table_of(whole, table)
+        names = chosen.column_names if every else tuple(column or ())
+        changed = confirm_columns(whole, table=chosen.name, columns=names, by=by, source=source)
+        write_schema(changed, schema, private_note=holds_drafts(changed))
+        left = _drafts(changed[chosen.name])
+        session.finish(
+            f"Confirmed {_count(len(names), 'column')} as public, by {by}",
+            data={"confirmed": list(names), "still_draft": left},
+            files={
+                schema: f"the schema; {_count(len(left), 'column')} still draft"
+                if left
+                else "the schema; nothing in it is draft"
+            },
+        )
+
+
+def check(
+    data: DataArgument,
+    schema: SchemaOption,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Hold a table against its schema; exit code 2 if it does not fit. The output is private."""
+    with Session(command="schema check", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.check import check_table
+        from tabsynth.config import csv_options
+        from tabsynth.config.steps import read_real, table_of
+        from tabsynth.errors import DataError, StructureError
+        from tabsynth.schema import read_schema
+
+        chosen = table_of(read_schema(schema), table)
+        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        n_rows: int | None = None
+        try:
+            with session.progress() as report:
+                report("reading", 0.0)
+                real = read_real(data, chosen, csv=csv)
+                n_rows = real.n_rows
+                report("checking", 0.5)
+                faults: Sequence[Fault] = check_table(real)
+        except (StructureError, DataError) as error:
+            if not error.faults:
+                raise
+            faults = error.faults
+        for fault in faults:
+            session.show(f"  - {fault}")
+        session.show("This output is private: it was computed from the data.")
+        found = _count(len(faults), "fault")
+        rows = "" if n_rows is None else f"{n_rows:,} rows, "
+        session.finish(
+            f"{data.name}: {rows}{found if faults else 'fits the schema'}",
+            ok=not faults,
+            data={
+                "private_output": True,
+                "rows": n_rows,
+                "faults": [
+                    {"where": fault.where, "what": fault.what, "hint": fault.hint} for fault in faults
+                ],
+            },
+            next_steps=[] if faults else [["tabsynth", "split", data, "--schema", schema, "--out", "parts"]],
+        )
+        if faults:
+            raise typer.Exit(BAD_INPUT)
+
+
+def import_schema(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="SDV metadata (JSON) or a Frictionless Table Schema.")
+    ],
+    out: OutOption,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Turn SDV metadata or a Frictionless schema into a schema of this kind."""
+    with Session(command="schema import", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config.run import holds_drafts
+        from tabsynth.config.steps import require_free
+        from tabsynth.schema import read_any_schema, write_schema
+
+        require_free(out, overwrite=overwrite)
+        schema = read_any_schema(file)
+        write_schema(schema, out, private_note=holds_drafts(schema))
+        for table in schema.tables:
+            _show_columns(session, table)
+        session.finish(
+            f"Imported {_count(len(schema.tables), 'table')}",
+            data={"tables": {table.name: len(table.columns) for table in schema.tables}},
+            files={out: "the schema"},
+            next_steps=[["tabsynth", "schema", "check", "DATA", "--schema", out]],
+        )
+
+
+def json_schema(
+    of: Annotated[Document, typer.Option("--of", help="Which kind of file.")] = Document.SCHEMA,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it here instead of to stdout.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Print the JSON Schema of schema files (or run files), by which editors complete and check them."""
+    with Session(command="schema json-schema", json_output=json_output, quiet=quiet, debug=debug) as session:
+        import json
+
+        from tabsynth.config import run_config_json_schema
+        from tabsynth.io import atomic_path
+        from tabsynth.schema import json_schema as schema_json_schema
+
+        document = schema_json_schema() if of is Document.SCHEMA else run_config_json_schema()
+        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        if out is None:
+            sys.stdout.write(text)
+            return
+        with atomic_path(out, overwrite=overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        session.finish(
+            f"Wrote the JSON Schema of {of.value} files",
+            data={"of": of.value},
+            files={out: "for your editor"},
+        )
+
+
+def _show_columns(session: Session, table: TableSchema) -> None:
+    """The columns as a compact table: what each is and what is known of it, no value of any cell."""
+    if session.json_output or session.quiet:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("column", "kind", "role", "domain"):
+        shown.add_column(head, overflow="fold")
+    for column in table.columns[:_MOST_SHOWN]:
+        role = "" if column.role is None else column.role.value.replace("_", "-")
+        shown.add_row(Text(column.name), column.kind.value, role, _domain(column))
+    Console(highlight=False, markup=False).print(shown)
+    if len(table.columns) > _MOST_SHOWN:
+        session.show(f"… and {len(table.columns) - _MOST_SHOWN:,} columns more, in the file\n")
+
+
+def _domain(column: Column) -> str:
+    """What is known of a column's domain, in words: `9 categories, may be null`."""
+    parts = []
+    if not column.kind.is_modelled:
+        parts.append("made anew")
+    if column.unique:
+        parts.append("unique")
+    if column.categories is not None:
+        parts.append(_count(len(column.categories), "category", "categories"))
+    if column.bounds is not None:
+        parts.append(f"range {column.domain.origin.value}")
+    if column.decimals:
+        parts.append(_count(column.decimals, "decimal"))
+    if column.special_values:
+        parts.append(_count(len(column.special_values), "special value"))
+    if column.nullable:
+        parts.append("may be null")
+    return ", ".join(parts)
+
+
+def _column_data(column: Column) -> dict[str, object]:
+    return {
+        "kind": column.kind.value,
+        "role": None if column.role is None else column.role.value,
+        "dtype": column.dtype,
+        "nullable": column.nullable,
+        "n_categories": None if column.categories is None else len(column.categories),
+        "n_special_values": len(column.special_values),
+    }
+
+
+def _drafts(table: TableSchema) -> list[str]:
+    return [column.name for column in table.columns if column.domain.origin.value == "draft"]
+
+
+def _count(n: int, noun: str, plural: str | None = None) -> str:
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -1,0 +1,309 @@
+"""`split`, `fit`, `sample` and `evaluate`: the steps from a real table to a report, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tabsynth.cli.options import (
+    DataArgument,
+    DebugOption,
+    DelimiterOption,
+    EncodingOption,
+    JsonOption,
+    NullMarkOption,
+    OverwriteOption,
+    QuietOption,
+    SchemaOption,
+    SeedOption,
+    TableOption,
+)
+from tabsynth.cli.session import Session
+from tabsynth.errors import PrivacyError, UsageError
+
+if TYPE_CHECKING:
+    from tabsynth.models.base import Synthesizer
+    from tabsynth.privacy import Privacy
+
+_TRAIN, _HOLDOUT, _RESULTS, _REPORT = "train.parquet", "holdout.parquet", "results.json", "report.html"
+
+_REAL_FILES = ("--train", _TRAIN, "--holdout", _HOLDOUT, "--schema", "schema.yaml")
+
+
+def split(
+    data: DataArgument,
+    schema: SchemaOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the two files.")],
+    holdout: Annotated[
+        float, typer.Option("--holdout", metavar="SHARE", help="Share of rows (or persons) held out.")
+    ] = 0.5,
+    seed: SeedOption = None,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Split a table into train and holdout, by the privacy unit.
+
+    The engine learns from train; the holdout shows what figures two real samples reach.
+    """
+    with Session(command="split", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config import csv_options
+        from tabsynth.config.steps import read_real, staged, table_of
+        from tabsynth.io import write_frame
+        from tabsynth.pipeline import split as split_table
+        from tabsynth.randomness import fresh_seed
+        from tabsynth.schema import read_schema
+
+        seed = fresh_seed() if seed is None else seed
+        chosen = table_of(read_schema(schema), table)
+        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        with staged(out, (_TRAIN, _HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
+            report("reading", 0.0)
+            real = read_real(data, chosen, csv=csv)
+            parts = dict(zip((_TRAIN, _HOLDOUT), split_table(real, holdout=holdout, seed=seed), strict=True))
+            for name, part in parts.items():
+                report(f"writing {name}", 0.5)
+                write_frame(part.frame, folder / name, schema=part.schema)
+        rows = {name: part.n_rows for name, part in parts.items()}
+        unit = chosen.unit.column
+        session.finish(
+            f"Split {real.n_rows:,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
+            data={"train_rows": rows[_TRAIN], "holdout_rows": rows[_HOLDOUT], "unit": unit, "seed": seed},
+            files={out / name: f"{n:,} real rows; private" for name, n in rows.items()},
+            next_steps=[
+                ["tabsynth", "fit", out / _TRAIN, "--schema", schema, "--no-privacy", "--out", "model"]
+            ],
+        )
+
+
+def fit(
+    data: DataArgument,
+    schema: SchemaOption,
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Folder for the model.")],
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="See tabsynth engines.")
+    ] = "gaussian_copula",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine; repeatable."),
+    ] = None,
+    no_privacy: Annotated[
+        bool,
+        typer.Option(
+            "--no-privacy",
+            help="Fit without differential privacy: the rows are not anonymous by construction.",
+        ),
+    ] = False,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--epsilon", metavar="E", help="Privacy budget ε (no engine of this release can give one)."
+        ),
+    ] = None,
+    delta: Annotated[float | None, typer.Option("--delta", metavar="D", help="δ, with --epsilon.")] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Whole number; the same seed fits the same model.")
+    ] = 0,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Fit an engine to a table and save the model.
+
+    Say what privacy the model shall have: --no-privacy is the only one that this release can give.
+    """
+    with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config import csv_options, privacy_of
+        from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.models.registry import make_engine, settings_of
+        from tabsynth.pipeline import fit as fit_table
+        from tabsynth.schema import read_schema
+
+        recipe = make_engine(engine, read_settings(settings or []))
+        privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
+        _require_guarantee(privacy, recipe)
+        require_free(out, overwrite=overwrite, ours="model.json")
+        chosen = table_of(read_schema(schema), table)
+        with session.progress() as report:
+            report("reading", 0.0)
+            csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+            real = read_real(data, chosen, csv=csv)
+            pipeline = fit_table(real, engine=recipe, privacy=privacy, seed=seed, progress=report)
+        pipeline.save(out, overwrite=overwrite)
+        session.show(pipeline.guarantee)
+        session.finish(
+            f"Fitted {engine} to {real.n_rows:,} rows, {len(chosen.columns)} columns",
+            data={
+                "engine": engine,
+                "settings": settings_of(recipe),
+                "privacy": "none",
+                "guarantee": pipeline.guarantee,
+                "rows": real.n_rows,
+                "columns": len(chosen.columns),
+                "seed": seed,
+            },
+            files={out: "the model"},
+            next_steps=[
+                ["tabsynth", "sample", out, "--rows", str(pipeline.n_rows), "--out", "synthetic.csv"]
+            ],
+        )
+
+
+def read_settings(texts: list[str]) -> dict[str, str]:
+    """`key=value` texts as settings. Raises `UsageError` for texts of another form and keys given twice."""
+    settings: dict[str, str] = {}
+    faults = []
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            faults.append(f"expected --set key=value, found {text!r}")
+        elif key.strip() in settings:
+            faults.append(f"--set {key.strip()} is given twice")
+        settings[key.strip()] = value.strip()
+    if faults:
+        raise UsageError("; ".join(faults))
+    return settings
+
+
+def _require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
+    """`PrivacyError` in the words of the command line, before anything is read."""
+    from tabsynth.privacy import NoPrivacy
+
+    if privacy is None:
+        raise PrivacyError(
+            "no privacy stated, so nothing was read.\n"
+            "  This release fits without differential privacy only. If that is meant, add --no-privacy:\n"
+            "  the model and all its rows then say that they are not anonymous by construction."
+        )
+    if not isinstance(privacy, NoPrivacy):
+        raise PrivacyError(
+            f"engine {recipe.name!r} cannot give differential privacy in this release, so nothing was read.\n"
+            "  Without --epsilon and with --no-privacy it fits, and says that the rows are not anonymous."
+        )
+
+
+def sample(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The synthetic table: .csv, .parquet, .arrow, …")
+    ],
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", metavar="N", help="How many rows; by default as many as were fitted."),
+    ] = None,
+    seed: SeedOption = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar='"COL=VALUE"', help="Hold a column at a value (COL= for null); repeatable."
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Draw synthetic rows from a model, all or under conditions."""
+    with Session(command="sample", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.cli.conditions import read_conditions
+        from tabsynth.config.steps import require_free, write_rows
+        from tabsynth.io import file_format
+        from tabsynth.pipeline import FittedPipeline
+        from tabsynth.randomness import fresh_seed
+
+        file_format(out)
+        require_free(out, overwrite=overwrite)
+        pipeline = FittedPipeline.load(model)
+        conditions = read_conditions(where or [], pipeline.schema)
+        seed = fresh_seed() if seed is None else seed
+        with session.progress(n_rows=pipeline.n_rows if rows is None else rows) as report:
+            written = write_rows(
+                pipeline, out, rows=rows, seed=seed, where=conditions, overwrite=overwrite, progress=report
+            )
+        session.show(pipeline.guarantee)
+        session.finish(
+            f"Sampled {written:,} rows, seed {seed}",
+            data={
+                "rows": written,
+                "seed": seed,
+                "where": sorted(conditions),
+                "guarantee": pipeline.guarantee,
+            },
+            files={out: "the synthetic table"},
+            next_steps=[["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES, "--out", "report"]],
+        )
+
+
+def evaluate(
+    synthetic: Annotated[Path, typer.Option("--synthetic", metavar="FILE", help="The synthetic table.")],
+    train: Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows it was made from.")],
+    holdout: Annotated[Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")],
+    schema: SchemaOption,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and report.html.")
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COL", help="Column that the utility figures predict.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="MODEL", help="Adds the model's guarantee and ledger to the report."),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the report.")] = "",
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Whole number; fixes subsamples and learners.")
+    ] = 0,
+    table: TableOption = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Compare a synthetic table with the real one, and write the report.
+
+    Every figure stands beside its floor: the same figure for the real holdout.
+    """
+    with Session(command="evaluate", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config.steps import read_real, staged, table_of, write_evaluation
+        from tabsynth.evaluate import evaluate as evaluate_tables
+        from tabsynth.pipeline import FittedPipeline
+        from tabsynth.schema import read_schema
+
+        chosen = table_of(read_schema(schema), table)
+        if target is not None and target not in chosen:
+            raise UsageError(f"the target {target!r} is not a column of table {chosen.name!r}")
+        fitted = None if model is None else FittedPipeline.load(model)
+        with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
+            report("reading", 0.0)
+            tables = [read_real(path, chosen) for path in (synthetic, train, holdout)]
+            results = evaluate_tables(
+                *tables,
+                schema=chosen,
+                target=target,
+                title=title,
+                seed=seed,
+                guarantee="" if fitted is None else fitted.guarantee,
+                progress=report,
+            )
+            write_evaluation(results, folder, ledger=None if fitted is None else fitted.charges)
+        session.show_report(results)
+        session.finish(
+            "Evaluated",
+            data={"figures": results.summary(), "private_output": True, "seed": seed},
+            files={
+                out / _REPORT: "the report: open it in a browser; private",
+                out / _RESULTS: "every figure; private",
+            },
+        )

@@ -1,0 +1,58 @@
+"""A real medical table, synthesised, measured and drawn: what `tabsynth demo` shows.
+
+DIR/source.csv         the real table (public data), half of which the engine never sees
+DIR/schema.yaml        its public schema
+DIR/synthetic.csv      the synthetic table, and the same as .parquet
+DIR/model/             the fitted model
+DIR/results.json       every figure
+DIR/report.html        the report
+DIR/run.yaml           the same as a run file
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tabsynth.config import RunConfig, TableRun, run_to_yaml
+from tabsynth.config.run import RUN_FILE, SCHEMA_FILE, TableOutcome, run_table
+from tabsynth.demo.meps import TARGET, meps_schema, meps_table
+from tabsynth.io import atomic_folder, write_frame
+from tabsynth.models.base import Progress, no_progress
+from tabsynth.schema import write_schema
+
+__all__ = ["DEFAULT_FOLDER", "demo", "meps_schema", "meps_table"]
+
+DEFAULT_FOLDER = "tabsynth-demo"
+_SEED = 1
+_TITLE = "Synthetic drug spending of older Americans"
+
+
+def demo(
+    out: str | Path = DEFAULT_FOLDER,
+    *,
+    seed: int = _SEED,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> TableOutcome:
+    """Run the demo into the folder `out`, which appears whole at the end. No network, no privacy.
+
+    The paths in the result are relative to `out`. Raises `OutputExistsError` unless `overwrite`,
+    `UsageError` where the package that holds the table is missing.
+    """
+    real, schema = meps_table(), meps_schema()
+    table = TableRun(name="meps", source=Path(out) / "source.csv", target=TARGET, title=_TITLE)
+    config = RunConfig(tables=(table,), schema=schema, seed=seed, formats=("parquet", "csv"))
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        outcome = run_table(table, real, folder, config=config, progress=progress)
+        write_frame(real.frame, folder / "source.csv", schema=real.schema)
+        write_schema(schema, folder / SCHEMA_FILE, private_note=False)
+        text = run_to_yaml(config, folder=out, schema_file=SCHEMA_FILE)
+        (folder / RUN_FILE).write_text(text, encoding="utf-8")
+        files = {path.relative_to(folder): what for path, what in outcome.files.items()}
+        files |= {
+            Path("source.csv"): "the real table; the engine saw a random half of it",
+            Path(SCHEMA_FILE): "its schema",
+            Path(RUN_FILE): "the same as a run file",
+        }
+    return replace(outcome, files=files)
