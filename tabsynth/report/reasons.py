@@ -53,15 +53,14 @@ def _span_name(distribution: Distribution, first: int, last: int) -> str:
     n_bins = max(0, len(distribution.edges) - 1)
     if first >= n_bins:
         return f"“{text.shorten(text.printable(distribution.labels[first - n_bins]), 60)}”"
-    lower, upper = edge_name(distribution, first), edge_name(distribution, last)
-    return lower if lower == upper else f"{lower} to {upper}"
-
-
-def edge_name(distribution: Distribution, index: int) -> str:
-    """The bin edge at `index`: a short number, or a time."""
+    edges = distribution.edges
     if distribution.edge_labels:
-        return text.time(distribution.edge_labels[index])
-    return text.edge(distribution.edges[index])
+        ends = (text.time(distribution.edge_labels[first]), text.time(distribution.edge_labels[last]))
+    elif all(edge % 1 == 0.5 for edge in edges):  # between whole numbers: name those inside
+        ends = (text.edge(edges[first] + 0.5), text.edge(edges[last] - 0.5))
+    else:
+        ends = (text.edge(edges[first]), text.edge(edges[last]))
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def of_association(columns: tuple[str, ...], associations: Associations) -> list[str]:

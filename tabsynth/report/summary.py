@@ -15,6 +15,7 @@ from tabsynth.metrics.base import Direction, Status
 from tabsynth.report import reasons, text
 from tabsynth.report.lead import Guarantee, lead_sentence, read_guarantee
 from tabsynth.report.score import Score
+from tabsynth.report.verdict import Level
 
 _GROUPS = {
     "fidelity": ("Fidelity", "How close are the distributions to the real ones?"),
@@ -204,6 +205,7 @@ def _subject(
     score = next((score for score in scores if score.info.name == leading), scores[0])
     others = tuple(other for other in scores if other is not score)
     distribution = distributions.get(columns[0]) if len(columns) == 1 else None
+    is_short = score.verdict.level is not Level.MET
     said = []
     if len(columns) == 2 and associations is not None:
         said += reasons.of_association(columns, associations)
@@ -213,7 +215,7 @@ def _subject(
         score=score,
         others=others,
         reasons=tuple(said),
-        where=reasons.of_distribution(distribution) if distribution is not None else "",
+        where=reasons.of_distribution(distribution) if distribution is not None and is_short else "",
         kind=distribution.kind if distribution is not None else "",
         position=max((positions.get(column, len(positions)) for column in columns), default=0),
         distribution=distribution,

@@ -142,7 +142,8 @@ def _histogram(distribution: Distribution) -> str:
     heights = shares[:n_bins]
     extras = _pool(distribution.labels, shares[n_bins:], limit=_MAX_EXTRAS)
     peaks = [max(height) for height in (*heights, *extras.shares)]
-    room = 30.0 * len(extras.labels) + (12 if extras.labels else 0)
+    pitch = 46.0 if len(extras.labels) < 3 else 32.0
+    room = pitch * len(extras.labels) + (8 if extras.labels else 0)
     frame = _Frame(
         left=38,
         right=WIDTH - 8 - room,
@@ -159,7 +160,7 @@ def _histogram(distribution: Distribution) -> str:
     )
     _draw_share_axis(svg, frame)
     _draw_steps(svg, frame, places, heights)
-    _draw_extras(svg, frame, extras)
+    _draw_extras(svg, frame, extras, pitch=pitch)
     for i in range(n_bins):
         x = frame.x(places[i])
         hit = frame.x(places[i + 1]) - x
@@ -193,15 +194,17 @@ def _draw_steps(
         svg.path(points, css, closed=filled)
 
 
-def _draw_extras(svg: Svg, frame: _Frame, extras: _Bars) -> None:
+def _draw_extras(svg: Svg, frame: _Frame, extras: _Bars, *, pitch: float) -> None:
     for i, (name, shares) in enumerate(zip(extras.labels, extras.shares, strict=True)):
-        x = frame.right + 14 + 30 * i
+        middle = frame.right + 8 + pitch * (i + 0.5)
         for j, (table, share) in enumerate(zip(_TABLES, shares, strict=True)):
             y = frame.y(share)
-            svg.rect(x + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
-        svg.text(x + 10, frame.bottom + 14, text.shorten(name, 5), "tick strong", anchor="middle", title=name)
-        svg.rect(x - 3, frame.top, 28, frame.bottom - frame.top, "hit", title=_tooltip(name, shares))
-        svg.line((x - 2, frame.bottom), (x + 22, frame.bottom), "axis")
+            svg.rect(middle - 10 + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
+        words = text.shorten(name.removeprefix("(").removesuffix(")"), int(pitch / 6))
+        svg.text(middle, frame.bottom + 14, words, "tick strong", anchor="middle", title=name)
+        hit = frame.bottom - frame.top
+        svg.rect(middle - pitch / 2, frame.top, pitch, hit, "hit", title=_tooltip(name, shares))
+        svg.line((middle - 12, frame.bottom), (middle + 12, frame.bottom), "axis")
 
 
 def _draw_value_axis(svg: Svg, frame: _Frame, distribution: Distribution, places: Sequence[float]) -> None:

@@ -69,7 +69,9 @@ def _most_changed(associations: Associations, limit: int) -> list[int]:
 def _map(names: Sequence[str], matrix: Matrix, *, label: str, signed: bool) -> str:
     n = len(names)
     cell = 26.0 if n <= 11 else 18.0 if n <= 17 else 13.0 if n <= 24 else 11.0
-    margin, font = 106.0, "cell-name" if n <= 17 else "cell-name small"
+    longest = max((min(15, text.width(name)) for name in names), default=0)
+    glyph, font = (6.4, "cell-name") if n <= 17 else (5.6, "cell-name small")
+    margin = 12 + glyph * longest
     size = margin + cell * n
     svg = Svg.image(
         width=size + 4,

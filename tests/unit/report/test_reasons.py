@@ -80,6 +80,20 @@ def test_a_bin_of_one_value_is_named_once() -> None:
     assert reasons.level_or_bin_name(constant, 0) == "5"
 
 
+def test_bins_between_whole_numbers_are_named_by_those_inside() -> None:
+    counts = Distribution(
+        column="visits",
+        kind="integer",
+        edges=(-0.5, 0.5, 1.5, 2.5),
+        labels=("null",),
+        train=(0.3, 0.3, 0.2, 0.2),
+        holdout=(0.3, 0.3, 0.2, 0.2),
+        synthetic=(0.25, 0.4, 0.3, 0.05),
+    )
+    assert reasons.level_or_bin_name(counts, 2) == "2"
+    assert reasons.of_distribution(counts) == "1 to 2 too common: 70.0% of the rows, 50.0% in train"
+
+
 def associations(train: float | None, synthetic: float | None) -> Associations:
     def matrix(value: float | None) -> tuple[tuple[float | None, ...], ...]:
         return ((1.0, value), (value, 1.0))

@@ -77,6 +77,12 @@ def test_the_figure_that_most_columns_have_leads() -> None:
     assert {subject.score.info.name for subject in report.pairs} == {"trend_error"}
 
 
+def test_where_a_column_is_off_is_said_only_when_it_is() -> None:
+    columns = summarise(make_results()).columns
+    assert {column.score.verdict.level is Level.MET for column in columns if column.where} == {False}
+    assert sum(bool(column.where) for column in columns) > 5
+
+
 def test_failures_are_gathered_with_their_reason() -> None:
     report = summarise(make_results())
     (failed,) = report.failed

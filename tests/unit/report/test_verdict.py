@@ -69,6 +69,7 @@ def test_exact_copies(value: float, expected: Level) -> None:
 
 def test_coverage_below_its_floor() -> None:
     assert level("fidelity", Direction.HIGHER, 1.0, 0.99) is Level.MET
+    assert level("fidelity", Direction.HIGHER, 0.96, 0.99) is Level.NEAR
     assert level("fidelity", Direction.HIGHER, 0.5, 0.99) is Level.FAR
 
 
