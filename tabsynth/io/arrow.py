@@ -24,6 +24,7 @@ from tabsynth.io.columns import (
     tried,
     unsupported,
 )
+from tabsynth.io.text import with_decimals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,9 +109,8 @@ def _cast(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        column = pa.chunked_array(
-            [chunk.dictionary_decode() for chunk in column.chunks], column.type.value_type
-        )
+        values = [chunk.dictionary.cast(target).take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(values, target)
     return column if column.type == target else column.cast(target)
 
 
@@ -120,7 +120,8 @@ def _engine_type(found: pa.DataType) -> pa.DataType | None:
 
     is_a = pa.types
     if is_a.is_dictionary(found):
-        return _engine_type(found.value_type)
+        # text held as views can be neither taken by index nor encoded again
+        return pa.string() if str(found.value_type) == "string_view" else _engine_type(found.value_type)
     if is_a.is_null(found):
         return pa.string()
     if is_a.is_float16(found):
@@ -155,8 +156,8 @@ def arrow_array(series: pl.Series, target: pa.DataType, *, levels: Sequence[obje
     if pa.types.is_null(target) and array.null_count == len(array):
         return pa.nulls(len(array))
     if pa.types.is_decimal(target):
-        # pyarrow rounds to the scale; what it calls unsafe is that floats are not decimals
-        return array.cast(target, safe=False)
+        # straight from floats pyarrow either refuses to round or lets what is too large overflow
+        return with_decimals(series, max(target.scale, 0)).to_arrow().cast(target)
     # float16 has fewer digits than what it was widened to: rounding is what its owner expects
     return array if array.type == target else array.cast(target, safe=not pa.types.is_float16(target))
 
@@ -165,18 +166,17 @@ def _dictionary(array: pa.Array, target: pa.DataType, levels: Sequence[object] |
     import pyarrow as pa
     from pyarrow import compute
 
-    values = array.cast(target.value_type)
-    declared = None if levels is None else pa.array(levels, type=target.value_type)
-    encoded = values.dictionary_encode()
+    encoded = array.dictionary_encode()
+    declared = None if levels is None else pa.array(levels, type=array.type)
     if declared is not None:
-        codes = compute.index_in(values, value_set=declared)
-        if codes.null_count == values.null_count:
+        codes = compute.index_in(array, value_set=declared)
+        if codes.null_count == array.null_count:
             encoded = pa.DictionaryArray.from_arrays(codes, declared)
     indices = tried(lambda: encoded.indices.cast(target.index_type), pa.ArrowInvalid)
     return pa.DictionaryArray.from_arrays(
         encoded.indices if indices is None else indices,
-        encoded.dictionary,
-        ordered=target.ordered and encoded.dictionary.equals(declared),
+        encoded.dictionary.cast(target.value_type),
+        ordered=target.ordered and declared is not None and encoded.dictionary.equals(declared),
     )
 
 

@@ -11,6 +11,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 24
 
 
 def read_csv(
@@ -166,12 +167,13 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
         return _Fields(dict.fromkeys(header.names, pa.chunked_array([], pa.string())), ())
     lengths: Counter[int] = Counter()
     text = _fields(path, dialect, header, lengths, pa.string())
-    if text is not None:
+    if text is not None and not _is_open_ended(path, dialect, text):
         columns = dict(zip(header.names, text.columns, strict=True))
         return _Fields(columns, _ragged_faults(lengths, n_columns))
     lengths.clear()
     is_utf8 = dialect.encoding.lower() in UTF8
-    raw = _fields(path, dialect, header, lengths, pa.binary()) if is_utf8 else None
+    is_undecodable = is_utf8 and text is None
+    raw = _fields(path, dialect, header, lengths, pa.binary()) if is_undecodable else None
     stray = [] if raw is None else _stray_faults(header.names, raw, dialect.encoding)
     if stray:
         return _Fields({}, (*stray, *_ragged_faults(lengths, n_columns)))
@@ -180,17 +182,36 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
     return _Fields({}, (Fault("", what, more),))
 
 
+def _is_open_ended(path: Path, dialect: CsvDialect, text: pa.Table) -> bool:
+    """Whether a quote was never closed, so that the last field has swallowed all rows below it.
+
+    The reader takes the end of the file for the closing quote. Such a field holds a line break, and the
+    file does not end in a quote.
+    """
+    last = text.columns[-1][-1].as_py() if text.num_rows else None
+    if last is None or not {"\r", "\n"} & set(last):
+        return False
+    tail = ""
+    with open_text(path, dialect.encoding) as file:
+        while chunk := file.read(1 << 20):
+            tail = (tail + chunk).rstrip("\r\n")[-1:]
+    return tail != dialect.quote
+
+
 def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fault]:
+    def is_stray(cell: bytes | None) -> bool:
+        return cell is not None and tried(partial(cell.decode, encoding), UnicodeError) is None
+
     hint = f"the file is not {encoding}: state its encoding, such as cp1252"
-    faults = []
-    for name, column in zip(names, raw.columns, strict=True):
-        cells = pl.Series(pl.from_arrow(column))
-        count = cells.cast(pl.String, strict=False).null_count() - cells.null_count()
-        if count:
-            faults.append(
-                Fault(f"column {name!r}", f"{count} of {len(cells)} cells are not {encoding}", hint)
-            )
-    return faults
+    counts = [
+        (name, sum(map(is_stray, column.to_pylist())))
+        for name, column in zip(names, raw.columns, strict=True)
+    ]
+    return [
+        Fault(f"column {name!r}", f"{count} of {raw.num_rows} cells are not {encoding}", hint)
+        for name, count in counts
+        if count
+    ]
 
 
 def _fields(

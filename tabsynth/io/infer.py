@@ -26,16 +26,23 @@ _FINITE = r"^-?\.?[0-9]"
 _LONG_INTEGER = r"^-?[0-9]{16,}$"
 _DAY = r"(?:000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_DATE = rf"^{_DAY}$"
 _BOOLEANS = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"))
-_MOMENTS = {
-    rf"^{_DAY} {_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?$": None,
-    rf"^{_DAY}T{_MINUTE}:[0-5]\d$": "%Y-%m-%dT%H:%M:%S",
-    rf"^{_DAY}T{_MINUTE}:[0-5]\d\.\d{{1,6}}$": "%Y-%m-%dT%H:%M:%S.%f",
-    rf"^{_DAY} {_MINUTE}$": "%Y-%m-%d %H:%M",
-    rf"^{_DAY}T{_MINUTE}$": "%Y-%m-%dT%H:%M",
-}
-_UTC_MOMENT = rf"^{_DAY}[T ]{_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:?00)$"
+
+
+def _time(dtype: str, pattern: str | None = None, timezone: str | None = None) -> Column:
+    return Column(name="", kind=Kind.DATETIME, dtype=dtype, format=pattern, timezone=timezone)
+
+
+_TIMES = (
+    (rf"^{_DAY}$", _time("date")),
+    (rf"^{_DAY} {_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?$", _time("datetime[us]")),
+    (rf"^{_DAY}T{_MINUTE}:[0-5]\d$", _time("datetime[us]", "%Y-%m-%dT%H:%M:%S")),
+    (rf"^{_DAY}T{_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?$", _time("datetime[us]", "%Y-%m-%dT%H:%M:%S.%f")),
+    (rf"^{_DAY} {_MINUTE}$", _time("datetime[us]", "%Y-%m-%d %H:%M")),
+    (rf"^{_DAY}T{_MINUTE}$", _time("datetime[us]", "%Y-%m-%dT%H:%M")),
+    (rf"^{_DAY}[T ]{_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:?00)$", _time("datetime[us]", None, "UTC")),
+    (DURATIONS[0], _time("duration[us]")),
+)
 
 
 def infer(text: pl.Series, *, null_marks: Sequence[str]) -> tuple[pl.Series, str | None]:
@@ -88,20 +95,9 @@ def _boolean(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | No
 
 
 def _moment(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, str | None] | None:
-    def read(dtype: str, kind: Kind, **more: str) -> pl.Series | None:
-        column = Column(name="", kind=kind, dtype=dtype, timezone=more.get("timezone"))
-        parsed, n_failed = parse(cells, column, null_marks=())
-        return None if n_failed else parsed
-
-    forms: list[tuple[str, str, Kind, dict[str, str], str | None]] = [
-        (_DATE, "date", Kind.DATE, {}, None),
-        *((form, "datetime[us]", Kind.DATETIME, {}, name) for form, name in _MOMENTS.items()),
-        (_UTC_MOMENT, "datetime[us]", Kind.DATETIME, {"timezone": "UTC"}, None),
-        (DURATIONS[0], "duration[us]", Kind.DURATION, {}, None),
-    ]
-    for pattern, dtype, kind, more, name in forms:
+    for pattern, column in _TIMES:
         if _all(sample, pattern) and _all(cells, pattern):
-            parsed = read(dtype, kind, **more)
-            if parsed is not None:
-                return parsed, name
+            parsed, n_failed = parse(cells, column, null_marks=())
+            if not n_failed:
+                return parsed, column.format
     return None

@@ -213,7 +213,7 @@ def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None)
         array = to_arrow(series, dtype=dtype.removeprefix(_ARROW), levels=levels)
         return array if isinstance(array, Fault) else pd.Series(pd.arrays.ArrowExtensionArray(array))
     if dtype == "object":
-        return pd.Series(np.array([*series.to_list(), None], dtype=object)[:-1])
+        return pd.Series(series.to_list(), dtype=object)
     if dtype.startswith("category"):
         return _category(series, levels, is_ordered=dtype == "category[ordered]")
     if dtype == "str" or dtype.startswith("string"):
@@ -229,11 +229,14 @@ def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None)
 def _category(series: pl.Series, levels: Sequence[object] | None, *, is_ordered: bool) -> pd.Series[Any]:
     import pandas as pd
 
-    found = series.drop_nulls().unique().sort().to_list()
-    is_declared = levels is not None and set(found) <= set(levels)
-    dtype = pd.CategoricalDtype(
-        list(levels) if levels is not None and is_declared else found, ordered=is_ordered and is_declared
-    )
+    found = series.drop_nulls().unique().sort()
+    # one text at least tells pandas its own dtype for text, which no empty index does
+    is_text = found.dtype == pl.String()
+    categories = pd.Index([*found, ""])[:-1] if is_text else pd.Index(found.to_numpy())
+    is_declared = levels is not None and set(found.to_list()) <= set(levels)
+    if levels is not None and is_declared:
+        categories = pd.Index(list(levels), dtype=categories.dtype)
+    dtype = pd.CategoricalDtype(categories, ordered=is_ordered and is_declared)
     return pd.Series(pd.Categorical(series.to_list(), dtype=dtype))
 
 

@@ -256,11 +256,28 @@ def render(series: pl.Series, column: Column | None) -> pl.Series:
     if dtype == pl.Date():
         return series.dt.strftime(pattern or DATE_FORMAT)
     if isinstance(dtype, pl.Datetime):
-        offset = "%:z" if dtype.time_zone else ""
-        return series.dt.strftime(pattern or f"{DATETIME_FORMAT}%.f{offset}")
+        if dtype.time_zone and pattern is None:
+            return _with_offset(series)
+        return series.dt.strftime(pattern or f"{DATETIME_FORMAT}%.f")
     if isinstance(dtype, pl.Duration):
         return series.dt.to_string("iso")
     return series.cast(pl.String)
+
+
+def _with_offset(moment: pl.Series) -> pl.Series:
+    """Zoned datetimes as local time and offset; as UTC where the offset is not of whole minutes.
+
+    Local mean times, before zones were agreed upon, have offsets to the second, which no ISO form holds.
+    """
+    form = f"{DATETIME_FORMAT}%.f%:z"
+    text = moment.dt.strftime(form)
+    seconds = (moment.dt.base_utc_offset() + moment.dt.dst_offset()).dt.total_seconds()
+    is_whole = (seconds % 60 == 0).fill_null(value=True)
+    return (
+        text
+        if is_whole.all()
+        else text.zip_with(is_whole, moment.dt.convert_time_zone("UTC").dt.strftime(form))
+    )
 
 
 def with_decimals(series: pl.Series, decimals: int) -> pl.Series:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _CSV_ROWS = 1 << 16
 _GROUP_ROWS = 1 << 18
-_GZIP_LEVEL = 5
+_GZIP_LEVEL = 3
 
 Sink = Callable[[pl.DataFrame], None]
 

@@ -1,0 +1,347 @@
+"""CSV files read: fields, dialects, schema, and every way in which a file can be broken."""
+
+import datetime as dt
+import gzip
+import traceback
+
+import polars as pl
+import pytest
+
+from tabsynth.errors import DataError, StructureError, UsageError
+from tabsynth.io import read_csv, read_table, sniff_dialect
+from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
+
+CANARY = "Zebedee-4711-canary"
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(content, name="data.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def table(*columns, **more):
+    made = tuple(Column(name=name, kind=Kind.TEXT, dtype=dtype, **extra) for name, dtype, extra in columns)
+    return TableSchema(name="t", columns=made, **more)
+
+
+def faults(error):
+    return [(fault.where, fault.what) for fault in error.value.faults]
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+def test_quoted_empty_text_is_not_missing(csv):
+    frame = read_csv(csv('name,n\n"",1\n,2\nx,\n'))
+    assert frame.to_dict(as_series=False) == {"name": ["", None, "x"], "n": [1, 2, None]}
+
+
+def test_null_marks_are_null_unless_quoted_text(csv):
+    path = csv('name,n\nNA,1\n"NA",NA\n?,"NA"\n')
+    frame = read_csv(path, dialect=CsvDialect(null_marks=("NA", "")))
+    assert frame.to_dict(as_series=False) == {"name": [None, "NA", "?"], "n": [1, None, None]}
+
+
+def test_quotes_around_everything_hide_no_number(csv):
+    frame = read_csv(csv('"n","f"\n"1","1.5"\n"",""\n'))
+    assert frame.to_dict(as_series=False) == {"n": [1, None], "f": [1.5, None]}
+
+
+def test_quotes_delimiters_and_line_breaks_inside_fields(csv):
+    frame = read_csv(csv('b,a\n1,"x""y\nz"\n2,5" pipe\n3,"p,q"\n'))
+    assert frame["a"].to_list() == ['x"y\nz', '5" pipe', "p,q"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_blank_lines(csv, end):
+    frame = read_csv(csv(end + end + end.join(["a,b", "1,2", "", "3,4"])))
+    assert frame.to_dict(as_series=False) == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_a_blank_line_of_a_single_column_is_a_missing_cell(csv):
+    assert read_csv(csv("a\n1\n\n3\n"))["a"].to_list() == [1, None, 3]
+
+
+@pytest.mark.parametrize("content", ["a,b", "a,b\n", "a,b\n\n"])
+def test_a_header_alone_is_a_table_of_no_rows(csv, content):
+    path = csv(content)
+    assert read_csv(path).schema == {"a": pl.String, "b": pl.String}
+    frame, _ = read_table(path, schema=table(("b", "int64", {}), ("a", "date", {})))
+    assert frame.schema == {"b": pl.Int64, "a": pl.Date}
+    assert frame.height == 0
+
+
+def test_one_row_without_a_line_end(csv):
+    assert read_csv(csv("a,b\n1,x")).rows() == [(1, "x")]
+
+
+def test_constant_and_all_null_columns(csv):
+    frame = read_csv(csv("c,n\n7,\n7,\n"))
+    assert frame.schema == {"c": pl.Int64, "n": pl.String}
+    assert frame["n"].null_count() == 2
+
+
+def test_names_with_spaces_quotes_and_emoji(csv):
+    frame = read_csv(csv('first name,"the ""best""","a,b",🦊,"two\nlines"\n1,2,3,4,5\n'))
+    assert frame.columns == ["first name", 'the "best"', "a,b", "🦊", "two\nlines"]
+    assert frame.row(0) == (1, 2, 3, 4, 5)
+
+
+def test_two_thousand_columns(csv):
+    names = [f"column {i}" for i in range(2000)]
+    lines = [",".join(names), *(",".join(str(i * row) for i in range(2000)) for row in range(3))]
+    frame = read_csv(csv("\n".join(lines)))
+    assert frame.columns == names
+    assert frame.row(2) == tuple(i * 2 for i in range(2000))
+
+
+def test_a_category_with_a_hundred_thousand_levels(csv):
+    levels = [f"level {i}" for i in range(100_000)]
+    assert read_csv(csv("\n".join(["c", *levels])))["c"].to_list() == levels
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stated"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("latin-1", "latin-1"),
+        ("cp1252", "cp1252"),
+        ("utf-16", "utf-16"),
+    ],
+)
+def test_encodings(csv, encoding, stated):
+    path = csv("né,b\nß,2\n".encode(encoding))
+    assert read_csv(path, dialect=CsvDialect(encoding=stated)).to_dict(as_series=False) == {
+        "né": ["ß"],
+        "b": [2],
+    }
+
+
+@pytest.mark.parametrize("name", ["data.csv.gz", "data.csv"])
+def test_gzip_is_seen_by_content(csv, name):
+    path = csv(gzip.compress(b"a,b\n1,x\n"), name)
+    assert read_csv(path).rows() == [(1, "x")]
+    assert read_csv(path, dialect=CsvDialect()).rows() == [(1, "x")]
+
+
+def test_types_by_the_schema(csv):
+    path = csv(
+        "extra,when,ok,code,age,at\nq,31.12.1999,yes,007,42.0,2020-07-01 12:00\nq,,N,> 89,,2020-07-01T12:00Z\n"
+    )
+    schema = table(
+        ("code", "string", {"special_values": ("> 89",)}),
+        ("when", "date", {"format": "%d.%m.%Y"}),
+        ("ok", "bool", {}),
+        ("age", "int16", {}),
+        ("at", "datetime[us]", {"timezone": "Europe/Berlin"}),
+    )
+    frame = read_csv(path, schema=schema)
+    assert frame.schema == {
+        "code": pl.String,
+        "when": pl.Date,
+        "ok": pl.Boolean,
+        "age": pl.Int16,
+        "at": pl.Datetime("us", "Europe/Berlin"),
+    }
+    utc = [dt.datetime(2020, 7, 1, 10, tzinfo=dt.UTC), dt.datetime(2020, 7, 1, 12, tzinfo=dt.UTC)]
+    assert frame["at"].to_list() == utc
+    assert frame.drop("at").rows() == [("007", dt.date(1999, 12, 31), True, 42), ("> 89", None, False, None)]
+
+
+def test_types_of_some_columns_may_be_forced(csv):
+    frame = read_csv(csv("zip,n\n12345,1\n"), dtypes={"zip": "string"})
+    assert frame.schema == {"zip": pl.String, "n": pl.Int64}
+
+
+def test_the_schemas_dialect_and_the_suffix(csv):
+    schema = table(("a", "int64", {}), ("b", "string", {}), csv=CsvDialect(delimiter=";", null_marks=("-",)))
+    assert read_table(csv("a;b\n-;x\n"), schema=schema)[0].rows() == [(None, "x")]
+    assert read_table(csv("a\tb\n1\t-\n", "data.tsv"), schema=schema)[0].rows() == [(1, None)]
+    assert read_table(csv("a|b\n1|-\n"), schema=schema, dialect=CsvDialect(delimiter="|"))[0].rows() == [
+        (1, "-")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2,5\n", ";"),
+        ("a\tb\nx, y\tz\n", "\t"),
+        ("a|b|c\n1|2|3\n", "|"),
+        ('a;b\n"x,y";1\n"z,w";2\n', ";"),
+        ("name\nx; y\n", ","),
+        ("", ","),
+        ("a,b\n" + "1,2\n" * 50_000, ","),
+    ],
+)
+def test_sniffed_delimiters(csv, content, delimiter):
+    assert sniff_dialect(csv(content)) == CsvDialect(delimiter=delimiter)
+
+
+def test_sniffed_marks(csv):
+    assert sniff_dialect(csv("a;b\n".encode("utf-8-sig"))) == CsvDialect(delimiter=";", encoding="utf-8-sig")
+    assert sniff_dialect(csv("a|b\n".encode("utf-16"))) == CsvDialect(delimiter="|", encoding="utf-16")
+    assert sniff_dialect(csv("name\n1\n", "x.tsv")).delimiter == "\t"
+    assert read_csv(csv("é|b\n1|2\n".encode("utf-16"))).columns == ["é", "b"]
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_an_empty_file(csv):
+    for content in ("", "\n\n"):
+        with pytest.raises(StructureError, match="is empty"):
+            read_csv(csv(content))
+
+
+def test_ragged_rows_are_counted_by_their_length(csv):
+    path = csv("a,b,c\n1,2,3\n1,2\n1,2,3,4\n1,2\n")
+    with pytest.raises(StructureError) as error:
+        read_csv(path)
+    assert faults(error) == [
+        ("rows", "2 with 2 fields, expected 3 as in the header"),
+        ("rows", "1 with 4 fields, expected 3 as in the header"),
+    ]
+
+
+def test_names_twice_and_names_missing(csv):
+    path = csv("a,b,a,,a,b\n1,2,3,4,5,6\n")
+    with pytest.raises(StructureError) as error:
+        read_csv(path)
+    assert faults(error) == [
+        ("column 'a'", "appears 3 times"),
+        ("column 'b'", "appears 2 times"),
+        ("column 4 of the file", "has no name"),
+    ]
+
+
+def test_columns_that_the_schema_does_not_name_may_repeat(csv):
+    path = csv("x,,a,x,\n1,2,3,4,5\n")
+    assert read_csv(path, schema=table(("a", "int64", {}))).rows() == [(3,)]
+    with pytest.raises(StructureError) as error:
+        read_csv(path, schema=table(("a", "int64", {}), ("x", "int64", {})))
+    assert faults(error) == [("column 'x'", "appears 2 times")]
+
+
+def test_everything_wrong_with_the_structure_comes_at_once(csv):
+    path = csv("a,a,b\n1,2,3\n1,2\n")
+    with pytest.raises(StructureError) as error:
+        read_csv(path, schema=table(("a", "int64", {}), ("c", "date", {}), ("d", "date", {})))
+    assert faults(error) == [
+        ("column 'a'", "appears 2 times"),
+        ("column 'c'", "missing from the file"),
+        ("column 'd'", "missing from the file"),
+        ("rows", "1 with 2 fields, expected 3 as in the header"),
+    ]
+
+
+def test_a_wrong_delimiter_is_guessed_in_the_hint(csv):
+    with pytest.raises(StructureError, match="seems to be delimited by ';', not ','"):
+        read_csv(csv("a;b\n1;2\n"), schema=table(("a", "int64", {})))
+
+
+def test_cells_of_another_type_are_counted_by_column(csv):
+    path = csv("a,b,c\n1,x,31/12/1999\nq,y,1999-12-31\nr,1.5,z\n")
+    schema = table(("a", "int64", {}), ("b", "float64", {}), ("c", "date", {"format": "%d/%m/%Y"}))
+    with pytest.raises(DataError) as error:
+        read_csv(path, schema=schema)
+    assert faults(error) == [
+        ("column 'a'", "2 of 3 cells are not int64"),
+        ("column 'b'", "2 of 3 cells are not float64"),
+        ("column 'c'", "2 of 3 cells are not date in the format '%d/%m/%Y'"),
+    ]
+
+
+def test_bytes_that_are_not_utf_8_are_counted_by_column(csv):
+    path = csv("a,b\né,x\nü,y\nz,ß\nq\n".encode("latin-1"))
+    with pytest.raises(StructureError) as error:
+        read_csv(path)
+    assert faults(error) == [
+        ("column 'a'", "2 of 3 cells are not utf-8"),
+        ("column 'b'", "1 of 3 cells are not utf-8"),
+        ("rows", "1 with 1 fields, expected 2 as in the header"),
+    ]
+
+
+def test_the_last_field_may_hold_a_line_break(csv):
+    assert read_csv(csv('a,b\n1,"x\n"\n'))["b"].to_list() == ["x\n"]
+
+
+def test_a_header_that_is_not_utf_8(csv):
+    with pytest.raises(StructureError, match="header: is not in the stated encoding"):
+        read_csv(csv("né,b\n1,2\n".encode("latin-1")))
+
+
+@pytest.mark.parametrize(
+    ("content", "dialect"),
+    [
+        (b"a,b\n\x81,1\n", CsvDialect(encoding="cp1252")),
+        (b"\xff", CsvDialect(encoding="utf-16")),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:40], CsvDialect()),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-100], CsvDialect()),
+        (b'a,b\n1,"x,y\nx,y\n', CsvDialect()),
+        (gzip.compress(b'a,b\n1,"x,y\nx,y\n'), CsvDialect()),
+        (b'a,b\n1,"' + b"x,y\n" * 5_000_000, CsvDialect()),
+        (b'"' + b"x" * 200_000, CsvDialect()),
+    ],
+)
+def test_a_file_that_cannot_be_read_at_all(csv, content, dialect):
+    with pytest.raises(StructureError, match="cannot be read"):
+        read_csv(csv(content), dialect=dialect)
+
+
+def test_a_damaged_gzip_cannot_be_sniffed(csv):
+    with pytest.raises(StructureError, match="cannot be read"):
+        sniff_dialect(csv(gzip.compress(b"a,b\n")[:12]))
+
+
+def test_an_impossible_dialect_lists_what_is_wrong(csv):
+    path = csv("a,b\n1,2\n")
+    with pytest.raises(UsageError) as error:
+        read_csv(path, dialect=CsvDialect(delimiter=";;", quote="", encoding="utf-99"))
+    assert all(part in str(error.value) for part in ("the delimiter must", "the quote must", "'utf-99'"))
+    for mark in (".", "-", "1", "x", "\n", "§"):
+        with pytest.raises(UsageError, match="the delimiter must"):
+            read_csv(path, dialect=CsvDialect(delimiter=mark))
+    with pytest.raises(UsageError, match="must differ"):
+        read_csv(path, dialect=CsvDialect(delimiter='"'))
+
+
+def test_unknown_types(csv):
+    with pytest.raises(UsageError, match="unknown types decimal, int65"):
+        read_csv(csv("a\n1\n"), dtypes={"a": "int65", "b": "decimal"})
+
+
+# --- no cell in any message -------------------------------------------------------------------------
+
+BROKEN = {
+    "type": f"a,b\n1,2\n{CANARY},3\n",
+    "ragged": f"a,b\n1,2\n{CANARY}\n{CANARY},2,3\n",
+    "quote": f'a,b\n1,"{CANARY}\n',
+    "encoding": f"a,b\n1,2\n{CANARY}é,3\n".encode("latin-1"),
+    "encoding of b": f"a,b\n1,2\n1,{CANARY}é\n".encode("latin-1"),
+    "gzip": gzip.compress(f"a,b\n{CANARY},1\n".encode())[:-4],
+    "duplicate": f"a,b,a\n{CANARY},2,3\n",
+    "missing": f"a,c\n{CANARY},{CANARY}\n",
+    "headless": f"{CANARY},{CANARY},1\n{CANARY},{CANARY},2\n",
+    "delimiter": f"{CANARY};b\n{CANARY};2\n",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("dtype", ["int64", "float64", "bool", "date", "datetime[ns]", "duration[us]"])
+def test_no_cell_is_quoted_in_any_error(csv, fault, dtype):
+    schema = table(("a", dtype, {}), ("b", "int64", {}))
+    with pytest.raises((StructureError, DataError)) as error:
+        read_table(csv(BROKEN[fault]), schema=schema, dialect=CsvDialect())
+    shown = "".join(traceback.format_exception(error.value))
+    assert CANARY not in shown
+    assert error.value.__cause__ is None
+    assert error.value.__context__ is None
