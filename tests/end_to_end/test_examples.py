@@ -1,0 +1,46 @@
+"""The examples run as their readers run them, and print what they promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROMISED = {
+    "pandas_round_trip.py": ["synthetic", "Not anonymous by construction"],
+    "conditional_sampling.py": ["synthetic rows with both: 10000", "refused: "],
+    "evaluate_and_report.py": ["independent       report-independent.html", "gaussian_copula   report-gaussian_copula.html"],
+}
+
+
+def test_every_example_is_run():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(PROMISED)
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_example_runs(name: str, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        cwd=tmp_path,
+        env={**os.environ, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for text in PROMISED[name]:
+        assert text in done.stdout
+    assert done.stderr == ""
+
+
+def test_reports_of_the_example_are_whole_pages(tmp_path: Path):
+    subprocess.run([sys.executable, str(EXAMPLES / "evaluate_and_report.py"), str(tmp_path)], check=True, capture_output=True)
+    for name in ("report-independent.html", "report-gaussian_copula.html"):
+        page = (tmp_path / name).read_text(encoding="utf-8")
+        assert page.startswith("<!doctype html>")
+        assert page.rstrip().endswith("</html>")
