@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tabsynth import engines, errors
-    from tabsynth.api import check, draft_schema, evaluate, split
+    from tabsynth.api import check, confirm, draft_schema, evaluate, split
     from tabsynth.evaluate import Results
     from tabsynth.pipeline import FittedPipeline, fit
     from tabsynth.privacy import NO_PRIVACY, Budget
-    from tabsynth.schema import confirm, read_schema, write_schema
+    from tabsynth.schema import read_schema, write_schema
     from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
 
 __all__ = [
@@ -59,7 +59,7 @@ _HOMES = {
     "Schema": "schema.types",
     "TableSchema": "schema.types",
     "check": "api",
-    "confirm": "schema",
+    "confirm": "api",
     "draft_schema": "api",
     "evaluate": "api",
     "fit": "pipeline",

@@ -11,10 +11,11 @@ things out: a draft is a guess, and as private as the data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tabsynth.check import check_table
 from tabsynth.errors import DataError, Fault, StructureError, UsageError
@@ -25,10 +26,12 @@ from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import split as split_table
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema import draft_table
+from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
 AnySchema = Schema | TableSchema
+OneSchema = TypeVar("OneSchema", Schema, TableSchema)
 
 
 def draft_schema(data: Any, *, name: str = "table") -> Schema:
@@ -44,6 +47,23 @@ def draft_schema(data: Any, *, name: str = "table") -> Schema:
     if isinstance(data, (str, Path)) and name == "table":
         return Schema(tables=(drafted_file(Path(data)).schema,))
     return Schema(tables=(_drafted(data, name)[0].schema,))
+
+
+def confirm(
+    schema: OneSchema,
+    *,
+    by: str,
+    source: str,
+    columns: Sequence[str] | None = None,
+    on: dt.date | None = None,
+) -> OneSchema:
+    """The schema with the domains of `columns` (None: of all) public, as `by` states on `source`.
+
+    `on` is the day of the statement, today where None. Raises `SchemaError` listing unknown columns and
+    blank statements, `UsageError` for a schema of several tables.
+    """
+    table = confirm_table(only_table(schema), by=by, source=source, columns=columns, on=on or dt.date.today())  # noqa: DTZ011  # a day on the calendar of whoever states it
+    return schema.with_table(table) if isinstance(schema, Schema) else table
 
 
 def split(

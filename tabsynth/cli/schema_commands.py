@@ -121,9 +121,9 @@ def confirm(
     Confirm what a codebook states, never what only the data shows.
     """
     with Session(command="schema confirm", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.api import confirm as confirm_columns
         from tabsynth.config.run import holds_drafts
         from tabsynth.config.steps import table_of
-        from tabsynth.schema import confirm as confirm_columns
         from tabsynth.schema import read_schema, write_schema
 
         if bool(column) == every:
@@ -131,7 +131,7 @@ def confirm(
         whole = read_schema(schema)
         chosen = table_of(whole, table)
         names = chosen.column_names if every else tuple(column or ())
-        changed = confirm_columns(whole, table=chosen.name, columns=names, by=by, source=source)
+        changed = whole.with_table(confirm_columns(chosen, columns=names, by=by, source=source))
         write_schema(changed, schema, private_note=holds_drafts(changed))
         left = _drafts(changed[chosen.name])
         session.finish(

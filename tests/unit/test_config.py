@@ -398,11 +398,16 @@ def test_outputs_that_are_taken_are_refused(tmp_path: Path) -> None:
         require_free(theirs, overwrite=True, ours="model.json")
 
 
+def _interrupted(out: Path, *, overwrite: bool) -> None:
+    with staged(out, ("a", "b"), overwrite=overwrite) as folder:
+        (folder / "a").write_text("half")
+        raise KeyboardInterrupt
+
+
 def test_staged_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "new" / "parts"
-    with pytest.raises(KeyboardInterrupt), staged(out, ("a", "b"), overwrite=False) as folder:
-        (folder / "a").write_text("1")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(out, overwrite=False)
     assert not (tmp_path / "new").exists()
     with staged(out, ("a", "b"), overwrite=False) as folder:
         (folder / "a").write_text("1")
@@ -410,9 +415,8 @@ def test_staged_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     (out / "kept").write_text("mine")
     with pytest.raises(OutputExistsError), staged(out, ("b", "c"), overwrite=False):
         pass
-    with pytest.raises(KeyboardInterrupt), staged(out, ("a",), overwrite=True) as folder:
-        (folder / "a").write_text("3")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(out, overwrite=True)
     assert (out / "a").read_text() == "1"
     with staged(out, ("a",), overwrite=True) as folder:
         (folder / "a").write_text("3")
