@@ -316,8 +316,9 @@ def _provenance(results: Results) -> list[Fact]:
         Fact(name="Seed of the evaluation", value=str(results.seed)),
         *_facts(results),
     ]
+    titles = {info.name: info.title.lower() for info in results.infos}
     facts += [
-        Fact(name=f"Seconds for {text.printable(name)}", value=f"{seconds:.1f}")
+        Fact(name=f"Seconds for {titles.get(name, name)}", value=f"{seconds:.1f}")
         for name, seconds in results.seconds.items()
     ]
     return facts

@@ -103,6 +103,7 @@ class Cell:
     value: str = ""
     floor: str = ""
     level: str = ""
+    words: str = ""
     sort: str = ""
 
 
@@ -326,6 +327,7 @@ def _cells(subject: Subject, metrics: Sequence[str]) -> tuple[Cell, ...]:
                 value=score.verdict.words if value is None else score.value_text,
                 floor="" if value is None else score.floor_text,
                 level=score.verdict.level.value,
+                words=score.verdict.words,
                 sort="" if value is None else f"{value:.6g}",
             )
         )
