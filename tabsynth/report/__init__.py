@@ -3,7 +3,8 @@
 Everything here is private output, because the results are.
 """
 
-from tabsynth.report.html import RuleOutcome, render_html, write_report
+from tabsynth.report.html import render_html, write_report
+from tabsynth.report.sections import RuleOutcome
 from tabsynth.report.summary import Report, summarise
 from tabsynth.report.terminal import render_terminal
 

@@ -1,0 +1,229 @@
+"""The parts of the page around the columns: cards, groups of figures, ledger, rules, provenance."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tabsynth.evaluate import Results, RocCurve
+from tabsynth.privacy import Charge
+from tabsynth.report import text, views
+from tabsynth.report.charts import roc_chart
+from tabsynth.report.summary import Group, Report
+from tabsynth.report.verdict import Level
+from tabsynth.report.views import Fact
+
+MAX_MAP_COLUMNS = 30
+_MAX_CARD_ROWS = 5
+_PARTS_LEAD = {"detection": "Given away mostly by"}
+_PARTS_TITLE = {"detection": "What gave it away"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """A declared rule in words, and how many of the rows it was checked on break it."""
+
+    rule: str
+    n_rows: int
+    n_violations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardView:
+    title: str
+    question: str
+    smoke_test: bool
+    score: views.ScoreView
+    strip: str
+    gist: str
+    others: tuple[views.ScoreView, ...]
+    rest: str  # of the group's figures that the card leaves out
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveView:
+    name: str
+    auc: str
+    css: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RocView:
+    svg: str
+    curves: tuple[CurveView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    id: str
+    title: str
+    smoke_test: bool
+    roc: RocView | None
+    parts_title: str
+    scores: tuple[views.ScoreRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionLink:
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    statistic: str
+    mechanism: str
+    n_releases: str
+    epsilon: str
+    columns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerView:
+    total: str
+    rows: tuple[LedgerRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    name: str
+    n_rows: str
+    n_violations: str
+    level: str
+    words: str
+
+
+def table_facts(results: Results) -> list[Fact]:
+    facts = [
+        Fact(name="Train rows", value=text.count(results.n_train)),
+        Fact(name="Holdout rows", value=text.count(results.n_holdout)),
+        Fact(name="Synthetic rows", value=text.count(results.n_synthetic)),
+        Fact(name="Columns", value=text.count(results.n_columns)),
+    ]
+    if results.target is not None:
+        facts.append(Fact(name="Target", value=text.printable(results.target)))
+    return facts
+
+
+def card(group: Group) -> CardView:
+    row = views.score_row(group.headline)
+    shown = group.telling[:_MAX_CARD_ROWS]
+    n_left = len(group.others) - len(shown)
+    return CardView(
+        title=group.title,
+        question=group.question,
+        smoke_test=group.smoke_test,
+        score=row.score,
+        strip=row.strip,
+        gist=_gist(group, row) if len(shown) < 3 else "",
+        others=tuple(views.score_view(score) for score in shown),
+        rest=f"{text.count(n_left)} more" if n_left else "",
+        anchor=_group_id(group),
+    )
+
+
+def _gist(group: Group, row: views.ScoreRow) -> str:
+    """What stands on a card that has room: the parts that weigh most, else what the figure means."""
+    parts = tuple(f"{part.name} ({part.value})" for part in row.details[:3])
+    if parts:
+        return f"{_PARTS_LEAD.get(group.name, 'Mostly')} {text.enumerate_names(parts)}."
+    return row.score.meaning
+
+
+def _group_id(group: Group) -> str:
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in group.name.lower())
+    return f"group-{slug}"
+
+
+def worst_blocks(report: Report, columns: views.ColumnsView) -> list[views.WorstBlock]:
+    anchors = {card.title: card.anchor for card in columns.cards}
+    blocks = (
+        views.worst_block(report.columns, title="Worst columns", what="column", anchors=anchors),
+        views.worst_block(report.pairs, title="Worst pairs", what="pair", anchors={}),
+    )
+    return [block for block in blocks if block is not None]
+
+
+def maps_cut(report: Report) -> str:
+    if report.associations is None or len(report.associations.columns) <= MAX_MAP_COLUMNS:
+        return ""
+    n_columns = text.count(len(report.associations.columns))
+    return f"Drawn: the {MAX_MAP_COLUMNS} of {n_columns} columns whose associations changed most."
+
+
+def group_view(group: Group, curves: Sequence[RocCurve]) -> GroupView:
+    roc = None
+    if group.name == "detection" and curves:
+        roc = RocView(
+            svg=roc_chart(curves),
+            curves=tuple(
+                CurveView(
+                    name=text.printable(curve.name), auc=f"{curve.auc:.3f}", css="other" if i else "first"
+                )
+                for i, curve in enumerate(curves)
+            ),
+        )
+    return GroupView(
+        id=_group_id(group),
+        title=group.title,
+        smoke_test=group.smoke_test,
+        roc=roc,
+        parts_title=_PARTS_TITLE.get(group.name, "Its parts"),
+        scores=tuple(views.score_row(score) for score in group.scores),
+    )
+
+
+def ledger_view(ledger: Sequence[Charge]) -> LedgerView:
+    """Charges gathered by statistic and mechanism."""
+    gathered: defaultdict[tuple[str, str], list[Charge]] = defaultdict(list)
+    for charge in ledger:
+        gathered[charge.statistic, charge.mechanism].append(charge)
+    rows = tuple(
+        LedgerRow(
+            statistic=text.printable(statistic),
+            mechanism=text.printable(mechanism),
+            n_releases=text.count(len(charges)),
+            epsilon=_epsilon(max(charge.epsilon for charge in charges)),
+            columns=text.enumerate_names(
+                tuple(dict.fromkeys(text.printable(name) for charge in charges for name in charge.columns))
+            ),
+        )
+        for (statistic, mechanism), charges in gathered.items()
+    )
+    if any(math.isinf(charge.epsilon) for charge in ledger):
+        total = "At least one of them was exact, so the whole stands at ε = ∞."
+    else:
+        total = "" if ledger else "Nothing was read."
+    return LedgerView(total=total, rows=rows)
+
+
+def _epsilon(epsilon: float) -> str:
+    return "∞" if math.isinf(epsilon) else text.number(epsilon)
+
+
+def rule_view(outcome: RuleOutcome) -> RuleView:
+    holds = outcome.n_violations == 0
+    return RuleView(
+        name=text.printable(outcome.rule),
+        n_rows=text.count(outcome.n_rows),
+        n_violations=text.count(outcome.n_violations),
+        level=(Level.MET if holds else Level.FAR).value,
+        words="holds" if holds else "broken",
+    )
+
+
+def provenance(results: Results) -> list[Fact]:
+    facts = [
+        Fact(name="tabsynth", value=results.version or "version not recorded"),
+        Fact(name="Seed of the evaluation", value=str(results.seed)),
+        *table_facts(results),
+    ]
+    titles = {info.name: info.title.lower() for info in results.infos}
+    facts += [
+        Fact(name=f"Seconds for {titles.get(name, name)}", value=f"{seconds:.1f}")
+        for name, seconds in results.seconds.items()
+    ]
+    return facts
