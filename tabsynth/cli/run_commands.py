@@ -75,7 +75,7 @@ def run(
 ) -> None:
     """Carry out a run file: split, fit, sample, evaluate and report for every table."""
     with Session(command="run", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config import read_run
+        from tabsynth.config.files import read_run
         from tabsynth.config.run import run as carry_out
         from tabsynth.config.steps import require_free
 

@@ -62,8 +62,8 @@ def draft(
     """Propose a schema for a table. It is read off the data, so it is private."""
     with Session(command="schema draft", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.api import drafted_file
-        from tabsynth.config import csv_options
         from tabsynth.config.steps import dialect_of, require_free
+        from tabsynth.config.types import csv_options
         from tabsynth.schema import write_schema
         from tabsynth.schema.types import Schema
 
@@ -159,8 +159,8 @@ def check(
     """Hold a table against its schema; exit code 2 if it does not fit. The output is private."""
     with Session(command="schema check", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.check import check_table
-        from tabsynth.config import csv_options
         from tabsynth.config.steps import read_real, table_of
+        from tabsynth.config.types import csv_options
         from tabsynth.errors import DataError, StructureError
         from tabsynth.schema import read_schema
 
@@ -242,7 +242,7 @@ def json_schema(
     with Session(command="schema json-schema", json_output=json_output, quiet=quiet, debug=debug) as session:
         import json
 
-        from tabsynth.config import run_config_json_schema
+        from tabsynth.config.document import run_config_json_schema
         from tabsynth.io import atomic_path
         from tabsynth.schema import json_schema as schema_json_schema
 
@@ -287,10 +287,12 @@ def _domain(column: Column) -> str:
         parts.append("made anew")
     if column.unique:
         parts.append("unique")
+    if column.categories is None and column.dtype == "bool":
+        parts.append("true or false")
     if column.categories is not None:
         parts.append(_count(len(column.categories), "category", "categories"))
     if column.bounds is not None:
-        parts.append(f"range {column.domain.origin.value}")
+        parts.append("range drafted" if column.domain.origin.value == "draft" else "range stated")
     if column.decimals:
         parts.append(_count(column.decimals, "decimal"))
     if column.special_values:

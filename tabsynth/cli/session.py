@@ -126,10 +126,12 @@ class Session:
             )
             return
         self.show(f"{summary} ({duration(self.seconds)})")
-        self.show("\n".join(_file_lines(files)))
+        for line in _file_lines(files):
+            self.show(line)
         if commands:
             self.show("Next:")
-            self.show("\n".join(f"  {command}" for command in commands))
+        for command in commands:
+            self.show(f"  {command}")
 
     def _print_json(self, data: Mapping[str, Any]) -> None:
         print(json.dumps({"command": self.command, **data}, ensure_ascii=False, indent=1, allow_nan=False))

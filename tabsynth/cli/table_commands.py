@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _TRAIN, _HOLDOUT, _RESULTS, _REPORT = "train.parquet", "holdout.parquet", "results.json", "report.html"
 
-_REAL_FILES = ("--train", _TRAIN, "--holdout", _HOLDOUT, "--schema", "schema.yaml")
+_REAL_FILES = ["--train", "TRAIN", "--holdout", "HOLDOUT", "--schema", "SCHEMA", "--out", "report"]
 
 
 def split(
@@ -54,8 +54,8 @@ def split(
     The engine learns from train; the holdout shows what figures two real samples reach.
     """
     with Session(command="split", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config import csv_options
         from tabsynth.config.steps import read_real, staged, table_of
+        from tabsynth.config.types import csv_options
         from tabsynth.io import write_frame
         from tabsynth.pipeline import split as split_table
         from tabsynth.randomness import fresh_seed
@@ -125,8 +125,8 @@ def fit(
     Say what privacy the model shall have: --no-privacy is the only one that this release can give.
     """
     with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config import csv_options, privacy_of
         from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.config.types import csv_options, privacy_of
         from tabsynth.models.registry import make_engine, settings_of
         from tabsynth.pipeline import fit as fit_table
         from tabsynth.schema import read_schema
@@ -242,7 +242,7 @@ def sample(
                 "guarantee": pipeline.guarantee,
             },
             files={out: "the synthetic table"},
-            next_steps=[["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES, "--out", "report"]],
+            next_steps=[] if where else [["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES]],
         )
 
 
@@ -266,6 +266,9 @@ def evaluate(
         int, typer.Option("--seed", metavar="S", help="Whole number; fixes subsamples and learners.")
     ] = 0,
     table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -276,7 +279,9 @@ def evaluate(
     Every figure stands beside its floor: the same figure for the real holdout.
     """
     with Session(command="evaluate", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, staged, table_of, write_evaluation
+        from tabsynth.config.run import write_evaluation
+        from tabsynth.config.steps import read_real, staged, table_of
+        from tabsynth.config.types import csv_options
         from tabsynth.evaluate import evaluate as evaluate_tables
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.schema import read_schema
@@ -287,7 +292,8 @@ def evaluate(
         fitted = None if model is None else FittedPipeline.load(model)
         with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
-            tables = [read_real(path, chosen) for path in (synthetic, train, holdout)]
+            csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+            tables = [read_real(path, chosen, csv=csv) for path in (synthetic, train, holdout)]
             results = evaluate_tables(
                 *tables,
                 schema=chosen,

@@ -13,7 +13,7 @@ one by one: keys between them are not modelled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from tabsynth.config.steps import (
     folder_names,
     read_real,
     table_of,
-    write_evaluation,
     write_rows,
 )
 from tabsynth.config.types import RunConfig, TableRun
@@ -33,7 +32,9 @@ from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, file_format
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split
+from tabsynth.privacy import Charge
 from tabsynth.randomness import fresh_seed
+from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Origin, Schema
 from tabsynth.table import Table
@@ -159,6 +160,15 @@ def measure(
         return results
     note = f"Compared are the first {n_compared:,} of {rows:,} synthetic rows, as many as the engine learnt from."
     return replace(results, notes=(*results.notes, note))
+
+
+def write_evaluation(
+    results: Results, folder: Path, *, ledger: Sequence[Charge] | None = None
+) -> tuple[Path, Path]:
+    """Write `results.json` and `report.html` into `folder`; their paths."""
+    path = folder / "results.json"
+    results.write_json(path, overwrite=True)
+    return path, write_report(results, folder / "report.html", overwrite=True, ledger=ledger)
 
 
 def format_of(path: Path) -> str:

@@ -13,13 +13,10 @@ import polars as pl
 
 from tabsynth.config.types import CsvOptions
 from tabsynth.errors import OutputExistsError, UsageError
-from tabsynth.evaluate import Results
 from tabsynth.io import FileFormat, atomic_folder, file_format, read_table, sniff_dialect, write_batches
 from tabsynth.io.files import is_tab_separated, require_file
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline
-from tabsynth.privacy import Charge
-from tabsynth.report import write_report
 from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
@@ -111,15 +108,6 @@ def first_rows(frames: Iterable[pl.DataFrame], n_rows: int) -> pl.DataFrame:
         if not missing:
             break
     return pl.concat(taken)
-
-
-def write_evaluation(
-    results: Results, folder: Path, *, ledger: Sequence[Charge] | None = None
-) -> tuple[Path, Path]:
-    """Write `results.json` and `report.html` into `folder`; their paths."""
-    path = folder / "results.json"
-    results.write_json(path, overwrite=True)
-    return path, write_report(results, folder / "report.html", overwrite=True, ledger=ledger)
 
 
 def folder_names(names: Sequence[str]) -> Iterator[tuple[str, str]]:

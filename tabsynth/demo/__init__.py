@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tabsynth.config import RunConfig, TableRun, run_to_yaml
+from tabsynth.config.files import run_to_yaml
 from tabsynth.config.run import RUN_FILE, SCHEMA_FILE, TableOutcome, run_table
+from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.demo.meps import TARGET, meps_schema, meps_table
 from tabsynth.io import atomic_folder, write_frame
 from tabsynth.models.base import Progress, no_progress

@@ -14,19 +14,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabsynth.config import (
-    CsvOptions,
-    RunConfig,
-    TableRun,
-    privacy_of,
-    read_run,
-    run_config_json_schema,
-    run_from_dict,
-    run_to_dict,
-    run_to_yaml,
-)
+from tabsynth.config.document import run_config_json_schema
+from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_yaml
 from tabsynth.config.run import run
 from tabsynth.config.steps import first_rows, folder_names, require_free, staged, table_of
+from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
 from tabsynth.errors import OutputExistsError, PrivacyError, SchemaError, StructureError, UsageError
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent

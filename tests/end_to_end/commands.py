@@ -1,0 +1,90 @@
+"""The command line in a subprocess, and a small table with what real ones have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+CANARY_TEXT = "zanzibarquokka"
+CANARY_NUMBER = 8_675_309
+"""One cell of the table each; nowhere else in it, nor in anything that the commands say by themselves."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object that stdout holds."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+def start(*args: str | Path, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """`python -m tabsynth ARGS` in the folder `cwd`, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tabsynth", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, "TABSYNTH_DEBUG": "", "COLUMNS": "100", **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+
+
+def tabsynth(*args: str | Path, cwd: Path, env: dict[str, str] | None = None) -> Done:
+    """Run a command to its end. Nothing that it prints may hold a canary, whatever it is asked."""
+    process = start(*args, cwd=cwd, env=env)
+    out, err = process.communicate(timeout=120)
+    for text in (out, err):
+        assert CANARY_TEXT not in text.casefold()
+        assert str(CANARY_NUMBER) not in text.replace(",", "").replace("_", "")
+    return Done(process.returncode, out, err)
+
+
+def stays(n_rows: int = 400, *, seed: int = 1) -> pl.DataFrame:
+    """Hospital stays: keys, codes, dates, nulls, zeros, a tail, free text, names that need quotes.
+
+    The canaries stand in `note` and `ward`, and in `charge`.
+    """
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 95, n_rows)
+    ward = np.where(rng.random(n_rows) < age / 150, "cardiology", rng.choice(["surgery", "eye, ear"], n_rows))
+    charge = np.where(rng.random(n_rows) < 0.2, 0, rng.lognormal(6, 1, n_rows)).round(2)
+    ward[17], charge[23] = CANARY_TEXT.upper(), CANARY_NUMBER
+    note = [f"seen on day {i} by {'the team' if i % 2 else 'nobody'}" for i in range(n_rows)]
+    note[5] = f"called {CANARY_TEXT} twice"
+    pressure = pl.Series(rng.normal(120, 15, n_rows).round(1))
+    return pl.DataFrame(
+        {
+            "stay id": [f"S{i:05d}" for i in rng.permutation(n_rows)],
+            "admitted": [
+                dt.date(2025, 1, 1) + dt.timedelta(days=int(day)) for day in rng.integers(0, 365, n_rows)
+            ],
+            "age": age,
+            "ward": ward,
+            "pressure": pressure.set(pl.Series(rng.random(n_rows) < 0.1), None),
+            "charge": charge,
+            "a=b": rng.integers(0, 3, n_rows),
+            "note": note,
+            "died 🪦": rng.choice(["no", "yes"], n_rows, p=[0.8, 0.2]),
+        }
+    )
