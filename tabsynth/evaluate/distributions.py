@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.encode.continuous import ContinuousEncoder
@@ -23,6 +24,7 @@ MAX_LEVELS = 30
 MISSING = "(missing)"
 OUTSIDE = "(outside the domain)"
 
+_LARGEST = float(np.finfo(np.float64).max)
 _TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION)
 _PER_DAY = {
     "day": 1.0,
@@ -152,7 +154,7 @@ def _time_labels(column: Column, edges: Edges) -> tuple[str, ...]:
     moments = ContinuousEncoder(plain).decode(np.zeros(len(edges), dtype=np.uint8), edges.astype(np.int64))
     if column.kind is Kind.DURATION:
         return tuple(moments.dt.to_string("polars").to_list())
-    if column.kind is Kind.DATE or (moments.dt.time() == pl.time(0)).all():
+    if column.kind is Kind.DATE or (moments.dt.time() == dt.time(0)).all():
         return tuple(moments.dt.strftime("%Y-%m-%d").to_list())
     return tuple(moments.dt.strftime("%Y-%m-%d %H:%M:%S").to_list())
 
@@ -205,9 +207,9 @@ def choose_bins(
         edges = low + np.arange(high - low + 2)
         return "linear", edges if steps_per_day else edges - 0.5
     if low == high:
-        return "linear", np.array([low, np.nextafter(low, np.inf)])
+        return "linear", np.array([low, _above(low)] if low < _LARGEST else [_LARGEST / 2, low])
     core = pooled.quantile([0.05, 0.95])
-    has_tails = high / 8 - low / 8 > core[1] - core[0]
+    has_tails = high / 64 - low / 64 > core[1] / 8 - core[0] / 8  # divided first: no overflow
     if steps_per_day or not has_tails:
         wanted = high / (MAX_BINS - 2) - low / (MAX_BINS - 2)
         width = _time_width(wanted, steps_per_day) if steps_per_day else _round_width(wanted)
@@ -236,16 +238,24 @@ def _even_edges(low: float, high: float, width: float, *, is_lattice: bool) -> E
         step = max(1, round(width))
         first = int(low) // step
         return (first + np.arange(int(high) // step - first + 2)) * step
-    edges = np.unique(np.arange(np.floor(low / width), np.floor(high / width) + 2) * width)
-    return edges if len(edges) > 1 else np.array([low, np.nextafter(high, np.inf)])
+    multiples = np.arange(np.floor(low / width), np.floor(high / width) + 2)
+    edges = np.clip(multiples, -_LARGEST / width, _LARGEST / width) * width
+    edges[0], edges[-1] = min(edges[0], low), max(edges[-1], _above(high))  # what rounding has left out
+    return np.unique(edges)
+
+
+def _above(number: float) -> float:
+    """The next larger double, if there is a finite one."""
+    return min(math.nextafter(number, math.inf), _LARGEST)
 
 
 def _curved_edges(pooled: Sample, scale: _Scale, *, is_lattice: bool) -> Edges:
     """Edges evenly spaced on the scale; a zero among the numbers has a bin of its own."""
     low, high = float(pooled.values[0]), float(pooled.values[-1])
     ends = scale.forth(np.array([low, high]))
-    edges = scale.back(np.linspace(ends[0], ends[1], MAX_BINS - 1))
-    edges[0], edges[-1] = low, np.nextafter(high, np.inf)
+    with np.errstate(over="ignore"):  # rounding may lift the last edge past the largest double
+        edges = np.clip(scale.back(np.linspace(ends[0], ends[1], MAX_BINS - 1)), low, high)
+    edges = np.unique(np.concatenate([[low], edges[1:-1], [_above(high)]]))
     if is_lattice:
         edges = np.unique(np.append(np.floor(edges[:-1]), high + 1))
     at_zero = int(np.searchsorted(pooled.values, 0))

@@ -118,7 +118,8 @@ def compute_safely(metric: Metric, data: EvalData, *, streams: Streams) -> tuple
     fail too.
     """
     try:
-        results = metric.compute(data, streams=streams)
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest double
+            results = metric.compute(data, streams=streams)
     except _numerical_errors() as error:
         reason = f"{type(error).__name__} while it was computed"
         return tuple(

@@ -186,10 +186,9 @@ class ColumnFidelity:
                 for info in INFOS
             )
         rows: dict[str, list[MetricResult]] = {info.name: [] for info in INFOS}
-        with np.errstate(over="ignore", invalid="ignore"):
-            for name in train.columns:
-                for result in _column_results(data, name):
-                    rows[result.metric].append(result)
+        for name in train.columns:
+            for result in _column_results(data, name):
+                rows[result.metric].append(result)
         means = (table_mean(name, results, of="columns") for name, results in rows.items())
         return (*means, *(result for results in rows.values() for result in results))
 

@@ -138,10 +138,12 @@ class Utility:
 
     def _regression(self, data: EvalData, target: str, streams: Streams) -> tuple[Task, Scorers]:
         tables = self._usable(data, target, lambda column: column.codes == 0, "tstr_r2", streams)
-        in_train = tables[1].columns[target].as_float()
-        if np.ptp(in_train) == 0 or np.ptp(tables[2].columns[target].as_float()) == 0:
-            raise _Unusable("tstr_r2", "the target does not vary in train or in the holdout")
+        in_train, in_holdout = (table.columns[target].as_float() for table in tables[1:])
         centre, scale = float(in_train.mean()), float(in_train.std())
+        if not 0 < scale < np.inf or in_holdout.min() == in_holdout.max():
+            raise _Unusable(
+                "tstr_r2", "the target does not vary, or beyond all scale, in train or in the holdout"
+            )
 
         def label(column: EncodedColumn) -> Labels:
             return (column.as_float() - centre) / scale

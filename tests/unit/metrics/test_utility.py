@@ -151,7 +151,7 @@ def test_a_number_that_does_not_vary_cannot_be_scored(tables):
     assert only(rows) == (
         "tstr_r2",
         Status.NOT_APPLICABLE,
-        "the target does not vary in train or in the holdout",
+        "the target does not vary, or beyond all scale, in train or in the holdout",
     )
 
 
