@@ -45,7 +45,9 @@ def run_page(page: Path, folder: Path) -> list[str]:
                     continue
                 printed = run_python(block, module) if block.language == "python" else run_bash(block)
             elif "output" in block.marks and printed is not None:
-                assert tidy(printed) == tidy(block.code), f"{block.where}: the output shown is not what is printed"
+                assert tidy(printed) == tidy(block.code), (
+                    f"{block.where}: the output shown is not what is printed"
+                )
     finally:
         os.chdir(before)
         del sys.modules[module.__name__]
@@ -72,13 +74,16 @@ def run_bash(block: Block) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.code],
         env=environment,
+        check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
     )
     wanted = int(block.marks.get("exit", "0"))
-    assert done.returncode == wanted, f"{block.where}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == wanted, (
+        f"{block.where}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
     return done.stdout + (done.stderr if wanted else "")
 
 
@@ -111,7 +116,9 @@ def test_blocks_left_out_are_few_and_say_why():
     blocks = [block for page in PAGES for block in blocks_of(page) if block.language in RUNNABLE]
     exempt = [block for block in blocks if "no-run" in block.marks]
     for block in exempt:
-        assert block.marks["no-run"] in REASONS, f"{block.where}: a block may be left out only because it {REASONS}"
+        assert block.marks["no-run"] in REASONS, (
+            f"{block.where}: a block may be left out only because it {REASONS}"
+        )
     assert len(exempt) <= 8
     assert len(blocks) >= 4 * len(exempt)
 
@@ -119,5 +126,9 @@ def test_blocks_left_out_are_few_and_say_why():
 def test_no_runnable_block_escapes():
     for page in PAGES:
         for block in blocks_of(page):
-            assert not block.indented, f"{block.where}: blocks stand at the margin, so that they are found and run"
-            assert block.language in (*RUNNABLE, "text", "yaml", "json", "toml"), f"{block.where}: {block.language!r}"
+            assert not block.indented, (
+                f"{block.where}: blocks stand at the margin, so that they are found and run"
+            )
+            assert block.language in (*RUNNABLE, "text", "yaml", "json", "toml"), (
+                f"{block.where}: {block.language!r}"
+            )

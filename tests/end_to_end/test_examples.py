@@ -13,7 +13,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PROMISED = {
     "pandas_round_trip.py": ["synthetic", "Not anonymous by construction"],
     "conditional_sampling.py": ["synthetic rows with both: 10000", "refused: "],
-    "evaluate_and_report.py": ["independent       report-independent.html", "gaussian_copula   report-gaussian_copula.html"],
+    "evaluate_and_report.py": [
+        "independent       report-independent.html",
+        "gaussian_copula   report-gaussian_copula.html",
+    ],
 }
 
 
@@ -29,6 +32,7 @@ def test_example_runs(name: str, tmp_path: Path):
         env={**os.environ, "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
+        check=False,
         text=True,
         timeout=120,
     )
@@ -36,11 +40,7 @@ def test_example_runs(name: str, tmp_path: Path):
     for text in PROMISED[name]:
         assert text in done.stdout
     assert done.stderr == ""
-
-
-def test_reports_of_the_example_are_whole_pages(tmp_path: Path):
-    subprocess.run([sys.executable, str(EXAMPLES / "evaluate_and_report.py"), str(tmp_path)], check=True, capture_output=True)
-    for name in ("report-independent.html", "report-gaussian_copula.html"):
-        page = (tmp_path / name).read_text(encoding="utf-8")
-        assert page.startswith("<!doctype html>")
-        assert page.rstrip().endswith("</html>")
+    for page in tmp_path.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("<!doctype html>")
+        assert text.rstrip().endswith("</html>")
