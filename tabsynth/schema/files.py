@@ -30,6 +30,7 @@ import yaml
 
 from tabsynth.errors import SchemaError
 from tabsynth.schema import yamltext
+from tabsynth.schema.findings import Finding
 from tabsynth.schema.hints import counted
 from tabsynth.schema.scalars import to_plain
 from tabsynth.schema.types import (
@@ -42,7 +43,7 @@ from tabsynth.schema.types import (
     Schema,
     TableSchema,
 )
-from tabsynth.schema.validate import Finding, check_schema
+from tabsynth.schema.validate import check_schema
 from tabsynth.schema.yamltext import Plain
 
 PRIVATE_NOTE = """\

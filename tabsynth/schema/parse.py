@@ -21,6 +21,7 @@ from tabsynth.schema.document import (
     UnitModel,
 )
 from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.findings import Finding, Path, at_first
 from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.scalars import describe, from_plain, stored_type
 from tabsynth.schema.types import (
@@ -37,7 +38,7 @@ from tabsynth.schema.types import (
     Schema,
     TableSchema,
 )
-from tabsynth.schema.validate import Finding, Path, at_first, schema_findings
+from tabsynth.schema.validate import schema_findings
 from tabsynth.schema.yamltext import Plain
 
 _EXPECTED = {

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from tabsynth.schema import hints
+from tabsynth.schema import foreign, hints
 from tabsynth.schema.guess import names, strings
 
 
-@pytest.mark.parametrize("module", [hints, names, strings], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [foreign, hints, names, strings], ids=lambda module: module.__name__)
 def test_examples(module: ModuleType):
     results = doctest.testmod(module)
     assert results.attempted > 0
