@@ -199,7 +199,10 @@ def choose_bins(
     beside it where every value has a bin of its own. Times (`steps_per_day`) stay linear. Edges are
     empty where there are no numbers.
     """
-    pooled = Sample.of(np.concatenate(list(numbers)))
+    whole: Numbers = np.concatenate(list(numbers))
+    if is_lattice and np.abs(whole.astype(np.float64)).max(initial=0) >= 2.0**51:
+        whole, is_lattice = whole.astype(np.float64), False  # half steps are beyond a double's reach
+    pooled = Sample.of(whole)
     if pooled.n == 0:
         return "linear", np.empty(0)
     low, high = pooled.values[0].item(), pooled.values[-1].item()
@@ -211,7 +214,7 @@ def choose_bins(
     core = pooled.quantile([0.05, 0.95])
     has_tails = high / 64 - low / 64 > core[1] / 8 - core[0] / 8  # divided first: no overflow
     if steps_per_day or not has_tails:
-        wanted = high / (MAX_BINS - 2) - low / (MAX_BINS - 2)
+        wanted = max(high / (MAX_BINS - 2) - low / (MAX_BINS - 2), math.ulp(low), math.ulp(high))
         width = _time_width(wanted, steps_per_day) if steps_per_day else _round_width(wanted)
         return "linear", _even_edges(low, high, width, is_lattice=is_lattice)
     if low > 0:
@@ -238,7 +241,8 @@ def _even_edges(low: float, high: float, width: float, *, is_lattice: bool) -> E
         step = max(1, round(width))
         first = int(low) // step
         return (first + np.arange(int(high) // step - first + 2)) * step
-    multiples = np.arange(np.floor(low / width), np.floor(high / width) + 2)
+    first = np.floor(low / width)
+    multiples = first + np.arange(int(np.floor(high / width) - first) + 2)
     edges = np.clip(multiples, -_LARGEST / width, _LARGEST / width) * width
     edges[0], edges[-1] = min(edges[0], low), max(edges[-1], _above(high))  # what rounding has left out
     return np.unique(edges)

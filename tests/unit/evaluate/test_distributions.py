@@ -120,7 +120,7 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(numbers, st.booleans())
 def test_bins_cover_every_number_and_rise(found, is_time):
     is_lattice = found.dtype.kind == "i"
