@@ -11,7 +11,7 @@ import math
 import re
 from zoneinfo import ZoneInfo
 
-from tabsynth.schema.types import Column, Kind, Scalar
+from tabsynth.schema.types import Column, Scalar
 
 PlainScalar = bool | int | float | str
 
@@ -28,11 +28,6 @@ _EXPECTED = {
     "datetime": "a datetime such as 2020-01-31T12:30:00",
     "duration": "an ISO 8601 duration such as P1DT2H30M",
 }
-
-
-def bound_type(kind: Kind) -> str:
-    """What the bounds of a continuous kind are: they are of the kind, whatever the storage."""
-    return kind.value
 
 
 def stored_type(dtype: str) -> str:
@@ -54,7 +49,8 @@ def to_plain(value: Scalar) -> PlainScalar:
 
 
 def from_plain(value: object, wanted: str, *, timezone: str | None = None) -> Scalar:
-    """The inverse of `to_plain`; `wanted` is `bound_type(…)` or `stored_type(…)`.
+    """The inverse of `to_plain`; `wanted` is the value of a continuous kind, for bounds, or
+    `stored_type(…)`, for levels.
 
     Datetimes carry a UTC offset exactly when `timezone` is given, and are returned in that zone.
     Raises ValueError, saying what was expected, without the value.

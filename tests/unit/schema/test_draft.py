@@ -99,6 +99,9 @@ SPREAD = [int(x) for x in RNG.permutation(np.arange(100, 5000, 7))]  # 700 whole
         ("x", [f"number {v} of many" for v in SPREAD] * 2, ("categorical", "string")),
         ("x", [f"number {v} of many" for v in range(1100)] * 2, ("text", "string")),
         ("job", shuffled(*[f"job {v} of many" for v in range(400)], times=3), ("categorical", "string")),
+        ("ip_address", [f"10.0.{v // 256}.{v % 256}" for v in SPREAD], ("identifier", "string")),
+        ("x", [f"{v}.5" for v in range(1, 1100)] + list("abcdef"), ("identifier", "string")),
+        ("x", shuffled(*map(str, range(18)), "a", "b", "c", times=9), ("categorical", "string")),
         ("first_name", shuffled(*"abcdefghijkl", times=9), ("text", "string")),
         ("LastName", shuffled(*"abcdefghijkl", times=9), ("text", "string")),
         ("last_name", shuffled("a", "b", times=9), ("categorical", "string")),
@@ -141,6 +144,12 @@ def test_kinds(name: str, values: list[object], expected: tuple[str, str]):
 )
 def test_storage(series: pl.Series, expected: tuple[str, str]):
     assert summary(drafted("x", series)) == expected
+
+
+@pytest.mark.skipif(not hasattr(pl, "Float16"), reason="this polars has no half floats")
+def test_half_floats_are_stored_as_single():
+    column = drafted("x", pl.Series([0.1, 0.25], dtype=pl.Float32).cast(pl.Float16))
+    assert summary(column) == ("number", "float32")
 
 
 def test_bounds_and_levels_are_those_of_the_data():
@@ -228,6 +237,7 @@ def test_decimals_of_float32_and_of_fixed_point():
         ([99] * 50 + [*range(90)], (), (0, 99)),
         ([0] * 50 + [*range(20, 90)], (), (0, 89)),
         # too few others to stand apart from
+        ([99] * 9 + [40, 55, 60, 70] * 9, (), (40, 99)),
         ([-1] * 9 + [1, 2, 3, 4] * 9, (), (-1, 4)),
     ],
 )
@@ -315,6 +325,7 @@ def test_dates_held_as_text(pattern: str, form: str, resolution: str | None):
         ["20200131", "20200201"],
         ["0020-01-31", "0021-01-31"],
         ["2020-01-31T10:00:00.5", "2020-01-31T10:00:00.25"],
+        ["2020-03-29T01:00:00+01:00", "2020-02-31T03:00:00+02:00"],
     ],
 )
 def test_text_that_is_no_date_for_sure(texts: list[str]):

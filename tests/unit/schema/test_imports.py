@@ -276,6 +276,7 @@ FIELDS = [
         "description": "in kg",
     },
     {"name": "alive", "type": "boolean"},
+    {"name": "known", "type": "boolean", "constraints": {"enum": ["true"]}},
     {"name": "smoker", "type": "boolean", "trueValues": ["yes"], "falseValues": ["no"]},
     {
         "name": "born",
@@ -341,6 +342,7 @@ def test_a_data_package():
         "weight": ("number", "float64", None),
         "alive": ("boolean", "bool", None),
         "smoker": ("boolean", "string", None),
+        "known": ("boolean", "bool", None),
         "born": ("date", "string", "%d/%m/%Y"),
         "seen": ("datetime", "datetime[us]", None),
         "sent": ("datetime", "string", "%Y-%m-%d %H:%M"),
@@ -364,11 +366,12 @@ def test_a_data_package():
     ]
     assert patients["born"].bounds == (dt.date(1900, 2, 1), dt.date(2024, 1, 1))
     assert patients["seen"].bounds == tuple(map(dt.datetime.fromisoformat, ("2020-01-01", "2021-01-01")))
-    assert [patients[name].categories for name in ("country", "level", "class", "smoker")] == [
+    assert [patients[name].categories for name in ("country", "level", "class", "smoker", "known")] == [
         ("at", "de"),
         ("low", "high"),
         (1, 2),
         ("no", "yes"),
+        (True,),
     ]
     assert patients["weight"].description == "in kg"
     assert patients.csv == CsvDialect(delimiter=";", quote="'", encoding="latin-1", null_marks=("", "NA"))
@@ -504,6 +507,7 @@ def test_files_are_told_apart(tmp_path: pathlib.Path):
     texts = {
         "table.yaml": schema_to_yaml(ours),
         "table.json": json.dumps(schema_to_dict(ours)),
+        "table.schema": json.dumps(schema_to_dict(ours), indent="\t"),
         "hotels.json": json.dumps(HOTELS),
         "table.sdv.json": json.dumps(single),
         "package.json": json.dumps(package),
@@ -514,7 +518,13 @@ def test_files_are_told_apart(tmp_path: pathlib.Path):
     for name, text in texts.items():
         (tmp_path / name).write_text(text, "utf-8")
         found[name] = read_any_schema(tmp_path / name)
-    assert found["table.yaml"] == found["table.json"] == found["table.fields.json"] == ours
+    assert (
+        found["table.yaml"]
+        == found["table.json"]
+        == found["table.schema"]
+        == found["table.fields.json"]
+        == ours
+    )
     assert [table.name for table in found["hotels.json"].tables] == ["hotels", "guests"]
     assert found["table.sdv.json"].only_table.name == "table"
     assert found["package.json"] == found["package.yaml"]
