@@ -24,6 +24,7 @@ from tabsynth.io.columns import (
     tried,
     unsupported,
 )
+from tabsynth.io.files import require_file
 from tabsynth.io.text import with_decimals
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def read_arrow(
     Raises `StructureError` where the file is damaged, and listing all columns of unsupported types.
     """
     path = Path(path)
+    require_file(path)
     table = tried(lambda: _read_ipc(path), *_arrow_errors())
     if table is None:
         raise StructureError(

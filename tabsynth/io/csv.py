@@ -20,6 +20,7 @@ import polars as pl
 from tabsynth.errors import DataError, Fault, StructureError, UsageError
 from tabsynth.io.columns import ColumnLayout, duplicate_faults, stored_name, tried
 from tabsynth.io.dialect import TEXT_ERRORS, UTF8, check_dialect, is_gzip, open_text, sniff_dialect
+from tabsynth.io.files import require_file
 from tabsynth.io.infer import infer
 from tabsynth.io.text import parse
 from tabsynth.schema.dtypes import DTYPES
@@ -61,6 +62,7 @@ def read_csv_columns(
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """`read_csv`, and how each column was written. Raises what `read_csv` raises."""
     path = Path(path)
+    require_file(path)
     if dialect is None:
         dialect = sniff_dialect(path) if schema is None else schema.csv
     check_dialect(dialect)

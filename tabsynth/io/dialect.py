@@ -12,6 +12,7 @@ from typing import IO
 
 from tabsynth.errors import Fault, StructureError, UsageError
 from tabsynth.io.columns import tried
+from tabsynth.io.files import require_file
 from tabsynth.schema.types import CsvDialect
 
 _SAMPLE_CHARS = 1 << 17
@@ -58,6 +59,7 @@ def sniff_dialect(path: str | Path) -> CsvDialect:
     cannot be read.
     """
     path = Path(path)
+    require_file(path)
     with path.open("rb") as file:
         start = file.read(4)
     encoding = next((name for mark, name in _BOMS if start.startswith(mark)), "utf-8")

@@ -10,6 +10,7 @@ import datetime as dt
 import decimal
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from tabsynth.io.columns import (
     known_zone,
     nan_to_null,
     refuse,
-    stored_dtype,
     stored_name,
     tried,
     unsupported,
@@ -174,7 +174,7 @@ def _of_family(name: str, values: list[Any], family: type) -> pl.Series | Fault:
     if family is int:
         whole = [value if value is None else int(value) for value in values]
         for dtype in (pl.Int64, pl.UInt64):
-            made = tried(lambda d=dtype: pl.Series(whole, dtype=d), OverflowError, TypeError)  # type: ignore[misc]
+            made = tried(partial(pl.Series, "", whole, dtype), OverflowError, TypeError)
             if made is not None:
                 return made
         return Fault(f"column {name!r}", "holds integers beyond 64 bits", "make them text")
@@ -201,7 +201,7 @@ def _moments(name: str, values: list[dt.datetime | None]) -> pl.Series | Fault:
 
 
 def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None) -> pd.Series[Any] | Fault:
-    """The series in the dtype that the layout names, or the fault that keeps it out.
+    """A series of the layout's stored type in the dtype that it names, or the fault that keeps it out.
 
     An ordered category stays ordered where the schema declares its `levels`; without them categories
     are the values that occur, sorted, and unordered. Integers and booleans that have become nullable take
@@ -220,7 +220,7 @@ def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None)
         is_old = dtype == "str" and not isinstance(pd.Series([""]).dtype, pd.StringDtype)
         return pd.Series(series.to_list(), dtype="object" if is_old else dtype)
     if time := _TIME.fullmatch(dtype):
-        return _time(series, dtype, kind=time[1], unit=time[2])
+        return _time(series, dtype, unit=time[2])
     if dtype in _MASKED:
         return _masked(series, dtype)
     return _plain(series, dtype)
@@ -230,28 +230,33 @@ def _category(series: pl.Series, levels: Sequence[object] | None, *, is_ordered:
     import pandas as pd
 
     found = series.drop_nulls().unique().sort()
-    # one text at least tells pandas its own dtype for text, which no empty index does
-    is_text = found.dtype == pl.String()
-    categories = pd.Index([*found, ""])[:-1] if is_text else pd.Index(found.to_numpy())
-    is_declared = levels is not None and set(found.to_list()) <= set(levels)
+    if not found.dtype.is_temporal() or found.dtype == pl.Date():
+        # one text at least tells pandas its own dtype for text, which no empty index does
+        padding = [""] if found.dtype == pl.String() else []
+        is_object = padding or found.dtype == pl.Date()
+        categories = pd.Index([*found, *padding] if is_object else found.to_numpy())[: len(found)]
+    else:
+        kind = "datetime64" if isinstance(found.dtype, pl.Datetime) else "timedelta64"
+        inner = stored_name(found.dtype).partition("[")[2]
+        categories = pd.Index(_time(found, f"{kind}[{inner}", unit=inner[:2]))
+    values = found.to_list()
+    positions: Sequence[int] = range(len(values))
+    is_declared = levels is not None and set(values) <= set(levels)
     if levels is not None and is_declared:
         categories = pd.Index(list(levels), dtype=categories.dtype)
+        known = {level: position for position, level in enumerate(levels)}
+        positions = [known[value] for value in values]
+    codes = series.replace_strict(found, pl.Series(positions, dtype=pl.Int64), default=-1)
     dtype = pd.CategoricalDtype(categories, ordered=is_ordered and is_declared)
-    return pd.Series(pd.Categorical(series.to_list(), dtype=dtype))
+    return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), dtype=dtype))
 
 
-def _time(series: pl.Series, dtype: str, *, kind: str, unit: str) -> pd.Series[Any] | Fault:
+def _time(series: pl.Series, dtype: str, *, unit: str) -> pd.Series[Any]:
     import pandas as pd
 
-    held = "ms" if unit == "s" else unit
-    wanted = pl.Datetime(held) if kind == "datetime64" else pl.Duration(held)  # type: ignore[arg-type]
     if getattr(series.dtype, "time_zone", None):
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    values = series.cast(wanted, strict=False)
-    n_lost = values.null_count() - series.null_count()
-    if n_lost:
-        return Fault(f"column {series.name!r}", f"{n_lost} values do not fit into {dtype}")
-    made = pd.Series(values.to_numpy().astype(f"{kind}[{unit}]"))
+    made = pd.Series(series.to_numpy().astype(f"{dtype[: dtype.index('[')]}[{unit}]"))
     if "," not in dtype:
         return made
     zoned = pd.api.types.pandas_dtype(dtype)
@@ -259,32 +264,23 @@ def _time(series: pl.Series, dtype: str, *, kind: str, unit: str) -> pd.Series[A
     return pd.Series(made.dt.tz_localize("UTC").dt.tz_convert(zoned.tz))
 
 
-def _masked(series: pl.Series, dtype: str) -> pd.Series[Any] | Fault:
+def _masked(series: pl.Series, dtype: str) -> pd.Series[Any]:
     import pandas as pd
 
-    fitting = _fitting(series, _MASKED[dtype])
-    if isinstance(fitting, Fault):
-        return fitting
-    values = fitting.fill_null(value=False) if dtype == "boolean" else fitting.fill_null(0)
+    values = series.fill_null(value=False) if dtype == "boolean" else series.fill_null(0)
     made: pd.Series[Any] = pd.Series(values.to_numpy()).astype(dtype)  # type: ignore[call-overload]
-    made[fitting.is_null().to_numpy()] = pd.NA
+    made[series.is_null().to_numpy()] = pd.NA
     return made
 
 
 def _plain(series: pl.Series, dtype: str) -> pd.Series[Any] | Fault:
     import pandas as pd
 
-    fitting = _fitting(series, dtype)
-    if isinstance(fitting, Fault):
-        return fitting
-    if dtype in _NULLABLE and not dtype.startswith("float") and fitting.null_count():
+    if dtype in _NULLABLE and not dtype.startswith("float") and series.null_count():
         return _masked(series, _NULLABLE[dtype])
-    return pd.Series(fitting.to_numpy().astype(dtype))
-
-
-def _fitting(series: pl.Series, dtype: str) -> pl.Series | Fault:
-    """The series in the polars type of a plain numpy dtype, or the fault over what does not fit."""
-    wanted = stored_dtype("float32" if dtype == "float16" else dtype)
-    cast = series.cast(wanted, strict=False)
-    n_lost = cast.null_count() - series.null_count()
-    return Fault(f"column {series.name!r}", f"{n_lost} values do not fit into {dtype}") if n_lost else cast
+    values = series.to_numpy()
+    if dtype == "float16":
+        n_lost = int((np.isfinite(values) & (np.abs(values) > np.finfo(np.float16).max)).sum())
+        if n_lost:
+            return Fault(f"column {series.name!r}", f"{n_lost} values do not fit into float16")
+    return pd.Series(values.astype(dtype))

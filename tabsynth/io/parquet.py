@@ -11,6 +11,7 @@ import polars as pl
 from tabsynth.errors import Fault, StructureError
 from tabsynth.io.arrow import from_arrow
 from tabsynth.io.columns import ColumnLayout, tried
+from tabsynth.io.files import require_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +27,7 @@ def read_parquet(
     import pyarrow as pa
 
     path = Path(path)
+    require_file(path)
     table = tried(lambda: _read(path, columns), pa.ArrowException, OSError, UnicodeError)
     if table is None:
         fault = Fault("", "it is damaged or of another format")

@@ -15,7 +15,7 @@ from tabsynth.io.arrow import from_arrow, read_arrow
 from tabsynth.io.columns import tried
 from tabsynth.io.csv import cell_fault, read_csv_columns
 from tabsynth.io.dialect import sniff_dialect
-from tabsynth.io.files import FileFormat, file_format, is_tab_separated, require_file
+from tabsynth.io.files import FileFormat, file_format, is_tab_separated
 from tabsynth.io.layout import Layout
 from tabsynth.io.pandas import from_pandas
 from tabsynth.io.parquet import read_parquet
@@ -62,7 +62,6 @@ def _from_file(
     path: Path, schema: TableSchema | None, dialect: CsvDialect | None
 ) -> tuple[pl.DataFrame, Layout]:
     found = file_format(path)
-    require_file(path)
     if found is FileFormat.CSV:
         dialect = dialect or _dialect(path, schema)
         frame, columns = read_csv_columns(path, dialect=dialect, schema=schema)

@@ -7,11 +7,16 @@ type's, not the spelling's: `5.0` and `1e+05` are integers, `007` is 7, spaces a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import polars as pl
 
+from tabsynth.errors import Fault, SchemaError
+from tabsynth.io.columns import tried
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import Column, Kind
+
+Unit = Literal["ms", "us", "ns"]
 
 DATE_FORMAT = "%Y-%m-%d"
 DATETIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -145,9 +150,9 @@ def _datetimes(text: pl.Series, wanted: pl.Datetime, pattern: str | None) -> pl.
     return nulled(_moments(text, "ns", zone, pattern), narrow.is_null())
 
 
-def _moments(text: pl.Series, unit: str, zone: str | None, pattern: str | None) -> pl.Series:
+def _moments(text: pl.Series, unit: Unit, zone: str | None, pattern: str | None) -> pl.Series:
     if pattern is not None:
-        parsed = text.str.to_datetime(_parse_pattern(pattern), time_unit=unit, strict=False)  # type: ignore[arg-type]
+        parsed = text.str.to_datetime(_parse_pattern(pattern), time_unit=unit, strict=False)
         return _in_zone(parsed, zone)
     local = _in_zone(_iso_moments(text, unit), zone)
     if zone is None:
@@ -156,10 +161,7 @@ def _moments(text: pl.Series, unit: str, zone: str | None, pattern: str | None) 
     def with_offset(text: pl.Series) -> pl.Series:
         spaced = text.str.strip_chars().str.replace("T", " ", literal=True)
         forms = (f"{DATETIME_FORMAT}%.f%#z", f"{DATETIME_FORMAT}%.f %#z", "%Y-%m-%d %H:%M%#z")
-        first, *rest = (
-            spaced.str.to_datetime(form, time_unit=unit, strict=False)  # type: ignore[arg-type]
-            for form in forms
-        )
+        first, *rest = (spaced.str.to_datetime(form, time_unit=unit, strict=False) for form in forms)
         for other in rest:
             first = first.zip_with(first.is_not_null(), other)
         return first.dt.convert_time_zone(zone)
@@ -167,22 +169,22 @@ def _moments(text: pl.Series, unit: str, zone: str | None, pattern: str | None) 
     return _retried(text, local, with_offset)
 
 
-def _iso_moments(text: pl.Series, unit: str) -> pl.Series:
+def _iso_moments(text: pl.Series, unit: Unit) -> pl.Series:
     """Local times in ISO 8601, with `T` or a space, to the fraction, the minute or the day."""
 
     def read(form: str) -> Callable[[pl.Series], pl.Series]:
         def attempt(text: pl.Series) -> pl.Series:
             spaced = text.str.strip_chars().str.replace("T", " ", literal=True)
-            return spaced.str.to_datetime(form, time_unit=unit, strict=False)  # type: ignore[arg-type]
+            return spaced.str.to_datetime(form, time_unit=unit, strict=False)
 
         return attempt
 
-    first = text.str.to_datetime(f"{DATETIME_FORMAT}%.f", time_unit=unit, strict=False)  # type: ignore[arg-type]
+    first = text.str.to_datetime(f"{DATETIME_FORMAT}%.f", time_unit=unit, strict=False)
     others = (f"{DATETIME_FORMAT}%.f", "%Y-%m-%d %H:%M")
     parsed = _retried(text, first, *(read(form) for form in others))
 
     def midnight(text: pl.Series) -> pl.Series:
-        return text.str.to_date(DATE_FORMAT, strict=False).cast(pl.Datetime(unit))  # type: ignore[arg-type]
+        return text.str.to_date(DATE_FORMAT, strict=False).cast(pl.Datetime(unit))
 
     return _retried(text, parsed, midnight)
 
@@ -241,7 +243,8 @@ def render(series: pl.Series, column: Column | None) -> pl.Series:
 
     Numbers have exactly `column.decimals` decimals, or the shortest text that reads back as the same
     float; integers held as floats have none. Dates and datetimes follow `column.format`, durations ISO
-    8601. Null stays null, and NaN becomes it.
+    8601. Null stays null, and NaN becomes it. Raises `SchemaError` for a format that is no strftime
+    pattern.
     """
     dtype = series.dtype
     if dtype == pl.String() or dtype.is_integer():
@@ -252,16 +255,26 @@ def render(series: pl.Series, column: Column | None) -> pl.Series:
         if column is not None and column.decimals is not None:
             decimals = column.decimals
         return series.cast(pl.String) if decimals is None else with_decimals(series, decimals)
-    pattern = None if column is None or column.format is None else _write_pattern(column.format)
-    if dtype == pl.Date():
-        return series.dt.strftime(pattern or DATE_FORMAT)
-    if isinstance(dtype, pl.Datetime):
-        if dtype.time_zone and pattern is None:
-            return _with_offset(series)
-        return series.dt.strftime(pattern or f"{DATETIME_FORMAT}%.f")
+    if dtype.is_temporal() and not isinstance(dtype, pl.Duration):
+        return _formatted(series, None if column is None else column.format)
     if isinstance(dtype, pl.Duration):
         return series.dt.to_string("iso")
     return series.cast(pl.String)
+
+
+def _formatted(moment: pl.Series, pattern: str | None) -> pl.Series:
+    """Dates and datetimes in the strftime pattern, or in ISO form with a space."""
+    if pattern is not None:
+        # polars writes nothing of what it does not know, or refuses it with an error of its own
+        text = tried(lambda: moment.dt.strftime(_write_pattern(pattern)), pl.exceptions.PolarsError)
+        if text is None:
+            fault = Fault(f"column {moment.name!r}", f"{pattern!r} is no strftime pattern")
+            raise SchemaError("a format of the schema cannot be written", [fault])
+        return text
+    if moment.dtype == pl.Date():
+        return moment.dt.strftime(DATE_FORMAT)
+    zone = getattr(moment.dtype, "time_zone", None)
+    return _with_offset(moment) if zone else moment.dt.strftime(f"{DATETIME_FORMAT}%.f")
 
 
 def _with_offset(moment: pl.Series) -> pl.Series:

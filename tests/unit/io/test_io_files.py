@@ -4,6 +4,7 @@
 
 import datetime as dt
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -23,12 +24,14 @@ from polars.testing.parametric import dataframes
 
 from tabsynth.errors import DataError, OutputExistsError, StructureError, UsageError
 from tabsynth.io import (
+    Layout,
     atomic_folder,
     atomic_path,
     read_arrow,
     read_csv,
     read_parquet,
     read_table,
+    sniff_dialect,
     to_layout,
     write_batches,
     write_frame,
@@ -96,6 +99,16 @@ def test_a_frame_comes_back_from_a_file_by_its_schema(tmp_path, suffix, n_rows):
     assert layout.kind == "file"
     assert_frame_equal(to_layout(again, layout, schema=schema), frame)
     assert left(tmp_path) == [f"data{suffix}"]
+
+
+def test_the_layout_of_a_csv_tells_its_dialect_and_formats(tmp_path):
+    (tmp_path / "x.csv").write_text("a;at\n1;2020-01-01T00:00\n")
+    frame, layout = read_table(tmp_path / "x.csv")
+    assert frame.rows() == [(1, dt.datetime(2020, 1, 1))]
+    assert layout.dialect == CsvDialect(delimiter=";")
+    assert [layout.column(name).format for name in ("a", "at")] == [None, "%Y-%m-%dT%H:%M"]
+    assert layout.column("b") is None
+    assert Layout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
@@ -454,6 +467,14 @@ def test_a_folder_that_is_interrupted_leaves_the_old_one(tmp_path, error):
     assert left(tmp_path) == ["model", "model/old"]
 
 
+def test_the_old_folder_returns_where_the_new_one_cannot_take_its_place(tmp_path):
+    with atomic_folder(tmp_path / "model") as folder:
+        (folder / "old").write_text("1")
+    with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "model", overwrite=True) as folder:
+        folder.rmdir()
+    assert left(tmp_path) == ["model", "model/old"]
+
+
 def test_a_folder_that_appears_meanwhile_is_kept(tmp_path):
     with pytest.raises(OutputExistsError), atomic_folder(tmp_path / "out"):  # noqa: PT012
         (tmp_path / "out").mkdir()
@@ -498,6 +519,9 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_table(tmp_path / "adult_trian.csv")
     with pytest.raises(StructureError, match="check the path"):
         read_table(tmp_path / "none" / "x.parquet")
+    for read in (read_csv, read_parquet, read_arrow, sniff_dialect):
+        with pytest.raises(StructureError, match="no such file"):
+            read(tmp_path / "nothing")
     (tmp_path / "folder.parquet").mkdir()
     with pytest.raises(StructureError, match="is a folder"):
         read_table(str(tmp_path / "folder.parquet"))

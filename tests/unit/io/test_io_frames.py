@@ -72,6 +72,12 @@ PANDAS_COLUMNS = {
     "object timedelta": pd.Series([dt.timedelta(days=1), None], dtype=object),
     "object null": pd.Series([None, None], dtype=object),
     "category": pd.Series(["b", "a"], dtype="category"),
+    "category int8": pd.Series(np.array([2, 1], dtype="int8")).astype("category"),
+    "category bool": pd.Series([True, False]).astype("category"),
+    "category date": pd.Series([dt.date(2020, 1, 1), None]).astype("category"),
+    "category zoned": pd.Series(pd.to_datetime(["2020-07-01", None], utc=True))
+    .dt.as_unit("us")
+    .astype("category"),
     "category int": pd.Series([2, None], dtype=pd.CategoricalDtype([2])),
     "datetime s": pd.Series(pd.to_datetime(["2020-01-01", None])).astype("datetime64[s]"),
     "datetime ns": pd.Series(pd.to_datetime(["2020-01-01 00:00:00.123456789", None])).astype(
@@ -275,6 +281,15 @@ def test_values_that_do_not_fit_the_old_dtype_are_counted():
         ("column 'm'", "1 values do not fit from Int64 into Int8"),
         ("column 'a'", "1 values do not fit from Int64 into Int8"),
     ]
+
+
+def test_values_beyond_float16_and_a_decimal_are_counted():
+    _, layout = read_frame(pd.DataFrame({"x": np.array([1], dtype="float16")}))
+    with pytest.raises(StructureError, match="column 'x': 2 values do not fit into float16"):
+        to_layout(pl.DataFrame({"x": [1e6, -1e6, float("inf"), 1.0]}), layout)
+    _, layout = read_frame(pl.DataFrame({"x": [decimal.Decimal("1.00")]}, schema={"x": pl.Decimal(3, 2)}))
+    with pytest.raises(StructureError, match=r"column 'x': 2 values do not fit into decimal\[3, 2\]"):
+        to_layout(pl.DataFrame({"x": [1e6, float("inf"), 9.99]}), layout)
 
 
 def test_text_that_the_schema_reads_as_dates_is_text_again():

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabsynth.errors import SchemaError
 from tabsynth.io.infer import infer
 from tabsynth.io.text import parse, render, with_decimals
 from tabsynth.schema.types import Column, Kind
@@ -235,18 +236,21 @@ def test_the_form_of_datetimes_is_told(cells, pattern):
     assert values[0] == dt.datetime(2020, 1, 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1).filter(any))
 def test_integers_come_back_from_their_text(values):
     cells = [None if value is None else str(value) for value in values]
     assert inferred(cells) == (pl.Int64, values, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1))
 def test_floats_come_back_from_their_text_bit_for_bit(values):
     text = render(pl.Series("x", values, dtype=pl.Float64), None)
     assert parsed(text.to_list(), "float64") == (values, 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.none() | st.integers(-(10**12), 10**12), min_size=1),
     st.integers(0, 4),
@@ -307,12 +311,28 @@ def test_cells_are_written_by_the_schema(values, column, texts):
     assert render(pl.Series("x", values), column).to_list() == texts
 
 
+def test_a_format_that_cannot_be_written():
+    column = Column(name="x", kind=Kind.DATE, dtype="date", format="%Q")
+    with pytest.raises(SchemaError, match="column 'x': '%Q' is no strftime pattern"):
+        render(pl.Series("x", [dt.date(2020, 1, 1)]), column)
+
+
+def test_local_mean_time_is_written_as_utc():
+    moments = pl.Series("x", [dt.datetime(1893, 1, 1), dt.datetime(1950, 1, 1)]).dt.replace_time_zone(
+        "Europe/Berlin"
+    )
+    # Berlin was 53 minutes and 28 seconds ahead until April 1893
+    assert render(moments, None).to_list() == ["1892-12-31 23:06:32+00:00", "1950-01-01 00:00:00+01:00"]
+
+
+@settings(deadline=None)
 @given(st.lists(st.none() | st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)), min_size=1))
 def test_datetimes_come_back_from_their_text(values):
     text = render(pl.Series("x", values, dtype=pl.Datetime("us")), None)
     assert parsed(text.to_list(), "datetime[us]") == (values, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.timedeltas(dt.timedelta(days=-(10**6)), dt.timedelta(days=10**6)), min_size=1))
 def test_durations_come_back_from_their_text(values):
     text = render(pl.Series("x", values, dtype=pl.Duration("us")), None)
