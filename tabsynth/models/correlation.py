@@ -54,16 +54,21 @@ def _invert(target: Floats, terms: Floats) -> Floats:
     return np.where(np.isfinite(target), (low + high) / 2, 0.0)
 
 
-def shrinkage_intensity(correlation: Floats, n_pairs: Floats) -> float:
-    """How far to shrink towards independence, in [0, 1], for correlations from `n_pairs` rows each.
+def shrink_unreliable(latent: Floats, score_correlation: Floats, n_rows: Floats, slope: Floats) -> Floats:
+    """Latent correlations pulled towards 0 by what their standard errors call for, shape (p, p).
 
-    λ = Σ Var(r_ij) / Σ r_ij² with Var(r) = (1 - r²)² / (n - 1) (Schäfer and Strimmer 2005, target D).
+    `n_rows` are the rows behind each pair, `slope` the first-order change of the score correlation with
+    the latent one: a flag that three rows raise has a slope near 0, so any chance co-occurrence stands
+    for a large latent correlation. With standard error s = (1 - r²) / (slope √(n - 1)) by the delta
+    method, ρ becomes ρ · max(0, 1 - 2 s² / ρ²): the positive-part rule of James and Stein (1961) with
+    the penalty that Akaike's criterion puts on a parameter.
     """
-    off = ~np.eye(len(correlation), dtype=bool)
-    r, n = correlation[off], n_pairs[off]
-    variance = (1 - r**2) ** 2 / np.maximum(n - 1, 1)
-    total = (r**2).sum()
-    return float(np.clip(variance.sum() / total, 0, 1)) if total > 0 else 1.0
+    error = (1 - score_correlation**2) / np.maximum(slope * np.sqrt(np.maximum(n_rows - 1, 1)), 1e-12)
+    with np.errstate(divide="ignore", over="ignore"):
+        kept = np.maximum(0.0, 1 - 2 * (error / np.where(latent == 0, np.inf, latent)) ** 2)
+    shrunk: Floats = latent * np.where(latent == 0, 0.0, kept)
+    np.fill_diagonal(shrunk, 1.0)
+    return shrunk
 
 
 def nearest_correlation(matrix: Floats, *, floor: float = 1e-4, n_iterations: int = 50) -> Floats:

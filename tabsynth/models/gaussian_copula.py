@@ -24,7 +24,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
-from tabsynth.models.correlation import N_TERMS, latent_correlation, shrinkage_intensity
+from tabsynth.models.correlation import N_TERMS, latent_correlation, shrink_unreliable
 from tabsynth.models.latent import (
     Latent,
     Part,
@@ -40,7 +40,7 @@ from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
 from tabsynth.privacy import Ledger
-from tabsynth.privacy.queries import Queries
+from tabsynth.privacy.queries import Queries, ScoreMoments
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -145,11 +145,7 @@ class GaussianCopula:
         progress("correlations", 0.6)
         names = [latent.variable.name for latent in latents]
         moments = queries.score_moments(_score_blocks(latents, data), columns=names)
-        coefficients = np.stack([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
-        spread = np.array([latent.marginal.score_spread for latent in latents])
-        correlation = latent_correlation(moments.correlation(), coefficients, spread)
-        off_diagonal = 1 - np.eye(len(latents))
-        correlation *= 1 - shrinkage_intensity(correlation, moments.n) * off_diagonal
+        correlation = _latent_correlation(latents, moments)
         return FittedGaussianCopula(latents, *joint_normal(correlation, _selected(latents)))
 
     @classmethod
@@ -162,6 +158,16 @@ class GaussianCopula:
         return FittedGaussianCopula(
             restore_latents(variables, arrays, parameters["families"]), arrays["mean"], arrays["covariance"]
         )
+
+
+def _latent_correlation(latents: tuple[Latent, ...], moments: ScoreMoments) -> Floats:
+    """Pairwise latent correlations, corrected for ties and shrunk where few rows speak for them."""
+    coefficients = np.stack([latent.marginal.hermite_coefficients(N_TERMS) for latent in latents])
+    spread = np.array([latent.marginal.score_spread for latent in latents])
+    observed = moments.correlation()
+    steepness = coefficients[:, 0] / np.maximum(spread, 1e-6)
+    slope = steepness[:, None] * steepness
+    return shrink_unreliable(latent_correlation(observed, coefficients, spread), observed, moments.n, slope)
 
 
 def _selected(latents: tuple[Latent, ...]) -> list[Selected]:

@@ -83,6 +83,11 @@ def _leading_coordinate(sums: Floats, counts: Floats) -> Floats:
     centred = sums - counts[:, None] * (sums.sum(axis=0) / total)
     means = centred / (counts + _PRIOR_ROWS)[:, None]
     weighted = means * np.sqrt(counts)[:, None]
-    _, vectors = np.linalg.eigh(weighted.T @ weighted)
-    leading: Floats = means @ vectors[:, -1]
+    if len(weighted) < weighted.shape[1]:  # the smaller Gram matrix has the same leading axis
+        _, vectors = np.linalg.eigh(weighted @ weighted.T)
+        axis = weighted.T @ vectors[:, -1]
+    else:
+        _, vectors = np.linalg.eigh(weighted.T @ weighted)
+        axis = vectors[:, -1]
+    leading: Floats = means @ axis
     return leading

@@ -150,5 +150,6 @@ def test_independent_columns_stay_independent():
     columns = [Column(name=f"x{k}", kind=Kind.NUMBER, dtype="float64") for k in range(12)]
     model = fit_copula(pl.DataFrame(z, schema=[c.name for c in columns]), *columns)
     off = model.covariance - np.eye(12)
-    # Unshrunk, the root mean square of 66 correlations at n = 500 is 0.045; shrinkage takes most of it away.
-    assert np.sqrt((off**2).mean()) < 0.02
+    # Unshrunk, the root mean square of 66 correlations at n = 500 is 0.045 (standard error 0.004); the
+    # shrinkage leaves E[(x - 2/x)²; x² > 2] = 0.3² of the variance, before chance.
+    assert np.sqrt((off**2).mean()) < 0.03

@@ -11,7 +11,7 @@ from tabsynth.models.correlation import (
     N_TERMS,
     latent_correlation,
     nearest_correlation,
-    shrinkage_intensity,
+    shrink_unreliable,
 )
 from tabsynth.models.marginal import level_marginal
 
@@ -80,9 +80,20 @@ def test_nearest_against_the_published_example():
     assert nearest_correlation(wild) == pytest.approx(wanted, abs=2e-3)
 
 
-def test_shrinkage_fades_with_rows_and_is_full_without_any_dependence():
-    matrix = np.array([[1, 0.5], [0.5, 1]])
-    few, many = (shrinkage_intensity(matrix, np.full((2, 2), n)) for n in (10.0, 10_000.0))
-    assert few == pytest.approx((1 - 0.25) ** 2 / 9 / 0.25)
-    assert many < 1e-3
-    assert shrinkage_intensity(np.eye(3), np.full((3, 3), 5.0)) == 1.0
+def test_shrinkage_fades_with_rows_and_with_what_a_flag_can_show():
+    observed = np.array([[1, 0.1], [0.1, 1]])
+
+    def shrunk(n, slope):
+        return shrink_unreliable(observed.copy(), observed, np.full((2, 2), n), np.full((2, 2), slope))[0, 1]
+
+    # by hand: s = 0.99 / sqrt(999), so 0.1 (1 - 2 s² / 0.01)
+    assert shrunk(1000.0, 1.0) == pytest.approx(0.1 * (1 - 2 * 0.99**2 / 999 / 0.01))
+    assert shrunk(1e8, 1.0) == pytest.approx(0.1, rel=1e-4)
+    assert shrunk(50.0, 1.0) == 0
+    assert shrunk(1000.0, 0.1) == 0
+    assert shrunk(1.0, 0.0) == 0
+
+
+def test_shrinkage_leaves_zeros_and_the_diagonal_alone():
+    zeros = np.eye(3)
+    assert shrink_unreliable(zeros, zeros, np.full((3, 3), 9.0), np.ones((3, 3))).tolist() == zeros.tolist()
