@@ -230,15 +230,17 @@ def _category(series: pl.Series, levels: Sequence[object] | None, *, is_ordered:
     import pandas as pd
 
     found = series.drop_nulls().unique().sort()
-    if not found.dtype.is_temporal() or found.dtype == pl.Date():
+    if found.dtype == pl.String():
         # one text at least tells pandas its own dtype for text, which no empty index does
-        padding = [""] if found.dtype == pl.String() else []
-        is_object = padding or found.dtype == pl.Date()
-        categories = pd.Index([*found, *padding] if is_object else found.to_numpy())[: len(found)]
-    else:
+        categories = pd.Index([*found, ""])[:-1]
+    elif found.dtype == pl.Date():
+        categories = pd.Index(found.to_list(), dtype=object)
+    elif found.dtype.is_temporal():
         kind = "datetime64" if isinstance(found.dtype, pl.Datetime) else "timedelta64"
         inner = stored_name(found.dtype).partition("[")[2]
         categories = pd.Index(_time(found, f"{kind}[{inner}", unit=inner[:2]))
+    else:
+        categories = pd.Index(found.to_numpy())
     values = found.to_list()
     positions: Sequence[int] = range(len(values))
     is_declared = levels is not None and set(values) <= set(levels)
