@@ -33,7 +33,9 @@ real = loans.filter((pl.col("purpose") == "boat") & (pl.col("default") == "yes")
 print(f"real rows with a boat and a default: {real.height} of {loans.height}")
 print(f"synthetic rows with both: {rare.height}, in {seconds:.2f} s")
 print(f"mean late payments, all real loans:        {loans['late_payments'].mean():.2f}")
-print(f"mean late payments, real loans in default: {loans.filter(pl.col('default') == 'yes')['late_payments'].mean():.2f}")
+print(
+    f"mean late payments, real loans in default: {loans.filter(pl.col('default') == 'yes')['late_payments'].mean():.2f}"
+)
 print(f"mean late payments, synthetic, both held:  {rare['late_payments'].mean():.2f}")
 
 try:

@@ -14,7 +14,7 @@ from tabsynth.report import write_report
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 rng = np.random.default_rng(1)
-n = 4000
+n = 2000
 age = rng.integers(18, 95, n)
 smoker = rng.random(n) < 0.3
 pressure = (100 + 0.4 * age + 8 * smoker + rng.normal(0, 10, n)).round(1)

@@ -16,7 +16,7 @@ class Block:
 
     Marks are HTML comments on the lines above the fence: `no-run: reason`, `exit: code` (the command ends
     so), `needs: module` (left out where the module is not installed), and `output` (a text block that
-    holds exactly what the block before it prints).
+    holds what the block before it prints, `…` standing for anything).
     """
 
     page: Path

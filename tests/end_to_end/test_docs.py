@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,8 +46,8 @@ def run_page(page: Path, folder: Path) -> list[str]:
                     continue
                 printed = run_python(block, module) if block.language == "python" else run_bash(block)
             elif "output" in block.marks and printed is not None:
-                assert tidy(printed) == tidy(block.code), (
-                    f"{block.where}: the output shown is not what is printed"
+                assert re.fullmatch(pattern_of(block.code), plain(printed)), (
+                    f"{block.where}: what is shown is not what is printed:\n{printed}"
                 )
     finally:
         os.chdir(before)
@@ -87,8 +88,14 @@ def run_bash(block: Block) -> str:
     return done.stdout + (done.stderr if wanted else "")
 
 
-def tidy(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+def plain(text: str) -> str:
+    """The text with every run of white space as one space, so that the width of a terminal is no matter."""
+    return " ".join(text.split())
+
+
+def pattern_of(shown: str) -> re.Pattern[str]:
+    """What an output block says: itself, with `…` for anything."""
+    return re.compile(".*".join(re.escape(part) for part in plain(shown).split("…")), flags=re.DOTALL)
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +139,16 @@ def test_no_runnable_block_escapes():
             assert block.language in (*RUNNABLE, "text", "yaml", "json", "toml"), (
                 f"{block.where}: {block.language!r}"
             )
+
+
+def test_what_is_shown_is_compared_with_what_is_printed():
+    shown = pattern_of("Fitted 10 rows (…)\n  model   the model\n")
+    assert re.fullmatch(shown, plain("Fitted 10 rows (0.3 s)\n model  the model"))
+    assert not re.fullmatch(shown, plain("Fitted 11 rows (0.3 s)\n model  the model"))
+    assert not re.fullmatch(shown, plain("Fitted 10 rows (0.3 s)\n model  the model\nmore"))
+
+
+def test_marks_belong_to_the_next_block_alone(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- exit: 2 -->\n```bash\nfalse\n```\n\n```bash\ntrue\n```\n", encoding="utf-8")
+    assert [block.marks for block in blocks_of(page)] == [{"exit": "2"}, {}]
