@@ -125,8 +125,12 @@ def _foreign_keys(tables: list[TableSchema], frames: Mapping[str, pl.DataFrame])
         for parent, key in parents:
             if parent == child.name or key not in child:
                 continue
-            cells, known = frames[child.name][key].drop_nulls(), frames[parent][key]
-            if cells.dtype == known.dtype and len(cells) and cells.is_in(known.implode()).all():
+            cells, known = frames[child.name].select(key).drop_nulls(), frames[parent].select(key)
+            if (
+                cells.schema == known.schema
+                and len(cells)
+                and cells.join(known, on=key, how="anti").is_empty()
+            ):
                 found.append(
                     ForeignKey(child=child.name, child_columns=(key,), parent=parent, parent_columns=(key,))
                 )
