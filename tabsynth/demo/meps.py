@@ -4,7 +4,7 @@ It comes with the Python package linearmodels, which took it from the examples o
 Microeconometrics Using Stata (chapter 6); its rows are from the Medical Expenditure Panel Survey of the
 US Agency for Healthcare Research and Quality. Only the file is read: the package is not imported.
 
-Of its 29 columns, 6 restate others (logarithms, a square, sums of indicators) and are left out; 10
+Of its 29 columns, 6 restate others (logarithms, a square, sums of indicators) and are left out; 9
 indicators are put together again into the 3 questions that they came from (health, income, insurance).
 """
 
@@ -35,17 +35,17 @@ def meps_schema() -> Schema:
 
 def meps_table() -> Table:
     """The real table, 10,391 rows. Raises `UsageError` where the package linearmodels is missing."""
-    source = pl.read_csv(bz2.decompress(_file().read_bytes()))
+    source = pl.read_csv(_uncompressed())
     return Table.conform(_recoded(source), meps_schema().only_table)
 
 
-def _file() -> Path:
+def _uncompressed() -> bytes:
     found = importlib.util.find_spec("linearmodels")
     folders = [] if found is None else list(found.submodule_search_locations or ())
     paths = [Path(folder) / "datasets" / "meps" / "meps.csv.bz2" for folder in folders]
     for path in paths:
         if path.is_file():
-            return path
+            return bz2.decompress(path.read_bytes())
     raise UsageError(
         "the demo's table comes with the package linearmodels, which is not installed; "
         'install it with: python -m pip install "tabsynth[demo]"'

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tabsynth.evaluate import Results
-from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, Done, stays, tabsynth
+from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, Done, stays, tabsynth, tabsynth_here
 
 _SOURCE = "stays 2025.csv"
 
@@ -143,7 +143,7 @@ def test_the_report_and_the_figures_are_there(chain: dict[str, Done], folder: Pa
 
 
 def test_the_same_seed_gives_the_same_rows(chain: dict[str, Done], folder: Path) -> None:  # noqa: ARG001
-    again = tabsynth("sample", "model", "--rows", "200", "--seed", "5", "--out", "again.csv", cwd=folder)
+    again = tabsynth_here("sample", "model", "--rows", "200", "--seed", "5", "--out", "again.csv", cwd=folder)
     assert again.code == 0
     assert (folder / "again.csv").read_bytes() == (folder / "synthetic.csv").read_bytes()
 
@@ -151,7 +151,9 @@ def test_the_same_seed_gives_the_same_rows(chain: dict[str, Done], folder: Path)
 def test_conditions_hold_in_every_row(chain: dict[str, Done], folder: Path) -> None:  # noqa: ARG001
     where = {"ward": "eye, ear", "a=b": "2", "pressure": "", "admitted": "2025-03-01"}
     held = [part for name, value in where.items() for part in ("--where", f"{name}={value}")]
-    done = tabsynth("sample", "model", "--rows", "50", *held, "--out", "where.parquet", "--json", cwd=folder)
+    done = tabsynth_here(
+        "sample", "model", "--rows", "50", *held, "--out", "where.parquet", "--json", cwd=folder
+    )
     assert done.code == 0, done.err
     rows = pl.read_parquet(folder / "where.parquet")
     assert rows.height == 50
@@ -162,7 +164,7 @@ def test_conditions_hold_in_every_row(chain: dict[str, Done], folder: Path) -> N
 
 
 def test_by_default_as_many_rows_as_were_fitted(chain: dict[str, Done], folder: Path) -> None:  # noqa: ARG001
-    done = tabsynth("sample", "model", "--out", "default.arrow", "--json", cwd=folder)
+    done = tabsynth_here("sample", "model", "--out", "default.arrow", "--json", cwd=folder)
     assert done.json["rows"] == 200
     assert pl.read_ipc(folder / "default.arrow").height == 200
 
@@ -177,7 +179,7 @@ def test_a_run_file_does_it_all(chain: dict[str, Done], folder: Path) -> None:  
         "tables": {"stays 2025": {"source": _SOURCE, "engine": "independent", "rows": 300, "target": "age"}},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(run), encoding="utf-8")
-    done = tabsynth("run", "run.yaml", "--out", "out", "--json", cwd=folder)
+    done = tabsynth_here("run", "run.yaml", "--out", "out", "--json", cwd=folder)
     assert done.code == 0, done.err
     assert done.json["tables"]["stays 2025"]["rows"] == 300
     assert all((folder / file).exists() for file in done.json["files"])

@@ -1,0 +1,317 @@
+"""What commands do when something is wrong: the exit code, the words, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tabsynth as ts
+from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, start, stays, tabsynth, tabsynth_here
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a source, its schema and a model, made once."""
+    folder = tmp_path_factory.mktemp("faults")
+    frame = stays(120)
+    frame.write_csv(folder / "stays.csv")
+    schema = ts.draft_schema(folder / "stays.csv")
+    ts.write_schema(schema, folder / "schema.yaml", private_note=True)
+    ts.fit(folder / "stays.csv", schema=schema, privacy=ts.NO_PRIVACY).save(folder / "model")
+    plain = frame.drop("stay id", "note")
+    ts.fit(plain, schema=ts.draft_schema(plain), engine="independent", privacy=ts.NO_PRIVACY).save(
+        folder / "plain"
+    )
+    tampered = shutil.copytree(folder / "model", folder / "tampered")
+    text = (tampered / "model.json").read_text(encoding="utf-8")
+    (tampered / "model.json").write_text(text.replace("gaussian_copula", "independent"), encoding="utf-8")
+    lines = (folder / "stays.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "ragged.csv").write_text(
+        "\n".join([*lines, f"{CANARY_TEXT},{CANARY_NUMBER}"]), encoding="utf-8"
+    )
+    (folder / "latin.csv").write_bytes(f"age,ward\n{CANARY_NUMBER},{CANARY_TEXT}\xe9\n".encode("latin-1"))
+    (folder / "empty.csv").write_text("")
+    frame.select("age").write_csv(folder / "ages.csv")
+    (folder / "header.csv").write_text(lines[0] + "\n", encoding="utf-8")
+    (folder / "words.csv").write_text(
+        "\n".join([lines[0], *(line.replace(line.split(",")[2], CANARY_TEXT, 1) for line in lines[1:])]),
+        encoding="utf-8",
+    )
+    (folder / "narrow.csv").write_text(f"age,age\n{CANARY_NUMBER},{CANARY_TEXT}\n")
+    (folder / "other.csv").write_text(
+        "\n".join(lines).replace("cardiology", f"{CANARY_TEXT} ward"), encoding="utf-8"
+    )
+    schema_text = (folder / "schema.yaml").read_text(encoding="utf-8")
+    (folder / "faulty.yaml").write_text(schema_text.replace("kind: integer", "kind: whole"), encoding="utf-8")
+    (folder / "run.yaml").write_text("version: 1\nprivacy: none\ntables: {stays: {source: absent.csv}}\n")
+    (folder / "taken").mkdir()
+    (folder / "taken" / "thesis.txt").write_text("mine")
+    return folder
+
+
+_FIT = ("fit", "stays.csv", "--schema", "schema.yaml", "--out", "m")
+_FIT_ANYHOW = (*_FIT, "--no-privacy")
+
+FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
+    ("unknown engine", (*_FIT_ANYHOW, "--engine", "gaussian"), "UsageError", "did you mean 'gaussian_copula'?"),
+    ("unknown setting", (*_FIT_ANYHOW, "--set", "min_grup=3"), "UsageError", "did you mean 'min_group'?"),
+    ("setting without =", (*_FIT_ANYHOW, "--set", "min_group"), "UsageError", "expected --set key=value"),
+    ("setting given twice", (*_FIT_ANYHOW, "--set", "min_group=3", "--set", "min_group=4"), "UsageError", "given twice"),
+    ("no privacy stated", _FIT, "PrivacyError", "--no-privacy"),
+    ("a budget", (*_FIT, "--epsilon", "1"), "PrivacyError", "cannot give differential privacy"),
+    ("a budget and none", (*_FIT_ANYHOW, "--epsilon", "1"), "UsageError", "not both"),
+    ("delta alone", (*_FIT, "--delta", "0.1"), "UsageError", "without epsilon"),
+    ("no source", ("fit", "stay.csv", *_FIT_ANYHOW[2:]), "StructureError", "did you mean stays.csv?"),
+    ("unknown kind of file", ("fit", "run.yaml", *_FIT_ANYHOW[2:]), "UsageError", "unknown kind of file"),
+    ("ragged", ("fit", "ragged.csv", *_FIT_ANYHOW[2:]), "StructureError", "1 with 2 fields, expected 9"),
+    ("not UTF-8", ("schema", "draft", "latin.csv", "--out", "s.yaml"), "StructureError", "1 of 1 cells are not utf-8"),
+    ("empty", ("fit", "empty.csv", *_FIT_ANYHOW[2:]), "StructureError", "empty"),
+    ("no rows", ("fit", "header.csv", *_FIT_ANYHOW[2:]), "DataError", "no rows"),
+    ("columns missing", ("fit", "narrow.csv", *_FIT_ANYHOW[2:]), "StructureError", "column 'ward': missing"),
+    ("wrong type", ("fit", "words.csv", *_FIT_ANYHOW[2:]), "DataError", "cells are not int64"),
+    ("out of domain", ("fit", "other.csv", *_FIT_ANYHOW[2:]), "DataError", "not a declared category"),
+    ("faulty schema", ("schema", "check", "stays.csv", "--schema", "faulty.yaml"), "SchemaError", "unknown kind 'whole'"),
+    ("no schema", ("schema", "check", "stays.csv", "--schema", "absent.yaml"), "SchemaError", "cannot be read"),
+    ("unknown table", ("schema", "check", "stays.csv", "--schema", "schema.yaml", "--table", "x"), "UsageError", "no table 'x'"),
+    ("confirm nothing", ("schema", "confirm", "schema.yaml", "--by", "A", "--source", "B"), "UsageError", "--all"),
+    ("confirm unknown", ("schema", "confirm", "schema.yaml", "--by", "A", "--source", "B", "--column", "agee"), "SchemaError", "did you mean 'age'?"),
+    ("import what is none", ("schema", "import", "stays.csv", "--out", "s.yaml"), "SchemaError", ""),
+    ("bad share", ("split", "stays.csv", "--schema", "schema.yaml", "--holdout", "1", "--out", "p"), "UsageError", "strictly between 0 and 1"),
+    ("no model", ("sample", "absent", "--out", "s.csv"), "ModelFileError", "no model folder"),
+    ("tampered model", ("sample", "tampered", "--out", "s.csv"), "ModelFileError", "altered or damaged"),
+    ("negative rows", ("sample", "model", "--rows", "-1", "--out", "s.csv"), "UsageError", "0 or more"),
+    ("unknown output", ("sample", "model", "--out", "s.xlsx"), "UsageError", "unknown kind of file"),
+    ("unknown column", ("sample", "model", "--where", "agee=4", "--out", "s.csv"), "ConditionError", "did you mean 'age'?"),
+    ("not a condition", ("sample", "model", "--where", "age", "--out", "s.csv"), "ConditionError", "expected column=value"),
+    ("value of no type", ("sample", "model", "--where", "age=old", "--out", "s.csv"), "ConditionError", "'age' expects a whole number"),
+    ("held twice", ("sample", "model", "--where", "age=40", "--where", "age=41", "--out", "s.csv"), "ConditionError", "two values"),
+    ("text column held", ("sample", "model", "--where", "note=x", "--out", "s.csv"), "ConditionError", "not a modelled column"),
+    ("value never held", ("sample", "model", "--where", "ward=morgue", "--out", "s.csv"), "ConditionError", "outside the declared domain"),
+    ("existing file", ("sample", "model", "--out", "stays.csv"), "OutputExistsError", "--overwrite"),
+    ("existing model", (*_FIT_ANYHOW[:5], "model", "--no-privacy"), "OutputExistsError", "--overwrite"),
+    ("existing schema", ("schema", "draft", "stays.csv", "--out", "schema.yaml"), "OutputExistsError", "--overwrite"),
+    ("other things there", (*_FIT_ANYHOW[:5], "taken", "--no-privacy", "--overwrite"), "UsageError", "holds other things"),
+    ("run file with faults", ("run", "run.yaml", "--out", "r"), "SchemaError", "absent.csv is not there"),
+    ("unknown target", ("evaluate", "--synthetic", "stays.csv", "--train", "stays.csv", "--holdout", "stays.csv", "--schema", "schema.yaml", "--target", "x", "--out", "e"), "UsageError", "not a column"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("args", "kind", "words"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
+)
+def test_bad_input_ends_with_code_2_and_leaves_nothing(
+    made: Path, args: tuple[str, ...], kind: str, words: str
+) -> None:
+    before = _state(made)
+    done = tabsynth_here(*args, "--json", cwd=made)
+    assert done.code == 2, done.err
+    assert done.json["ok"] is False
+    assert done.json["exit_code"] == 2
+    assert done.json["error"]["type"] == kind
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert done.err.startswith("Error: ")
+    assert _state(made) == before
+
+
+@pytest.mark.parametrize("name", ["no privacy stated", "ragged", "tampered model", "value of no type"])
+def test_the_process_ends_with_that_code(made: Path, name: str) -> None:
+    (args,) = (fault[1] for fault in FAULTS if fault[0] == name)
+    done = tabsynth(*args, cwd=made)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+
+
+def _state(folder: Path) -> dict[str, tuple[int, float]]:
+    """Every file with its size and time: what a command that fails must not change."""
+    return {str(path): (path.stat().st_size, path.stat().st_mtime) for path in sorted(folder.rglob("*"))}
+
+
+def test_all_faults_of_the_data_are_listed(made: Path) -> None:
+    done = tabsynth_here("schema", "check", "narrow.csv", "--schema", "schema.yaml", cwd=made)
+    assert done.code == 2
+    for expected in ("column 'age': appears 2 times", "column 'ward': missing", "column 'died 🪦': missing"):
+        assert expected in done.out
+
+
+def test_check_counts_faults_and_says_that_it_is_private(made: Path) -> None:
+    done = tabsynth_here("schema", "check", "other.csv", "--schema", "schema.yaml", "--json", cwd=made)
+    assert done.code == 2
+    found = done.json
+    assert (found["ok"], found["private_output"], found["rows"]) == (False, True, 120)
+    (fault,) = found["faults"]
+    assert fault["where"] == "column 'ward'"
+    n_other = (made / "other.csv").read_text(encoding="utf-8").count(CANARY_TEXT + " ward")
+    assert fault["what"] == f"{n_other} cells are not a declared category"
+    plain = tabsynth_here("schema", "check", "other.csv", "--schema", "schema.yaml", cwd=made)
+    assert plain.code == 2
+    assert "This output is private" in plain.out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("frobnicate",),
+        ("fit",),
+        ("fit", "stays.csv", "--schema"),
+        ("sample", "model", "--rows", "many", "--out", "s.csv"),
+        ("schema", "json-schema", "--of", "nothing"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_ends_with_code_2(made: Path, args: tuple[str, ...]) -> None:
+    assert tabsynth_here(*args, cwd=made).code == 2
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_a_fault_of_the_machine_ends_with_code_1(made: Path, debug: tuple[str, ...]) -> None:
+    if not Path("/proc").is_dir():
+        pytest.skip("needs /proc, where nobody can write")
+    done = tabsynth_here(
+        "sample", "model", "--rows", "1", "--out", "/proc/rows.csv", "--json", *debug, cwd=made
+    )
+    assert done.code == 1
+    assert done.json["exit_code"] == 1
+    assert ("line " in done.err) == bool(debug)
+    assert "/proc" in done.err
+
+
+def test_the_environment_turns_debug_on(made: Path) -> None:
+    done = tabsynth("sample", "absent", "--out", "x.csv", cwd=made, env={"TABSYNTH_DEBUG": "1"})
+    assert done.code == 2
+    assert "model_folder.py" in done.err
+
+
+def test_overwrite_replaces(made: Path) -> None:
+    folder = made / "again"
+    folder.mkdir()
+    commands = [
+        ("schema", "draft", "../stays.csv", "--out", "s.yaml"),
+        ("split", "../stays.csv", "--schema", "../schema.yaml", "--out", "p"),
+        (
+            "fit",
+            "../stays.csv",
+            "--schema",
+            "../schema.yaml",
+            "--no-privacy",
+            "--engine",
+            "independent",
+            "--out",
+            "m",
+        ),
+        ("sample", "../model", "--out", "s.csv"),
+    ]
+    for command in commands:
+        assert tabsynth_here(*command, "--json", cwd=folder).json["ok"] is True
+        assert tabsynth_here(*command, "--json", cwd=folder).json["error"]["type"] == "OutputExistsError"
+        assert tabsynth_here(*command, "--json", "--overwrite", cwd=folder).json["ok"] is True
+    shutil.rmtree(folder)
+
+
+def test_quiet_says_nothing(made: Path) -> None:
+    out = made / "quiet.csv"
+    done = tabsynth("sample", "model", "--out", out, "--quiet", cwd=made)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    out.unlink()
+
+
+def test_json_is_one_object_and_all_there_is_on_stdout(made: Path) -> None:
+    for command in (
+        ("engines",),
+        ("schema", "check", "stays.csv", "--schema", "schema.yaml"),
+        ("schema", "json-schema"),
+        ("schema", "json-schema", "--of", "run"),
+    ):
+        done = tabsynth_here(*command, "--json", cwd=made)
+        assert done.code == 0, done.err
+        assert json.loads(done.out)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sample_leaves_nothing(made: Path, tmp_path: Path, number: signal.Signals) -> None:
+    process = start("sample", made / "plain", "--rows", "1000000000", "--out", "new/rows.csv", cwd=tmp_path)
+    _interrupt(process, number, after=lambda: list(tmp_path.glob("new/.tabsynth.*")))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
+    assert out == ""
+    if number == signal.SIGINT:
+        assert "Interrupted: nothing was written." in err
+    assert "Traceback" not in err
+
+
+def test_an_interrupted_run_leaves_nothing(made: Path, tmp_path: Path) -> None:
+    tables = {"stays": {"source": str(made / "ages.csv"), "rows": 1_000_000_000}}
+    run = {"version": 1, "privacy": "none", "tables": tables}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    process = start("run", "run.json", "--out", "out", cwd=tmp_path)
+    _interrupt(process, signal.SIGINT, after=lambda: list(tmp_path.glob(".tabsynth.*/*/.tabsynth.*")))
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_progress_off_a_terminal_is_plain_lines(made: Path, tmp_path: Path) -> None:
+    process = start("sample", made / "plain", "--rows", "1500000", "--out", "rows.parquet", cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    lines = err.splitlines()
+    assert all(line.startswith("sampling: ") and "rows/s" in line for line in lines)
+    assert "Sampled 1,500,000 rows" in out
+
+
+def _interrupt(process: subprocess.Popen[str], number: signal.Signals, *, after) -> None:
+    """Send the signal to the command once `after` finds something, so that it is in the midst of its work."""
+    deadline = time.monotonic() + 60
+    while not after():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)
+    os.kill(process.pid, number)
+
+
+def _best(code: list[str], n: int = 5) -> float:
+    """Seconds of the quickest of `n` runs, so that a busy machine does not decide."""
+    seconds = []
+    for _ in range(n):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *code], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def test_help_and_import_are_quick() -> None:
+    assert _best(["-c", "import tabsynth"]) < 0.5
+    assert _best(["-m", "tabsynth", "--help"]) < 1.0
+
+
+def test_help_and_import_load_nothing_heavy() -> None:
+    code = (
+        "import sys, tabsynth.cli.app, tabsynth; dir(tabsynth);"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} "
+        "& {'numpy', 'polars', 'pandas', 'pyarrow', 'scipy', 'sklearn', 'lightgbm', 'pydantic', 'jinja2', 'faker'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_documents_the_exit_codes(tmp_path: Path) -> None:
+    text = " ".join(tabsynth("--help", cwd=tmp_path).out.split())
+    for expected in (
+        "0 done",
+        "1 something else",
+        "2 bad usage",
+        "3 denied",
+        "4 inconclusive",
+        "130 interrupted",
+    ):
+        assert expected in text
