@@ -44,8 +44,9 @@ Roles
     native country are `quasi_identifier`; diagnosis, income, HIV and the like `sensitive`. The rest, and
     whether these are right, is for people to say. So is the privacy unit: a draft protects rows.
 Keys
-    The first unique identifier that is never null becomes the primary key. Between tables, a column that
-    bears the name and holds only values of another table's primary key becomes a foreign key.
+    The first unique identifier that is never null becomes the primary key, a row number (`row_id`, `no`)
+    only where there is no other. Between tables, a column that bears the name and holds only values of
+    another table's primary key becomes a foreign key, row numbers aside.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ import polars as pl
 
 from tabsynth.errors import Fault, StructureError
 from tabsynth.schema.guess.column import guess_column, stored_dtype
+from tabsynth.schema.guess.names import read_name
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Schema, TableSchema
 
 
@@ -113,13 +115,19 @@ def _remedy(dtype: pl.DataType) -> str:
 
 
 def _primary_key(columns: tuple[Column, ...]) -> tuple[str, ...]:
-    keys = (c.name for c in columns if c.kind is Kind.IDENTIFIER and c.unique and not c.nullable)
-    first = next(keys, None)
-    return () if first is None else (first,)
+    """The first unique identifier, row numbers only where there is no other."""
+    keys = [c.name for c in columns if c.kind is Kind.IDENTIFIER and c.unique and not c.nullable]
+    named = [name for name in keys if not _is_row_number(name)]
+    return tuple((named or keys)[:1])
+
+
+def _is_row_number(name: str) -> bool:
+    return read_name(name).key.startswith("weak")
 
 
 def _foreign_keys(tables: list[TableSchema], frames: Mapping[str, pl.DataFrame]) -> tuple[ForeignKey, ...]:
     parents = [(table.name, table.primary_key[0]) for table in tables if table.primary_key]
+    parents = [(table, key) for table, key in parents if not _is_row_number(key)]
     found = []
     for child in tables:
         for parent, key in parents:

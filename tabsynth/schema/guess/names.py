@@ -12,7 +12,8 @@ from tabsynth.schema.types import Role
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _TRAILING_NUMBER = re.compile(r"\d+")
 _INDEX = re.compile(
-    r"__index_level_\d+__|unnamed: ?\d+|row_?names?|row_?(?:num|no|nr|number)?|index|level_0", re.IGNORECASE
+    r"__index_level_\d+__|unnamed: ?\d+|row_?names?|row_?(?:num|no|nr|number|id)?|index|level_0",
+    re.IGNORECASE,
 )
 
 

@@ -400,6 +400,12 @@ def test_keys_within_and_between_tables():
             child="visits", child_columns=("person_id",), parent="people", parent_columns=("person_id",)
         ),
     )
+    numbered = people.with_columns(row_id=pl.Series(range(1, len(SPREAD) + 1))).select("row_id", "person_id")
+    pair = draft_schema({"one": numbered, "two": numbered.head(30)})
+    assert [table.primary_key for table in pair.tables] == [("person_id",), ("person_id",)]
+    assert {key.child_columns for key in pair.foreign_keys} == {("person_id",)}
+    only = draft_schema({"one": numbered.select("row_id"), "two": numbered.select("row_id").head(30)})
+    assert (only.tables[0].primary_key, only.foreign_keys) == (("row_id",), ())
     missing = draft_table(pl.DataFrame({"id": [*SPREAD, None]}), name="t")
     assert missing["id"].unique
     assert missing.primary_key == ()
