@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult, Status
-from tabsynth.metrics.samples import Sample, event_distance, numbers_of, wasserstein
+from tabsynth.metrics.samples import Comparison, Sample, numbers_of
 from tabsynth.randomness import Streams
 
 TAILS = (0.001, 0.01, 0.99, 0.999)
@@ -125,20 +125,19 @@ class Figure:
 
 def column_figures(variable: Variable, train: Profile, other: Profile) -> dict[str, Figure]:
     """Every figure that applies to this kind of column, of `other` against `train`; neither has 0 rows."""
-    figures = {
-        "shape_error": Figure(event_distance(train.sample, other.sample, train.levels, other.levels)),
-    }
+    numbers = Comparison.of(train.sample, other.sample)
+    figures = {"shape_error": Figure(numbers.event_distance(train.levels, other.levels))}
     if variable.null_code is not None:
         null_rates = [side.levels[variable.null_code] / side.n for side in (train, other)]
         figures["null_rate_error"] = Figure(abs(float(null_rates[0] - null_rates[1])))
     if variable.is_continuous:
-        figures |= _number_figures(train.sample, other.sample)
+        figures |= _number_figures(train.sample, other.sample, numbers)
     else:
         figures["category_coverage"] = _category_coverage(variable, train, other)
     return figures
 
 
-def _number_figures(train: Sample, other: Sample) -> dict[str, Figure]:
+def _number_figures(train: Sample, other: Sample, both: Comparison) -> dict[str, Figure]:
     names = ("wasserstein", "range_coverage", "tail_error")
     if train.n == 0 or other.n == 0:
         where = "train" if train.n == 0 else "the compared table"
@@ -150,7 +149,7 @@ def _number_figures(train: Sample, other: Sample) -> dict[str, Figure]:
     low, high = float(train.values[0]), float(train.values[-1])
     reached = min(high, float(other.values[-1])) - max(low, float(other.values[0]))
     return {
-        "wasserstein": Figure(wasserstein(train, other) / spread),
+        "wasserstein": Figure(both.wasserstein() / spread),
         "range_coverage": Figure(max(0.0, reached) / (high - low)),
         "tail_error": Figure(float(errors.mean()), parts=tuple(errors.tolist())),
     }

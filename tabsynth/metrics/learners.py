@@ -128,4 +128,4 @@ class Boosting:
 
 def predict(booster: lightgbm.Booster, matrix: Matrix) -> Matrix:
     """The booster's predictions, shape (n_rows,), or (n_rows, n_classes) with more than two classes."""
-    return np.asarray(booster.predict(matrix), dtype=np.float64)
+    return np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)

@@ -253,16 +253,17 @@ def nearer_share(
     All have shape (n_rows, n_coordinates). Distances that differ by less than rounding can explain tie.
     """
     norms = [(reference**2).sum(axis=1) for reference in (first, second)]
+    turned = [-2.0 * reference.T for reference in (first, second)]
     largest = max(float(norm.max()) for norm in norms)
     tolerance = 8 * float(np.finfo(queries.dtype).eps) * (1.0 + largest)
     won = 0.0
     for start in range(0, len(queries), CHUNK):
         chunk = queries[start : start + CHUNK]
-        # the query's own norm is the same for both references
-        nearest = [
-            (norm - 2.0 * (chunk @ reference.T)).min(axis=1)
-            for norm, reference in zip(norms, (first, second), strict=True)
-        ]
+        nearest = []
+        for norm, reference in zip(norms, turned, strict=True):
+            distances = chunk @ reference  # less the query's own norm, which is the same for both
+            distances += norm
+            nearest.append(distances.min(axis=1))
         lead = nearest[1] - nearest[0]
         won += float((lead > tolerance).sum() + 0.5 * (np.abs(lead) <= tolerance).sum())
     return won / len(queries)

@@ -93,41 +93,39 @@ class Comparison:
 
     @classmethod
     def of(cls, left: Sample, right: Sample) -> Comparison:
-        grid = np.union1d(left.values, right.values)
+        whole: Numbers = np.concatenate([left.values, right.values])
+        whole.sort(kind="stable")  # merges the two sorted runs in one pass
+        grid = whole[np.append(True, whole[1:] != whole[:-1])[: len(whole)]]
         return cls(grid, _counts_on(grid, left), _counts_on(grid, right))
+
+    def event_distance(
+        self, left_levels: npt.NDArray[np.int64], right_levels: npt.NDArray[np.int64]
+    ) -> float:
+        """The largest difference in probability of an event that a column of numbers and levels allows.
+
+        The events are "the number is at most x" (or above x), joined with any set of levels. Without
+        levels this is the two-sample Kolmogorov-Smirnov statistic, without numbers the total variation
+        distance. `left_levels` and `right_levels` count the cells at each level beside the numbers, both
+        of shape (n_levels,); either side needs at least one cell. In [0, 1].
+        """
+        n_left = int(self.left.sum() + left_levels.sum())
+        n_right = int(self.right.sum() + right_levels.sum())
+        by_level = left_levels / n_left - right_levels / n_right
+        gap = np.cumsum(self.left) / n_left - np.cumsum(self.right) / n_right
+        below = np.concatenate([[0.0], gap])
+        above = below[-1] - below
+        highest = max(below.max(), above.max()) + by_level[by_level > 0].sum()
+        lowest = min(below.min(), above.min()) + by_level[by_level < 0].sum()
+        return float(np.clip(max(highest, -lowest), 0.0, 1.0))
+
+    def wasserstein(self) -> float:
+        """The area between the two distribution functions, in units of the numbers; neither is empty."""
+        left, right = np.cumsum(self.left), np.cumsum(self.right)
+        gap = np.abs(left / left[-1] - right / right[-1])
+        return float(np.sum(gap[:-1] * np.diff(self.grid.astype(np.float64))))
 
 
 def _counts_on(grid: Numbers, sample: Sample) -> npt.NDArray[np.int64]:
     counts = np.zeros(len(grid), dtype=np.int64)
     counts[np.searchsorted(grid, sample.values)] = sample.counts
     return counts
-
-
-def event_distance(
-    left: Sample,
-    right: Sample,
-    left_levels: npt.NDArray[np.int64],
-    right_levels: npt.NDArray[np.int64],
-) -> float:
-    """The largest difference in probability of an event that a column of numbers and levels allows.
-
-    The events are "the number is at most x" (or above x), joined with any set of levels. Without levels
-    this is the two-sample Kolmogorov-Smirnov statistic, without numbers the total variation distance.
-    `left_levels` and `right_levels` count the cells at each level, both of shape (n_levels,); either
-    side needs at least one cell. In [0, 1].
-    """
-    n_left, n_right = left.n + int(left_levels.sum()), right.n + int(right_levels.sum())
-    by_level = left_levels / n_left - right_levels / n_right
-    both = Comparison.of(left, right)
-    below = np.concatenate([[0.0], np.cumsum(both.left) / n_left - np.cumsum(both.right) / n_right])
-    above = below[-1] - below
-    highest = max(below.max(), above.max()) + by_level[by_level > 0].sum()
-    lowest = min(below.min(), above.min()) + by_level[by_level < 0].sum()
-    return float(np.clip(max(highest, -lowest), 0.0, 1.0))
-
-
-def wasserstein(left: Sample, right: Sample) -> float:
-    """The area between the two distribution functions, in units of the numbers; neither may be empty."""
-    both = Comparison.of(left, right)
-    gap = np.abs(np.cumsum(both.left) / left.n - np.cumsum(both.right) / right.n)
-    return float(np.sum(gap[:-1] * np.diff(both.grid.astype(np.float64))))

@@ -8,8 +8,13 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabsynth.metrics.samples import Sample, event_distance, midranks, numbers_of, wasserstein
+from tabsynth.metrics.samples import Comparison, Sample, midranks, numbers_of
 from tests.unit.metrics.tables import discrete_column, number_column
+
+
+def compare(a, b) -> Comparison:
+    return Comparison.of(Sample.of(a), Sample.of(b))
+
 
 NONE = np.zeros(3, dtype=np.int64)
 
@@ -25,13 +30,13 @@ samples = st.one_of(integers, wide, floats)
 def test_without_levels_it_is_the_kolmogorov_smirnov_statistic(a, b):
     with np.errstate(all="ignore"):  # scipy's p-value, which is not asked for, divides by zero for tiny n
         expected = scipy.stats.ks_2samp(a, b, method="asymp").statistic
-    assert event_distance(Sample.of(a), Sample.of(b), NONE, NONE) == pytest.approx(expected, abs=1e-12)
+    assert compare(a, b).event_distance(NONE, NONE) == pytest.approx(expected, abs=1e-12)
 
 
 @given(samples, samples)
 def test_wasserstein_is_scipys(a, b):
     expected = scipy.stats.wasserstein_distance(a, b)
-    assert wasserstein(Sample.of(a), Sample.of(b)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert compare(a, b).wasserstein() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @given(samples)
@@ -62,18 +67,15 @@ def test_mixed_distance_is_the_largest_over_all_events(a, b, levels_a, levels_b)
         sets = [sum(chosen) for k in range(4) for chosen in itertools.combinations(levels, k)]
         sides.append([(half + chosen) / n for half in halves for chosen in sets])
     expected = max(abs(p - q) for p, q in zip(*sides, strict=True))
-    found = event_distance(
-        Sample.of(np.array(a, dtype=np.int64)),
-        Sample.of(np.array(b, dtype=np.int64)),
-        np.array(levels_a),
-        np.array(levels_b),
-    )
+    both = compare(np.array(a, dtype=np.int64), np.array(b, dtype=np.int64))
+    found = both.event_distance(np.array(levels_a), np.array(levels_b))
     assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_without_numbers_it_is_the_total_variation_distance():
-    nothing = Sample.of(np.empty(0, dtype=np.int64))
-    assert event_distance(nothing, nothing, np.array([2, 2, 0]), np.array([1, 0, 3])) == pytest.approx(0.75)
+    nothing = np.empty(0, dtype=np.int64)
+    found = compare(nothing, nothing).event_distance(np.array([2, 2, 0]), np.array([1, 0, 3]))
+    assert found == pytest.approx(0.75)
 
 
 def test_spread_falls_back_to_the_whole_range():
