@@ -14,39 +14,38 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from tabsynth.check import check_table
-from tabsynth.errors import DataError, Fault, StructureError, UsageError
+from tabsynth.errors import DataError, Fault, StructureError
 from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
-from tabsynth.io import Layout, read_table, to_layout
+from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import split as split_table
 from tabsynth.schema import draft_schema as draft_frames
-from tabsynth.schema import draft_table
 from tabsynth.schema.confirm import confirm as confirm_table
-from tabsynth.schema.types import CsvDialect, Schema, TableSchema
+from tabsynth.schema.types import Schema, TableSchema
+from tabsynth.source import as_table, drafted, only_table
 from tabsynth.table import Table
 
 AnySchema = Schema | TableSchema
 OneSchema = TypeVar("OneSchema", Schema, TableSchema)
 
 
-def draft_schema(data: Any, *, name: str = "table") -> Schema:
+def draft_schema(data: Any, *, name: str | None = None) -> Schema:
     """Propose a schema for a table, or for several given as a mapping of names to tables.
 
     What it proposes is read off the data, so it is private, and every domain in it is marked `draft`. A
     file gives the table its name. Raises `InputError` where the data cannot be read.
     """
-    if isinstance(data, Mapping):
-        return draft_frames({key: read_table(table)[0] for key, table in data.items()})
-    if isinstance(data, Table):
-        return Schema(tables=(data.schema,))
-    if isinstance(data, (str, Path)) and name == "table":
-        return Schema(tables=(drafted_file(Path(data)).schema,))
-    return Schema(tables=(_drafted(data, name)[0].schema,))
+    if not isinstance(data, Mapping):
+        return Schema(tables=(drafted(data, name=name)[0].schema,))
+    read = {key: read_table(table) for key, table in data.items()}
+    schema = draft_frames({key: frame for key, (frame, _) in read.items()})
+    for key, (_, layout) in read.items():
+        schema = schema.with_table(replace(schema[key], csv=layout.dialect or schema[key].csv))
+    return schema
 
 
 def confirm(
@@ -62,7 +61,8 @@ def confirm(
     `on` is the day of the statement, today where None. Raises `SchemaError` listing unknown columns and
     blank statements, `UsageError` for a schema of several tables.
     """
-    table = confirm_table(only_table(schema), by=by, source=source, columns=columns, on=on or dt.date.today())  # noqa: DTZ011  # a day on the calendar of whoever states it
+    day = on or dt.date.today()  # noqa: DTZ011  # a day on the calendar of whoever states it
+    table = confirm_table(only_table(schema), by=by, source=source, columns=columns, on=day)
     return schema.with_table(table) if isinstance(schema, Schema) else table
 
 
@@ -75,12 +75,11 @@ def split(
     side. Without a schema the unit is the row. Raises `InputError` where the data does not fit the schema.
     """
     table, layout = as_table(data, schema)
-    train, held = split_table(table, holdout=holdout, seed=seed)
-    if layout is None:
-        return train, held
-    return to_layout(train.frame, layout, schema=table.schema), to_layout(
-        held.frame, layout, schema=table.schema
-    )
+    parts = split_table(table, holdout=holdout, seed=seed)
+    if isinstance(data, Table):
+        return parts
+    train, held = (to_layout(part.frame, layout, schema=table.schema) for part in parts)
+    return train, held
 
 
 def check(data: Any, schema: AnySchema) -> tuple[Fault, ...]:
@@ -125,42 +124,3 @@ def evaluate(
         guarantee=guarantee,
         progress=progress,
     )
-
-
-def as_table(data: Any, schema: AnySchema | None) -> tuple[Table, Layout | None]:
-    """The data under the schema, or under a drafted one, and how it was laid out (None for a `Table`)."""
-    if isinstance(data, Table):
-        return data, None
-    if schema is None:
-        return _drafted(data, "table")
-    one = only_table(schema)
-    frame, layout = read_table(data, schema=one)
-    return Table.conform(frame, one), layout
-
-
-def only_table(schema: AnySchema) -> TableSchema:
-    """The table of a one-table schema. Raises `UsageError` that lists the tables of any other."""
-    if isinstance(schema, TableSchema):
-        return schema
-    if len(schema.tables) != 1:
-        names = ", ".join(repr(table.name) for table in schema.tables)
-        raise UsageError(
-            f"the schema holds {len(schema.tables)} tables ({names}): pass one of them, as schema[name]"
-        )
-    return schema.tables[0]
-
-
-def drafted_file(path: Path, *, name: str | None = None, dialect: CsvDialect | None = None) -> Table:
-    """A file under a schema drafted from it: its dialect and the formats of its dates are kept."""
-    table, _ = _drafted(path, name or path.name.partition(".")[0] or "table", dialect)
-    return table
-
-
-def _drafted(data: Any, name: str, dialect: CsvDialect | None = None) -> tuple[Table, Layout]:
-    frame, layout = read_table(data, dialect=dialect)
-    schema = draft_table(frame, name=name, csv=layout.dialect)
-    for column in layout.columns:
-        drafted = schema[column.name]
-        if column.format is not None and drafted.format is None and drafted.dtype != "string":
-            schema = schema.with_column(replace(drafted, format=column.format.replace(".%f", "%.f")))
-    return Table.conform(frame, schema), layout

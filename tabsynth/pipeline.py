@@ -17,7 +17,7 @@ from tabsynth.check import require_valid
 from tabsynth.encode import Surrogate, decode_table, encode_table
 from tabsynth.encode.table import encoder_of, variables_of
 from tabsynth.errors import ConditionError, DataError, InputError, ModelFileError, PrivacyError, UsageError
-from tabsynth.io import Layout, read_frame, to_layout
+from tabsynth.io import Layout, to_layout
 from tabsynth.model_folder import read_folder, write_folder
 from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, make_engine, settings_of
@@ -25,10 +25,10 @@ from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.ledger import charges_from_data, charges_to_data
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams, fresh_seed
-from tabsynth.schema.draft import draft_table
-from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.types import Kind, Schema, TableSchema
+from tabsynth.source import as_table
 from tabsynth.table import Table
 
 _BATCH_BLOCKS = 16
@@ -233,7 +233,7 @@ def fit(
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
     require_guarantee(privacy, recipe)
-    table, layout = _as_table(data, schema)
+    table, layout = as_table(data, schema)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
     require_valid(table, encoded)
@@ -277,16 +277,6 @@ def require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
             f"engine {recipe.name!r} cannot give differential privacy (it gives: {', '.join(sorted(recipe.guarantees))}); "
             "nothing was read"
         )
-
-
-def _as_table(data: Any, schema: TableSchema | Schema | None) -> tuple[Table, Layout]:
-    if isinstance(data, Table):
-        return data, read_frame(data.frame)[1]
-    frame, layout = read_frame(data)
-    if schema is None:
-        return Table.conform(frame, draft_table(frame, name="table")), layout
-    one = schema.only_table if isinstance(schema, Schema) else schema
-    return Table.conform(frame, one), layout
 
 
 def _distinct_share(table: Table, name: str, ledger: Ledger) -> float:

@@ -61,17 +61,17 @@ def draft(
 ) -> None:
     """Propose a schema for a table. It is read off the data, so it is private."""
     with Session(command="schema draft", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.api import drafted_file
         from tabsynth.config.steps import dialect_of, require_free
         from tabsynth.config.types import csv_options
         from tabsynth.schema import write_schema
         from tabsynth.schema.types import Schema
+        from tabsynth.source import drafted
 
         require_free(out, overwrite=overwrite)
         csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
         with session.progress() as report:
             report("reading", 0.0)
-            table = drafted_file(data, name=name, dialect=dialect_of(data, None, csv))
+            table, _ = drafted(data, name=name, dialect=dialect_of(data, None, csv))
         schema = table.schema
         write_schema(Schema(tables=(schema,)), out, private_note=True)
         _show_columns(session, schema)
@@ -110,7 +110,7 @@ def confirm(
         str, typer.Option("--source", metavar="TEXT", help="On what: a codebook, a form, a law.")
     ],
     column: ColumnOption = None,
-    every: Annotated[bool, typer.Option("--all", help="All columns.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All columns that are still draft.")] = False,
     table: TableOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -125,12 +125,17 @@ def confirm(
         from tabsynth.config.run import holds_drafts
         from tabsynth.config.steps import table_of
         from tabsynth.schema import read_schema, write_schema
+        from tabsynth.schema.files import PRIVATE_NOTE
 
         if bool(column) == every:
             raise UsageError("say which columns: --column NAME (repeatable), or --all")
         whole = read_schema(schema)
         chosen = table_of(whole, table)
-        names = chosen.column_names if every else tuple(column or ())
+        names = tuple(_drafts(chosen) if every else column or ())
+        if every and not names:
+            raise UsageError("nothing is left to confirm: no column is a draft")
+        if "#" in schema.read_text(encoding="utf-8").replace(PRIVATE_NOTE, ""):
+            session.note("Comments in the file are not kept; write them as description: instead.")
         changed = whole.with_table(confirm_columns(chosen, columns=names, by=by, source=source))
         write_schema(changed, schema, private_note=holds_drafts(changed))
         left = _drafts(changed[chosen.name])

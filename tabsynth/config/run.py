@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tabsynth.api import drafted_file
 from tabsynth.config.files import run_to_yaml
 from tabsynth.config.steps import (
     dialect_of,
@@ -37,6 +36,7 @@ from tabsynth.randomness import fresh_seed
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Origin, Schema
+from tabsynth.source import drafted
 from tabsynth.table import Table
 
 SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
@@ -186,7 +186,7 @@ def holds_drafts(schema: Schema) -> bool:
 def _real(table: TableRun, schema: Schema | None) -> Table:
     if schema is not None:
         return read_real(table.source, table_of(schema, table.name), csv=table.csv)
-    return drafted_file(table.source, name=table.name, dialect=dialect_of(table.source, None, table.csv))
+    return drafted(table.source, name=table.name, dialect=dialect_of(table.source, None, table.csv))[0]
 
 
 def _named(progress: Progress, name: str) -> Progress:

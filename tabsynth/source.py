@@ -1,0 +1,53 @@
+"""Any source of a table, a file or a frame, under a schema: the one it is given, or one drafted from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tabsynth.errors import UsageError
+from tabsynth.io import Layout, read_frame, read_table
+from tabsynth.schema import draft_table
+from tabsynth.schema.types import CsvDialect, Schema, TableSchema
+from tabsynth.table import Table
+
+
+def as_table(data: Any, schema: TableSchema | Schema | None) -> tuple[Table, Layout]:
+    """The data under the schema, or under a drafted one, and how it was laid out.
+
+    Raises `UsageError` for data of an unknown kind and for a schema of several tables, `StructureError`
+    and `DataError` listing all that is wrong with the data.
+    """
+    if isinstance(data, Table):
+        return data, read_frame(data.frame)[1]
+    if schema is None:
+        return drafted(data)
+    one = only_table(schema)
+    frame, layout = read_table(data, schema=one)
+    return Table.conform(frame, one), layout
+
+
+def only_table(schema: TableSchema | Schema) -> TableSchema:
+    """The table of a one-table schema. Raises `UsageError` that lists the tables of any other."""
+    if isinstance(schema, TableSchema):
+        return schema
+    if len(schema.tables) != 1:
+        names = ", ".join(repr(table.name) for table in schema.tables)
+        raise UsageError(f"the schema holds {len(schema.tables)} tables ({names}): pass one, as schema[name]")
+    return schema.tables[0]
+
+
+def drafted(data: Any, *, name: str | None = None, dialect: CsvDialect | None = None) -> tuple[Table, Layout]:
+    """The data under a schema drafted from it, which keeps a file's dialect and the formats of its dates.
+
+    The table is called `name`, or as the file is, or `table`.
+    """
+    frame, layout = read_table(data, dialect=dialect)
+    stem = Path(data).name.partition(".")[0] if isinstance(data, (str, Path)) else ""
+    schema = draft_table(frame, name=name or stem or "table", csv=layout.dialect)
+    for column in layout.columns:
+        found = schema[column.name]
+        if column.format is not None and found.format is None and found.dtype != "string":
+            schema = schema.with_column(replace(found, format=column.format.replace(".%f", "%.f")))
+    return Table.conform(frame, schema), layout
