@@ -18,7 +18,9 @@ Floats = npt.NDArray[np.float64]
 N_TERMS = 100
 MAX_CORRELATION = 0.995
 _BISECTIONS = 18
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 20_000
+_FEW_TERMS = 6
+_NEGLIGIBLE = 5e-4
 
 
 def latent_correlation(score_correlation: Floats, coefficients: Floats, spread: Floats) -> Floats:
@@ -32,26 +34,32 @@ def latent_correlation(score_correlation: Floats, coefficients: Floats, spread: 
     latent = np.eye(n)
     rows, cols = np.triu_indices(n, k=1)
     varies = spread > 1e-6
-    unit = coefficients / np.where(varies, spread, 1.0)[:, None]
-    for start in range(0, len(rows), _PAIRS_AT_ONCE):
-        i, j = rows[start : start + _PAIRS_AT_ONCE], cols[start : start + _PAIRS_AT_ONCE]
-        solved = np.where(varies[i] & varies[j], _invert(score_correlation[i, j], unit[i] * unit[j]), 0.0)
-        latent[i, j] = latent[j, i] = solved
+    unit = np.where(varies[:, None], coefficients / np.where(varies, spread, 1.0)[:, None], 0.0).T
+    beyond = np.sqrt((unit[_FEW_TERMS:] ** 2).sum(axis=0))
+    is_smooth = beyond[rows] * beyond[cols] < _NEGLIGIBLE  # by Cauchy-Schwarz, what the later terms can add
+    for chosen, n_terms in ((is_smooth, _FEW_TERMS), (~is_smooth, len(unit))):
+        i_all, j_all = rows[chosen], cols[chosen]
+        for start in range(0, len(i_all), _PAIRS_AT_ONCE):
+            i, j = i_all[start : start + _PAIRS_AT_ONCE], j_all[start : start + _PAIRS_AT_ONCE]
+            terms = unit[:n_terms, i] * unit[:n_terms, j]
+            solved = np.where(varies[i] & varies[j], _invert(score_correlation[i, j], terms), 0.0)
+            latent[i, j] = latent[j, i] = solved
     return latent
 
 
 def _invert(target: Floats, terms: Floats) -> Floats:
-    """ρ in [-0.995, 0.995] with Σ_k terms_k ρ^k = target, by bisection."""
+    """ρ in [-0.995, 0.995] with Σ_k terms_k ρ^k = target, (n_pairs,), by bisection; terms (K, n_pairs)."""
     low = np.full(len(target), -MAX_CORRELATION)
     high = np.full(len(target), MAX_CORRELATION)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         value = np.zeros(len(target))
-        for k in range(terms.shape[1] - 1, -1, -1):
-            value = (value + terms[:, k]) * middle
+        for term in terms[::-1]:
+            value += term
+            value *= middle
         below = value < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.where(np.isfinite(target), (low + high) / 2, 0.0)
+    return (low + high) / 2
 
 
 def shrink_unreliable(latent: Floats, score_correlation: Floats, n_rows: Floats, slope: Floats) -> Floats:

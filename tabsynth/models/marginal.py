@@ -308,4 +308,7 @@ def cut_at_atoms(
     points = whole == 0
     share = np.where(points[start_owner], 1.0, length / np.where(points, 1.0, whole)[start_owner])
     keep = (length > 0) | (points[start_owner] & (step == 0))
-    return starts[keep], ends[keep], (mass[start_owner] * share)[keep]
+    kept = (mass[start_owner] * share)[keep]
+    if kept.size:  # a piece of a tail may lie on atoms alone: its mass goes to the other stretches
+        kept *= mass.sum() / kept.sum()
+    return starts[keep], ends[keep], kept

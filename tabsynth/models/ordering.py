@@ -41,8 +41,6 @@ def order_levels(
     pieces = [latent.pieces(data.columns[latent.variable.name])[rows] for latent in current]
     scores = np.zeros((len(pieces[0]), len(current)), dtype=np.float32)
     present = [latent.present(data.columns[latent.variable.name]) for latent in current]
-    known = np.ones(len(current), dtype=bool)
-    known[nominal] = False
     names = [latent.variable.name for latent in current]
 
     def rescore(index: int) -> None:
@@ -52,27 +50,21 @@ def order_levels(
         if where is not None:
             scores[~where[rows], index] = 0
 
-    for index in np.flatnonzero(known).tolist():
-        rescore(index)
+    for index in range(len(current)):
+        if index not in nominal:
+            rescore(index)
     for _ in range(n_rounds):
         for index in nominal:
-            others = known.copy()
-            others[[k for k, name in enumerate(names) if name == names[index]]] = False
-            if not others.any():
-                known[index] = True
-                rescore(index)
-                continue
+            own = [k for k, name in enumerate(names) if name == names[index]]
             n_levels = len(current[index].marginal.mass)
-            sums = queries.score_sums_by_level(
-                pieces[index], n_levels, scores[:, others], columns=[names[index]]
-            )
-            counts = np.bincount(pieces[index], minlength=n_levels)[:n_levels].astype(np.float64)
+            sums = queries.score_sums_by_level(pieces[index], n_levels, scores, columns=[names[index]])
+            sums[:, own] = 0  # axes without an order yet hold zeros too
+            counts = current[index].marginal.mass * len(scores)
             order = np.argsort(_leading_coordinate(sums, counts), kind="stable")
             rank = np.empty(n_levels, dtype=pieces[index].dtype)
             rank[order] = np.arange(n_levels)
             current[index] = current[index].reordered(order)
             pieces[index] = rank[pieces[index]]
-            known[index] = True
             rescore(index)
     return tuple(current)
 
