@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-import tabsynth.models.registry as registry
 from tabsynth.check import check_table
 from tabsynth.encode import encode_table
 from tabsynth.errors import ConditionError, DataError
+from tabsynth.models import registry
 from tabsynth.models.base import BLOCK_ROWS
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Ledger
