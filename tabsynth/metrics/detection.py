@@ -20,7 +20,7 @@ from tabsynth.randomness import Streams
 N_FOLDS = 3
 MIN_ROWS = 10
 MAX_ROWS = 20_000
-MAX_CELLS_READ = 20_000_000
+MAX_CELLS_READ = 5_000_000
 MAX_ROC_POINTS = 200
 
 C2ST = MetricInfo(

@@ -17,7 +17,7 @@ from tabsynth.randomness import Streams
 
 MAX_ROWS = 10_000
 MAX_LEVELS = 64  # of one column that have a coordinate each; rarer ones share the last
-MAX_COORDINATES = 50_000_000  # rows times coordinates of one embedding
+MAX_COORDINATES = 20_000_000  # rows times coordinates of one embedding
 CHUNK = 1_000
 
 COPIES = MetricInfo(
