@@ -31,8 +31,8 @@ def demo(
         from tabsynth.demo import demo as make_demo
 
         require_free(out, overwrite=overwrite, ours=_RUN_FILE)
-        session.note("A real table: drug spending of older Americans (MEPS), 17 columns of 29;")
-        session.note("left out are logarithms, squares and sums of others.")
+        session.note("A real table: what 10,391 older Americans spent on drugs (MEPS), 17 columns.")
+        session.note("Left out of the source's 29: logarithms, squares and sums of others.")
         session.note("No privacy is asked for: the synthetic rows are not anonymous by construction.")
         with session.progress() as report:
             outcome = make_demo(out, overwrite=overwrite, progress=report)
@@ -88,10 +88,11 @@ def run(
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         for table in outcome.tables:
-            session.show(
-                f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, learnt from {table.n_fitted:,}"
-            )
+            learnt = f"learnt from {table.n_fitted:,} of {table.n_source:,}"
+            session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
+            session.show_lead(table.results)
         session.show(outcome.tables[0].guarantee)
+        models = [out / path for path in outcome.tables[0].files if path.name == "model"]
         session.finish(
             f"Ran {file.name}, seed {outcome.run.seed}",
             data={
@@ -112,7 +113,7 @@ def run(
                 out / _RUN_FILE: "the run, to be repeated",
                 out / "schema.yaml": "its schema",
             },
-            next_steps=[["tabsynth", "run", out / _RUN_FILE, "--out", f"{out}-again"]],
+            next_steps=[["tabsynth", "sample", models[0], "--rows", "1000", "--out", "more.csv"]],
         )
 
 

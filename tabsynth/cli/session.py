@@ -102,6 +102,17 @@ class Session:
 
         render_terminal(results, Console(highlight=False))
 
+    def show_lead(self, results: Results | None) -> None:
+        """The first sentence of the report, on stdout; nothing with `json_output` or `quiet`."""
+        if results is None or self.json_output or self.quiet:
+            return
+        from rich.console import Console
+        from rich.padding import Padding
+
+        from tabsynth.report import summarise
+
+        Console(highlight=False, markup=False).print(Padding(summarise(results).lead, (0, 0, 0, 2)))
+
     def finish(
         self,
         summary: str,

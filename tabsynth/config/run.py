@@ -103,19 +103,24 @@ def run_table(
     seed = fresh_seed() if config.seed is None else config.seed
     train, holdout = split(real, holdout=config.holdout, seed=seed) if config.evaluation else (real, None)
     pipeline = fit(train, engine=table.engine, privacy=config.privacy, seed=seed, progress=progress)
-    model = folder / "model"
-    pipeline.save(model)
-    files = {model: "the model: sample it again with tabsynth sample"}
     rows = real.n_rows if table.rows is None else table.rows
+    files: dict[Path, str] = {}
     for name in config.formats or (format_of(table.source),):
         path = folder / f"synthetic.{name}"
         write_rows(pipeline, path, rows=rows, seed=seed, progress=progress)
-        files = {path: f"the synthetic table, {rows:,} rows", **files}
+        files[path] = "the synthetic table"
+    model = folder / "model"
+    pipeline.save(model)
+    files[model] = "the model, to be sampled again"
     results = None
     if holdout is not None:
         results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
         figures, report = write_evaluation(results, folder, ledger=pipeline.charges)
-        files |= {report: "the report; private, as it shows real figures", figures: "every figure; private"}
+        files = {
+            report: "the report: open it in a browser; private",
+            **files,
+            figures: "every figure; private",
+        }
     return TableOutcome(
         name=table.name,
         n_source=real.n_rows,

@@ -1,0 +1,88 @@
+"""`tabsynth demo`: the first thing that anybody types."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tabsynth.evaluate import Results
+from tests.end_to_end.commands import tabsynth, tabsynth_here
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("linearmodels") is None, reason="linearmodels (extra demo) is not installed"
+    ),
+]
+
+_FILES = {
+    "report.html": "the report",
+    "synthetic.csv": "the synthetic table",
+    "synthetic.parquet": "the synthetic table",
+    "model": "the model",
+    "results.json": "every figure",
+    "source.csv": "the real table",
+    "schema.yaml": "its schema",
+    "run.yaml": "run file",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+def test_the_demo_makes_a_table_and_its_report(folder: Path) -> None:
+    started = time.monotonic()
+    done = tabsynth("demo", cwd=folder)
+    assert done.code == 0, done.err
+    assert time.monotonic() - started < 60
+    assert "not anonymous by construction" in done.err
+    assert "Floor" in done.out
+    last = done.out[done.out.index("Learnt from") :]
+    for name, what in _FILES.items():
+        assert (folder / "tabsynth-demo" / name).exists()
+        (line,) = (line for line in last.splitlines() if line.strip().startswith(f"tabsynth-demo/{name} "))
+        assert what in line
+    rows = pl.read_parquet(folder / "tabsynth-demo" / "synthetic.parquet")
+    assert rows.shape == (10_391, 17)
+    assert rows.equals(pl.read_csv(folder / "tabsynth-demo" / "synthetic.csv"))
+    results = Results.read_json(folder / "tabsynth-demo" / "results.json")
+    assert results.target == "health"
+    assert (results.n_train, results.n_holdout) == (5195, 5196)
+
+
+def test_what_the_demo_suggests_works(folder: Path) -> None:
+    done = tabsynth_here(
+        "sample",
+        "tabsynth-demo/model",
+        "--where",
+        "health=poor",
+        "--rows",
+        "1000",
+        "--out",
+        "poor.csv",
+        cwd=folder,
+    )
+    assert done.code == 0, done.err
+    assert set(pl.read_csv(folder / "poor.csv")["health"]) == {"poor"}
+
+
+def test_the_run_file_of_the_demo_gives_the_same_rows(folder: Path) -> None:
+    text = (folder / "tabsynth-demo" / "run.yaml").read_text(encoding="utf-8")
+    plain = folder / "tabsynth-demo" / "plain.yaml"  # the same, less what takes time
+    plain.write_text(text.replace("formats: [parquet, csv]", "formats: [csv]"), encoding="utf-8")
+    done = tabsynth_here("run", plain, "--out", "again", cwd=folder)
+    assert done.code == 0, done.err
+    made = (folder / "again" / "meps" / "synthetic.csv").read_bytes()
+    assert made == (folder / "tabsynth-demo" / "synthetic.csv").read_bytes()
+
+
+def test_the_demo_does_not_overwrite(folder: Path) -> None:
+    done = tabsynth_here("demo", "--json", cwd=folder)
+    assert done.code == 2
+    assert done.json["error"]["type"] == "OutputExistsError"

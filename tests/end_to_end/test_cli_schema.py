@@ -1,0 +1,104 @@
+"""`tabsynth schema …` where nothing is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import polars as pl
+import pytest
+import yaml
+
+from tabsynth.schema import read_schema
+from tests.end_to_end.commands import tabsynth_here
+
+_SDV = {
+    "METADATA_SPEC_VERSION": "V1",
+    "tables": {
+        "people": {
+            "primary_key": "id",
+            "columns": {
+                "id": {"sdtype": "id"},
+                "sex": {"sdtype": "categorical"},
+                "age": {"sdtype": "numerical"},
+            },
+        }
+    },
+}
+_FRICTIONLESS = {
+    "fields": [{"name": "age", "type": "integer", "constraints": {"minimum": 0, "maximum": 120}}]
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a table of two columns and its draft."""
+    pl.DataFrame({"age": [i % 70 + 18 for i in range(80)], "sex": ["f", "m"] * 40}).write_csv(
+        tmp_path / "t.csv"
+    )
+    assert tabsynth_here("schema", "draft", "t.csv", "--out", "s.yaml", cwd=tmp_path).code == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize("document", [_SDV, _FRICTIONLESS])
+def test_import_writes_a_schema(tmp_path: Path, document: dict[str, object]) -> None:
+    (tmp_path / "foreign.json").write_text(json.dumps(document))
+    done = tabsynth_here("schema", "import", "foreign.json", "--out", "s.yaml", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.json["files"] == ["s.yaml"]
+    assert "age" in read_schema(tmp_path / "s.yaml").only_table
+
+
+def test_json_schema_takes_the_files_that_are_written(folder: Path) -> None:
+    printed = tabsynth_here("schema", "json-schema", cwd=folder)
+    document = json.loads(printed.out)
+    jsonschema.validate(yaml.safe_load((folder / "s.yaml").read_text()), document)
+    written = tabsynth_here("schema", "json-schema", "--of", "run", "--out", "run.json", cwd=folder)
+    assert written.code == 0
+    run = {"version": 1, "privacy": "none", "tables": {"t": {"source": "t.csv"}}}
+    jsonschema.validate(run, json.loads((folder / "run.json").read_text()))
+
+
+def test_confirm_takes_columns_then_all_that_is_left(folder: Path) -> None:
+    def confirm(*args: str) -> dict[str, object]:
+        return tabsynth_here("schema", "confirm", "s.yaml", *args, "--json", cwd=folder).json
+
+    first = confirm("--by", "A. Steward", "--source", "form 4", "--column", "age")
+    assert (first["confirmed"], first["still_draft"]) == (["age"], ["sex"])
+    assert (folder / "s.yaml").read_text().startswith("# PRIVATE")
+    rest = confirm("--by", "B. Keeper", "--source", "law", "--all")
+    assert (rest["confirmed"], rest["still_draft"]) == (["sex"], [])
+    table = read_schema(folder / "s.yaml").only_table
+    assert (table["age"].domain.by, table["sex"].domain.by) == ("A. Steward", "B. Keeper")
+    assert "PRIVATE" not in (folder / "s.yaml").read_text()
+    assert confirm("--by", "C", "--source", "D", "--all")["ok"] is False
+
+
+def test_confirm_warns_of_comments_that_it_does_not_keep(folder: Path) -> None:
+    options = ("--by", "A", "--source", "B", "--column", "age")
+    assert "Comments" not in tabsynth_here("schema", "confirm", "s.yaml", *options, cwd=folder).err
+    (folder / "s.yaml").write_text((folder / "s.yaml").read_text() + "# mine\n")
+    assert (
+        "Comments in the file are not kept"
+        in tabsynth_here("schema", "confirm", "s.yaml", *options, cwd=folder).err
+    )
+
+
+def test_draft_shows_columns_and_no_values(folder: Path) -> None:
+    done = tabsynth_here("schema", "draft", "t.csv", "--name", "people", "--out", "again.yaml", cwd=folder)
+    lines = done.out.splitlines()
+    (sex,) = (line for line in lines if line.strip().startswith("sex"))
+    (age,) = (line for line in lines if line.strip().startswith("age"))
+    assert sex.split() == ["sex", "categorical", "quasi-identifier", "2", "categories"]
+    assert age.split()[:2] == ["age", "integer"]
+    assert "range drafted" in age
+    assert "87" not in done.out  # the largest age
+    assert read_schema(folder / "again.yaml").only_table.name == "people"
+
+
+def test_draft_of_a_wide_table_shows_the_first_columns(tmp_path: Path) -> None:
+    pl.DataFrame({f"c{i}": [1, 2, 3] for i in range(70)}).write_csv(tmp_path / "wide.csv")
+    done = tabsynth_here("schema", "draft", "wide.csv", "--out", "s.yaml", cwd=tmp_path)
+    assert "… and 10 columns more, in the file" in done.out
+    assert len(done.out.splitlines()) < 90
