@@ -129,7 +129,7 @@ class Results:
         raise KeyError(metric)
 
     def worst(self, metric: str, n: int = 5) -> tuple[MetricResult, ...]:
-        """The columns or pairs of a figure that lie furthest from their floor's side, worst first."""
+        """The `n` columns or pairs with the worst values of a figure, worst first."""
         sign = -1.0 if self.info(metric).direction == "higher" else 1.0
         rows = [row for row in self.metrics if row.metric == metric and row.columns]
         rows = [row for row in rows if row.value is not None]
