@@ -51,6 +51,8 @@ def _lines(n_rows: int | None) -> Report:
         if share < last_share:
             step_started = now
         last_share = share
+        if share >= 1:
+            return  # the result that follows says it
         if now - started < PATIENCE or (now - last_line < LINE_EVERY and last_line != started):
             return
         last_line = now

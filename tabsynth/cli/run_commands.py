@@ -88,7 +88,8 @@ def run(
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         for table in outcome.tables:
-            learnt = f"learnt from {table.n_fitted:,} of {table.n_source:,}"
+            share = "all" if table.n_fitted == table.n_source else f"{table.n_fitted:,} of"
+            learnt = f"learnt from {share} {table.n_source:,}"
             session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
             session.show_lead(table.results)
         session.show(outcome.tables[0].guarantee)

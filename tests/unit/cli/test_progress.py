@@ -61,10 +61,14 @@ def test_a_step_that_begins_anew_has_its_own_clock(
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with progress(quiet=False) as report:
-        for second, share in ((0, 0.5), (50, 1.0), (60, 0.0), (70, 0.5)):
+        for second, share in ((0, 0.5), (50, 0.9), (55, 1.0), (60, 0.0), (70, 0.5)):
             clock[0] = 100.0 + second
             report("step", share)
-    assert capsys.readouterr().err.splitlines() == ["step: 100 %", "step: 0 %", "step: 50 %, 10 s left"]
+    assert capsys.readouterr().err.splitlines() == [
+        "step: 90 %, 5.6 s left",
+        "step: 0 %",
+        "step: 50 %, 10 s left",
+    ]
 
 
 def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
