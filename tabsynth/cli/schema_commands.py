@@ -21,7 +21,7 @@ from tabsynth.cli.options import (
     SchemaOption,
     TableOption,
 )
-from tabsynth.cli.session import BAD_INPUT, Session
+from tabsynth.cli.session import BAD_INPUT, Session, printable
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def _show_columns(session: Session, table: TableSchema) -> None:
         shown.add_column(head, overflow="fold")
     for column in table.columns[:_MOST_SHOWN]:
         role = "" if column.role is None else column.role.value.replace("_", "-")
-        shown.add_row(Text(column.name), column.kind.value, role, _domain(column))
+        shown.add_row(Text(printable(column.name)), column.kind.value, role, _domain(column))
     Console(highlight=False, markup=False).print(shown)
     if len(table.columns) > _MOST_SHOWN:
         session.show(f"… and {len(table.columns) - _MOST_SHOWN:,} columns more, in the file\n")

@@ -85,12 +85,12 @@ class Session:
     def note(self, text: str) -> None:
         """Something to know, on stderr."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            print(printable(text), file=sys.stderr)
 
     def show(self, text: str) -> None:
         """A part of the result for people, on stdout; nothing with `json_output` or `quiet`."""
         if not self.json_output and not self.quiet:
-            print(text)
+            print(printable(text))
 
     def show_report(self, results: Results) -> None:
         """The report of an evaluation, on stdout; nothing with `json_output` or `quiet`."""
@@ -150,7 +150,12 @@ class Session:
 
 def say_error(message: str) -> None:
     """`message` on stderr, marked as an error."""
-    print(f"Error: {message}", file=sys.stderr)
+    print(f"Error: {printable(message)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """`text` with controls replaced: names come from files, and must not reach a terminal as commands."""
+    return "".join(c if c.isprintable() or c in "\n\u200d" else "\ufffd" for c in text)
 
 
 def _file_lines(files: Mapping[Path, str]) -> Iterator[str]:
