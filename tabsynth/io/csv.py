@@ -168,7 +168,9 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
     if not header.has_data:
         return _Fields(dict.fromkeys(header.names, pa.chunked_array([], pa.string())), ())
     lengths: Counter[int] = Counter()
-    text = _fields(path, dialect, header, lengths, pa.string())
+    text = _fields(path, dialect, header, None, pa.string())
+    if text is None:
+        text = _fields(path, dialect, header, lengths, pa.string())
     if text is not None and not _is_open_ended(path, dialect, text):
         columns = dict(zip(header.names, text.columns, strict=True))
         return _Fields(columns, _ragged_faults(lengths, n_columns))
@@ -217,13 +219,18 @@ def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fa
 
 
 def _fields(
-    path: Path, dialect: CsvDialect, header: _Header, lengths: Counter[int], dtype: pa.DataType
+    path: Path, dialect: CsvDialect, header: _Header, lengths: Counter[int] | None, dtype: pa.DataType
 ) -> pa.Table | None:
-    """All fields as `dtype`; None where that is impossible. Rows of a wrong length go to `lengths`."""
+    """All fields as `dtype`; None where that is impossible, or a row's length wrong and `lengths` None.
+
+    Rows of a wrong length go to `lengths`. That is done on one thread: a worker still busy in it when the
+    interpreter ends would abort the process.
+    """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     def count(row: arrow_csv.InvalidRow) -> str:
+        assert lengths is not None
         lengths[row.actual_columns] += 1
         return "skip"
 
@@ -233,6 +240,7 @@ def _fields(
             column_names=names,
             skip_rows_after_names=header.n_skip,
             block_size=_BLOCK_BYTES,
+            use_threads=lengths is None,
             encoding="utf8" if dialect.encoding.lower() in UTF8 else dialect.encoding,
         ),
         "parse_options": arrow_csv.ParseOptions(
@@ -240,7 +248,7 @@ def _fields(
             quote_char=dialect.quote,
             newlines_in_values=True,
             ignore_empty_lines=len(names) > 1,
-            invalid_row_handler=count,
+            invalid_row_handler=None if lengths is None else count,
         ),
         "convert_options": arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, dtype),
