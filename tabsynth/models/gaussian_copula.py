@@ -119,7 +119,7 @@ class GaussianCopula:
 
     `marginals`: "empirical" (pieces of at least `min_group` rows) or "parametric" (the best of the
     `copulas` library's families by AIC; needs the extra `parametric`). `min_group` ≥ 1: the fewest rows
-    that share a published value or stretch. `ordering_rounds` ≥ 0: passes over the nominal columns.
+    that share a published value or stretch, or that dependence is learnt from. `ordering_rounds` ≥ 0: passes over the nominal columns.
     """
 
     name: ClassVar[str] = "gaussian_copula"
@@ -146,7 +146,14 @@ class GaussianCopula:
         names = [latent.variable.name for latent in latents]
         moments = queries.score_moments(_score_blocks(latents, data), columns=names)
         correlation = _latent_correlation(latents, moments)
+        silent = np.array([self._is_silent(latent, data.n_rows) for latent in latents])
+        correlation[silent] = correlation[:, silent] = 0.0
+        np.fill_diagonal(correlation, 1.0)
         return FittedGaussianCopula(latents, *joint_normal(correlation, _selected(latents)))
+
+    def _is_silent(self, latent: Latent, n_rows: int) -> bool:
+        """Whether fewer than `min_group` rows differ from the commonest level: too few to depend on."""
+        return latent.part is Part.LEVEL and bool((1 - latent.marginal.mass.max()) * n_rows < self.min_group)
 
     @classmethod
     def restore(

@@ -23,7 +23,7 @@ from tabsynth.models.correlation import nearest_correlation
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_RIDGE = 1e-3
+_RIDGE = 0.02
 _MOST_EXPLAINED = 0.98
 
 
@@ -57,7 +57,7 @@ def joint_normal(correlation: Floats, selected: Sequence[Selected]) -> tuple[Flo
     loss = 1 - variance  # of the selector's variance, in [0, 1]
     means = R[:, selector] * location
     spreads = np.sqrt(np.maximum(1 - loss * R[:, selector] ** 2, 1e-6))
-    B = _regressions(R, correlation[np.ix_(base, partial)] * spreads, selector, loss / variance)
+    B = _regressions(R, correlation[np.ix_(base, partial)] * spreads, selector, loss)
     explained = _explained(B, R, selector, loss)
     B *= np.sqrt(np.minimum(1.0, _MOST_EXPLAINED / np.maximum(explained, 1e-12)))
     explained = np.minimum(explained, _MOST_EXPLAINED)
@@ -80,18 +80,22 @@ def _truncated_moments(selected: Sequence[Selected]) -> tuple[Floats, Floats]:
     return mean, np.clip(variance, 1e-6, 1.0)
 
 
-def _regressions(R: Floats, covariances: Floats, selector: Indices, gain: Floats) -> Floats:
-    """Coefficients of each selected axis on the base axes, (p_base, n_selected), 0 on its selector.
+def _regressions(R: Floats, covariances: Floats, selector: Indices, loss: Floats) -> Floats:
+    """Ridge coefficients of each selected axis on the base axes, (p_base, n_selected), 0 on its selector.
 
-    The inverse of R - (1 - τ²) r_m r_mᵀ is R⁻¹ + g e_m e_mᵀ with g = (1 - τ²) / τ², since R⁻¹ r_m is the
-    m-th unit vector; holding the coefficient on m at 0 takes a multiple of R⁻¹ e_m away.
+    Each regression inverts R + λI less its own rank-one loss, by Sherman and Morrison (1950) from one
+    inverse of R + λI; holding the coefficient on m at 0 takes a multiple of that inverse's column m away.
     """
     P = np.linalg.inv(R + _RIDGE * np.eye(len(R)))
     columns = np.arange(len(selector))
     covariances = covariances.copy()
     covariances[selector, columns] = 0.0
-    free = P @ covariances
-    B: Floats = free - P[:, selector] * (free[selector, columns] / (P[selector, selector] + gain))
+    lost = R[:, selector]
+    U = P @ lost
+    k = loss / (1 - loss * (lost * U).sum(axis=0))
+    free = P @ covariances + U * (k * (U * covariances).sum(axis=0))
+    column_m = P[:, selector] + U * (k * U[selector, columns])
+    B: Floats = free - column_m * (free[selector, columns] / column_m[selector, columns])
     B[selector, columns] = 0.0
     return B
 
