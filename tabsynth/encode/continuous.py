@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from tabsynth.encode.variable import Variable
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import Column, Kind, Scalar
 
-Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Values = npt.NDArray[Any]  # int64 on a lattice, float64 on the line
 
 _NANOSECONDS = {
     "day": 86_400_000_000_000,

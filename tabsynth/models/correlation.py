@@ -59,7 +59,8 @@ def _invert(target: Floats, terms: Floats) -> Floats:
             value *= middle
         below = value < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+    solved: Floats = (low + high) / 2
+    return solved
 
 
 def shrink_unreliable(latent: Floats, score_correlation: Floats, n_rows: Floats, slope: Floats) -> Floats:

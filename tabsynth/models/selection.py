@@ -104,7 +104,8 @@ def _explained(B: Floats, R: Floats, selector: Indices, loss: Floats) -> Floats:
     """Variance of each regression over its selected rows, (n_selected,)."""
     cross = R @ B
     along = cross[selector, np.arange(len(selector))]
-    return np.maximum((B * cross).sum(axis=0) - loss * along**2, 0.0)
+    explained: Floats = np.maximum((B * cross).sum(axis=0) - loss * along**2, 0.0)
+    return explained
 
 
 def _residuals(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from tabsynth.privacy.ledger import Ledger
 
 Floats = npt.NDArray[np.float64]
-Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Values = npt.NDArray[Any]  # int64 or float64
 _DENSE_RANGE = 1 << 20
 
 
@@ -39,7 +40,9 @@ class ScoreMoments:
         covariance = self.products / n - self.sums * self.sums.T / n**2
         variance = np.maximum(self.squares / n - (self.sums / n) ** 2, 0)
         spread = np.sqrt(variance * variance.T)
-        correlation = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-12)
+        correlation: Floats = np.divide(
+            covariance, spread, out=np.zeros_like(covariance), where=spread > 1e-12
+        )
         correlation = np.clip(correlation, -1, 1)
         np.fill_diagonal(correlation, 1.0)
         return correlation

@@ -171,7 +171,7 @@ _COLUMNS = st.sampled_from(
         (Column(name="x", kind=Kind.DATE, dtype="date", nullable=True), st.dates()),
         (
             Column(name="x", kind=Kind.DATETIME, dtype="datetime[us]", nullable=True),
-            st.datetimes(min_value=dt.datetime(1, 1, 2), max_value=dt.datetime(9999, 12, 30)),
+            st.datetimes(min_value=dt.datetime(1, 1, 2), max_value=dt.datetime(9999, 12, 30)),  # noqa: DTZ001 - hypothesis wants naive limits
         ),
         (
             Column(name="x", kind=Kind.DURATION, dtype="duration[us]", nullable=True),
