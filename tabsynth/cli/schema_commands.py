@@ -134,9 +134,9 @@ def confirm(
         names = tuple(_drafts(chosen) if every else column or ())
         if every and not names:
             raise UsageError("nothing is left to confirm: no column is a draft")
-        if "#" in schema.read_text(encoding="utf-8").replace(PRIVATE_NOTE, ""):
-            session.note("Comments in the file are not kept; write them as description: instead.")
         changed = whole.with_table(confirm_columns(chosen, columns=names, by=by, source=source))
+        if _has_comments(schema.read_text(encoding="utf-8").replace(PRIVATE_NOTE, "")):
+            session.note("Comments in the file are not kept; write them as description: instead.")
         write_schema(changed, schema, private_note=holds_drafts(changed))
         left = _drafts(changed[chosen.name])
         session.finish(
@@ -316,6 +316,12 @@ def _column_data(column: Column) -> dict[str, object]:
         "n_categories": None if column.categories is None else len(column.categories),
         "n_special_values": len(column.special_values),
     }
+
+
+def _has_comments(text: str) -> bool:
+    """Whether any line of YAML is a comment, or ends in one (looked for where nothing is quoted)."""
+    plain = (line for line in text.splitlines() if '"' not in line and "'" not in line)
+    return any(line.startswith("#") or " #" in line for line in (" ".join(line.split()) for line in plain))
 
 
 def _drafts(table: TableSchema) -> list[str]:
