@@ -124,16 +124,16 @@ class FittedPipeline:
     ) -> pl.DataFrame:
         start = block * BLOCK_ROWS
         n_rows = min(BLOCK_ROWS, n_total - start)
-        encoded = self.model.sample_block(block, streams=streams, conditions=conditions)
+        encoded = self.model.sample_block(block, n_rows=n_rows, streams=streams, conditions=conditions)
         columns = {series.name: series for series in decode_table(encoded, self.schema)}
         for surrogate in self.surrogates:
             name = surrogate.column.name
-            cells = surrogate.make(n_total, start, BLOCK_ROWS, streams=streams, block=block)
+            cells = surrogate.make(n_total, start, n_rows, streams=streams, block=block)
             if name in encoded.columns:
                 missing = pl.Series(encoded.columns[name].codes != 0)
                 cells = pl.select(pl.when(~missing).then(cells)).to_series()
             columns[name] = cells.alias(name)
-        return pl.DataFrame([columns[name] for name in self.schema.column_names]).head(n_rows)
+        return pl.DataFrame([columns[name] for name in self.schema.column_names])
 
     def _conditions(self, where: Mapping[str, Any]) -> tuple[Condition, ...]:
         conditions, faults = [], []

@@ -45,9 +45,9 @@ class FittedModel(Protocol):
     def variables(self) -> tuple[Variable, ...]: ...
 
     def sample_block(
-        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
     ) -> EncodedTable:
-        """Block number `block`: always `BLOCK_ROWS` rows, whatever else is sampled."""
+        """Block number `block` of `n_rows` ≤ `BLOCK_ROWS` rows, a function of the arguments alone."""
         ...
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:

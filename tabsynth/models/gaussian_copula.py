@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
+from tabsynth.models.base import Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
 from tabsynth.models.correlation import N_TERMS, latent_correlation, shrink_unreliable
 from tabsynth.models.latent import (
@@ -38,6 +38,7 @@ from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
 from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
+from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries, ScoreMoments
@@ -63,23 +64,27 @@ class FittedGaussianCopula:
         return variables_on(self.latents)
 
     def sample_block(
-        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
     ) -> EncodedTable:
-        """Block number `block` of `BLOCK_ROWS` rows; raises `ConditionError` for impossible conditions."""
+        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
         rng = streams.generator("gaussian_copula.sample", block)
         if not conditions:
-            normals = rng.standard_normal((BLOCK_ROWS, len(self.latents))) @ self._factor.T
-            return columns_at(self.latents, normals + self.mean)
+            normals = rng.standard_normal((n_rows, len(self.latents))) @ self._factor.T + self.mean
+            normals[:, self._is_standard] = stratified(normals[:, self._is_standard], rng)
+            return columns_at(self.latents, normals)
         box = box_of(self.latents, conditions)
-        return box.pin(columns_at(self.latents, self._conditional_normals(box, rng)), conditions)
+        return box.pin(columns_at(self.latents, self._conditional_normals(box, n_rows, rng)), conditions)
 
     @cached_property
     def _factor(self) -> Floats:
         return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
 
-    def _conditional_normals(self, box: Box, rng: np.random.Generator) -> Floats:
+    @cached_property
+    def _is_standard(self) -> npt.NDArray[np.bool_]:
+        return (self.mean == 0) & (np.abs(np.diag(self.covariance) - 1) < 1e-9)
+
+    def _conditional_normals(self, box: Box, n: int, rng: np.random.Generator) -> Floats:
         """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
-        n = BLOCK_ROWS
         normals = np.empty((n, len(self.latents)))
         fixed, held = box.points, box.intervals
         rest = np.setdiff1d(np.arange(len(self.latents)), np.r_[fixed, held])

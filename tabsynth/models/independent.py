@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.models.base import BLOCK_ROWS, Condition, Progress, no_progress
+from tabsynth.models.base import Condition, Progress, no_progress
 from tabsynth.models.conditions import box_of
 from tabsynth.models.latent import (
     Latent,
@@ -26,6 +26,7 @@ from tabsynth.models.latent import (
 )
 from tabsynth.models.marginal import MIN_GROUP
 from tabsynth.models.marginals import MarginalKind, fit_latents
+from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_normal
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
@@ -43,18 +44,18 @@ class FittedIndependent:
         return variables_on(self.latents)
 
     def sample_block(
-        self, block: int, *, streams: Streams, conditions: tuple[Condition, ...] = ()
+        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
     ) -> EncodedTable:
-        """Block number `block` of `BLOCK_ROWS` rows; raises `ConditionError` for impossible conditions."""
+        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
         rng = streams.generator("independent.sample", block)
-        normals = rng.standard_normal((BLOCK_ROWS, len(self.latents)))
+        normals = rng.standard_normal((n_rows, len(self.latents)))
         if not conditions:
-            return columns_at(self.latents, normals)
+            return columns_at(self.latents, stratified(normals, rng))
         box = box_of(self.latents, conditions)
-        zeros = np.zeros(BLOCK_ROWS)
+        zeros = np.zeros(n_rows)
         for axis in box.intervals:
             lower, upper = float(box.lower[axis]), float(box.upper[axis])
-            normals[:, axis] = truncated_normal(zeros, 1.0, lower, upper, rng.random(BLOCK_ROWS))
+            normals[:, axis] = truncated_normal(zeros, 1.0, lower, upper, rng.random(n_rows))
         return box.pin(columns_at(self.latents, normals), conditions)
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:

@@ -244,8 +244,9 @@ def test_a_table_of_identifiers_alone_can_be_made(name):
 def test_blocks_are_whole_and_stand_alone(name):
     table = patients(300)
     model = registry.make_engine(name).fit(encode_table(table), ledger=Ledger(), streams=Streams(0))
-    later = model.sample_block(3, streams=Streams(1))
+    later = model.sample_block(3, n_rows=BLOCK_ROWS, streams=Streams(1))
     assert later.n_rows == BLOCK_ROWS
-    again = model.sample_block(3, streams=Streams(1))
+    assert model.sample_block(3, n_rows=5, streams=Streams(1)).n_rows == 5
+    again = model.sample_block(3, n_rows=BLOCK_ROWS, streams=Streams(1))
     for column, encoded in later.columns.items():
         assert (encoded.codes == again.columns[column].codes).all()

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tabsynth.encode import encode_table
-from tabsynth.models.base import Condition
+from tabsynth.models.base import BLOCK_ROWS, Condition
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.privacy import Ledger
 from tabsynth.randomness import Streams
@@ -59,7 +59,10 @@ def test_zero_inflation_keeps_its_mass_and_its_dependence():
     )
     assert model.covariance[0, 1] == pytest.approx(0.7, abs=0.04)
     made = np.concatenate(
-        [model.sample_block(b, streams=Streams(3)).columns["amount"].values for b in range(4)]
+        [
+            model.sample_block(b, n_rows=BLOCK_ROWS, streams=Streams(3)).columns["amount"].values
+            for b in range(4)
+        ]
     )
     # five standard errors of a share of 0.69 in 32,768 draws, and as many in 20,000
     assert (made == 0).mean() == pytest.approx((amount == 0).mean(), abs=0.03)
@@ -74,7 +77,7 @@ def test_missingness_depends_on_other_columns_in_its_own_way():
         Column(name="value", kind=Kind.NUMBER, dtype="float64", nullable=True),
         Column(name="cause", kind=Kind.NUMBER, dtype="float64"),
     )
-    made = [model.sample_block(b, streams=Streams(4)).columns for b in range(4)]
+    made = [model.sample_block(b, n_rows=BLOCK_ROWS, streams=Streams(4)).columns for b in range(4)]
     missing = np.concatenate([block["value"].codes for block in made]) == 1
     cause = np.concatenate([block["cause"].values for block in made])
     # The source gives 1 exactly; a biserial correlation held at 0.995 leaves an AUC above 0.98.
@@ -121,7 +124,10 @@ def test_conditional_rows_follow_the_conditional_distribution():
         Column(name="y", kind=Kind.NUMBER, dtype="float64"),
     )
     conditions = (Condition(column="a", code=1), Condition(column="b", code=0))
-    made = [model.sample_block(b, streams=Streams(5), conditions=conditions).columns for b in range(4)]
+    made = [
+        model.sample_block(b, n_rows=BLOCK_ROWS, streams=Streams(5), conditions=conditions).columns
+        for b in range(4)
+    ]
     everything = draws(5, 1_000_000)
     chosen = everything[(everything[:, 0] > 0) & (everything[:, 1] < -0.5)]
     for index, name in ((2, "x"), (3, "y")):
@@ -137,7 +143,7 @@ def test_a_condition_on_a_number_shifts_the_rest_by_its_correlation():
     columns = [Column(name=name, kind=Kind.NUMBER, dtype="float64") for name in ("x", "y")]
     model = fit_copula(frame, *columns)
     rows = model.sample_block(
-        0, streams=Streams(1), conditions=(Condition(column="x", code=0, value=1.5),)
+        0, n_rows=BLOCK_ROWS, streams=Streams(1), conditions=(Condition(column="x", code=0, value=1.5),)
     ).columns
     assert (rows["x"].values == 1.5).all()
     # mean 0.7 * 1.5 and variance 1 - 0.49; five standard errors of 8,192 draws are 0.04
