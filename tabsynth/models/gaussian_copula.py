@@ -81,7 +81,7 @@ class FittedGaussianCopula:
 
     @cached_property
     def _is_standard(self) -> npt.NDArray[np.bool_]:
-        return (self.mean == 0) & (np.abs(np.diag(self.covariance) - 1) < 1e-9)
+        return np.asarray((self.mean == 0) & (np.abs(np.diag(self.covariance) - 1) < 1e-9))
 
     def _conditional_normals(self, box: Box, n: int, rng: np.random.Generator) -> Floats:
         """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
