@@ -82,8 +82,8 @@ INFOS = (
         direction=Direction.LOWER,
         percent=True,
         meaning=(
-            "The mean error of the .001, .01, .99 and .999 quantiles, as a share of train's range from its "
-            ".01 to its .99 quantile: whether rare large and small values look real."
+            "The mean error of the .001, .01, .99 and .999 quantiles, as a share of train's range from the "
+            "first of them to the last: whether rare large and small values look real."
         ),
         caveat="With fewer than some thousand rows the outer quantiles are single rows; trust the floor.",
     ),
@@ -145,7 +145,8 @@ def _number_figures(train: Sample, other: Sample, both: Comparison) -> dict[str,
     spread = train.spread()
     if spread == 0:
         return dict.fromkeys(names, Figure(None, "all numbers of train are equal, so there is no range"))
-    errors = np.abs(other.quantile(TAILS) - train.quantile(TAILS)) / spread
+    outer = train.quantile(TAILS)
+    errors = np.abs(other.quantile(TAILS) - outer) / max(outer[-1] - outer[0], spread)
     low, high = float(train.values[0]), float(train.values[-1])
     reached = min(high, float(other.values[-1])) - max(low, float(other.values[0]))
     return {
