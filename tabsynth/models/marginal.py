@@ -115,11 +115,13 @@ class Marginal:
         rows = np.flatnonzero(is_stretch)
         piece = index[rows]
         share = np.clip((ndtr(latent[rows]) - self.cumulative[piece]) / self.mass[piece], 0, 1)
-        width = self.upper[piece] - self.lower[piece]
+        lower, upper = self.lower[piece], self.upper[piece]
         if self.is_lattice:
-            values[rows] += np.minimum((share * (width + 1.0)).astype(np.int64), width)
+            width = _width(lower, upper)
+            steps = np.minimum(share * (width + 1), np.nextafter(2.0**64, 0)).astype(np.uint64)
+            values[rows] = (lower.view(np.uint64) + np.minimum(steps, _gap(lower, upper))).view(np.int64)
         else:
-            values[rows] += share * width
+            values[rows] += share * (upper - lower)
         return values
 
     @cached_property
@@ -136,12 +138,22 @@ class Marginal:
         if lower == upper:
             return float(self.cuts[piece]), float(self.cuts[piece + 1])
         if self.is_lattice:
-            width = float(upper - lower) + 1
-            shares = (float(at[0] - lower) / width, (float(at[0] - lower) + 1) / width)
+            width, offset = int(upper) - int(lower) + 1, int(at[0]) - int(lower)
+            shares = (offset / width, (offset + 1) / width)
         else:
             shares = (float((at[0] - lower) / (upper - lower)),) * 2
         below = self.cumulative[piece]
         return float(ndtri(below + shares[0] * mass)), float(ndtri(below + shares[1] * mass))
+
+
+def _gap(lower: Values, upper: Values) -> npt.NDArray[np.uint64]:
+    """upper - lower of int64 values, exact however far apart they are; upper ≥ lower."""
+    return upper.view(np.uint64) - lower.view(np.uint64)
+
+
+def _width(lower: Values, upper: Values) -> Floats:
+    """The same as float64, for shares of it."""
+    return _gap(lower, upper).astype(np.float64)
 
 
 def _normal_density(at: Floats) -> Floats:
@@ -202,7 +214,7 @@ def _stretches(
     mass = np.add.reduceat(counts, starts)
     gap_lower, gap_upper = values[ends[:-1]], values[starts[1:]]
     if is_lattice:
-        upper_inner = gap_lower + (gap_upper - gap_lower) // 2
+        upper_inner = (gap_lower >> 1) + (gap_upper >> 1) + (gap_lower & gap_upper & 1)  # their floored mean
         lower_inner = upper_inner + 1
     else:
         upper_inner = lower_inner = gap_lower + (gap_upper - gap_lower) / 2
@@ -319,7 +331,8 @@ def cut_at_atoms(
     ends = np.r_[upper, cut - step]
     end_owner = np.r_[np.arange(len(lower)), owner]
     ends = ends[np.lexsort((ends, end_owner))]
-    length = (ends - starts + step).astype(np.float64)
+    is_empty = ends < starts
+    length = np.where(is_empty, 0.0, (_width(starts, ends) if is_lattice else ends - starts) + step)
     whole = np.bincount(start_owner, weights=length, minlength=len(lower))
     points = whole == 0
     share = np.where(points[start_owner], 1.0, length / np.where(points, 1.0, whole)[start_owner])
