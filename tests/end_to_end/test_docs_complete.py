@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -145,3 +146,21 @@ def test_numbers_stated_in_the_explanation_are_those_of_the_code():
     }
     missing = [text for text, where in stated.items() if text not in " ".join(where.split())]
     assert missing == []
+
+
+def test_layers_shown_are_those_that_the_linter_holds():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    shown = "\n".join(layer.replace("tabsynth.", "") for layer in layers)
+    assert f"```text\n{shown}\n```" in page("decisions/0001-layout-and-layers.md")
+
+
+def test_every_library_adopted_is_in_the_decision():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *settings["dependencies"],
+        *(line for lines in settings["optional-dependencies"].values() for line in lines),
+    ]
+    names = {re.match(r"[A-Za-z0-9_-]+", line)[0].lower() for line in wanted} - {"tabsynth"}
+    text = page("decisions/0002-libraries.md").lower()
+    assert sorted(name for name in names if name not in text) == []
