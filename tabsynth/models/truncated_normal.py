@@ -22,7 +22,8 @@ def truncated_normal(mean: Floats, spread: float, lower: float, upper: float, un
     below, above = ndtr(low), ndtr(high)
     drawn = ndtri(below + uniform * (above - below))
     drawn = np.clip(drawn, np.maximum(low, -38), np.minimum(high, 38))
-    return mean + spread * np.where(flip, -drawn, drawn)
+    placed: Floats = mean + spread * np.where(flip, -drawn, drawn)
+    return placed
 
 
 def truncated_multivariate_normal(
