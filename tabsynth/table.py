@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tabsynth.errors import Fault, StructureError
-from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.dtypes import dtype_name, polars_dtype
 from tabsynth.schema.types import TableSchema
 
 
@@ -23,13 +25,31 @@ class Table:
     def n_rows(self) -> int:
         return self.frame.height
 
+    def unit_codes(self) -> npt.NDArray[np.int64]:
+        """Which privacy unit each row belongs to, shape (n_rows,): equal codes, same person.
+
+        Rows where the unit is the row; a row that names no person is a unit of its own.
+        """
+        rows = np.arange(self.n_rows, dtype=np.int64)
+        unit = self.schema.unit.column
+        if unit is None or self.frame[unit].null_count() == self.n_rows:
+            return rows
+        persons = self.frame[unit].rank("dense").cast(pl.Int64)
+        n_persons = persons.max()
+        assert isinstance(n_persons, int)
+        return np.where(persons.is_null().to_numpy(), n_persons + 1 + rows, persons.fill_null(0).to_numpy())
+
     @classmethod
     def conform(cls, frame: pl.DataFrame, schema: TableSchema) -> Self:
         """Select the schema's columns in its order and cast them to its types.
 
-        Raises `StructureError`, listing every missing column and every column whose type cannot be
-        cast; columns that the schema does not name are left out. Cells that do not survive the cast
-        count as a fault of their column's type.
+        A cast loses nothing but the digits that a float32 lacks. Numbers never become dates or times, nor
+        these numbers; text is never parsed (`tabsynth.io` reads it by the schema before); a time with a
+        zone never becomes one without, nor the other way round. A column of nulls alone takes any type.
+
+        Raises `StructureError`, listing every missing column, every column whose type cannot be cast, and
+        every column with cells that a cast would change, with their number; columns that the schema does
+        not name are left out.
         """
         faults = [
             Fault(f"column {column.name!r}", "missing from the data", "add it, or drop it from the schema")
@@ -40,33 +60,65 @@ class Table:
         for column in schema.columns:
             if column.name not in frame.columns:
                 continue
-            found, wanted = frame[column.name], polars_dtype(column)
-            cast = _cast(found, wanted)
-            if cast is None:
-                faults.append(
-                    Fault(
-                        f"column {column.name!r}",
-                        f"expected {column.dtype}, found {found.dtype}",
-                        "change dtype in the schema, or convert the column",
-                    )
-                )
-            else:
+            cast = _cast(frame[column.name], polars_dtype(column))
+            if isinstance(cast, pl.Series):
                 series.append(cast)
+            else:
+                hint = "change dtype in the schema, or convert the column"
+                faults.append(Fault(f"column {column.name!r}", cast, hint))
         if faults:
             raise StructureError(f"the data does not have the structure of table {schema.name!r}", faults)
         return cls(schema, pl.DataFrame(series))
 
 
-def _cast(series: pl.Series, wanted: pl.DataType) -> pl.Series | None:
-    """`series` as `wanted`, or None where the types do not allow it without loss."""
+def _cast(series: pl.Series, wanted: pl.DataType) -> pl.Series | str:
+    """`series` as `wanted`, or what keeps it from being cast."""
     if series.dtype == wanted:
         return series
-    if series.dtype == pl.Null():
-        return series.cast(wanted)
-    try:
-        cast = series.cast(wanted, strict=True)
-    except pl.exceptions.PolarsError:
-        return None
-    if series.dtype.is_float() and wanted.is_integer() and not (cast.cast(series.dtype) == series).all():
-        return None
+    if series.null_count() == len(series):
+        return pl.Series(series.name, [None], dtype=wanted).new_from_index(0, len(series))
+    different = f"expected {_named(wanted)}, found {_named(series.dtype)}"
+    if not _is_castable(series.dtype, wanted):
+        return different
+    cast = series.cast(wanted, strict=False)
+    n_lost = int((~_survives(series, cast)).sum())
+    if n_lost:
+        return f"{different}, with {n_lost} cell{'s' if n_lost > 1 else ''} that {_named(wanted)} cannot hold"
     return cast
+
+
+def _is_castable(found: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether cells of type `found` mean the same as `wanted`, if they fit."""
+    if wanted == pl.String():
+        is_text = isinstance(found, (pl.Categorical, pl.Enum))
+        return is_text or _is_plain_number(found) or isinstance(found, (pl.Date, pl.Datetime))
+    if isinstance(wanted, pl.Datetime):
+        has_zone = wanted.time_zone is not None
+        if isinstance(found, pl.Datetime):
+            return (found.time_zone is not None) == has_zone
+        return isinstance(found, pl.Date) and not has_zone
+    if isinstance(wanted, pl.Date):
+        return isinstance(found, pl.Datetime) and found.time_zone is None
+    if isinstance(wanted, pl.Duration):
+        return isinstance(found, pl.Duration)
+    return _is_plain_number(found)
+
+
+def _is_plain_number(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype == pl.Boolean()
+
+
+def _survives(series: pl.Series, cast: pl.Series) -> pl.Series:
+    """Mask of the cells that `cast` gives back, or, between floats, keeps but for rounding."""
+    is_rounded = series.dtype.is_float() or series.dtype.is_decimal()
+    if is_rounded and cast.dtype.is_float():
+        return (cast.is_infinite() == series.cast(pl.Float64).is_infinite()).fill_null(value=True)
+    if cast.dtype == pl.String():
+        return cast.is_null() == series.is_null()
+    return cast.cast(series.dtype, strict=False).eq_missing(series)
+
+
+def _named(dtype: pl.DataType) -> str:
+    """The schema's name of a type, with its zone; polars' own where the schema has none."""
+    zone = getattr(dtype, "time_zone", None)
+    return f"{dtype_name(dtype) or dtype.base_type()}{f' in {zone}' if zone else ''}"
