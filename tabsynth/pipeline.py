@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tabsynth.check import require_valid
@@ -38,20 +39,36 @@ def split(table: Table, *, holdout: float = 0.5, seed: int | None = None) -> tup
     """Train and holdout rows, each in the source's order, cut at random between privacy units.
 
     `holdout` in (0, 1) is the share of units (persons, or rows where the unit is the row) held out; all
-    rows of one person fall on the same side.
+    rows of one person fall on the same side, and a row that names no person is a unit of its own. Neither
+    side is empty. Raises `UsageError` for any other `holdout` and for fewer than two units.
     """
+    held = _held_out(table.unit_codes(), holdout=holdout, seed=seed)
+    return Table(table.schema, table.frame.filter(~held)), Table(table.schema, table.frame.filter(held))
+
+
+def split_rows(
+    frame: pl.DataFrame, *, holdout: float = 0.5, seed: int | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As `split`, by the row, for a table that nothing is stated of yet.
+
+    A schema drafted from train alone then holds no bound and no category of the holdout's rows.
+    """
+    held = _held_out(np.arange(frame.height), holdout=holdout, seed=seed)
+    return frame.filter(~held), frame.filter(held)
+
+
+def _held_out(unit_of_row: npt.NDArray[np.int64], *, holdout: float, seed: int | None) -> pl.Series:
+    """Mask of the rows whose unit is held out."""
     if not 0 < holdout < 1:
         raise UsageError(f"holdout must lie strictly between 0 and 1, found {holdout}")
-    rng = Streams.from_seed(seed).generator("split")
-    unit = table.schema.unit.column
-    persons = (
-        pl.Series(np.arange(table.n_rows)) if unit is None else table.frame[unit].rank("dense").fill_null(0)
-    )
-    unit_of_row = persons.to_numpy().astype(np.int64)
     units = np.unique(unit_of_row)
-    held_units = rng.permutation(units)[: round(holdout * len(units))]
-    held = pl.Series(np.isin(unit_of_row, held_units))
-    return Table(table.schema, table.frame.filter(~held)), Table(table.schema, table.frame.filter(held))
+    if len(units) < 2:
+        raise UsageError(
+            f"a split needs at least 2 privacy units (persons, or rows where the unit is the row), found {len(units)}"
+        )
+    n_held = min(max(round(holdout * len(units)), 1), len(units) - 1)
+    held = Streams.from_seed(seed).generator("split").permutation(units)[:n_held]
+    return pl.Series(np.isin(unit_of_row, held), dtype=pl.Boolean)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -11,7 +11,7 @@ import pytest
 from tabsynth.errors import DataError, ModelFileError, PrivacyError, StructureError, UsageError
 from tabsynth.model_folder import read_folder, write_folder
 from tabsynth.models.gaussian_copula import GaussianCopula
-from tabsynth.pipeline import FittedPipeline, fit, split
+from tabsynth.pipeline import FittedPipeline, fit, split, split_rows
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 from tabsynth.table import Table
@@ -114,6 +114,39 @@ def test_split_keeps_persons_together_and_loses_no_row():
     again = split(table, holdout=0.4, seed=3)
     assert again[0].frame.equals(train.frame)
     assert not split(table, holdout=0.4, seed=4)[0].frame.equals(train.frame)
+
+
+def test_rows_without_a_person_are_split_one_by_one():
+    cells = frame().with_columns(person=pl.when(pl.col("person") < 4).then(pl.col("person")))
+    train, holdout = split(Table.conform(cells, SCHEMA), holdout=0.5, seed=1)
+    # 48 rows that name nobody: all on one side has the probability of 2 ** -48 and less
+    assert 0 < train.frame["person"].null_count() < 48
+    assert not set(train.frame["person"].drop_nulls()) & set(holdout.frame["person"].drop_nulls())
+    assert train.n_rows + holdout.n_rows == 60
+
+
+@pytest.mark.parametrize("holdout", [0.001, 0.999])
+@pytest.mark.parametrize("n_persons", [2, 3])
+def test_neither_side_of_a_split_is_empty(holdout, n_persons):
+    train, held = split(Table.conform(frame(3 * n_persons), SCHEMA), holdout=holdout, seed=1)
+    n_held = 1 if holdout < 0.5 else n_persons - 1
+    assert (train.n_rows, held.n_rows) == (3 * (n_persons - n_held), 3 * n_held)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 3])
+def test_fewer_than_two_units_cannot_be_split(n_rows):
+    with pytest.raises(UsageError, match=f"at least 2 privacy units.*found {min(n_rows, 1)}$"):
+        split(Table.conform(frame(n_rows), SCHEMA))
+
+
+def test_rows_are_split_as_a_table_whose_unit_is_the_row():
+    by_row = TableSchema(name="t", columns=SCHEMA.columns)
+    parts = split(Table.conform(frame(), by_row), holdout=0.3, seed=9)
+    rows = split_rows(frame(), holdout=0.3, seed=9)
+    assert [part.height for part in rows] == [42, 18]
+    assert all(part.frame.equals(found) for part, found in zip(parts, rows, strict=True))
+    with pytest.raises(UsageError, match="found 1"):
+        split_rows(frame(1))
 
 
 @pytest.mark.parametrize("holdout", [0, 1, -0.5, 2])
