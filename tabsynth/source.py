@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from tabsynth.errors import UsageError
 from tabsynth.io import Layout, read_frame, read_table
 from tabsynth.schema import draft_table
@@ -45,9 +47,14 @@ def drafted(data: Any, *, name: str | None = None, dialect: CsvDialect | None = 
     """
     frame, layout = read_table(data, dialect=dialect)
     stem = Path(data).name.partition(".")[0] if isinstance(data, (str, Path)) else ""
-    schema = draft_table(frame, name=name or stem or "table", csv=layout.dialect)
+    return Table.conform(frame, draft_of(frame, layout, name=name or stem or "table")), layout
+
+
+def draft_of(frame: pl.DataFrame, layout: Layout, *, name: str) -> TableSchema:
+    """A schema drafted from `frame`, rows of the source that `layout` describes, in that source's formats."""
+    schema = draft_table(frame, name=name, csv=layout.dialect)
     for column in layout.columns:
         found = schema[column.name]
         if column.format is not None and found.format is None and found.dtype != "string":
             schema = schema.with_column(replace(found, format=column.format.replace(".%f", "%.f")))
-    return Table.conform(frame, schema), layout
+    return schema

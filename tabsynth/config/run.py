@@ -28,15 +28,15 @@ from tabsynth.config.steps import (
 )
 from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.evaluate import Results, evaluate
-from tabsynth.io import FileFormat, atomic_folder, file_format
+from tabsynth.io import FileFormat, atomic_folder, file_format, read_table
 from tabsynth.models.base import Progress, no_progress
-from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split
+from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split, split_rows
 from tabsynth.privacy import Charge
 from tabsynth.randomness import fresh_seed
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Origin, Schema
-from tabsynth.source import drafted
+from tabsynth.source import draft_of
 from tabsynth.table import Table
 
 SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
@@ -80,9 +80,12 @@ def run(
         for name, folder_name in folder_names([table.name for table in config.tables]):
             table = next(table for table in config.tables if table.name == name)
             heard = progress if len(config.tables) == 1 else _named(progress, name)
-            real = _real(table, config.schema)
-            schemas.append(real.schema)
-            outcomes.append(run_table(table, real, folder / folder_name, config=config, progress=heard))
+            train, holdout = _parts(table, config)
+            schemas.append(train.schema)
+            place = folder / folder_name
+            outcomes.append(
+                run_table(table, place, train=train, holdout=holdout, config=config, progress=heard)
+            )
         schema = config.schema or Schema(tables=tuple(schemas))
         config = replace(config, schema=schema)
         write_schema(schema, folder / SCHEMA_FILE, private_note=holds_drafts(schema))
@@ -96,14 +99,20 @@ def run(
 
 
 def run_table(
-    table: TableRun, real: Table, folder: Path, *, config: RunConfig, progress: Progress = no_progress
+    table: TableRun,
+    folder: Path,
+    *,
+    train: Table,
+    holdout: Table | None,
+    config: RunConfig,
+    progress: Progress = no_progress,
 ) -> TableOutcome:
-    """One table: split, fit, sample, evaluate, report into `folder`, which is made."""
+    """One table: fit to train, sample and, where there is a holdout, evaluate into `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     seed = fresh_seed() if config.seed is None else config.seed
-    train, holdout = split(real, holdout=config.holdout, seed=seed) if config.evaluation else (real, None)
+    n_source = train.n_rows + (0 if holdout is None else holdout.n_rows)
     pipeline = fit(train, engine=table.engine, privacy=config.privacy, seed=seed, progress=progress)
-    rows = real.n_rows if table.rows is None else table.rows
+    rows = n_source if table.rows is None else table.rows
     files: dict[Path, str] = {}
     for name in config.formats or (format_of(table.source),):
         path = folder / f"synthetic.{name}"
@@ -123,7 +132,7 @@ def run_table(
         }
     return TableOutcome(
         name=table.name,
-        n_source=real.n_rows,
+        n_source=n_source,
         n_fitted=train.n_rows,
         n_synthetic=rows,
         engine=table.engine.name,
@@ -188,10 +197,21 @@ def holds_drafts(schema: Schema) -> bool:
     return any(column.domain.origin is Origin.DRAFT for table in schema.tables for column in table.columns)
 
 
-def _real(table: TableRun, schema: Schema | None) -> Table:
-    if schema is not None:
-        return read_real(table.source, table_of(schema, table.name), csv=table.csv)
-    return drafted(table.source, name=table.name, dialect=dialect_of(table.source, None, table.csv))[0]
+def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:
+    """Train and holdout, which is None without an evaluation.
+
+    Without a schema one is drafted from train alone, so that no bound and no category of the holdout gets
+    into the model; types and the forms of dates are those of the whole file.
+    """
+    if config.schema is not None:
+        real = read_real(table.source, table_of(config.schema, table.name), csv=table.csv)
+        return split(real, holdout=config.holdout, seed=config.seed) if config.evaluation else (real, None)
+    frame, layout = read_table(table.source, dialect=dialect_of(table.source, None, table.csv))
+    if not config.evaluation:
+        return Table.conform(frame, draft_of(frame, layout, name=table.name)), None
+    train, holdout = split_rows(frame, holdout=config.holdout, seed=config.seed)
+    schema = draft_of(train, layout, name=table.name)
+    return Table.conform(train, schema), Table.conform(holdout, schema)
 
 
 def _named(progress: Progress, name: str) -> Progress:

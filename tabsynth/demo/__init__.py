@@ -20,6 +20,7 @@ from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.demo.meps import TARGET, meps_schema, meps_table
 from tabsynth.io import atomic_folder, write_frame
 from tabsynth.models.base import Progress, no_progress
+from tabsynth.pipeline import split
 from tabsynth.schema import write_schema
 
 __all__ = ["DEFAULT_FOLDER", "demo", "meps_schema", "meps_table"]
@@ -45,7 +46,8 @@ def demo(
     table = TableRun(name="meps", source=Path(out) / "source.csv", target=TARGET, title=_TITLE)
     config = RunConfig(tables=(table,), schema=schema, seed=seed, formats=("parquet", "csv"))
     with atomic_folder(out, overwrite=overwrite) as folder:
-        outcome = run_table(table, real, folder, config=config, progress=progress)
+        train, holdout = split(real, holdout=config.holdout, seed=seed)
+        outcome = run_table(table, folder, train=train, holdout=holdout, config=config, progress=progress)
         write_frame(real.frame, folder / "source.csv", schema=real.schema)
         write_schema(schema, folder / SCHEMA_FILE, private_note=False)
         text = run_to_yaml(config, folder=out, schema_file=SCHEMA_FILE)

@@ -20,9 +20,10 @@ from tabsynth.config.run import run
 from tabsynth.config.steps import first_rows, folder_names, require_free, staged, table_of
 from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
 from tabsynth.errors import OutputExistsError, PrivacyError, SchemaError, StructureError, UsageError
+from tabsynth.metrics.base import Status
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
-from tabsynth.pipeline import FittedPipeline
+from tabsynth.pipeline import FittedPipeline, split_rows
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema import read_schema
 from tabsynth.schema.types import Column, CsvDialect, Kind, Schema, TableSchema
@@ -493,3 +494,47 @@ def test_a_failed_run_leaves_nothing(folder: Path) -> None:
     with pytest.raises(StructureError, match="cannot be read as a table"):
         run(config, folder / "out")
     assert sorted(folder.iterdir()) == before
+
+
+def _surprising(folder: Path, seed: int) -> set[int]:
+    """A source in which every row that `seed` holds out has cells unlike all of train; train's row numbers."""
+    n = 200
+    train, _ = split_rows(pl.DataFrame({"row": range(n)}), seed=seed)
+    kept = set(train["row"])
+    lines = ["amount,ward,when,seen,flag,gone"]
+    for i in range(n):
+        ordinary = f"{i % 40 + 0.5},{'ab'[i % 3 == 0]},0{i % 9 + 1}.05.2020,2020-05-0{i % 9 + 1},{i % 2},"
+        lines.append(ordinary if i in kept else "99999.25,canary,1.1.1900,1900-01-01,,7.5")
+    (folder / "stays.csv").write_text("\n".join(lines) + "\n")
+    return kept
+
+
+def test_a_schema_is_drafted_from_train_alone(folder: Path) -> None:
+    kept = _surprising(folder, seed=5)
+    tables = {"stays": {"source": "stays.csv", "target": "ward"}}
+    made = run(_config(folder, schema=None, tables=tables, evaluation=True, seed=5), folder / "out")
+    assert made.run.schema is not None
+    table = made.run.schema["stays"]
+    assert table["amount"].bounds == (0.5, 39.5)
+    assert table["ward"].categories == ("a", "b")
+    assert not table["flag"].nullable
+    assert table["gone"].categories == ()
+    for path in ("schema.yaml", "stays/model/model.json", "stays/synthetic.csv"):
+        text = (folder / "out" / path).read_text()
+        assert "canary" not in text
+        assert "99999" not in text
+        assert "1900" not in text
+    (outcome,) = made.tables
+    assert (outcome.n_source, outcome.n_fitted) == (200, len(kept))
+    assert outcome.results is not None
+    assert any(
+        note.startswith("Cells outside the declared domain occur in holdout: ward")
+        for note in outcome.results.notes
+    )
+    assert {metric.status for metric in outcome.results.metrics} <= {Status.OK, Status.NOT_APPLICABLE}
+    again = run(read_run(folder / "out" / "run.yaml"), folder / "again")
+    assert again.tables[0].results is not None
+    assert (folder / "again/stays/synthetic.csv").read_bytes() == (
+        folder / "out/stays/synthetic.csv"
+    ).read_bytes()
+    assert again.tables[0].results.metrics == outcome.results.metrics
