@@ -42,6 +42,7 @@ class MetricInfo:
     meaning: str = ""
     caveat: str = ""
     smoke_test: bool = False  # a cheap alarm, not evidence of privacy
+    chance: float | None = None  # what knowing nothing scores, where that is one number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ INFOS = (
         title="Utility (AUC)",
         group="utility",
         direction=Direction.HIGHER,
+        chance=0.5,
         meaning=(
             f"{_MEANING} by the area under the ROC curve (the mean over one-against-rest curves with more than "
             f"two classes). {_FLOOR}."
@@ -57,6 +58,7 @@ INFOS = (
         title="Utility (R²)",
         group="utility",
         direction=Direction.HIGHER,
+        chance=0.0,
         meaning=f"{_MEANING} by the share of the target's variance explained; below 0 is worse than its mean. {_FLOOR}.",
         caveat=f"{_CAVEAT} With heavy tails a few extreme rows decide it.",
     ),

@@ -1,10 +1,15 @@
-"""The first sentence: how faithful, how useful, can it be told from real, and what is guaranteed."""
+"""The first sentence: how faithful, how useful, can it be told from real, and what is guaranteed.
+
+Where a smoke test alarms, the alarm goes before all of it: a copy of the real table is faithful and useful.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tabsynth.metrics.base import Direction
 from tabsynth.report import text
 from tabsynth.report.score import Score
 from tabsynth.report.verdict import Level
@@ -29,6 +34,10 @@ _IN_PAIRS = {
 }
 
 
+_LITTLE = 0.2  # of the way from chance to the best: below it, real rows hardly predict the target
+_CLEARLY = 0.05  # of the floor
+
+
 @dataclass(frozen=True, slots=True)
 class Guarantee:
     """The guarantee as the results state it, whether they state that there is none, or state nothing."""
@@ -51,6 +60,34 @@ def read_guarantee(stated: str) -> Guarantee:
         )
     is_none = "not anonymous by construction" in stated.lower()
     return Guarantee(text.sentence(stated), is_none=is_none, is_stated=True)
+
+
+def alarm_sentence(scores: Iterable[Score]) -> str:
+    """The smoke tests that alarm, worst first, as one sentence; empty where none does.
+
+    A figure does not count where two samples of its size would lie as far apart in one of twenty tries.
+    """
+    alarms = sorted(
+        (score for score in scores if _alarms(score)), key=lambda score: -score.verdict.level.rank
+    )
+    if not alarms:
+        return ""
+    found = " and ".join(
+        f"{text.printable(score.info.title).lower()} {score.value_text} (real rows {score.floor_text})"
+        for score in alarms
+    )
+    words = text.sentence(alarms[0].verdict.words).rstrip(".")
+    return f"{words}: {found}. The synthetic rows repeat or hug the rows they were made from: find out why before anyone else sees them."
+
+
+def _alarms(score: Score) -> bool:
+    value, interval = score.result.value, score.result.interval
+    if not score.info.smoke_test or score.verdict.level not in (Level.OFF, Level.FAR):
+        return False
+    if value is None or score.excess is None or interval is None:
+        return True
+    # the floor is another sample's figure, and wanders as far again
+    return score.excess > math.sqrt(2) * max(value - interval[0], interval[1] - value)
 
 
 def lead_sentence(
@@ -89,7 +126,28 @@ def _useful(score: Score | None, target: str | None) -> str:
     if score is None or score.verdict.level is Level.NONE:
         return "of unmeasured use for training"
     purpose = f"for predicting {text.printable(target)}" if target else "for training"
-    return f"{score.verdict.words} {purpose} ({score.value_text}, real rows {score.floor_text})"
+    figures = f"{_measure(score)} {score.value_text}, real rows {score.floor_text}"
+    return f"{score.verdict.words} {purpose} ({figures}{_caution(score)})"
+
+
+def _measure(score: Score) -> str:
+    """What the figure is called for short: the R² of "Utility (R²)"."""
+    title = text.printable(score.info.title)
+    _, opened, inner = title.rpartition("(")
+    return inner.rstrip(") ") if opened and title.endswith(")") else title
+
+
+def _caution(score: Score) -> str:
+    """What keeps a good-looking figure from meaning much."""
+    value, floor, chance = score.result.value, score.result.floor, score.info.chance
+    if value is None or floor is None or score.info.direction is not Direction.HIGHER:
+        return ""
+    lower = score.result.interval[0] if score.result.interval is not None else value
+    if lower > floor and value - floor > _CLEARLY * abs(floor):
+        return "; better than real rows is suspect: chance, or a pattern drawn too strong"
+    if chance is not None and max(value, floor) < chance + _LITTLE * (1 - chance):
+        return "; real rows hardly predict it either, so this says little"
+    return ""
 
 
 def _told(score: Score | None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tabsynth.evaluate import Associations, Distribution, MetricInfo, MetricResult, Results, RocCurve
 from tabsynth.metrics.base import Direction, Status
 from tabsynth.report import reasons, text
-from tabsynth.report.lead import Guarantee, lead_sentence, read_guarantee
+from tabsynth.report.lead import Guarantee, alarm_sentence, lead_sentence, read_guarantee
 from tabsynth.report.score import Score
 from tabsynth.report.verdict import Level
 
@@ -90,7 +90,8 @@ class Report:
     """Everything a report says, in the order in which it is said; subjects are sorted worst first."""
 
     title: str
-    lead: str
+    alarm: str  # what goes before everything else; mostly empty
+    finding: str
     guarantee: Guarantee
     groups: tuple[Group, ...]
     columns: tuple[Subject, ...]
@@ -103,6 +104,11 @@ class Report:
     notes: tuple[str, ...]
     results: Results
 
+    @property
+    def lead(self) -> str:
+        """What is read first: the alarm, where there is one, and the finding."""
+        return f"{self.alarm} {self.finding}".strip()
+
 
 def summarise(results: Results) -> Report:
     """What the report of `results` says."""
@@ -113,7 +119,8 @@ def summarise(results: Results) -> Report:
     guarantee = read_guarantee(results.guarantee)
     return Report(
         title=text.printable(results.title) or "Synthetic table",
-        lead=lead_sentence(
+        alarm=alarm_sentence(score for group in groups for score in group.scores),
+        finding=lead_sentence(
             column_score=_whole_table_score(groups, columns),
             pair_score=_whole_table_score(groups, pairs),
             headlines={group.name: group.headline for group in groups},

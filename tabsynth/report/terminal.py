@@ -30,7 +30,9 @@ def render_terminal(results: Results, console: Console) -> None:
 
     report = summarise(results)
     console.print(Text(report.title, style="bold"))
-    console.print(Text(report.lead))
+    if report.alarm:
+        console.print(Text(report.alarm, style="bold red"))
+    console.print(Text(report.finding))
     console.print()
     console.print(_headline_table(report))
     console.print(Text("Floor: the same figure for real holdout rows against train.", style="dim"))

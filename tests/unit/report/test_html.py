@@ -233,3 +233,15 @@ def test_write_report_is_whole_and_careful(tmp_path: Path) -> None:
     write_report(make_results(title="other"), path, overwrite=True)
     assert "<title>other" in path.read_text(encoding="utf-8")
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_alarm_is_read_first(page: Page) -> None:
+    results = make_results()
+    alarm = MetricResult(metric="exact_copy_share", value=1.0, floor=0.0, interval=(0.999, 1.0))
+    kept = (result for result in results.metrics if result.metric != "exact_copy_share")
+    alarming = Page(render_html(replace(results, metrics=(*kept, alarm))))
+    assert alarming.text.index("Strong alarm: exact copies 100%") < alarming.text.index(
+        "The synthetic table is"
+    )
+    assert ("strong", {"class": "alarm"}) in alarming.tags
+    assert ("strong", {"class": "alarm"}) not in page.tags

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tabsynth.metrics.base import MetricResult, Status
+import pytest
+
+from tabsynth.evaluate import Results
+from tabsynth.metrics.base import MetricInfo, MetricResult, Status
 from tabsynth.report.summary import summarise
 from tabsynth.report.verdict import Level
 
@@ -13,7 +16,7 @@ def test_the_first_sentence_answers_all_four_questions() -> None:
     lead = summarise(make_results()).lead
     assert lead == (
         "The synthetic table is only roughly like the real table, "
-        "nearly as useful for predicting income (0.902, real rows 0.924), "
+        "nearly as useful for predicting income (TSTR AUC 0.902, real rows 0.924), "
         "and easily told from real by a classifier (AUC 0.941, chance 0.5); "
         "it carries no privacy guarantee and is not anonymous by construction."
     )
@@ -58,6 +61,71 @@ def test_a_stated_guarantee_ends_the_sentence() -> None:
     assert report.lead.endswith("; its guarantee: Differentially private: ε = 1, δ = 1e-06.")
     assert report.guarantee.is_given
     assert not report.guarantee.is_none
+
+
+def with_figures(*figures: MetricResult, infos: tuple[MetricInfo, ...] = INFOS) -> Results:
+    """The standard results with these table-level figures in the place of their own."""
+    results = make_results()
+    names = {figure.metric for figure in figures}
+    kept = (result for result in results.metrics if result.columns or result.metric not in names)
+    return replace(results, metrics=(*figures, *kept), infos=infos)
+
+
+def test_an_alarm_goes_before_everything_else() -> None:
+    copied = MetricResult(metric="exact_copy_share", value=1.0, floor=0.0005, interval=(0.999, 1.0))
+    near = MetricResult(metric="nearest_row_share", value=0.545, floor=0.5, interval=(0.53, 0.56))
+    report = summarise(with_figures(near, copied))
+    assert report.lead.startswith(
+        "Strong alarm: exact copies 100% (real rows 0.050%) and nearest-row share 54.5% (real rows 50.0%). "
+        "The synthetic rows repeat or hug the rows they were made from"
+    )
+    assert report.lead.endswith(report.finding)
+    assert report.finding.startswith("The synthetic table is ")
+    assert summarise(make_results()).alarm == ""
+
+
+@pytest.mark.parametrize(
+    ("interval", "alarms"),
+    [
+        (None, True),
+        ((0.52, 0.57), True),  # half a width of .025: .045 is beyond √2 times that
+        ((0.50, 0.59), False),  # .045 is within √2 times .045
+    ],
+)
+def test_few_rows_do_not_alarm_by_chance(interval: tuple[float, float] | None, alarms: bool) -> None:
+    near = MetricResult(metric="nearest_row_share", value=0.545, floor=0.5, interval=interval)
+    assert bool(summarise(with_figures(near)).alarm) == alarms
+
+
+def test_the_first_sentence_names_the_measure_of_use() -> None:
+    named = tuple(replace(info, title="Utility (R²)") if info.name == "tstr_auc" else info for info in INFOS)
+    figure = MetricResult(metric="tstr_auc", value=0.294, floor=0.321, interval=(0.28, 0.31))
+    assert (
+        "for predicting income (R² 0.294, real rows 0.321), and"
+        in summarise(with_figures(figure, infos=named)).lead
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "floor", "interval", "caution"),
+    [
+        (0.90, 0.80, (0.88, 0.92), "better than real rows is suspect"),
+        (0.90, 0.80, (0.79, 0.95), ""),  # the interval holds the floor
+        (0.83, 0.80, (0.82, 0.84), ""),  # by less than a twentieth
+        (0.59, 0.58, (0.57, 0.61), "real rows hardly predict it either"),
+        (0.55, 0.70, (0.53, 0.57), ""),  # real rows do predict it
+    ],
+)
+def test_a_figure_of_use_that_means_little_says_so(
+    value: float, floor: float, interval: tuple[float, float], caution: str
+) -> None:
+    infos = tuple(replace(info, chance=0.5) if info.name == "tstr_auc" else info for info in INFOS)
+    figure = MetricResult(metric="tstr_auc", value=value, floor=floor, interval=interval)
+    lead = summarise(with_figures(figure, infos=infos)).lead
+    if caution:
+        assert f"; {caution}" in lead
+    else:
+        assert f"real rows {floor:.3f}), and" in lead
 
 
 def test_subjects_are_sorted_worst_first_and_those_without_a_value_come_last() -> None:

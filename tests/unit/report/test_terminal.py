@@ -48,6 +48,19 @@ def test_colour_adds_nothing_but_colour() -> None:
     assert "\x1b[" in printed(make_results(), color=True)
 
 
+def copied() -> Results:
+    results = make_results()
+    kept = (result for result in results.metrics if result.metric != "exact_copy_share")
+    alarm = MetricResult(metric="exact_copy_share", value=1.0, floor=0.0, interval=(0.999, 1.0))
+    return replace(results, metrics=(*kept, alarm))
+
+
+def test_an_alarm_is_read_first() -> None:
+    lines = printed(copied()).splitlines()
+    assert lines[1].startswith("Strong alarm: exact copies 100% (real rows 0%).")
+    assert "\x1b[1;31mStrong alarm" in printed(copied(), color=True)
+
+
 def test_no_level_or_value_of_the_table_is_shown() -> None:
     canary = "Mrs. Canary"
     distribution = discrete("diagnosis", "categorical", (canary, "other"), (1, 1), 0.9)
