@@ -40,7 +40,7 @@ def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Faul
             text = f"{n_over} persons have more than the declared {unit.max_rows} rows"
             faults.append(
                 Fault(
-                    f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that rows are dropped"
+                    f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that a fit leaves rows out at random"
                 )
             )
     return tuple(faults)

@@ -16,21 +16,22 @@ import polars as pl
 
 from tabsynth.check import require_valid
 from tabsynth.encode import Surrogate, decode_table, encode_table
-from tabsynth.encode.table import encoder_of, variables_of
-from tabsynth.errors import ConditionError, DataError, InputError, ModelFileError, PrivacyError, UsageError
+from tabsynth.encode.table import variables_of
+from tabsynth.errors import DataError, InputError, ModelFileError, PrivacyError, UsageError
 from tabsynth.io import Layout, to_layout
-from tabsynth.model_folder import read_folder, write_folder
+from tabsynth.model_folder import read_folder, require_fields, write_folder
 from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, make_engine, settings_of
+from tabsynth.models.stored import require_names
 from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.ledger import charges_from_data, charges_to_data
 from tabsynth.privacy.queries import Queries
-from tabsynth.randomness import Streams, fresh_seed
-from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.randomness import Streams
 from tabsynth.schema.files import schema_from_dict, schema_to_dict
-from tabsynth.schema.types import Kind, Schema, TableSchema
+from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
 from tabsynth.source import as_table
 from tabsynth.table import Table
+from tabsynth.where import conditions_of
 
 _BATCH_BLOCKS = 16
 
@@ -69,6 +70,19 @@ def _held_out(unit_of_row: npt.NDArray[np.int64], *, holdout: float, seed: int |
     n_held = min(max(round(holdout * len(units)), 1), len(units) - 1)
     held = Streams.from_seed(seed).generator("split").permutation(units)[:n_held]
     return pl.Series(np.isin(unit_of_row, held), dtype=pl.Boolean)
+
+
+def bound_rows(table: Table, streams: Streams) -> Table:
+    """At most `max_rows` rows of each person, chosen at random; rows that name nobody are kept."""
+    unit = table.schema.unit
+    if unit.column is None or unit.max_rows is None or table.n_rows == 0:
+        return table
+    shuffled = pl.Series("_order", streams.generator("bound rows").permutation(table.n_rows))
+    persons = table.frame[unit.column].alias("_person")
+    rank = (
+        pl.DataFrame([persons, shuffled]).select(pl.col("_order").rank("ordinal").over("_person")).to_series()
+    )
+    return Table(table.schema, table.frame.filter((rank <= unit.max_rows) | persons.is_null()))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -117,8 +131,8 @@ class FittedPipeline:
         n_rows = self.n_rows if n_rows is None else n_rows
         if n_rows < 0:
             raise UsageError(f"the number of rows must be 0 or more, found {n_rows}")
-        streams = Streams(fresh_seed() if seed is None else seed)
-        conditions = self._conditions(where or {})
+        streams = Streams.from_seed(seed)
+        conditions = conditions_of(where or {}, self.schema)
         n_blocks = max(1, math.ceil(n_rows / BLOCK_ROWS))
 
         def draw(block: int) -> pl.DataFrame:
@@ -152,36 +166,6 @@ class FittedPipeline:
             columns[name] = cells.alias(name)
         return pl.DataFrame([columns[name] for name in self.schema.column_names])
 
-    def _conditions(self, where: Mapping[str, Any]) -> tuple[Condition, ...]:
-        conditions, faults = [], []
-        for name, value in where.items():
-            if name not in self.schema or not self.schema[name].kind.is_modelled:
-                faults.append(f"{name!r} is not a modelled column")
-                continue
-            column = self.schema[name]
-            encoder = encoder_of(column)
-            assert encoder is not None
-            try:
-                cell = pl.Series([None if value is None else str(value)], dtype=pl.String)
-                cell = (
-                    cell.cast(polars_dtype(column))
-                    if isinstance(value, str)
-                    else pl.Series([value], dtype=polars_dtype(column))
-                )
-            except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
-                faults.append(f"{name!r} cannot hold a value of this type (expected {column.dtype})")
-                continue
-            encoded = encoder.encode(cell)
-            codes, values = encoded if isinstance(encoded, tuple) else (encoded, None)
-            if int(codes[0]) >= encoder.variable.n_levels:
-                faults.append(f"{name!r} never holds that value: it is outside the declared domain")
-                continue
-            number = None if values is None else values[0].item()
-            conditions.append(Condition(column=name, code=int(codes[0]), value=number))
-        if faults:
-            raise ConditionError("the condition cannot be met: " + "; ".join(faults))
-        return tuple(conditions)
-
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a model folder (`tabsynth.model_folder`); raises `OutputExistsError` unless `overwrite`."""
         document = {
@@ -204,26 +188,30 @@ class FittedPipeline:
         """Read a model folder; raises `ModelFileError` where it is unknown, damaged or altered."""
         document, arrays = read_folder(Path(path))
         try:
+            require_fields(document)
             schema = schema_from_dict(document["schema"]).only_table
             engine = make_engine(document["engine"], document["settings"])
             model = engine_class(document["engine"]).restore(
                 variables_of(schema), arrays, document["parameters"]
             )
             shares = document["distinct_shares"]
+            made = [column.name for column in schema.columns if not column.kind.is_modelled]
+            require_names(shares, made, what="distinct_shares")
             return cls(
                 schema=schema,
                 engine=engine,
                 model=model,
-                n_rows=int(document["n_rows"]),
+                n_rows=document["n_rows"],
                 privacy=NO_PRIVACY,
                 charges=charges_from_data(document["ledger"]),
                 layout=Layout.from_dict(document["layout"]),
                 surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
             )
-        except (KeyError, TypeError, ValueError, InputError, UsageError) as fault:
-            raise ModelFileError(
-                f"{path}: not a model this release can read ({type(fault).__name__})"
-            ) from None
+        except (ModelFileError, InputError, UsageError) as fault:
+            raise ModelFileError(f"{path}: not a model this release can read: {fault}") from None
+        except (ValueError, OverflowError) as fault:
+            what = type(fault).__name__
+            raise ModelFileError(f"{path}: not a model this release can read ({what})") from None
 
 
 def fit(
@@ -251,24 +239,29 @@ def fit(
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
     require_guarantee(privacy, recipe)
     table, layout = as_table(data, schema)
+    table = bound_rows(table, Streams(int(seed)))
     progress("reading cells", 0.0)
     encoded = encode_table(table)
     require_valid(table, encoded)
     if table.n_rows == 0:
         raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
     ledger = Ledger()
-    n_rows = Queries(ledger).row_count(table.n_rows)
+    for column in table.schema.columns:
+        if column.domain.origin is Origin.DRAFT:
+            ledger.charge("drafted domain", (column.name,))
+    queries = Queries(ledger)
+    n_rows = queries.row_count(table.n_rows)
     surrogates = tuple(
         Surrogate(
             column,
-            _distinct_share(table, column.name, ledger)
+            queries.distinct_share(table.frame[column.name], column=column.name)
             if column.kind is Kind.IDENTIFIER and not column.unique
             else 1.0,
         )
         for column in table.schema.columns
         if not column.kind.is_modelled
     )
-    model = recipe.fit(encoded, ledger=ledger, streams=Streams(seed), progress=progress)
+    model = recipe.fit(encoded, ledger=ledger, streams=Streams(int(seed)), progress=progress)
     progress("done", 1.0)
     return FittedPipeline(
         schema=table.schema,
@@ -294,9 +287,3 @@ def require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
             f"engine {recipe.name!r} cannot give differential privacy (it gives: {', '.join(sorted(recipe.guarantees))}); "
             "nothing was read"
         )
-
-
-def _distinct_share(table: Table, name: str, ledger: Ledger) -> float:
-    ledger.charge("number of distinct identifiers", (name,))
-    present = table.frame[name].drop_nulls()
-    return present.n_unique() / len(present) if len(present) else 1.0

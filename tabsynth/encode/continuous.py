@@ -39,7 +39,15 @@ class ContinuousEncoder:
     @property
     def variable(self) -> Variable:
         column = self.column
-        lower, upper = (None, None) if column.bounds is None else map(self._position, column.bounds)
+        lower: int | float | None
+        upper: int | float | None
+        if column.bounds is None:
+            lower, upper = self._type_limits
+        else:
+            lower, upper = (
+                self._position(column.bounds[0], up=True),
+                self._position(column.bounds[1], up=False),
+            )
         return Variable(
             name=column.name,
             is_continuous=True,
@@ -49,6 +57,7 @@ class ContinuousEncoder:
             null_code=1 if column.nullable else None,
             lower=lower,
             upper=upper,
+            is_bounded=column.bounds is not None,
         )
 
     @property
@@ -69,23 +78,44 @@ class ContinuousEncoder:
         dtype = self.column.dtype
         return dtype.split("[")[1].rstrip("]") if "[" in dtype else "us"
 
-    def _position(self, bound: Scalar) -> int | float:
-        """A declared bound in the units of the encoded values."""
+    def _position(self, bound: Scalar, *, up: bool) -> int | float:
+        """A declared bound in the units of the encoded values, rounded into the allowed range."""
         kind = self.column.kind
         if kind is Kind.DATE:
             return (cast(dt.date, bound) - dt.date(1970, 1, 1)).days
         if kind is Kind.DATETIME:
             moment = cast(dt.datetime, bound)
             aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            microseconds = (aware - _EPOCH) // dt.timedelta(microseconds=1)
-            return microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit] // self._ticks
+            return self._in_ticks((aware - _EPOCH) // dt.timedelta(microseconds=1), up=up)
         if kind is Kind.DURATION:
-            microseconds = cast(dt.timedelta, bound) // dt.timedelta(microseconds=1)
-            return microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit] // self._ticks
+            return self._in_ticks(cast(dt.timedelta, bound) // dt.timedelta(microseconds=1), up=up)
         number = cast(float, bound)
         if kind is Kind.INTEGER:
             return int(number)
         return round(number * 10**self.column.decimals) if self.column.decimals is not None else float(number)
+
+    def _in_ticks(self, microseconds: int, *, up: bool) -> int:
+        physical = microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit]
+        return -(-physical // self._ticks) if up else physical // self._ticks
+
+    @property
+    def _type_limits(self) -> tuple[int | None, int | None]:
+        """What the stored type and the calendar (years 1 to 9999) can hold, None where they do not bind."""
+        column = self.column
+        if column.kind is Kind.DATE:
+            first, last = dt.date.min - dt.date(1970, 1, 1), dt.date.max - dt.date(1970, 1, 1)
+            return first.days, last.days
+        if column.kind is Kind.DATETIME and self._time_unit != "ns":
+            year_1 = dt.datetime(1, 1, 2, tzinfo=dt.UTC) - _EPOCH  # a day in from the ends: zones differ
+            year_9999 = dt.datetime(9999, 12, 30, tzinfo=dt.UTC) - _EPOCH
+            microsecond = dt.timedelta(microseconds=1)
+            return self._in_ticks(year_1 // microsecond, up=True), self._in_ticks(
+                year_9999 // microsecond, up=False
+            )
+        if column.kind is Kind.INTEGER and column.dtype.lstrip("u").startswith("int"):
+            limits = np.iinfo(column.dtype)
+            return int(limits.min), min(int(limits.max), 2**63 - 1)
+        return None, None
 
     def encode(self, series: pl.Series) -> tuple[Codes, Values]:
         """Codes and values, each of shape (n_rows,); values are 0 where the code is not 0."""

@@ -18,7 +18,8 @@ class Variable:
     Continuous: code 0 means "a number", whose value stands beside it; then the null level where the
     column is nullable, then each special value. Values are int64 multiples of the column's step (1 for
     integers, 10**-decimals for numbers, the resolution for times) where `is_lattice`, float64 else.
-    `lower` and `upper` are the declared bounds in those units, inclusive, or None; a number beyond them
+    `lower` and `upper` are the declared bounds in those units, inclusive, or else the limits of the
+    stored type or the calendar, or None (`is_bounded` tells declared from implied); a number beyond them
     is still a number here.
 
     Any other cell (an unknown category, text where a number should be, an infinity, a null in a column
@@ -33,3 +34,4 @@ class Variable:
     null_code: int | None = None
     lower: float | int | None = None
     upper: float | int | None = None
+    is_bounded: bool = False

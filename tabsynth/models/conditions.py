@@ -64,5 +64,9 @@ def box_of(latents: Sequence[Latent], conditions: Sequence[Condition]) -> Box:
                 raise ConditionError(
                     f"column {condition.column!r}: the condition has probability zero under the model"
                 )
+            if not interval[0] <= interval[1] or (
+                interval[0] == interval[1] and not np.isfinite(interval[0])
+            ):
+                raise ArithmeticError(f"column {condition.column!r}: its latent interval is not one")
             box.lower[k], box.upper[k] = interval
     return box

@@ -22,9 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
+from tabsynth.errors import UsageError
 from tabsynth.models.base import Condition, Progress, no_progress
 from tabsynth.models.conditions import Box, box_of
 from tabsynth.models.correlation import N_TERMS, latent_correlation, shrink_unreliable
+from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import (
     Latent,
     Part,
@@ -34,10 +36,10 @@ from tabsynth.models.latent import (
     store_latents,
     variables_on,
 )
-from tabsynth.models.marginal import MIN_GROUP
-from tabsynth.models.marginals import MarginalKind, fit_latents
+from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
 from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
+from tabsynth.models.stored import stored_normal
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
 from tabsynth.privacy import Ledger
@@ -136,6 +138,11 @@ class GaussianCopula:
     min_group: int = MIN_GROUP
     ordering_rounds: int = 3
 
+    def __post_init__(self) -> None:
+        require_group_size(self.min_group)
+        if self.ordering_rounds < 0:
+            raise UsageError(f"ordering_rounds must be 0 or more, found {self.ordering_rounds}")
+
     def fit(
         self, data: EncodedTable, *, ledger: Ledger, streams: Streams, progress: Progress = no_progress
     ) -> FittedGaussianCopula:
@@ -167,9 +174,8 @@ class GaussianCopula:
         arrays: Mapping[str, npt.NDArray[Any]],
         parameters: Mapping[str, Any],
     ) -> FittedGaussianCopula:
-        return FittedGaussianCopula(
-            restore_latents(variables, arrays, parameters["families"]), arrays["mean"], arrays["covariance"]
-        )
+        latents = restore_latents(variables, arrays, parameters, beside=("mean", "covariance"))
+        return FittedGaussianCopula(latents, *stored_normal(arrays, len(latents)))
 
 
 def _latent_correlation(latents: tuple[Latent, ...], moments: ScoreMoments) -> Floats:

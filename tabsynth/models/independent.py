@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import Condition, Progress, no_progress
 from tabsynth.models.conditions import box_of
+from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import (
     Latent,
     columns_at,
@@ -24,8 +25,7 @@ from tabsynth.models.latent import (
     store_latents,
     variables_on,
 )
-from tabsynth.models.marginal import MIN_GROUP
-from tabsynth.models.marginals import MarginalKind, fit_latents
+from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_normal
 from tabsynth.privacy import Ledger
@@ -82,6 +82,9 @@ class Independent:
     marginals: MarginalKind = "empirical"
     min_group: int = MIN_GROUP
 
+    def __post_init__(self) -> None:
+        require_group_size(self.min_group)
+
     def fit(
         self,
         data: EncodedTable,
@@ -103,4 +106,4 @@ class Independent:
         arrays: Mapping[str, npt.NDArray[Any]],
         parameters: Mapping[str, Any],
     ) -> FittedIndependent:
-        return FittedIndependent(restore_latents(variables, arrays, parameters["families"]))
+        return FittedIndependent(restore_latents(variables, arrays, parameters))

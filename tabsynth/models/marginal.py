@@ -5,11 +5,6 @@ or a stretch of the line or lattice on which values lie evenly. Piece j covers t
 (cuts[j], cuts[j+1]) of a standard normal variable, whose probability is the piece's mass. That one shape
 serves categories, zero-inflated amounts and smooth numbers alike, and it is made from counts, so noise
 can be added to what it is made from.
-
-It holds no single row's value unless at least `min_group` rows share it: rarer values are pooled into
-stretches of at least `min_group` rows whose ends lie between values, and the outermost group on
-either side becomes a generalised Pareto tail with the group's mean and spread of excesses (the limit
-law of excesses: Pickands 1975), held within the declared bounds.
 """
 
 from __future__ import annotations
@@ -25,11 +20,6 @@ from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 Values = npt.NDArray[Any]  # int64 on a lattice, float64 on the line
-
-MIN_GROUP = 11  # the smallest cell that health agencies publish (CMS cell size suppression policy)
-MAX_ATOMS = 4096
-MAX_STRETCHES = 1024
-_TAIL_QUANTILES = np.array([0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +107,11 @@ class Marginal:
         share = np.clip((ndtr(latent[rows]) - self.cumulative[piece]) / self.mass[piece], 0, 1)
         lower, upper = self.lower[piece], self.upper[piece]
         if self.is_lattice:
-            width = _width(lower, upper)
+            width = width_of(lower, upper)
             steps = np.minimum(share * (width + 1), np.nextafter(2.0**64, 0)).astype(np.uint64)
-            values[rows] = (lower.view(np.uint64) + np.minimum(steps, _gap(lower, upper))).view(np.int64)
+            values[rows] = (lower.view(np.uint64) + np.minimum(steps, gap(lower, upper))).view(np.int64)
         else:
-            values[rows] += share * (upper - lower)
+            values[rows] = lower * (1 - share) + upper * share
         return values
 
     @cached_property
@@ -129,31 +119,40 @@ class Marginal:
         return (self.upper > self.lower) & (self.mass > 0)
 
     def latent_interval(self, value: float) -> tuple[float, float] | None:
-        """The latent interval of one value; None where its probability (or density) is zero."""
+        """The latent interval of one value, both ends equal for a point of a stretch on the line.
+
+        None where the value's probability (or density) is zero. Points at the very ends of the line are
+        drawn in a little, to the middle 99 % of their piece, so that the position is finite.
+        """
         at = np.asarray([value]).astype(self.lower.dtype)
         piece = int(self.pieces_of(at)[0])
         lower, upper, mass = self.lower[piece], self.upper[piece], self.mass[piece]
         if not lower <= at[0] <= upper or mass <= 0:
             return None
+        low, high = float(self.cuts[piece]), float(self.cuts[piece + 1])
         if lower == upper:
-            return float(self.cuts[piece]), float(self.cuts[piece + 1])
+            return (low, high) if low < high else None
+        below = self.cumulative[piece]
         if self.is_lattice:
             width, offset = int(upper) - int(lower) + 1, int(at[0]) - int(lower)
-            shares = (offset / width, (offset + 1) / width)
-        else:
-            shares = (float((at[0] - lower) / (upper - lower)),) * 2
-        below = self.cumulative[piece]
-        return float(ndtri(below + shares[0] * mass)), float(ndtri(below + shares[1] * mass))
+            if offset > 0:
+                low = float(ndtri(below + offset / width * mass))
+            if offset < width - 1:
+                high = float(ndtri(below + (offset + 1) / width * mass))
+            return (low, high) if low < high else None
+        share = float(np.clip((at[0] / 2 - lower / 2) / (upper / 2 - lower / 2), 0.005, 0.995))
+        position = float(ndtri(min(below + share * mass, 1 - 1e-16)))
+        return position, position
 
 
-def _gap(lower: Values, upper: Values) -> npt.NDArray[np.uint64]:
-    """upper - lower of int64 values, exact however far apart they are; upper ≥ lower."""
+def gap(lower: Values, upper: Values) -> npt.NDArray[np.uint64]:
+    """Upper - lower of int64 values, exact however far apart they are; upper ≥ lower."""
     return upper.view(np.uint64) - lower.view(np.uint64)
 
 
-def _width(lower: Values, upper: Values) -> Floats:
+def width_of(lower: Values, upper: Values) -> Floats:
     """The same as float64, for shares of it."""
-    return _gap(lower, upper).astype(np.float64)
+    return gap(lower, upper).astype(np.float64)
 
 
 def _normal_density(at: Floats) -> Floats:
@@ -170,174 +169,3 @@ def level_marginal(counts: Floats, order: npt.NDArray[np.int64] | None = None) -
     total = counts.sum()
     mass = counts[order] / total if total > 0 else np.full(len(counts), 1 / max(len(counts), 1))
     return Marginal(order.astype(np.int64), order.astype(np.int64), mass, is_lattice=True)
-
-
-def empirical_marginal(
-    values: Values,
-    counts: Floats,
-    *,
-    is_lattice: bool,
-    bounds: tuple[float | None, float | None] = (None, None),
-    min_group: int = MIN_GROUP,
-) -> Marginal:
-    """Pieces from distinct `values` (ascending) and their `counts`, both of shape (n_distinct,).
-
-    Values shared by at least `min_group` rows (at most 4,096 of them) become atoms; the others are
-    pooled into at most about 1,024 stretches, finer towards the tails.
-    """
-    if len(values) == 0:
-        zero = np.zeros(1, dtype=values.dtype)
-        return Marginal(zero, zero, np.ones(1), is_lattice)
-    frequent = max(min_group, np.partition(counts, -MAX_ATOMS)[-MAX_ATOMS] if len(counts) > MAX_ATOMS else 0)
-    is_atom = counts >= frequent
-    atoms, atom_counts = values[is_atom], counts[is_atom]
-    lower, upper, mass = _stretches(values[~is_atom], counts[~is_atom], is_lattice, bounds, min_group)
-    lower, upper, mass = cut_at_atoms(lower, upper, mass, atoms, is_lattice)
-    lower, upper = np.r_[lower, atoms], np.r_[upper, atoms]
-    mass = np.r_[mass, atom_counts]
-    order = np.lexsort((upper, lower))
-    return Marginal(lower[order], upper[order], mass[order] / mass.sum(), is_lattice)
-
-
-def _stretches(
-    values: Values,
-    counts: Floats,
-    is_lattice: bool,
-    bounds: tuple[float | None, float | None],
-    min_group: int,
-) -> tuple[Values, Values, Floats]:
-    """Stretches that tile the span of `values`, each with the mass of at least `min_group` rows."""
-    if len(values) == 0:
-        return values, values, counts
-    ends = _group_ends(counts, min_group)
-    starts = np.r_[0, ends[:-1] + 1]
-    mass = np.add.reduceat(counts, starts)
-    gap_lower, gap_upper = values[ends[:-1]], values[starts[1:]]
-    if is_lattice:
-        upper_inner = (gap_lower >> 1) + (gap_upper >> 1) + (gap_lower & gap_upper & 1)  # their floored mean
-        lower_inner = upper_inner + 1
-    else:
-        upper_inner = lower_inner = gap_lower + (gap_upper - gap_lower) / 2
-    first, last = values[0], values[-1]
-    lower, upper = np.r_[first, lower_inner], np.r_[upper_inner, last]
-    above = _tail(
-        upper[-1:], lower[-1:], values[starts[-1] :], counts[starts[-1] :], mass[-1], 1, is_lattice, bounds[1]
-    )
-    if len(ends) == 1:
-        return above
-    below = _tail(
-        lower[:1], upper[:1], values[: ends[0] + 1], counts[: ends[0] + 1], mass[0], -1, is_lattice, bounds[0]
-    )
-    return (
-        np.r_[below[0], lower[1:-1], above[0]],
-        np.r_[below[1], upper[1:-1], above[1]],
-        np.r_[below[2], mass[1:-1], above[2]],
-    )
-
-
-def _group_ends(counts: Floats, min_group: int) -> npt.NDArray[np.int64]:
-    """Index of the last value of each group: groups grow from `min_group` rows inwards from both tails."""
-    cumulative = np.cumsum(counts)
-    total = cumulative[-1]
-    largest = max(min_group, total / MAX_STRETCHES)
-    sizes, size, reached = [], float(min_group), 0.0
-    while size < largest and reached + size < total / 2:
-        sizes.append(size)
-        reached += size
-        size *= 1.25
-    tail = np.cumsum(sizes)
-    middle = np.arange(reached + largest, total - reached, largest)
-    ranks = np.r_[tail, middle, total - tail[::-1]]
-    ends = np.unique(np.searchsorted(cumulative, ranks, side="left"))
-    ends = np.r_[ends[ends < len(counts) - 1], len(counts) - 1]
-    kept, below = [], 0.0  # values shared by several rows shift the ends: merge what fell short
-    for end in ends[:-1]:
-        if cumulative[end] - below >= min_group:
-            kept.append(end)
-            below = cumulative[end]
-    while kept and total - cumulative[kept[-1]] < min_group:
-        kept.pop()
-    return np.array([*kept, len(counts) - 1], dtype=np.int64)
-
-
-def _tail(
-    outer: Values,
-    inner: Values,
-    values: Values,
-    counts: Floats,
-    mass: float,
-    side: int,
-    is_lattice: bool,
-    bound: float | None,
-) -> tuple[Values, Values, Floats]:
-    """The outermost group as a Pareto tail beyond its inner edge (side 1: upwards, -1: downwards)."""
-    excesses = np.abs(values.astype(np.float64) - float(inner[0]))[::side]
-    edges = float(inner[0]) + side * _pareto_quantiles(excesses, counts[::side], _TAIL_QUANTILES)
-    if bound is not None:
-        edges = np.minimum(edges, float(bound)) if side > 0 else np.maximum(edges, float(bound))
-    share = np.diff(np.r_[_TAIL_QUANTILES, 1.0])[:-1]
-    share = share / share.sum()
-    near, far = edges[:-1], edges[1:]
-    if is_lattice and max(abs(float(outer[0])), abs(float(inner[0]))) >= 2.0**53:
-        return np.minimum(outer, inner), np.maximum(outer, inner), np.array([mass])
-    if is_lattice:
-        far = np.rint(far)
-        near = np.r_[near[0], far[:-1] + side]
-        keep = (far - near) * side >= 0
-        if not keep.any():
-            return inner, inner, np.array([mass])
-        near, far, share = near[keep], far[keep], share[keep] / share[keep].sum()
-    else:
-        keep = far != near
-        if not keep.any():
-            return inner, inner, np.array([mass])
-        near, far, share = near[keep], far[keep], share[keep] / share[keep].sum()
-    lower, upper = (near, far) if side > 0 else (far[::-1], near[::-1])
-    share = share if side > 0 else share[::-1]
-    return lower.astype(outer.dtype), upper.astype(outer.dtype), share * mass
-
-
-def _pareto_quantiles(excesses: Floats, counts: Floats, at: Floats) -> Floats:
-    """Quantiles of the generalised Pareto distribution fitted to ascending excesses, shape of `at`.
-
-    By probability-weighted moments (Hosking and Wallis 1987, equation 2), the shape held in [-0.5, 0.9]
-    and the mean kept; a shape of 0 is the exponential distribution.
-    """
-    total = counts.sum()
-    mean = float((excesses * counts).sum() / total)
-    above = 1 - (np.cumsum(counts) - counts / 2) / total
-    spread = mean - 2 * float((excesses * counts * above).sum() / total)
-    shape = float(np.clip(2 - mean / spread, -0.5, 0.9)) if spread > 1e-9 * mean > 0 else -0.5
-    growth = -np.log1p(-at) if abs(shape) < 1e-6 else ((1 - at) ** -shape - 1) / shape
-    quantiles: Floats = mean * (1 - shape) * growth
-    return quantiles
-
-
-def cut_at_atoms(
-    lower: Values, upper: Values, mass: Floats, atoms: Values, is_lattice: bool
-) -> tuple[Values, Values, Floats]:
-    """Split stretches at the atoms that lie inside them; mass follows length."""
-    if len(lower) == 0 or len(atoms) == 0:
-        return lower, upper, mass
-    owner = np.searchsorted(lower, atoms, side="right") - 1
-    inside = (owner >= 0) & (atoms <= upper[np.maximum(owner, 0)])
-    if not is_lattice:
-        inside &= (atoms > lower[np.maximum(owner, 0)]) & (atoms < upper[np.maximum(owner, 0)])
-    cut, owner = atoms[inside], owner[inside]
-    step = 1 if is_lattice else 0
-    starts, start_owner = np.r_[lower, cut + step], np.r_[np.arange(len(lower)), owner]
-    order = np.lexsort((starts, start_owner))
-    starts, start_owner = starts[order], start_owner[order]
-    ends = np.r_[upper, cut - step]
-    end_owner = np.r_[np.arange(len(lower)), owner]
-    ends = ends[np.lexsort((ends, end_owner))]
-    is_empty = ends < starts
-    length = np.where(is_empty, 0.0, (_width(starts, ends) if is_lattice else ends - starts) + step)
-    whole = np.bincount(start_owner, weights=length, minlength=len(lower))
-    points = whole == 0
-    share = np.where(points[start_owner], 1.0, length / np.where(points, 1.0, whole)[start_owner])
-    keep = (length > 0) | (points[start_owner] & (step == 0))
-    kept = (mass[start_owner] * share)[keep]
-    if kept.size:  # a piece of a tail may lie on atoms alone: its mass goes to the other stretches
-        kept *= mass.sum() / kept.sum()
-    return starts[keep], ends[keep], kept

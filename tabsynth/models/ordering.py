@@ -32,7 +32,7 @@ def order_levels(
     decomposition); ranks of that coordinate are the new order. At most 100,000 rows are looked at.
     """
     nominal = [index for index, latent in enumerate(latents) if latent.is_nominal]
-    if not nominal or data.n_rows < 2:
+    if not nominal or not n_rounds or data.n_rows < 2:
         return tuple(latents)
     affordable = int(_MAX_PRODUCTS / (len(latents) * len(nominal) * n_rounds))
     n_rows = min(data.n_rows, _MAX_ROWS, max(affordable, 500))
@@ -57,7 +57,7 @@ def order_levels(
         for index in nominal:
             own = [k for k, name in enumerate(names) if name == names[index]]
             n_levels = len(current[index].marginal.mass)
-            sums = queries.score_sums_by_level(pieces[index], n_levels, scores, columns=[names[index]])
+            sums = queries.score_sums_by_level(pieces[index], n_levels, scores, columns=names)
             sums[:, own] = 0  # axes without an order yet hold zeros too
             counts = current[index].marginal.mass * len(scores)
             order = np.argsort(_leading_coordinate(sums, counts), kind="stable")

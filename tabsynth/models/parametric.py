@@ -2,8 +2,12 @@
 
 Needs the extra `parametric`. Every family is tried, and the choice is on record with each family's AIC
 or the reason why it could not be fitted; when none can, that is an error, never another kind of marginal.
-Values that hold at least 5 % of the numbers (the zeros of an amount) stand as atoms of their own and the
-family is fitted to the rest, as to at most 10,000 evenly spaced order statistics.
+Values that hold at least 5 % of the numbers (the zeros of an amount), and `min_group` rows, stand as atoms
+of their own and the family is fitted to the rest, as to at most 10,000 evenly spaced order statistics.
+
+Families whose support is the span of the data (uniform, beta) are left out: they would write the
+smallest and largest value down. The truncated normal is tried where bounds are declared, between them.
+The location of a gamma or log-Laplace may still come to lie close to the smallest value.
 """
 
 from __future__ import annotations
@@ -15,51 +19,46 @@ from scipy.special import ndtr
 
 from tabsynth.encode import Variable
 from tabsynth.errors import DataError, UsageError
-from tabsynth.models.marginal import Family, Floats, Marginal, Values, cut_at_atoms
+from tabsynth.models.empirical import MIN_GROUP, cut_at_atoms, empirical_marginal, split_atoms
+from tabsynth.models.marginal import Family, Floats, Marginal, Values
 
-FAMILIES = (
-    "GaussianUnivariate",
-    "GammaUnivariate",
-    "BetaUnivariate",
-    "StudentTUnivariate",
-    "LogLaplace",
-    "TruncatedGaussian",
-    "UniformUnivariate",
-)
+FAMILIES = ("GaussianUnivariate", "GammaUnivariate", "StudentTUnivariate", "LogLaplace", "TruncatedGaussian")
 _ATOM_SHARE = 0.05
 _MAX_FITTED = 10_000
 _GRID = np.linspace(-5.0, 5.0, 801)  # quantiles from 3e-7 to 1 - 3e-7 of the fitted family
 _MOST = 2.0**53
 
 
-def parametric_marginal(values: Values, counts: Floats, *, variable: Variable) -> tuple[Marginal, Family]:
+def parametric_marginal(
+    values: Values, counts: Floats, *, variable: Variable, min_group: int = MIN_GROUP
+) -> tuple[Marginal, Family]:
     """Pieces of the best family's quantiles, with atoms kept; and the record of the choice.
 
     `values` are distinct and ascending, `counts` their rows. Raises `UsageError` without the extra,
     `DataError` when no family can be fitted to the column.
     """
     total = counts.sum()
-    is_atom = counts >= _ATOM_SHARE * max(total, 1)
-    if is_atom.all():
-        marginal = (
-            Marginal(values, values, counts / total, variable.is_lattice)
-            if total
-            else _nothing(values, variable)
+    if total < min_group:
+        marginal = empirical_marginal(
+            values,
+            counts,
+            is_lattice=variable.is_lattice,
+            bounds=(variable.lower, variable.upper),
+            are_declared=variable.is_bounded,
+            min_group=min_group,
         )
-        return marginal, Family(name="atoms only")
-    rest, rest_counts = values[~is_atom], counts[~is_atom]
-    quantiles, family = _best_family(_order_statistics(rest, rest_counts), variable.name)
+        return marginal, Family(name="no family: fewer numbers than a group")
+    is_atom = counts >= max(min_group, _ATOM_SHARE * total)
+    atoms, atom_counts, rest, rest_counts = split_atoms(values, counts, is_atom, min_group)
+    if len(rest) == 0:
+        marginal = Marginal(atoms, atoms, atom_counts / atom_counts.sum(), variable.is_lattice)
+        return marginal, Family(name="no family: atoms only")
+    quantiles, family = _best_family(_order_statistics(rest, rest_counts), variable)
     lower, upper, mass = _pieces(quantiles, variable)
-    atoms = values[is_atom]
     lower, upper, mass = cut_at_atoms(lower, upper, mass * rest_counts.sum(), atoms, variable.is_lattice)
-    lower, upper, mass = np.r_[lower, atoms], np.r_[upper, atoms], np.r_[mass, counts[is_atom]]
+    lower, upper, mass = np.r_[lower, atoms], np.r_[upper, atoms], np.r_[mass, atom_counts]
     order = np.lexsort((upper, lower))
     return Marginal(lower[order], upper[order], mass[order] / mass.sum(), variable.is_lattice), family
-
-
-def _nothing(values: Values, variable: Variable) -> Marginal:
-    zero = np.zeros(1, dtype=values.dtype)
-    return Marginal(zero, zero, np.ones(1), variable.is_lattice)
 
 
 def _order_statistics(values: Values, counts: Floats) -> Floats:
@@ -71,7 +70,7 @@ def _order_statistics(values: Values, counts: Floats) -> Floats:
     return chosen
 
 
-def _best_family(sample: Floats, column: str) -> tuple[Floats, Family]:
+def _best_family(sample: Floats, variable: Variable) -> tuple[Floats, Family]:
     """Quantiles of the family with the smallest AIC at the grid's probabilities, and the record."""
     try:
         from copulas import univariate
@@ -83,7 +82,13 @@ def _best_family(sample: Floats, column: str) -> tuple[Floats, Family]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # optimisers step through invalid parameters
         for name in FAMILIES:
-            fitted = getattr(univariate, name)()
+            if name == "TruncatedGaussian":
+                if not variable.is_bounded:
+                    failed[name] = "no bounds declared"
+                    continue
+                fitted = univariate.TruncatedGaussian(minimum=variable.lower, maximum=variable.upper)
+            else:
+                fitted = getattr(univariate, name)()
             try:
                 fitted.fit(sample)
                 log_density = np.log(np.maximum(fitted.probability_density(sample), 1e-300)).sum()
@@ -98,7 +103,7 @@ def _best_family(sample: Floats, column: str) -> tuple[Floats, Family]:
             aic[name], quantiles[name] = float(2 * n_parameters - 2 * log_density), at
     if not aic:
         raise DataError(
-            f"column {column!r}: none of the parametric families could be fitted; use empirical marginals"
+            f"column {variable.name!r}: none of the parametric families could be fitted; use empirical marginals"
         )
     best = min(aic, key=aic.__getitem__)
     return quantiles[best], Family(name=best, aic=aic, failed=failed)

@@ -7,12 +7,13 @@ so. All of them take plain arrays, so that nothing here knows how cells were enc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from tabsynth.privacy.ledger import Ledger
 
@@ -59,22 +60,23 @@ class Queries:
         self.ledger.charge("row count", ())
         return n_rows
 
-    def level_counts(self, codes: npt.NDArray[np.unsignedinteger], n_levels: int, *, column: str) -> Floats:
-        """Rows at each level, shape (n_levels,); codes past the last level are left out."""
-        self.ledger.charge("counts of levels", (column,))
-        return np.bincount(codes, minlength=n_levels)[:n_levels].astype(np.float64)
+    def distinct_share(self, identifiers: pl.Series, *, column: str) -> float:
+        """How many different identifiers there are per row that has one, in (0, 1]; 1 where none has."""
+        self.ledger.charge("number of distinct identifiers", (column,))
+        present = identifiers.drop_nulls()
+        return present.n_unique() / len(present) if len(present) else 1.0
 
-    def value_counts(self, values: Values, *, column: str) -> tuple[Values, Floats]:
-        """Distinct values, ascending, and how many rows hold each; both of shape (n_distinct,)."""
+    def level_counts(
+        self, codes: npt.NDArray[np.unsignedinteger], n_levels: int, *, column: str
+    ) -> Callable[[], Floats]:
+        """Charge now, count when called: rows at each level, (n_levels,), without codes past the last."""
+        self.ledger.charge("counts of levels", (column,))
+        return lambda: np.bincount(codes, minlength=n_levels)[:n_levels].astype(np.float64)
+
+    def value_counts(self, values: Values, *, column: str) -> Callable[[], tuple[Values, Floats]]:
+        """Charge now, count when called: distinct values, ascending, and the rows that hold each."""
         self.ledger.charge("counts of values", (column,))
-        if len(values) and values.dtype.kind == "i":
-            low, high = int(values.min()), int(values.max())
-            if high - low < _DENSE_RANGE:
-                counts = np.bincount(values - low)
-                found = np.flatnonzero(counts)
-                return found + low, counts[found].astype(np.float64)
-        distinct, counts = np.unique(values, return_counts=True)
-        return distinct, counts.astype(np.float64)
+        return lambda: _value_counts(values)
 
     def score_sums_by_level(
         self,
@@ -119,3 +121,14 @@ class Queries:
                 sums += scores.T @ presence
                 squares += (scores * scores).T @ presence
         return ScoreMoments(n, products, sums, squares)
+
+
+def _value_counts(values: Values) -> tuple[Values, Floats]:
+    if len(values) and values.dtype.kind == "i":
+        low, high = int(values.min()), int(values.max())
+        if high - low < _DENSE_RANGE:
+            counts = np.bincount(values - low)
+            found = np.flatnonzero(counts)
+            return found + low, counts[found].astype(np.float64)
+    distinct, counts = np.unique(values, return_counts=True)
+    return distinct, counts.astype(np.float64)

@@ -102,8 +102,14 @@ def test_rows_follow_the_schema(name, n_rows):
 
 @pytest.mark.parametrize("n_train", [1, 2, 3])
 def test_tiny_tables_can_be_learnt(name, n_train):
-    rows = fitted(name, n_train).sample(50, seed=1)
+    with pytest.raises(DataError, match=f"{n_train} rows, fewer than min_group"):
+        fitted(name, n_train)
+    rows = fitted(name, n_train, settings={"min_group": 1}).sample(50, seed=1)
     assert check_table(Table.conform(rows, SCHEMA)) == ()
+
+
+def test_the_ledger_is_the_same_at_every_fit(name):
+    assert fitted(name).charges == fitted(name).charges
 
 
 def test_no_rows_is_an_error(name):
@@ -220,7 +226,8 @@ def test_conditions_hold_on_every_row(name, where):
         ({"id": 5}, "not a modelled column"),
         ({"height": 5}, "not a modelled column"),
         ({"age": "canary"}, "cannot hold"),
-        ({"age": 255}, "probability zero"),
+        ({"age": 255}, "out of bounds"),
+        ({"cost": 1.234}, "finer than the column's decimals"),
     ],
 )
 def test_conditions_that_cannot_be_met_are_errors_without_the_value(name, where, fault):

@@ -1,6 +1,7 @@
 """Fitting, splitting, saving: what the contract of engines does not cover."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ import pytest
 from tabsynth.errors import DataError, ModelFileError, PrivacyError, StructureError, UsageError
 from tabsynth.model_folder import read_folder, write_folder
 from tabsynth.models.gaussian_copula import GaussianCopula
-from tabsynth.pipeline import FittedPipeline, fit, split, split_rows
+from tabsynth.pipeline import FittedPipeline, bound_rows, fit, split, split_rows
 from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 from tabsynth.table import Table
 
@@ -103,6 +105,17 @@ def test_persons_keep_about_as_many_rows_as_in_the_source(pipeline):
     rows = pipeline.sample(6000, seed=1)
     # 20 persons of 60 rows: a third of the identifiers are distinct; chance moves it by less than 0.01
     assert rows["person"].n_unique() / 6000 == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_rows_beyond_the_declared_bound_of_a_person_are_left_out_at_random():
+    schema = replace(SCHEMA, unit=PrivacyUnit(column="person", max_rows=2))
+    one = bound_rows(Table.conform(frame(), schema), Streams(1))
+    assert one.n_rows == 40
+    assert one.frame["person"].value_counts()["count"].max() == 2
+    assert fit(frame(), schema=schema, privacy=NO_PRIVACY).n_rows == 40
+    another = bound_rows(Table.conform(frame(), schema), Streams(2))
+    assert not one.frame.equals(another.frame)
+    assert bound_rows(Table.conform(frame(), SCHEMA), Streams(1)).n_rows == 60
 
 
 def test_split_keeps_persons_together_and_loses_no_row():

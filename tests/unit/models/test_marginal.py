@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 from numpy.polynomial import hermite_e
 from scipy import integrate, stats
 
-from tabsynth.models.marginal import (
-    Marginal,
-    _group_ends,
-    _pareto_quantiles,
-    empirical_marginal,
-    level_marginal,
-)
+from tabsynth.models.empirical import _group_ends, _pareto_quantiles, empirical_marginal
+from tabsynth.models.marginal import Marginal, level_marginal
 
 
 def of_values(values, **options):
@@ -66,7 +61,7 @@ def test_lattice_pieces_never_overlap_and_hold_all_mass(values, min_group):
 @settings(max_examples=150, deadline=None)
 def test_line_pieces_never_overlap_and_hold_all_mass(values, repeats, min_group):
     values = np.r_[values, np.full(repeats, values[0])]
-    marginal = of_values(values, min_group=min_group)
+    marginal = of_values(values, min_group=min_group, bounds=(-1e6, 1e6))
     assert marginal.mass.sum() == pytest.approx(1)
     assert (marginal.lower <= marginal.upper).all()
     assert (marginal.lower[1:] >= marginal.upper[:-1]).all()
@@ -95,12 +90,62 @@ def test_values_that_too_few_rows_share_do_not_keep_their_counts(values, min_gro
     assert marginal.mass[rest].sum() == pytest.approx(pooled)
 
 
-def test_a_unique_extreme_is_not_written_down():
-    rng = np.random.default_rng(0)
-    values = np.r_[rng.lognormal(3, 1, 5000), 123456.789]
+@given(
+    common=st.lists(st.sampled_from([0, 50, 1000]), max_size=80),
+    rare=st.lists(st.integers(-(10**9), 10**9), max_size=60, unique=True),
+    is_lattice=st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_end_of_a_piece_is_a_value_that_few_rows_share(common, rare, is_lattice):
+    # far apart, so that no middle of a gap and no rounded tail can fall on one of them by chance
+    rare = [2 * (value * 10**6 + 1) + 1 for value in rare]
+    values = np.array(common + rare, dtype=np.int64 if is_lattice else np.float64)
+    if not is_lattice:
+        values = values + np.where(np.abs(values) > 1000, 0.3217, 0.0)
+    limit = 4 * 10**15
+    distinct, counts = np.unique(values, return_counts=True)
+    marginal = of_values(values, bounds=(-limit, limit))
+    few = distinct[counts < 11]
+    assert not np.isin(few, np.r_[marginal.lower, marginal.upper]).any()
+    assert marginal.mass.sum() == pytest.approx(1)
+
+
+def test_a_few_rare_rows_are_counted_at_their_nearest_atoms():
+    values = np.array([0] * 500 + [100] * 500 + [30, 90, 12345])
     marginal = of_values(values)
-    assert 123456.789 not in marginal.lower
-    assert 123456.789 not in marginal.upper
+    assert marginal.lower.tolist() == marginal.upper.tolist() == [0, 100]
+    assert marginal.mass.tolist() == pytest.approx([501 / 1003, 502 / 1003])
+
+
+def test_fewer_rows_than_a_group_say_nothing_but_the_bounds():
+    marginal = of_values(np.array([3, 4, 5]), bounds=(0, 9))
+    assert (marginal.lower.tolist(), marginal.upper.tolist()) == ([0], [9])
+    with pytest.raises(ValueError, match="no bounds"):
+        of_values(np.array([3, 4, 5]))
+    with pytest.raises(ValueError, match="no bounds"):
+        of_values(np.array([3, 4, 5]), bounds=(-128, 127), are_declared=False)
+
+
+def test_one_group_of_rare_values_beside_an_atom_leans_away_from_it():
+    values = np.r_[np.zeros(1000), np.linspace(500, 900, 15)]
+    marginal = of_values(values)
+    drawn = marginal.values_at(np.random.default_rng(0).standard_normal(200_000))
+    assert drawn.min() >= 0
+    # means agree; five standard errors of 3,000 draws about 700 are below 50
+    assert drawn[drawn > 0].mean() == pytest.approx(700, abs=80)
+
+
+@pytest.mark.parametrize("is_lattice", [True, False])
+def test_latent_intervals_at_the_ends_are_intervals(is_lattice):
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        values = rng.poisson(30, 300) if is_lattice else np.round(rng.normal(size=300), 3)
+        marginal = of_values(values, bounds=(values.min(), values.max()))
+        for value in (marginal.lower[0], marginal.upper[-1]):
+            low, high = marginal.latent_interval(value)
+            assert not np.isnan([low, high]).any()
+            assert low < high if is_lattice else low <= high
+            assert low < high or np.isfinite(low)
 
 
 def test_values_at_inverts_pieces_of():
@@ -207,9 +252,9 @@ def test_hermite_coefficients_against_numerical_integration():
         )
 
 
-def test_integers_beyond_the_float_range_stay_within_what_was_seen():
+def test_integers_beyond_the_float_range_stay_within_their_bounds():
     values = np.arange(2**60, 2**60 + 100)
-    marginal = of_values(values)
+    marginal = of_values(values, bounds=(2**60, 2**60 + 99))
     drawn = marginal.values_at(np.random.default_rng(0).standard_normal(1000))
     assert drawn.dtype == np.int64
     assert drawn.min() >= 2**60

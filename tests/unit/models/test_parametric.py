@@ -12,6 +12,7 @@ from tabsynth.models.parametric import FAMILIES, parametric_marginal
 
 
 def fit(values, **variable):
+    variable = {**variable, "is_bounded": "lower" in variable}
     distinct, counts = np.unique(values, return_counts=True)
     is_lattice = distinct.dtype.kind == "i"
     declared = Variable(name="v", is_continuous=True, n_levels=1, is_lattice=is_lattice, **variable)
@@ -37,11 +38,11 @@ RNG = np.random.default_rng(0)
         ("GaussianUnivariate", RNG.normal(50, 7, 5000)),
         ("GammaUnivariate", RNG.gamma(2, 3, 5000)),
         ("StudentTUnivariate", RNG.standard_t(3, 5000)),
-        ("UniformUnivariate", RNG.uniform(-2, 9, 5000)),
     ],
 )
 def test_the_family_that_made_the_data_wins_by_aic(name, values):
     marginal, family = fit(values)
+    assert family.failed == {"TruncatedGaussian": "no bounds declared"}
     assert family.name == name or family.aic[family.name] > family.aic[name] - 12, family.aic
     assert set(family.aic) | set(family.failed) == set(FAMILIES)
     assert family.aic[family.name] == min(family.aic.values())
@@ -67,10 +68,24 @@ def test_draws_stay_within_the_bounds():
 
 
 def test_columns_of_atoms_need_no_family():
-    marginal, family = fit(np.array([1] * 10 + [2] * 10))
-    assert family.name == "atoms only"
+    marginal, family = fit(np.array([1] * 20 + [2] * 20))
+    assert family.name == "no family: atoms only"
     assert marginal.lower.tolist() == [1, 2]
     assert fit(np.empty(0, int))[0].mass.tolist() == [1.0]
+
+
+@pytest.mark.usefixtures("copulas")
+@pytest.mark.parametrize("n", [12, 40])
+def test_no_extreme_and_no_rare_value_is_written_down(n):
+    values = np.r_[RNG.normal(50, 10, n), [1234.567, 1234.567]]
+    marginal, _ = fit(values, lower=-1e4, upper=1e4)
+    assert not np.isin(values, np.r_[marginal.lower, marginal.upper]).any()
+
+
+def test_fewer_numbers_than_a_group_say_nothing_but_the_bounds():
+    marginal, family = fit(np.array([5.0, 6.0]), lower=0.0, upper=9.0)
+    assert family.name == "no family: fewer numbers than a group"
+    assert (marginal.lower.tolist(), marginal.upper.tolist()) == ([0.0], [9.0])
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tabsynth.errors import UsageError
@@ -16,14 +17,14 @@ def queries():
 
 
 def test_level_counts_leave_out_what_is_outside_the_domain():
-    counts = queries().level_counts(np.array([0, 2, 2, 3], np.uint8), 3, column="c")
+    counts = queries().level_counts(np.array([0, 2, 2, 3], np.uint8), 3, column="c")()
     assert counts.tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize("values", [[3, 1, 3, -5], [0, 2**40, 0], [0.5, 0.5, -1.0], []])
 def test_value_counts_are_ascending_and_complete(values):
     array = np.array(values, dtype=np.float64 if any(isinstance(v, float) for v in values) else np.int64)
-    distinct, counts = queries().value_counts(array, column="v")
+    distinct, counts = queries().value_counts(array, column="v")()
     assert distinct.tolist() == sorted(set(values))
     assert counts.tolist() == [values.count(v) for v in sorted(set(values))]
 
@@ -56,6 +57,11 @@ def test_moments_without_gaps_need_no_presence():
     assert queries().score_moments([(scores, None)], columns=["a", "b"]).correlation() == pytest.approx(full)
 
 
+def test_distinct_identifiers_per_row_that_has_one():
+    assert queries().distinct_share(pl.Series(["a", "a", None, "b"]), column="p") == pytest.approx(2 / 3)
+    assert queries().distinct_share(pl.Series([None, None], dtype=pl.String), column="p") == 1.0
+
+
 def test_constant_scores_correlate_with_nothing():
     scores = np.c_[np.zeros(10), np.arange(10)].astype(np.float32)
     assert (
@@ -67,7 +73,7 @@ def test_constant_scores_correlate_with_nothing():
 def test_a_statistic_that_fails_stays_charged():
     ledger = Ledger()
     with pytest.raises(ValueError, match="negative"):
-        Queries(ledger).level_counts(np.array([-1]), 3, column="c")
+        Queries(ledger).level_counts(np.array([-1]), 3, column="c")()
     assert [charge.columns for charge in ledger.charges] == [("c",)]
 
 
