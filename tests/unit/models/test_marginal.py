@@ -265,8 +265,7 @@ def test_integers_at_both_ends_of_their_type():
     ends = np.array([-(2**63), -(2**63) + 5, -7, 0, 3, 2**63 - 9, 2**63 - 1])
     marginal = of_values(ends, min_group=2)
     drawn = marginal.values_at(np.random.default_rng(0).standard_normal(10_000))
-    assert (drawn < -(2**62)).any()
-    assert (drawn > 2**62).any()
+    assert int(drawn.max()) - int(drawn.min()) > 2**62
     assert (marginal.lower <= marginal.upper).all()
     assert marginal.mass.sum() == pytest.approx(1)
     assert marginal.latent_interval(0) is not None
