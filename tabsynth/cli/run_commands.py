@@ -78,15 +78,19 @@ def run(
         from tabsynth.config.files import read_run
         from tabsynth.config.run import run as carry_out
         from tabsynth.config.steps import require_free
+        from tabsynth.schema.unit import unit_question
 
         config = read_run(file)
         require_free(out, overwrite=overwrite, ours=_RUN_FILE)
         if len(config.tables) > 1:
             session.note("Tables are fitted one by one: keys between them are not modelled yet.")
         if config.schema is None:
-            session.note("No schema given: one is drafted from the data. It is private.")
+            session.note("No schema given: one is drafted from the rows that are learnt from. It is private.")
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
+        schemas = () if outcome.run.schema is None else outcome.run.schema.tables
+        for question in filter(None, map(unit_question, schemas)):
+            session.note(question)
         for table in outcome.tables:
             share = "all" if table.n_fitted == table.n_source else f"{table.n_fitted:,} of"
             learnt = f"learnt from {share} {table.n_source:,}"

@@ -65,6 +65,7 @@ def draft(
         from tabsynth.config.types import csv_options
         from tabsynth.schema import write_schema
         from tabsynth.schema.types import Schema
+        from tabsynth.schema.unit import possible_persons, unit_line
         from tabsynth.source import drafted
 
         require_free(out, overwrite=overwrite)
@@ -76,12 +77,19 @@ def draft(
         write_schema(Schema(tables=(schema,)), out, private_note=True)
         _show_columns(session, schema)
         session.show("Read it: kinds, roles and the privacy unit are guesses, and for you to correct.")
+        repeating = possible_persons(schema)
+        for column in repeating:
+            session.note(
+                f"{column} repeats: if it names persons, declare the unit, or a split puts one person on both "
+                f"sides. The line is in the file, to be uncommented: {unit_line(column)}"
+            )
         session.finish(
             f"Drafted {len(schema.columns)} columns from {table.n_rows:,} rows",
             data={
                 "table": schema.name,
                 "private_output": True,
                 "rows": table.n_rows,
+                "repeating_identifiers": list(repeating),
                 "columns": {column.name: _column_data(column) for column in schema.columns},
             },
             files={out: "the schema; private: its domains were read off the data"},
@@ -125,7 +133,7 @@ def confirm(
         from tabsynth.config.run import holds_drafts
         from tabsynth.config.steps import table_of
         from tabsynth.schema import read_schema, write_schema
-        from tabsynth.schema.files import PRIVATE_NOTE
+        from tabsynth.schema.files import without_notes
 
         if bool(column) == every:
             raise UsageError("say which columns: --column NAME (repeatable), or --all")
@@ -135,7 +143,7 @@ def confirm(
         if every and not names:
             raise UsageError("nothing is left to confirm: no column is a draft")
         changed = whole.with_table(confirm_columns(chosen, columns=names, by=by, source=source))
-        if _has_comments(schema.read_text(encoding="utf-8").replace(PRIVATE_NOTE, "")):
+        if _has_comments(without_notes(schema.read_text(encoding="utf-8"), whole)):
             session.note("Comments in the file are not kept; write them as description: instead.")
         write_schema(changed, schema, private_note=holds_drafts(changed))
         left = _drafts(changed[chosen.name])

@@ -24,8 +24,12 @@ from tabsynth.cli.session import Session
 from tabsynth.errors import PrivacyError, UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from tabsynth.config.types import CsvOptions
     from tabsynth.models.base import Synthesizer
     from tabsynth.privacy import Privacy
+    from tabsynth.schema.types import TableSchema
 
 _TRAIN, _HOLDOUT, _RESULTS, _REPORT = "train.parquet", "holdout.parquet", "results.json", "report.html"
 
@@ -34,8 +38,13 @@ _REAL_FILES = ["--train", "TRAIN", "--holdout", "HOLDOUT", "--schema", "SCHEMA",
 
 def split(
     data: DataArgument,
-    schema: SchemaOption,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the two files.")],
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            "--schema", metavar="FILE", help="The table's schema (YAML); without one the unit is the row."
+        ),
+    ] = None,
     holdout: Annotated[
         float, typer.Option("--holdout", metavar="SHARE", help="Share of rows (or persons) held out.")
     ] = 0.5,
@@ -54,33 +63,65 @@ def split(
     The engine learns from train; the holdout shows what figures two real samples reach.
     """
     with Session(command="split", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, staged, table_of
+        from tabsynth.config.steps import staged, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.io import write_frame
-        from tabsynth.pipeline import split as split_table
         from tabsynth.randomness import fresh_seed
         from tabsynth.schema import read_schema
 
+        if schema is None and table is not None:
+            raise UsageError("--table names a table of a schema: add --schema")
         seed = fresh_seed() if seed is None else seed
-        chosen = table_of(read_schema(schema), table)
+        chosen = None if schema is None else table_of(read_schema(schema), table)
+        _note_unit(session, chosen)
         csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
         with staged(out, (_TRAIN, _HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
-            real = read_real(data, chosen, csv=csv)
-            parts = dict(zip((_TRAIN, _HOLDOUT), split_table(real, holdout=holdout, seed=seed), strict=True))
+            halves = _halves(data, chosen, csv=csv, holdout=holdout, seed=seed)
+            parts = dict(zip((_TRAIN, _HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
-                write_frame(part.frame, folder / name, schema=part.schema)
-        rows = {name: part.n_rows for name, part in parts.items()}
-        unit = chosen.unit.column
+                write_frame(part, folder / name, schema=chosen)
+        rows = {name: part.height for name, part in parts.items()}
+        unit = None if chosen is None else chosen.unit.column
         session.finish(
-            f"Split {real.n_rows:,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
+            f"Split {sum(rows.values()):,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
             data={"train_rows": rows[_TRAIN], "holdout_rows": rows[_HOLDOUT], "unit": unit, "seed": seed},
             files={out / name: f"{n:,} real rows; private" for name, n in rows.items()},
-            next_steps=[
-                ["tabsynth", "fit", out / _TRAIN, "--schema", schema, "--no-privacy", "--out", "model"]
-            ],
+            next_steps=[_after_split(data, out / _TRAIN, schema)],
         )
+
+
+def _halves(
+    data: Path, schema: TableSchema | None, *, csv: CsvOptions, holdout: float, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Train and holdout: by the schema's unit, or by the row without one."""
+    from tabsynth.config.steps import dialect_of, read_real
+    from tabsynth.io import read_table
+    from tabsynth.pipeline import split as split_table
+    from tabsynth.pipeline import split_rows
+
+    if schema is None:
+        frame, _ = read_table(data, dialect=dialect_of(data, None, csv))
+        return split_rows(frame, holdout=holdout, seed=seed)
+    train, held = split_table(read_real(data, schema, csv=csv), holdout=holdout, seed=seed)
+    return train.frame, held.frame
+
+
+def _after_split(data: Path, train: Path, schema: Path | None) -> list[str | Path]:
+    if schema is not None:
+        return ["tabsynth", "fit", train, "--schema", schema, "--no-privacy", "--out", "model"]
+    name = data.name.partition(".")[0]
+    return ["tabsynth", "schema", "draft", train, "--name", name, "--out", "schema.yaml"]
+
+
+def _note_unit(session: Session, schema: TableSchema | None) -> None:
+    """A line where a column may name persons although the schema's unit is the row."""
+    from tabsynth.schema.unit import unit_question
+
+    question = None if schema is None else unit_question(schema)
+    if question is not None:
+        session.note(question)
 
 
 def fit(
@@ -136,6 +177,7 @@ def fit(
         _require_guarantee(privacy, recipe)
         require_free(out, overwrite=overwrite, ours="model.json")
         chosen = table_of(read_schema(schema), table)
+        _note_unit(session, chosen)
         with session.progress() as report:
             report("reading", 0.0)
             csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)

@@ -43,6 +43,7 @@ from tabsynth.schema.types import (
     Schema,
     TableSchema,
 )
+from tabsynth.schema.unit import possible_persons, unit_line
 from tabsynth.schema.validate import check_schema
 from tabsynth.schema.yamltext import Plain
 
@@ -95,10 +96,35 @@ def write_schema(
 
 
 def schema_to_yaml(schema: Schema, *, private_note: bool = False, json_schema_path: str | None = None) -> str:
-    """`schema` as YAML that people can read and edit. Raises `SchemaError` where it is wrong in itself."""
+    """`schema` as YAML that people can read and edit. Raises `SchemaError` where it is wrong in itself.
+
+    With `private_note` each identifier that may repeat stands in a comment, as the unit it might be.
+    """
     hint = f"# yaml-language-server: $schema={json_schema_path}\n" if json_schema_path else ""
     note = PRIVATE_NOTE if private_note else ""
-    return hint + note + yamltext.dump(_schema_data(schema), flow_keys=_FLOW_KEYS)
+    text = yamltext.dump(_schema_data(schema), flow_keys=_FLOW_KEYS)
+    return hint + note + (_with_unit_notes(text, schema) if private_note else text)
+
+
+def _with_unit_notes(text: str, schema: Schema) -> str:
+    """The YAML with the lines of `_unit_notes` above each table's columns."""
+    notes = iter([_unit_notes(table) for table in schema.tables])
+    lines = text.splitlines(keepends=True)
+    return "".join(next(notes) + line if line == "    columns:\n" else line for line in lines)
+
+
+def _unit_notes(table: TableSchema) -> str:
+    return "".join(
+        f"    # {unit_line(name)}  # if it names persons, who may have several rows each\n"
+        for name in possible_persons(table)
+    )
+
+
+def without_notes(text: str, schema: Schema) -> str:
+    """The text of a file of `schema` without the comments that `write_schema` puts there."""
+    for note in (PRIVATE_NOTE, *map(_unit_notes, schema.tables)):
+        text = text.replace(note, "") if note else text
+    return text
 
 
 def schema_from_yaml(text: str, *, where: str = "schema") -> Schema:
@@ -198,6 +224,8 @@ def _csv_data(csv: CsvDialect) -> dict[str, Plain]:
         data["encoding"] = csv.encoding
     if csv.null_marks != default.null_marks:
         data["null_marks"] = list(csv.null_marks)
+    if csv.decimal != default.decimal:
+        data["decimal"] = csv.decimal
     return data
 
 

@@ -102,3 +102,81 @@ def test_draft_of_a_wide_table_shows_the_first_columns(tmp_path: Path) -> None:
     done = tabsynth_here("schema", "draft", "wide.csv", "--out", "s.yaml", cwd=tmp_path)
     assert "… and 10 columns more, in the file" in done.out
     assert len(done.out.splitlines()) < 90
+
+
+def _visits(folder: Path) -> None:
+    """40 visits of 10 patients."""
+    cells = {"patient_id": [f"P{i % 10:03}" for i in range(40)], "age": [20 + i % 10 for i in range(40)]}
+    pl.DataFrame(cells).write_csv(folder / "visits.csv")
+
+
+def test_identifiers_that_repeat_are_pointed_out_until_the_unit_is_declared(tmp_path: Path) -> None:
+    _visits(tmp_path)
+    unit = "unit: {column: patient_id, max_rows: 20}"
+    drafted = tabsynth_here("schema", "draft", "visits.csv", "--out", "s.yaml", "--json", cwd=tmp_path)
+    assert drafted.json["repeating_identifiers"] == ["patient_id"]
+    assert "patient_id repeats: if it names persons" in drafted.err
+    assert unit in drafted.err
+    confirmed = tabsynth_here(
+        "schema", "confirm", "s.yaml", "--by", "A", "--source", "B", "--column", "age", cwd=tmp_path
+    )
+    assert "Comments" not in confirmed.err
+    commands = {
+        "split": (
+            "split",
+            "visits.csv",
+            "--schema",
+            "s.yaml",
+            "--out",
+            "parts",
+            "--seed",
+            "1",
+            "--overwrite",
+        ),
+        "fit": ("fit", "visits.csv", "--schema", "s.yaml", "--no-privacy", "--out", "model", "--overwrite"),
+    }
+    for command in commands.values():
+        (line,) = tabsynth_here(*command, cwd=tmp_path).err.splitlines()
+        assert line.endswith(unit)
+        assert "patient_id may repeat" in line
+    text = (tmp_path / "s.yaml").read_text()
+    (tmp_path / "s.yaml").write_text(text.replace(f"# {unit}", unit))
+    for name, command in commands.items():
+        done = tabsynth_here(*command, cwd=tmp_path)
+        assert (done.code, done.err) == (0, ""), name
+    parts = [pl.read_parquet(tmp_path / "parts" / name) for name in ("train.parquet", "holdout.parquet")]
+    assert not set(parts[0]["patient_id"]) & set(parts[1]["patient_id"])
+
+
+def test_a_schema_can_be_drafted_after_the_split(tmp_path: Path) -> None:
+    cells = {"age": [20 + i % 50 for i in range(60)], "ward": ["a", "b", "c"] * 20}
+    pl.DataFrame(cells).write_csv(tmp_path / "stays.2025.csv", separator=";", null_value="-")
+    done = tabsynth_here("split", "stays.2025.csv", "--out", "parts", "--seed", "3", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "Split 60 rows by row, seed 3" in done.out
+    step = done.out.splitlines()[-1].split()
+    assert step[:4] == ["tabsynth", "schema", "draft", "parts/train.parquet"]
+    assert tabsynth_here(*step[1:], cwd=tmp_path).code == 0
+    table = read_schema(tmp_path / "schema.yaml").only_table
+    train = pl.read_parquet(tmp_path / "parts/train.parquet")
+    assert table.name == "stays"
+    assert table["age"].bounds == (train["age"].min(), train["age"].max())
+    real = [
+        *("--train", "parts/train.parquet", "--holdout", "parts/holdout.parquet"),
+        "--schema",
+        "schema.yaml",
+    ]
+    for command in (
+        ["fit", "parts/train.parquet", "--schema", "schema.yaml", "--no-privacy", "--out", "model"],
+        ["sample", "model", "--out", "synthetic.csv"],
+        ["evaluate", "--synthetic", "synthetic.csv", *real, "--out", "report"],
+    ):
+        done = tabsynth_here(*command, cwd=tmp_path)
+        assert done.code == 0, done.err
+
+
+def test_a_split_without_a_schema_takes_no_table_of_one(tmp_path: Path) -> None:
+    _visits(tmp_path)
+    done = tabsynth_here("split", "visits.csv", "--table", "visits", "--out", "parts", cwd=tmp_path)
+    assert done.code == 2
+    assert "--table names a table of a schema: add --schema" in done.err

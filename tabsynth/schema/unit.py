@@ -1,0 +1,35 @@
+"""Columns that may name persons although the schema protects rows: what to ask the schema's author."""
+
+from __future__ import annotations
+
+from tabsynth.schema import yamltext
+from tabsynth.schema.types import Kind, TableSchema
+
+USUAL_MAX_ROWS = 20
+"""Put forward for `max_rows`; a number read off the data would tell how often one person is in it."""
+
+
+def possible_persons(table: TableSchema) -> tuple[str, ...]:
+    """Identifier columns that may repeat; none where the schema already says who a person is."""
+    if table.unit.column is not None:
+        return ()
+    return tuple(c.name for c in table.columns if c.kind is Kind.IDENTIFIER and not c.unique)
+
+
+def unit_line(column: str) -> str:
+    """The line of a schema file that makes `column` name the person."""
+    unit: yamltext.Plain = {"column": column, "max_rows": USUAL_MAX_ROWS}
+    return yamltext.dump({"unit": unit}, flow_keys=frozenset({"unit"})).rstrip("\n")
+
+
+def unit_question(table: TableSchema) -> str | None:
+    """One line on the columns that may name persons, for people who split or fit; None without any."""
+    names = possible_persons(table)
+    if not names:
+        return None
+    several = len(names) > 1
+    who = ", ".join(names)
+    return (
+        f"The privacy unit of {table.name} is the row, but {who} may repeat: if {'one of them' if several else 'it'} names "
+        f"persons, declare the unit in the schema, as in {unit_line(names[0])}"
+    )

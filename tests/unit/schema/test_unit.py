@@ -1,0 +1,56 @@
+"""Identifiers that repeat, and what schema files and notes say of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tabsynth.schema import schema_from_yaml, schema_to_yaml
+from tabsynth.schema.files import without_notes
+from tabsynth.schema.types import Column, Kind, PrivacyUnit, Schema, TableSchema
+from tabsynth.schema.unit import possible_persons, unit_line, unit_question
+
+TABLE = TableSchema(
+    name="stays",
+    columns=(
+        Column(name="stay_id", kind=Kind.IDENTIFIER, dtype="int64", unique=True),
+        Column(name="patient_id", kind=Kind.IDENTIFIER, dtype="int64"),
+        Column(name="the: doctor", kind=Kind.IDENTIFIER, dtype="string"),
+        Column(name="age", kind=Kind.INTEGER, dtype="int64"),
+    ),
+)
+SCHEMA = Schema(tables=(replace(TABLE, name="other", columns=TABLE.columns[3:]), TABLE))
+
+
+def test_only_identifiers_that_may_repeat_can_name_persons() -> None:
+    assert possible_persons(TABLE) == ("patient_id", "the: doctor")
+    declared = replace(TABLE, unit=PrivacyUnit(column="patient_id", max_rows=3))
+    assert possible_persons(declared) == ()
+    assert unit_question(declared) is None
+
+
+def test_the_question_names_the_columns_and_the_line() -> None:
+    question = unit_question(TABLE)
+    assert question is not None
+    assert "patient_id, the: doctor may repeat: if one of them names persons" in question
+    assert question.endswith("unit: {column: patient_id, max_rows: 20}")
+    one = unit_question(replace(TABLE, columns=TABLE.columns[:2]))
+    assert one is not None
+    assert "patient_id may repeat: if it names persons" in one
+
+
+def test_a_private_file_holds_the_lines_as_comments_that_can_be_uncommented() -> None:
+    text = schema_to_yaml(SCHEMA, private_note=True)
+    assert schema_from_yaml(text) == SCHEMA
+    for name in ("patient_id", "the: doctor"):
+        comment = f"# {unit_line(name)}"
+        assert text.count(comment) == 1
+        chosen = schema_from_yaml(text.replace(comment, unit_line(name)))["stays"]
+        assert chosen.unit == PrivacyUnit(column=name, max_rows=20)
+
+
+def test_the_comments_can_be_told_from_peoples_own() -> None:
+    text = schema_to_yaml(SCHEMA, private_note=True)
+    plain = schema_to_yaml(SCHEMA)
+    assert "#" not in plain
+    assert without_notes(text, SCHEMA) == plain
+    assert without_notes(text + "# mine\n", SCHEMA) == plain + "# mine\n"
