@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tabsynth.arguments import mapping_fault, refuse, whole_number_fault
 from tabsynth.check import require_valid
 from tabsynth.encode import Surrogate, decode_table, encode_table
 from tabsynth.encode.table import variables_of
@@ -60,6 +61,7 @@ def split_rows(
 
 def _held_out(unit_of_row: npt.NDArray[np.int64], *, holdout: float, seed: int | None) -> pl.Series:
     """Mask of the rows whose unit is held out."""
+    refuse((None if seed is None else whole_number_fault(seed, "the seed"),))
     if not 0 < holdout < 1:
         raise UsageError(f"holdout must lie strictly between 0 and 1, found {holdout}")
     units = np.unique(unit_of_row)
@@ -114,7 +116,7 @@ class FittedPipeline:
         `n_rows` defaults to the source's number of rows. The same `seed` gives the same rows, bit for
         bit, on any number of cores; None takes a fresh one. `where` holds columns at values
         (`{"sex": "Female", "age": 40}`; None means null): exact under the model. Raises
-        `ConditionError` for conditions that no row can meet, `UsageError` for a negative `n_rows`.
+        `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind.
         """
         frames = list(self.sample_batches(n_rows, seed=seed, where=where))
         return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
@@ -129,8 +131,13 @@ class FittedPipeline:
     ) -> Iterator[pl.DataFrame]:
         """The same rows as `sample`, as polars frames of bounded size; at least one, possibly empty."""
         n_rows = self.n_rows if n_rows is None else n_rows
-        if n_rows < 0:
-            raise UsageError(f"the number of rows must be 0 or more, found {n_rows}")
+        refuse(
+            (
+                whole_number_fault(n_rows, "the number of rows"),
+                None if seed is None else whole_number_fault(seed, "the seed"),
+                None if where is None else mapping_fault(where, "where"),
+            )
+        )
         streams = Streams.from_seed(seed)
         conditions = conditions_of(where or {}, self.schema)
         n_blocks = max(1, math.ceil(n_rows / BLOCK_ROWS))
@@ -234,6 +241,7 @@ def fit(
     the data lacks the schema's columns or types, `DataError` (not under differential privacy) when cells
     contradict the schema or there are no rows, `UsageError` for unknown engines and settings.
     """
+    refuse((whole_number_fault(seed, "the seed"),))
     recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")

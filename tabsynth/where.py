@@ -13,6 +13,7 @@ from tabsynth.encode.table import encoder_of
 from tabsynth.errors import ConditionError
 from tabsynth.models.base import Condition
 from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.types import Column, Kind, TableSchema
 
 
@@ -24,8 +25,13 @@ def conditions_of(where: Mapping[str, Any], schema: TableSchema) -> tuple[Condit
     """
     conditions, faults = [], []
     for name, value in where.items():
-        if name not in schema or not schema[name].kind.is_modelled:
-            faults.append(f"{name!r} is not a modelled column")
+        if name not in schema:
+            faults.append(f"no column {name!r} ({did_you_mean(name, schema.column_names)})")
+            continue
+        if not schema[name].kind.is_modelled:
+            faults.append(
+                f"{name!r} is not modelled: a column of kind {schema[name].kind.value} is made anew"
+            )
             continue
         found = _condition(schema[name], value)
         if isinstance(found, str):

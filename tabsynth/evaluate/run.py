@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.errors import UsageError
 from tabsynth.evaluate.associations import MAX_COLUMNS, associations
@@ -47,6 +48,7 @@ def evaluate(
 
     Raises `StructureError` where a table lacks the schema's columns, `UsageError` for an unknown target.
     """
+    refuse((whole_number_fault(seed, "the seed"),))
     if target is not None and target not in schema:
         raise UsageError(f"the target {target!r} is not a column of table {schema.name!r}")
     streams, seconds = Streams(seed), dict[str, float]()
