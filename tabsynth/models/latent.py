@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.models.marginal import Family, Marginal
+from tabsynth.models.stored import require_names, stored_families, stored_marginal
 
 Pieces = npt.NDArray[np.unsignedinteger]
 
@@ -105,21 +106,34 @@ def families_of(latents: Sequence[Latent]) -> dict[str, Any]:
 
 
 def restore_latents(
-    variables: Sequence[Variable], arrays: Mapping[str, npt.NDArray[Any]], families: Mapping[str, Any]
+    variables: Sequence[Variable],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    parameters: Mapping[str, Any],
+    *,
+    beside: Sequence[str] = (),
 ) -> tuple[Latent, ...]:
-    """The latents that `store_latents` and `families_of` stored, for the same variables."""
+    """The latents that `store_latents` and `families_of` stored, for the same variables.
+
+    `beside` names the engine's other arrays. Raises `ModelFileError` unless the arrays are exactly those
+    and the latents', each with the contents that `tabsynth.models.stored` asks for.
+    """
     axes = [(variable, part) for variable in variables for part in parts_of(variable)]
+    ends = [f"marginal.{index}.{end}" for index in range(len(axes)) for end in ("lower", "upper", "mass")]
+    require_names(arrays, [*ends, *beside], what="arrays")
+    families = stored_families(
+        parameters, [str(index) for index, (_, part) in enumerate(axes) if part is Part.VALUE]
+    )
     return tuple(
         Latent(
             variable,
             part,
-            Marginal(
-                arrays[f"marginal.{index}.lower"],
-                arrays[f"marginal.{index}.upper"],
-                arrays[f"marginal.{index}.mass"],
+            stored_marginal(
+                arrays,
+                index,
                 is_lattice=part is Part.LEVEL or variable.is_lattice,
+                n_levels=variable.n_levels if part is Part.LEVEL else None,
             ),
-            Family(**families[str(index)]) if str(index) in families else None,
+            families.get(str(index)),
         )
         for index, (variable, part) in enumerate(axes)
     )

@@ -139,8 +139,11 @@ class Marginal:
                 low = float(ndtri(below + offset / width * mass))
             if offset < width - 1:
                 high = float(ndtri(below + (offset + 1) / width * mass))
-            return (low, high) if low < high else None
-        share = float(np.clip((at[0] / 2 - lower / 2) / (upper / 2 - lower / 2), 0.005, 0.995))
+            if low < high:
+                return low, high
+            share = (offset + 0.5) / width  # one value of so many that its interval is a point
+        else:
+            share = float(np.clip((at[0] / 2 - lower / 2) / (upper / 2 - lower / 2), 0.005, 0.995))
         position = float(ndtri(min(below + share * mass, 1 - 1e-16)))
         return position, position
 
