@@ -29,16 +29,16 @@ from sdv.metadata import Metadata
 from sdv.single_table import GaussianCopulaSynthesizer
 train, out = sys.argv[1:]
 data = pd.read_parquet(train)
-metadata = Metadata.detect_from_dataframe(data, table_name="t", infer_keys=None)
+metadata = Metadata.detect_from_dataframes({"t": data}, infer_keys=None)
 times = []
 for _ in range(3):
-    start = time.perf_counter(); model = GaussianCopulaSynthesizer(metadata); model.fit(data); fitted = time.perf_counter()
+    start = time.perf_counter(); model = GaussianCopulaSynthesizer(metadata); model.fit({"t": data}); fitted = time.perf_counter()
     rows = model.sample(len(data)); times.append((fitted - start, time.perf_counter() - fitted))
-rows.to_parquet(out)
+rows["t"].to_parquet(out)
 conditional = None
 from sdv.sampling import Condition
 start = time.perf_counter()
-model.sample_from_conditions([Condition({"sex": "Female", "income": ">50K"}, num_rows=10000)])
+model.sample_from_conditions([Condition(column_values={"sex": "Female", "income": ">50K"}, num_rows=10000, table_name="t")])
 conditional = time.perf_counter() - start
 print(json.dumps({"times": times, "conditional": conditional}))
 """
