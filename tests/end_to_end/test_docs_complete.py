@@ -18,7 +18,7 @@ from tabsynth.config.document import run_config_json_schema
 from tabsynth.encode import surrogate
 from tabsynth.metrics import fidelity_pairs
 from tabsynth.metrics.registry import all_infos
-from tabsynth.models import correlation, marginal, ordering, truncated_normal
+from tabsynth.models import correlation, empirical, ordering, stratified, truncated_normal
 from tabsynth.models.base import BLOCK_ROWS
 from tabsynth.models.registry import ENGINES, default_settings
 from tabsynth.schema import json_schema
@@ -133,14 +133,15 @@ def test_readme_holds_one_test_command():
 def test_numbers_stated_in_the_explanation_are_those_of_the_code():
     copula, threat = page("explanation/gaussian-copula.md"), page("explanation/threat-model.md")
     stated = {
-        f"({marginal.MIN_GROUP} unless you say otherwise": copula,
-        f"fewer than {marginal.MIN_GROUP} rows share": threat,
+        f"({empirical.MIN_GROUP} unless you say otherwise": copula,
+        f"fewer than {empirical.MIN_GROUP} rows share": threat,
         f"k = 1 … {correlation.N_TERMS}": copula,
         f"within ±{correlation.MAX_CORRELATION}": copula,
         f"in blocks of {BLOCK_ROWS:,}": copula,
         f"in {truncated_normal.N_SWEEPS} sweeps": copula,
         f"At most {ordering._MAX_ROWS:,} rows": copula,
-        f"{100 * marginal._TAIL_QUANTILES[-1]:.1f} % quantile": copula,
+        f"{100 * empirical._TAIL_QUANTILES[-1]:.1f} % quantile": copula,
+        f"fewer than {stratified._FEW} rows are drawn": copula,
         f"pool of {surrogate._POOL:,} texts": page("explanation/surrogates.md"),
         f"at most {fidelity_pairs.MAX_TRIPLES} random triples": page("explanation/figures.md"),
     }
