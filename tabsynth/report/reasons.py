@@ -44,7 +44,7 @@ def level_or_bin_name(distribution: Distribution, index: int) -> str:
     """What the share at `index` is a share of: "40 to 45", or a level's name."""
     n_bins = max(0, len(distribution.edges) - 1)
     if index >= n_bins:
-        return text.printable(distribution.labels[index - n_bins])
+        return text.level(distribution.labels[index - n_bins])
     return _span_name(distribution, index, index + 1)
 
 
@@ -52,7 +52,7 @@ def _span_name(distribution: Distribution, first: int, last: int) -> str:
     """The bins `first` … `last` − 1, or the level at `first` in quotes."""
     n_bins = max(0, len(distribution.edges) - 1)
     if first >= n_bins:
-        return f"“{text.shorten(text.printable(distribution.labels[first - n_bins]), 60)}”"
+        return f"“{text.shorten(text.level(distribution.labels[first - n_bins]), 60)}”"
     edges = distribution.edges
     if distribution.edge_labels:
         ends = (text.time(distribution.edge_labels[first]), text.time(distribution.edge_labels[last]))

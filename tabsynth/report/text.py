@@ -5,6 +5,15 @@ from __future__ import annotations
 import unicodedata
 
 _ZERO_WIDTH_JOINER = "\u200d"  # holds emoji sequences together
+_EMS = {
+    "ijl.,:;'|!I ": 0.3,
+    "ftr()[]{}/\\-`": 0.4,
+    "mMW%": 0.95,
+    "w": 0.8,
+    "@…": 1.05,
+    "CDGHNOQRU&": 0.8,
+    "ABEFJKLPSTVXYZ": 0.7,
+}
 
 
 def printable(text: str) -> str:
@@ -33,6 +42,44 @@ def shorten(text: str, n_columns: int) -> str:
             break
         kept += character
     return kept.rstrip() + "…"
+
+
+def breadth(text: str) -> float:
+    """About how far `text` runs in a proportional sans-serif face, in ems; rather too far than too short."""
+    return sum(_em(character) for character in text)
+
+
+def fit(text: str, ems: float) -> str:
+    """`text` cut to at most `ems` (at least 2) in a proportional face, its loss marked by "…"."""
+    if breadth(text) <= ems:
+        return text
+    kept = ""
+    for character in text:
+        if breadth(kept + character) > ems - _em("…"):
+            break
+        kept += character
+    return kept.rstrip() + "…"
+
+
+def _em(character: str) -> float:
+    """The advance width of one character, by classes that hold for Arial and its like."""
+    if unicodedata.combining(character) or character == _ZERO_WIDTH_JOINER:
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.3
+    for letters, width_in_ems in _EMS.items():
+        if character in letters:
+            return width_in_ems
+    return 0.8 if character.isupper() else 0.6 if character.isascii() or character.isalpha() else 1.05
+
+
+def level(label: str) -> str:
+    """The label of a level, printable; one that is blanks alone says so."""
+    if label.strip():
+        return printable(label)
+    if not label:
+        return "(empty)"
+    return "(blank)" if len(label) == 1 else f"({len(label)} blanks)"
 
 
 def count(n: int) -> str:

@@ -14,6 +14,8 @@ from tabsynth.report.reasons import level_or_bin_name
 
 WIDTH = 380.0
 _TABLES = ("train", "holdout", "synthetic")
+_LEVEL_FONT, _TICK_FONT = 11.5, 11.0  # as the style sheet sets them, in user units
+_MAX_LABEL = 126.0
 _MAX_LEVELS = 12  # bars drawn; the table behind the chart has every level
 _MAX_EXTRAS = 5  # special levels drawn beside a histogram
 
@@ -51,6 +53,10 @@ def _shares(distribution: Distribution) -> list[tuple[float, float, float]]:
     return list(zip(distribution.train, distribution.holdout, distribution.synthetic, strict=True))
 
 
+def _levels(distribution: Distribution) -> list[str]:
+    return [text.level(label) for label in distribution.labels]
+
+
 def _label(distribution: Distribution) -> str:
     return f"Distribution of {distribution.column} in train, holdout and synthetic"
 
@@ -81,9 +87,10 @@ def _pooled_levels(label: str) -> int:
 
 
 def _level_bars(distribution: Distribution) -> str:
-    bars = _pool(distribution.labels, _shares(distribution), limit=_MAX_LEVELS)
-    longest = max((text.width(label) for label in bars.labels), default=0)
-    left, right, top = 14 + 6.0 * min(20, max(5, longest)), 34.0, 6.0
+    bars = _pool(_levels(distribution), _shares(distribution), limit=_MAX_LEVELS)
+    names = [text.fit(label, _MAX_LABEL / _LEVEL_FONT) for label in bars.labels]
+    longest = _LEVEL_FONT * max(map(text.breadth, names), default=0.0)
+    left, right, top = 14 + max(30.0, longest), 34.0, 6.0
     row = min(44.0, max(20.0, 150.0 / max(1, len(bars.labels))))
     thick = (row - 5) / 3.33
     bottom = top + row * len(bars.labels)
@@ -99,7 +106,7 @@ def _level_bars(distribution: Distribution) -> str:
         svg.text(x, bottom + 13, tick.label, "tick", anchor="middle")
     for i, (name, shares) in enumerate(zip(bars.labels, bars.shares, strict=True)):
         group = svg.group(y=top + row * i)
-        group.text(left - 7, row / 2 + 3, text.shorten(name, 20), "level", anchor="end", title=name)
+        group.text(left - 7, row / 2 + 3, names[i], "level", anchor="end", title=name)
         for offset, table, share in zip((0.0, 1.0, 2.0), _TABLES, shares, strict=True):
             size = _scaled(share, largest, root=root) * length
             group.rect(
@@ -140,7 +147,7 @@ def _histogram(distribution: Distribution) -> str:
     shares = _shares(distribution)
     places = positions(distribution.edges, distribution.scale)
     heights = shares[:n_bins]
-    extras = _pool(distribution.labels, shares[n_bins:], limit=_MAX_EXTRAS)
+    extras = _pool(_levels(distribution), shares[n_bins:], limit=_MAX_EXTRAS)
     peaks = [max(height) for height in (*heights, *extras.shares)]
     pitch = 46.0 if len(extras.labels) < 3 else 32.0
     room = pitch * len(extras.labels) + (8 if extras.labels else 0)
@@ -200,7 +207,7 @@ def _draw_extras(svg: Svg, frame: _Frame, extras: _Bars, *, pitch: float) -> Non
         for j, (table, share) in enumerate(zip(_TABLES, shares, strict=True)):
             y = frame.y(share)
             svg.rect(middle - 10 + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
-        words = text.shorten(name.removeprefix("(").removesuffix(")"), int(pitch / 6))
+        words = text.fit(name.removeprefix("(").removesuffix(")"), (pitch - 1) / _TICK_FONT)
         svg.text(middle, frame.bottom + 14, words, "tick strong", anchor="middle", title=name)
         hit = frame.bottom - frame.top
         svg.rect(middle - pitch / 2, frame.top, pitch, hit, "hit", title=_tooltip(name, shares))

@@ -10,6 +10,7 @@ from tabsynth.report import text
 from tabsynth.report.charts.svg import Svg
 
 Matrix = Sequence[Sequence[float | None]]
+_MAX_NAME = 9.0  # ems
 _STEPS = 10  # shades on either side of zero; the style sheet paints them
 
 
@@ -69,9 +70,9 @@ def _most_changed(associations: Associations, limit: int) -> list[int]:
 def _map(names: Sequence[str], matrix: Matrix, *, label: str, signed: bool) -> str:
     n = len(names)
     cell = 26.0 if n <= 11 else 18.0 if n <= 17 else 13.0 if n <= 24 else 11.0
-    longest = max((min(15, text.width(name)) for name in names), default=0)
-    glyph, font = (6.4, "cell-name") if n <= 17 else (5.6, "cell-name small")
-    margin = 12 + glyph * longest
+    size_of_font, font = (11.0, "cell-name") if n <= 17 else (9.5, "cell-name small")
+    shown = [text.fit(name, _MAX_NAME) for name in names]
+    margin = 12 + size_of_font * max(map(text.breadth, shown), default=0.0)
     size = margin + cell * n
     svg = Svg.image(
         width=size + 4,
@@ -86,10 +87,8 @@ def _map(names: Sequence[str], matrix: Matrix, *, label: str, signed: bool) -> s
             line.rect(cell * j, 0, cell - 1, cell - 1, _shade(value, i == j, signed=signed), title=title)
     for i, name in enumerate(names):
         middle = cell * (i + 0.5) + 2.5
-        svg.text(margin - 5, middle, text.shorten(name, 15), font, anchor="end", title=name)
-        svg.text(
-            margin + middle, cell * n + 5, text.shorten(name, 15), font, anchor="end", turn=-90, title=name
-        )
+        svg.text(margin - 5, middle, shown[i], font, anchor="end", title=name)
+        svg.text(margin + middle, cell * n + 5, shown[i], font, anchor="end", turn=-90, title=name)
     return str(svg)
 
 

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tabsynth.evaluate import Associations, Distribution, RocCurve
+from tabsynth.report import text
 from tabsynth.report.charts import Strip, distribution_chart, heat_maps, roc_chart, strip_chart
 from tabsynth.report.charts.scales import Tick, positions, share_ticks, time_ticks, value_ticks
 
@@ -70,6 +71,32 @@ def test_many_levels_are_pooled_with_their_number() -> None:
     names = [element.text for element in shapes(svg, "text", "level")]
     assert len(names) == 12
     assert names[-1] == f"other levels ({1234 + 18:,})"
+
+
+def test_long_upper_case_labels_stay_inside_the_chart() -> None:
+    long = "MWMWMWMWMWMWMWMWMWMWMW"
+    svg = level_chart((0.5, 0.3, 0.2), (long, "HOSPITAL ADMISSION", "no"))
+    for label in shapes(svg, "text", "level"):
+        words = label.text or ""
+        assert float(label.get("x", "nan")) - 11.5 * text.breadth(words) >= 0
+    first = shapes(svg, "text", "level")[0]
+    assert (first.text or "").endswith("…")
+    assert [title.text for title in first.iter("title")] == [long]
+
+
+def test_a_level_of_blanks_has_a_visible_label() -> None:
+    svg = level_chart((0.5, 0.3, 0.2), (" ", "", "no"))
+    assert [label.text for label in shapes(svg, "text", "level")] == ["(blank)", "(empty)", "no"]
+    assert any(title.startswith("(blank): train 50.0%") for title in titles(svg))
+
+
+def test_long_names_stay_inside_the_maps() -> None:
+    names = ("WMWMWMWMWMWMWMWMWMWM", "b", "ADMISSION")
+    matrix = tuple(tuple(0.5 for _ in names) for _ in names)
+    associations = Associations(columns=names, train=matrix, holdout=matrix, synthetic=matrix)
+    for name in shapes(heat_maps(associations)[0].svg, "text", "cell-name"):
+        if name.get("transform") is None:
+            assert float(name.get("x", "nan")) - 11 * text.breadth(name.text or "") >= 0
 
 
 def test_special_levels_stand_beside_the_numbers() -> None:

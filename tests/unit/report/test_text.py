@@ -101,3 +101,57 @@ def test_names_in_a_sentence(names: tuple[str, ...], expected: str) -> None:
 def test_sentence_ends_once() -> None:
     assert text.sentence(" none: exact. ") == "None: exact."
     assert text.sentence("") == ""
+
+
+# advance widths of Helvetica in thousandths of an em, from its public font metrics
+_HELVETICA = {
+    278: " !,./:;ft\\[]|I",
+    333: "()-r`",
+    556: "0123456789abdeghnopqu#$?_L",
+    500: "cksvxyzJ",
+    222: "ijl",
+    584: "+<=>~",
+    611: "FTZ",
+    667: "ABEKPSVXY&",
+    722: "CDHNRUw",
+    778: "GOQ",
+    833: "mM",
+    889: "%",
+    944: "W",
+    1000: "…",
+    1015: "@",
+}
+
+
+def test_breadths_are_those_of_a_common_face_or_somewhat_more() -> None:
+    for thousandths, characters in _HELVETICA.items():
+        for character in characters:
+            assert thousandths / 1000 <= text.breadth(character) <= thousandths / 1000 + 0.15, character
+    assert text.breadth("漢字") == pytest.approx(2.6)
+    assert text.breadth("e\u0301") == text.breadth("e")
+
+
+@pytest.mark.parametrize(
+    "words", ["MWMWMWMWMWMWMW", "ilililililililil", "Ünïcödé ÀÉÎ", "漢字漢字漢字漢字", "ab"]
+)
+def test_a_cut_label_fits_and_says_that_it_is_cut(words: str) -> None:
+    cut = text.fit(words, 5.0)
+    assert text.breadth(cut) <= 5.0
+    assert (cut == words) == (text.breadth(words) <= 5.0)
+    assert cut == words or (cut.endswith("…") and words.startswith(cut[:-1]))
+    assert text.fit("ab cd", 2.3).startswith("ab")
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("", "(empty)"),
+        (" ", "(blank)"),
+        ("\t", "(blank)"),
+        ("   ", "(3 blanks)"),
+        (" a", " a"),
+        ("a\x1b", "a\ufffd"),
+    ],
+)
+def test_levels_are_visible(label: str, shown: str) -> None:
+    assert text.level(label) == shown
