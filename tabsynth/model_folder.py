@@ -6,13 +6,16 @@
 
 No pickle. A folder of another format version, or one in which a byte was changed, is refused. The
 hashes detect damage and careless editing; they are not a signature, and whoever can write the folder
-can write new hashes.
+can write new hashes. So nothing in it is believed: the three are regular files, not links, of at most
+64 MiB, 1 GiB and 4 KiB; the JSON is byte for byte what writing its content gives, so neither NaN nor a
+name that stands twice is in it; and every field and array is checked before a model is built on it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +25,24 @@ import numpy.typing as npt
 
 from tabsynth.errors import ModelFileError
 from tabsynth.io import atomic_folder
+from tabsynth.privacy.ledger import EXACT
 
 FORMAT_VERSION = 1
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
-_MAX_JSON_BYTES = 1 << 30
+_MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
+_MOST_ROWS = 2**53
+_FIELDS: Mapping[str, type] = {
+    "format_version": int,
+    "engine": str,
+    "settings": dict,
+    "privacy": str,
+    "n_rows": int,
+    "schema": dict,
+    "layout": dict,
+    "distinct_shares": dict,
+    "parameters": dict,
+    "ledger": list,
+}
 
 
 def write_folder(
@@ -35,59 +52,104 @@ def write_folder(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write a model folder, whole or not at all; raises `OutputExistsError` unless `overwrite`."""
+    """Write a model folder, whole or not at all.
+
+    Raises `OutputExistsError` unless `overwrite`, and `ModelFileError` for more than could be read back.
+    """
     from safetensors.numpy import save
 
     parts = {
         _MODEL: _json_bytes({"format_version": FORMAT_VERSION, **document}),
         _ARRAYS: save({name: np.ascontiguousarray(array) for name, array in arrays.items()}),
     }
-    manifest = _manifest({name: _digest(content) for name, content in parts.items()})
+    for name, content in parts.items():
+        if len(content) > _MOST_BYTES[name]:
+            raise ModelFileError(
+                f"{path}: the model is too large: {name} holds {_MOST_BYTES[name]} bytes at most"
+            )
+    parts[_MANIFEST] = _manifest(parts)
     with atomic_folder(path, overwrite=overwrite) as folder:
-        for name, content in {**parts, _MANIFEST: _json_bytes(manifest)}.items():
+        for name, content in parts.items():
             (folder / name).write_bytes(content)
 
 
 def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """The document and arrays of a model folder; raises `ModelFileError` for anything amiss."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    if not path.is_dir():
+    if not _is_folder(path):
         raise ModelFileError(f"{path}: no model folder there")
-    contents = {name: _read(path / name) for name in (_MANIFEST, _MODEL, _ARRAYS)}
-    manifest = _json_object(contents[_MANIFEST], path / _MANIFEST)
-    digests = {name: _digest(contents[name]) for name in (_MODEL, _ARRAYS)}
-    if manifest != _manifest(digests):
-        altered = [name for name, digest in digests.items() if manifest.get(name) != digest]
+    manifest, model, arrays = (_read(path / name) for name in (_MANIFEST, _MODEL, _ARRAYS))
+    parts = {_MODEL: model, _ARRAYS: arrays}
+    if manifest != _manifest(parts):
+        altered = [name for name, content in parts.items() if _digest(content).encode() not in manifest]
         raise ModelFileError(
             f"{path}: {', '.join(altered) or _MANIFEST} was altered or damaged since it was written; "
             "take the model from where it was made"
         )
-    document = _json_object(contents[_MODEL], path / _MODEL)
+    document = _json_object(model, path / _MODEL)
     version = document.get("format_version")
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version != FORMAT_VERSION:
         raise ModelFileError(
-            f"{path}: format version {version!r} is unknown here (this release reads {FORMAT_VERSION}); "
+            f"{path}: format version {version!r:.20} is unknown here (this release reads {FORMAT_VERSION}); "
             "install a release of tabsynth that knows it, or fit again"
         )
+    if not _is_canonical(document, model):
+        raise ModelFileError(f"{path / _MODEL}: not in the form in which models are written")
+    return document, _arrays(arrays, path / _ARRAYS)
+
+
+def require_fields(document: Mapping[str, Any]) -> None:
+    """Raise `ModelFileError` naming every field of the document that is missing, of a wrong type or range."""
+    names = {*_FIELDS, *document}
+    wrong = sorted(name for name in names if type(document.get(name)) is not _FIELDS.get(name))
+    if not wrong:
+        shares, charges = document["distinct_shares"].values(), document["ledger"]
+        sound = {
+            "privacy": document["privacy"] == "none",
+            "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
+            "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
+            "ledger": len(charges) > 0 and all(map(_is_charge, charges)),
+        }
+        wrong = [name for name, is_sound in sound.items() if not is_sound]
+    if wrong:
+        raise ModelFileError(f"{_MODEL}: missing, unknown or wrong: {', '.join(map(repr, wrong[:10]))}")
+
+
+def _is_charge(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == {"statistic", "columns", "mechanism"}
+        and isinstance(entry["statistic"], str)
+        and isinstance(entry["columns"], list)
+        and all(isinstance(name, str) for name in entry["columns"])
+        and entry["mechanism"] == EXACT
+    )
+
+
+def _is_folder(path: Path) -> bool:
     try:
-        return document, load(contents[_ARRAYS])
-    except SafetensorError:
-        raise ModelFileError(f"{path}: {_ARRAYS} is not a safetensors file") from None
+        return path.is_dir()
+    except OSError:  # a name too long, a parent that may not be entered
+        return False
 
 
 def _read(path: Path) -> bytes:
+    """A regular file's bytes: a link or a device could hang, or never end."""
+    most = _MOST_BYTES[path.name]
     try:
-        if path.suffix == ".json" and path.stat().st_size > _MAX_JSON_BYTES:
-            raise ModelFileError(f"{path}: larger than any model's JSON")
-        return path.read_bytes()
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelFileError(f"{path}: cannot be read (not a regular file)")
+        if found.st_size > most:
+            raise ModelFileError(f"{path}: cannot be read (more than {most} bytes)")
+        with path.open("rb") as file:
+            return file.read(found.st_size)
     except OSError as fault:
         raise ModelFileError(f"{path}: cannot be read ({fault.strerror})") from None
 
 
-def _manifest(digests: Mapping[str, str]) -> dict[str, str]:
-    return {**digests, "self": _digest(_json_bytes(dict(digests)))}
+def _manifest(parts: Mapping[str, bytes]) -> bytes:
+    digests = {name: _digest(content) for name, content in parts.items()}
+    return _json_bytes({**digests, "self": _digest(_json_bytes(digests))})
 
 
 def _digest(content: bytes) -> str:
@@ -101,8 +163,25 @@ def _json_bytes(document: Mapping[str, Any]) -> bytes:
 def _json_object(content: bytes, path: Path) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError:
-        raise ModelFileError(f"{path}: not JSON") from None
+    except (ValueError, RecursionError):
+        raise ModelFileError(f"{path}: not JSON, or nested too deeply") from None
     if not isinstance(document, dict):
         raise ModelFileError(f"{path}: not a JSON object")
     return document
+
+
+def _is_canonical(document: Mapping[str, Any], content: bytes) -> bool:
+    try:
+        return _json_bytes(document) == content
+    except (ValueError, RecursionError):  # NaN, an infinity, half a surrogate pair; deep nesting
+        return False
+
+
+def _arrays(content: bytes, path: Path) -> dict[str, npt.NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(content)
+    except (SafetensorError, KeyError, ValueError, OverflowError):  # KeyError: a type that NumPy lacks
+        raise ModelFileError(f"{path}: not a safetensors file of NumPy's types") from None
