@@ -11,8 +11,9 @@ _EMS = {
     "mMW%": 0.95,
     "w": 0.8,
     "@…": 1.05,
-    "CDGHNOQRU&": 0.8,
-    "ABEFJKLPSTVXYZ": 0.7,
+    "CDGHNOQRU": 0.8,
+    "ABEFKPSTVXYZ&": 0.7,
+    "JL": 0.6,
 }
 
 
