@@ -196,7 +196,7 @@ class Results:
         """The results in a file; `InputError` where it holds none."""
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path} cannot be read as JSON: {type(error).__name__}") from None
         if not isinstance(data, dict):
             raise InputError(f"expected an object in {path}, found {type(data).__name__}")

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tabsynth.errors import ModelFileError
+from tabsynth.errors import InputError, ModelFileError
+from tabsynth.evaluate.results import Results
 from tabsynth.model_folder import read_folder, write_folder
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
@@ -254,3 +255,10 @@ def test_an_unknown_array_is_refused(sound, tmp_path, name):
 def test_a_hostile_normal_is_refused(copula, tmp_path, name, array, fault):
     document, arrays = copula
     refused(tmp_path, document, {**arrays, name: array}, f"array '{name}': .*{fault}")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"notes": ' + "[" * 100_000])
+def test_deep_results_are_refused(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as JSON: RecursionError"):
+        Results.read_json(tmp_path / "results.json")
