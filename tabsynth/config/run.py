@@ -27,14 +27,16 @@ from tabsynth.config.steps import (
     write_rows,
 )
 from tabsynth.config.types import RunConfig, TableRun
+from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
-from tabsynth.io import FileFormat, atomic_folder, file_format, read_table
+from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split, split_rows
 from tabsynth.privacy import Charge
 from tabsynth.randomness import fresh_seed
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
+from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.types import Origin, Schema
 from tabsynth.source import draft_of
 from tabsynth.table import Table
@@ -74,6 +76,7 @@ def run(
     """
     for table in config.tables:
         require_guarantee(config.privacy, table.engine)
+    _require_targets(config)
     config = replace(config, seed=fresh_seed() if config.seed is None else config.seed)
     with atomic_folder(out, overwrite=overwrite) as folder:
         outcomes, schemas = [], []
@@ -195,6 +198,23 @@ def format_of(path: Path) -> str:
 def holds_drafts(schema: Schema) -> bool:
     """Whether any domain was read off private data."""
     return any(column.domain.origin is Origin.DRAFT for table in schema.tables for column in table.columns)
+
+
+def _require_targets(config: RunConfig) -> None:
+    """`UsageError` that lists every table which lacks its target, by its schema or by its header."""
+    faults = []
+    for table in config.tables:
+        if table.target is None:
+            continue
+        if config.schema is not None:
+            names = config.schema[table.name].column_names
+        else:
+            names = column_names(table.source, dialect=dialect_of(table.source, None, table.csv))
+        if names and table.target not in names:
+            hint = did_you_mean(table.target, names)
+            faults.append(f"table {table.name!r} has no column {table.target!r} for a target ({hint})")
+    if faults:
+        raise UsageError("; ".join(faults))
 
 
 def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:

@@ -13,7 +13,15 @@ import polars as pl
 
 from tabsynth.config.types import CsvOptions
 from tabsynth.errors import OutputExistsError, UsageError
-from tabsynth.io import FileFormat, atomic_folder, file_format, read_table, sniff_dialect, write_batches
+from tabsynth.io import (
+    FileFormat,
+    atomic_folder,
+    column_names,
+    file_format,
+    read_table,
+    sniff_dialect,
+    write_batches,
+)
 from tabsynth.io.files import is_tab_separated, require_file
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline
@@ -81,6 +89,12 @@ def read_real(path: Path, schema: TableSchema, *, csv: CsvOptions | None = None)
     """The file as a table of the schema. Raises `InputError` listing all that is wrong with it."""
     frame, _ = read_table(path, schema=schema, dialect=dialect_of(path, schema, csv or CsvOptions()))
     return Table.conform(frame, schema)
+
+
+def left_out(path: Path, schema: TableSchema, *, csv: CsvOptions | None = None) -> tuple[str, ...]:
+    """The columns of the file that the schema does not know, in the file's order: no table holds them."""
+    names = column_names(path, dialect=dialect_of(path, schema, csv or CsvOptions()))
+    return tuple(name for name in names if name not in schema)
 
 
 def write_rows(

@@ -11,6 +11,7 @@ from tabsynth.io.csv import read_csv
 from tabsynth.io.dialect import sniff_dialect
 from tabsynth.io.files import SUFFIXES, FileFormat, file_format
 from tabsynth.io.layout import Layout, to_layout
+from tabsynth.io.names import column_names
 from tabsynth.io.parquet import read_parquet
 from tabsynth.io.read import read_frame, read_table
 from tabsynth.io.write import write_batches, write_frame
@@ -22,6 +23,7 @@ __all__ = [
     "Layout",
     "atomic_folder",
     "atomic_path",
+    "column_names",
     "file_format",
     "read_arrow",
     "read_csv",

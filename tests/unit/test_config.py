@@ -14,12 +14,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tabsynth as ts
 from tabsynth.config.document import run_config_json_schema
 from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_yaml
 from tabsynth.config.run import run
-from tabsynth.config.steps import first_rows, folder_names, require_free, staged, table_of
+from tabsynth.config.steps import first_rows, folder_names, left_out, require_free, staged, table_of
 from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
 from tabsynth.errors import OutputExistsError, PrivacyError, SchemaError, StructureError, UsageError
+from tabsynth.io import column_names, write_frame
 from tabsynth.metrics.base import Status
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
@@ -485,6 +487,42 @@ def test_a_run_asks_about_privacy_before_it_reads(folder: Path) -> None:
     (folder / "stays.csv").unlink()
     with pytest.raises(PrivacyError, match="cannot give differential privacy"):
         run(config, folder / "out")
+
+
+def test_targets_of_all_tables_are_asked_for_before_anything_is_read(folder: Path) -> None:
+    (folder / "other.csv").write_text('age,ward\n"unclosed,1\n')  # reading it would fail otherwise
+    tables = {
+        "stays": {"source": "stays.csv", "target": "wards"},
+        "other": {"source": "other.csv", "target": "died"},
+        "third": {"source": "other.csv", "target": "age"},
+    }
+    with pytest.raises(UsageError) as error:
+        run(_config(folder, schema=None, tables=tables), folder / "out")
+    assert "table 'stays' has no column 'wards' for a target (did you mean 'ward'?); table 'other'" in str(
+        error.value
+    )
+    assert "'third'" not in str(error.value)
+    config = _config(folder)
+    wrong = replace(config, tables=(replace(config.tables[0], target="wards"),))
+    with pytest.raises(UsageError, match="did you mean 'ward'"):
+        run(wrong, folder / "out")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "parquet", "arrow"])
+def test_columns_that_a_schema_leaves_out_are_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    frame = pl.DataFrame({"zz": [1, 2], "a": [1, 2], "b;c": [1, 2]})
+    write_frame(frame, path)
+    schema = TableSchema(name="t", columns=(Column(name="a", kind=Kind.INTEGER, dtype="int64"),))
+    assert left_out(path, schema) == ("zz", "b;c")
+    assert left_out(path, ts.draft_schema(frame, name="t").only_table) == ()
+
+
+def test_a_file_without_a_header_that_can_be_read_leaves_nothing_out(tmp_path: Path) -> None:
+    for name in ("t.parquet", "t.arrow"):
+        (tmp_path / name).write_bytes(b"damaged")
+        assert column_names(tmp_path / name) == ()
+    assert column_names(tmp_path / "absent.csv") == ()
 
 
 def test_a_failed_run_leaves_nothing(folder: Path) -> None:
