@@ -30,14 +30,8 @@ class Table:
 
         Rows where the unit is the row; a row that names no person is a unit of its own.
         """
-        rows = np.arange(self.n_rows, dtype=np.int64)
         unit = self.schema.unit.column
-        if unit is None or self.frame[unit].null_count() == self.n_rows:
-            return rows
-        persons = self.frame[unit].rank("dense").cast(pl.Int64)
-        n_persons = persons.max()
-        assert isinstance(n_persons, int)
-        return np.where(persons.is_null().to_numpy(), n_persons + 1 + rows, persons.fill_null(0).to_numpy())
+        return np.arange(self.n_rows) if unit is None else person_codes(self.frame[unit])
 
     @classmethod
     def conform(cls, frame: pl.DataFrame, schema: TableSchema) -> Self:
@@ -69,6 +63,13 @@ class Table:
         if faults:
             raise StructureError(f"the data does not have the structure of table {schema.name!r}", faults)
         return cls(schema, pl.DataFrame(series))
+
+
+def person_codes(persons: pl.Series) -> npt.NDArray[np.int64]:
+    """A code for each row, shape (n_rows,), equal where `persons` names the same; nulls have one each."""
+    ranks = persons.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+    nobody = ranks.max(initial=0) + 1 + np.arange(len(persons), dtype=np.int64)
+    return np.where(persons.is_null().to_numpy(), nobody, ranks)
 
 
 def _cast(series: pl.Series, wanted: pl.DataType) -> pl.Series | str:

@@ -178,6 +178,11 @@ def _notes(data: EvalData) -> tuple[str, ...]:
         notes.append(
             f"Few rows in {', '.join(small)}: every figure is noisy, so look at intervals and floors."
         )
+    if any(len(np.unique(table.unit_codes())) < table.n_rows for table in (data.train, data.holdout)):
+        notes.append(
+            "Persons have several rows: the two-sample test keeps the rows of a person in one fold, but all "
+            "intervals take rows as independent and are too narrow."
+        )
     left_out = [column.name for column in data.train.schema.columns if not column.kind.is_modelled]
     if left_out:
         notes.append(

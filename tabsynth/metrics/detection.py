@@ -9,13 +9,15 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult, RocCurve, Status
 from tabsynth.metrics.intervals import Auc, delong_auc
 from tabsynth.metrics.learners import Boosting, Features, Matrix, in_parallel, predict
-from tabsynth.metrics.sampling import affordable_rows, draw_rows
+from tabsynth.metrics.sampling import affordable_rows, drawn_rows, take_rows
 from tabsynth.randomness import Streams
+from tabsynth.table import person_codes
 
 N_FOLDS = 3
 MIN_ROWS = 10
@@ -37,7 +39,8 @@ C2ST = MetricInfo(
         "One tell-tale in one column, such as a rounding habit, is enough for 1.0, so look which columns gave "
         "it away before judging. An exact copy of train scores a perfect 0.5: this says nothing about privacy. "
         "Well under 0.5 means that both sides share rows; a little under is noise. "
-        "The interval does not cover the luck of the folds."
+        "The interval does not cover the luck of the folds. Where the schema says who a person is, all rows of "
+        "a person are in one fold; the interval takes rows as independent all the same."
     ),
 )
 
@@ -48,6 +51,16 @@ class Trial(NamedTuple):
     auc: Auc
     roc: RocCurve
     shares: dict[str, float]  # of the total gain, by column
+
+
+class Side(NamedTuple):
+    """Rows of one table and who each belongs to, shape (n_rows,): one code, one person, on any side.
+
+    `persons` is None where rows stand for themselves: in synthetic tables, and where no person is declared.
+    """
+
+    rows: EncodedTable
+    persons: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +89,13 @@ class TwoSampleTest:
             return (MetricResult(metric=C2ST.name, status=Status.NOT_APPLICABLE, reason=reason),)
         n = min(smallest, affordable_rows(n_columns, most=self.max_rows, cells=MAX_CELLS_READ))
         synthetic, train, holdout = (
-            draw_rows(table, n, streams.generator("metrics/detection/rows", side))
-            for side, table in enumerate(tables)
+            _drawn(table, persons, n, streams.generator("metrics/detection/rows", side))
+            for side, (table, persons) in enumerate(zip(tables, _persons(data), strict=True))
         )
+        fewest = min(n if side.persons is None else len(np.unique(side.persons)) for side in (train, holdout))
+        if fewest < MIN_ROWS:
+            reason = f"needs {MIN_ROWS} persons in train and in holdout, one of them has {fewest}"
+            return (MetricResult(metric=C2ST.name, status=Status.NOT_APPLICABLE, reason=reason),)
         value, floor = self.trials(
             {
                 "synthetic against holdout": (synthetic, holdout),
@@ -100,9 +117,7 @@ class TwoSampleTest:
         )
         return (result,)
 
-    def trials(
-        self, tables: Mapping[str, tuple[EncodedTable, EncodedTable]], *, streams: Streams
-    ) -> list[Trial]:
+    def trials(self, tables: Mapping[str, tuple[Side, Side]], *, streams: Streams) -> list[Trial]:
         """For each named pair, out-of-fold scores of the first against the second."""
         contests = [Contest.of(pair, self.n_folds, streams) for pair in tables.values()]
         seed = int(streams.generator("metrics/detection/learner").integers(2**31))
@@ -116,6 +131,41 @@ class TwoSampleTest:
             contest.trial(name, folds)
             for name, contest, folds in zip(tables, contests, by_contest, strict=True)
         ]
+
+
+def _persons(data: EvalData) -> tuple[npt.NDArray[np.int64] | None, ...]:
+    """Who the rows of synthetic, train and holdout belong to, real persons by the same codes."""
+    unit = data.train.schema.unit.column
+    if unit is None:
+        return None, None, None
+    codes = person_codes(pl.concat([data.train.frame[unit], data.holdout.frame[unit]]))
+    return None, codes[: data.train.n_rows], codes[data.train.n_rows :]
+
+
+def _drawn(
+    table: EncodedTable, persons: npt.NDArray[np.int64] | None, n: int, rng: np.random.Generator
+) -> Side:
+    rows = drawn_rows(table.n_rows, n, rng)
+    return Side(take_rows(table, rows), None if persons is None else persons[rows])
+
+
+def folds_of(sides: Sequence[Side], n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """The fold of each row, sides one after the other: as many persons (or rows) of a side in each.
+
+    All rows of a person are in the same fold, on both sides.
+    """
+    known = [side.persons for side in sides if side.persons is not None]
+    fold_of = np.full(1 + max((int(codes.max(initial=0)) for codes in known), default=0), -1)
+    folds = []
+    for side in sides:
+        if side.persons is None:
+            folds.append(rng.permutation(side.rows.n_rows) % n_folds)
+            continue
+        present = np.unique(side.persons)
+        new = present[fold_of[present] < 0]
+        fold_of[new] = rng.permutation(len(new)) % n_folds
+        folds.append(fold_of[side.persons])
+    return np.concatenate(folds)
 
 
 class FoldScores(NamedTuple):
@@ -136,14 +186,14 @@ class Contest:
     folds: npt.NDArray[np.intp]
 
     @classmethod
-    def of(cls, pair: tuple[EncodedTable, EncodedTable], n_folds: int, streams: Streams) -> Self:
-        features = Features.of(pair)
-        rng = streams.generator("metrics/detection/folds")
+    def of(cls, pair: tuple[Side, Side], n_folds: int, streams: Streams) -> Self:
+        tables = [side.rows for side in pair]
+        features = Features.of(tables)
         return cls(
             features,
-            np.concatenate([features.matrix(side) for side in pair]),
-            np.repeat([1.0, 0.0], [side.n_rows for side in pair]),
-            np.concatenate([rng.permutation(side.n_rows) % n_folds for side in pair]),
+            np.concatenate([features.matrix(table) for table in tables]),
+            np.repeat([1.0, 0.0], [table.n_rows for table in tables]),
+            folds_of(pair, n_folds, streams.generator("metrics/detection/folds")),
         )
 
     def score_fold(self, fold: int, learner: Boosting) -> FoldScores:

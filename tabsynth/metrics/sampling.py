@@ -26,9 +26,12 @@ def take_rows(table: EncodedTable, rows: npt.NDArray[np.intp]) -> EncodedTable:
 
 def draw_rows(table: EncodedTable, n: int, rng: np.random.Generator) -> EncodedTable:
     """`n` rows without replacement, in random order if fewer than all; the table itself otherwise."""
-    if n >= table.n_rows:
-        return table
-    return take_rows(table, rng.permutation(table.n_rows)[:n])
+    return table if n >= table.n_rows else take_rows(table, drawn_rows(table.n_rows, n, rng))
+
+
+def drawn_rows(n_rows: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """The indices of the rows that `draw_rows` draws."""
+    return np.arange(n_rows) if n >= n_rows else rng.permutation(n_rows)[:n]
 
 
 def affordable_rows(n_columns: int, *, most: int, cells: int) -> int:

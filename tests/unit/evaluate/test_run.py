@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from tabsynth.metrics.fidelity_pairs import PairFidelity
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
 from tabsynth.metrics.utility import Utility
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import Column, Kind
+from tabsynth.schema.types import Column, Kind, PrivacyUnit
 from tabsynth.table import Table
 from tests.unit.metrics.tables import category, eval_data, integer, number, schema_of, table_of
 
@@ -116,6 +117,14 @@ def test_notes_tell_of_sizes_and_of_what_is_left_out(results):
     assert notes[0].startswith("The synthetic table has 1,200 rows and the holdout 2,000:")
     assert notes[-1] == "Cells outside the declared domain occur in synthetic: c."
     assert run(cells, cells, cells, schema=schema_of(category("c")), metrics=(ColumnFidelity(),)).notes == ()
+
+
+@pytest.mark.parametrize("n_persons", [60, 120])
+def test_a_note_says_that_intervals_take_rows_as_independent(n_persons):
+    schema = replace(SCHEMA, unit=PrivacyUnit(column="id", max_rows=2))
+    cells = {**rows(120), "id": [f"{k % n_persons}" for k in range(120)]}
+    notes = run(cells, cells, cells, schema=schema, metrics=(ColumnFidelity(),)).notes
+    assert any(note.startswith("Persons have several rows") for note in notes) == (n_persons == 60)
 
 
 def test_progress_rises_to_one():

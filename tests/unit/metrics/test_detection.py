@@ -1,14 +1,25 @@
 """The two-sample test on tables whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import auc
 from sklearn.metrics import roc_curve as sklearn_roc
 
 from tabsynth.metrics.base import Status
-from tabsynth.metrics.detection import TwoSampleTest, roc_curve
+from tabsynth.metrics.detection import Side, TwoSampleTest, folds_of, roc_curve
 from tabsynth.randomness import Streams
-from tests.unit.metrics.tables import category, eval_data, integer, number, schema_of
+from tabsynth.schema.types import Column, Kind, PrivacyUnit
+from tests.unit.metrics.tables import (
+    category,
+    encoded,
+    eval_data,
+    integer,
+    number,
+    number_column,
+    schema_of,
+)
 
 SCHEMA = schema_of(number("x"), category("c"), integer("k"))
 QUICK = TwoSampleTest(n_rounds=30)
@@ -72,8 +83,6 @@ def test_too_few_rows_or_columns():
         Status.NOT_APPLICABLE,
         "needs 10 rows of each table, the smallest has 9",
     )
-    from tabsynth.schema.types import Column, Kind
-
     text = schema_of(Column(name="t", kind=Kind.TEXT, dtype="string"))
     assert compute(*[{"t": ["v"] * 20}] * 3, schema=text).reason == "no column to learn from"
 
@@ -104,3 +113,47 @@ def test_long_roc_curves_are_thinned_and_keep_their_ends():
     assert (np.diff(true) >= 0).all()
     # Φ(1/√2) = .760, with a standard error of .005: five of them
     assert auc(false, true) == pytest.approx(0.760, abs=0.025)
+
+
+def _people(rng, n_persons, first):
+    """Ten rows of each person, whose `x` is the person's own."""
+    x = rng.normal(size=n_persons).repeat(10)
+    return {"id": np.arange(first, first + n_persons).repeat(10).tolist(), "x": x.tolist()}
+
+
+def test_rows_of_a_person_share_a_fold_so_that_people_are_not_recognised():
+    rng = np.random.default_rng(7)
+    identifier = Column(name="id", kind=Kind.IDENTIFIER, dtype="int64", nullable=True)
+    by_row = schema_of(identifier, number("x"))
+    by_person = replace(by_row, unit=PrivacyUnit(column="id", max_rows=10))
+    train, holdout = _people(rng, 100, 0), _people(rng, 100, 100)
+    synthetic = {"id": list(range(1000)), "x": rng.normal(size=1000).tolist()}
+    rows = compute(synthetic, train, holdout, schema=by_row)
+    persons = compute(synthetic, train, holdout, schema=by_person)
+    assert rows.floor > 0.75  # a person's number tells on which side their other rows are
+    # the area of 100 against 100 persons has a standard error of .041: five of them
+    assert persons.floor == pytest.approx(0.5, abs=0.21)
+    # real persons who are on both sides are in one fold, too
+    shared = compute(synthetic, train, train, schema=by_person)
+    assert shared.floor == pytest.approx(0.5, abs=0.21)
+
+
+def test_folds_are_balanced_on_each_side_and_whole_in_persons():
+    rng = np.random.default_rng(8)
+    rows = encoded(n=number_column(np.zeros(40)))
+    left, right = np.arange(40) // 2, np.arange(40) // 2 + 10  # persons 10 to 19 are on both sides
+    folds = folds_of([Side(rows, left), Side(rows, right), Side(rows)], 3, rng)
+    fold_of = dict(zip(left.tolist(), folds[:40].tolist(), strict=True))
+    fold_of |= dict(zip(right.tolist(), folds[40:80].tolist(), strict=True))
+    assert [fold_of[int(person)] for person in np.r_[left, right]] == folds[:80].tolist()
+    assert sorted(np.bincount(folds[:40]).tolist()) == [12, 14, 14]
+    assert sorted(np.bincount(folds[80:]).tolist()) == [13, 13, 14]
+
+
+def test_too_few_persons():
+    rng = np.random.default_rng(9)
+    schema = schema_of(Column(name="id", kind=Kind.IDENTIFIER, dtype="int64"), number("x"))
+    schema = replace(schema, unit=PrivacyUnit(column="id", max_rows=10))
+    row = compute(_people(rng, 50, 0), _people(rng, 50, 0), _people(rng, 9, 50), schema=schema)
+    assert row.status is Status.NOT_APPLICABLE
+    assert row.reason == "needs 10 persons in train and in holdout, one of them has 9"
