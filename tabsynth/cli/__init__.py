@@ -3,6 +3,17 @@
 Nothing but Typer and the standard library is imported before a command runs, so that help is quick.
 """
 
-from tabsynth.cli.app import main
-
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        from tabsynth.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:  # before a command could see to it
+        import sys
+
+        print("Error: Interrupted: nothing was written.", file=sys.stderr)
+        raise SystemExit(130) from None

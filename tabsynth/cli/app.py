@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tabsynth.cli import run_commands, schema_commands, table_commands
+from tabsynth.cli.session import BROKEN_PIPE
 
 _HELP = """Synthetic tables from real ones, with a report on how good they are.
 
@@ -88,7 +90,19 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # a terminal that lacks ε must not end a finished command
-    app()
+    try:
+        app()
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write out what is left; where nobody reads it any more, drop it without a word."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BROKEN_PIPE) from None
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

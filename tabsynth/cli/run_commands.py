@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tabsynth.cli.notes import note_left_out
 from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
 from tabsynth.cli.session import Session
 
@@ -89,6 +90,10 @@ def run(
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         schemas = () if outcome.run.schema is None else outcome.run.schema.tables
+        for table_run in config.tables:
+            if config.schema is not None:
+                chosen = config.schema[table_run.name]
+                note_left_out(session, (table_run.source,), chosen, csv=table_run.csv)
         for question in filter(None, map(unit_question, schemas)):
             session.note(question)
         for table in outcome.tables:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.notes import note_new_folder, what_is_left_out
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -69,6 +70,7 @@ def draft(
         from tabsynth.source import drafted
 
         require_free(out, overwrite=overwrite)
+        note_new_folder(session, out)
         csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
         with session.progress() as report:
             report("reading", 0.0)
@@ -172,7 +174,7 @@ def check(
     """Hold a table against its schema; exit code 2 if it does not fit. The output is private."""
     with Session(command="schema check", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.check import check_table
-        from tabsynth.config.steps import read_real, table_of
+        from tabsynth.config.steps import left_out, read_real, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.errors import DataError, StructureError
         from tabsynth.schema import read_schema
@@ -180,9 +182,11 @@ def check(
         chosen = table_of(read_schema(schema), table)
         csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
         n_rows: int | None = None
+        unknown: tuple[str, ...] = ()
         try:
             with session.progress() as report:
                 report("reading", 0.0)
+                unknown = left_out(data, chosen, csv=csv)
                 real = read_real(data, chosen, csv=csv)
                 n_rows = real.n_rows
                 report("checking", 0.5)
@@ -193,15 +197,19 @@ def check(
             faults = error.faults
         for fault in faults:
             session.show(f"  - {fault}")
+        if unknown:
+            session.show(f"Left out is {what_is_left_out(unknown)}.")
         session.show("This output is private: it was computed from the data.")
         found = _count(len(faults), "fault")
         rows = "" if n_rows is None else f"{n_rows:,} rows, "
+        fits = f"fits the schema, less {_count(len(unknown), 'column')}" if unknown else "fits the schema"
         session.finish(
-            f"{data.name}: {rows}{found if faults else 'fits the schema'}",
+            f"{data.name}: {rows}{found if faults else fits}",
             ok=not faults,
             data={
                 "private_output": True,
                 "rows": n_rows,
+                "left_out": list(unknown),
                 "faults": [
                     {"where": fault.where, "what": fault.what, "hint": fault.hint} for fault in faults
                 ],
@@ -229,6 +237,7 @@ def import_schema(
         from tabsynth.schema import read_any_schema, write_schema
 
         require_free(out, overwrite=overwrite)
+        note_new_folder(session, out)
         schema = read_any_schema(file)
         write_schema(schema, out, private_note=holds_drafts(schema))
         for table in schema.tables:

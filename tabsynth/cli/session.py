@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tabsynth.evaluate import Results
 
 DONE, FAILED, BAD_INPUT, DENIED, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+BROKEN_PIPE = 128 + 13  # as a shell says it of a tool that SIGPIPE ends
 
 
 @dataclass(kw_only=True)
@@ -53,6 +54,8 @@ class Session:
     ) -> None:
         if error is None or isinstance(error, (typer.Exit, SystemExit, GeneratorExit)):
             return
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(BROKEN_PIPE) from None  # whoever read the output has had enough
         if isinstance(error, KeyboardInterrupt):
             self._fail(INTERRUPTED, "Interrupted: nothing was written.", error)
         elif isinstance(error, TabsynthError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.notes import note_left_out, note_new_folder
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -82,11 +83,18 @@ def split(
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
                 write_frame(part, folder / name, schema=chosen)
+        unknown = [] if chosen is None else note_left_out(session, (data,), chosen, csv=csv)
         rows = {name: part.height for name, part in parts.items()}
         unit = None if chosen is None else chosen.unit.column
         session.finish(
             f"Split {sum(rows.values()):,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
-            data={"train_rows": rows[_TRAIN], "holdout_rows": rows[_HOLDOUT], "unit": unit, "seed": seed},
+            data={
+                "train_rows": rows[_TRAIN],
+                "holdout_rows": rows[_HOLDOUT],
+                "unit": unit,
+                "left_out": unknown,
+                "seed": seed,
+            },
             files={out / name: f"{n:,} real rows; private" for name, n in rows.items()},
             next_steps=[_after_split(data, out / _TRAIN, schema)],
         )
@@ -182,6 +190,7 @@ def fit(
             report("reading", 0.0)
             csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
             real = read_real(data, chosen, csv=csv)
+            unknown = note_left_out(session, (data,), chosen, csv=csv)
             pipeline = fit_table(real, engine=recipe, privacy=privacy, seed=seed, progress=report)
         pipeline.save(out, overwrite=overwrite)
         session.show(pipeline.guarantee)
@@ -194,6 +203,7 @@ def fit(
                 "guarantee": pipeline.guarantee,
                 "rows": real.n_rows,
                 "columns": len(chosen.columns),
+                "left_out": unknown,
                 "seed": seed,
             },
             files={out: "the model"},
@@ -267,6 +277,7 @@ def sample(
 
         file_format(out)
         require_free(out, overwrite=overwrite)
+        note_new_folder(session, out)
         pipeline = FittedPipeline.load(model)
         conditions = read_conditions(where or [], pipeline.schema)
         seed = fresh_seed() if seed is None else seed
@@ -335,7 +346,9 @@ def evaluate(
         with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
             csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
-            tables = [read_real(path, chosen, csv=csv) for path in (synthetic, train, holdout)]
+            paths = (synthetic, train, holdout)
+            tables = [read_real(path, chosen, csv=csv) for path in paths]
+            unknown = note_left_out(session, paths, chosen, csv=csv)
             results = evaluate_tables(
                 *tables,
                 schema=chosen,
@@ -349,7 +362,7 @@ def evaluate(
         session.show_report(results)
         session.finish(
             "Evaluated",
-            data={"figures": results.summary(), "private_output": True, "seed": seed},
+            data={"figures": results.summary(), "private_output": True, "left_out": unknown, "seed": seed},
             files={
                 out / _REPORT: "the report: open it in a browser; private",
                 out / _RESULTS: "every figure; private",

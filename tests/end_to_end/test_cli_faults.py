@@ -93,7 +93,7 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("not a condition", ("sample", "model", "--where", "age", "--out", "s.csv"), "ConditionError", "expected column=value"),
     ("value of no type", ("sample", "model", "--where", "age=old", "--out", "s.csv"), "ConditionError", "'age' expects a whole number"),
     ("held twice", ("sample", "model", "--where", "age=40", "--where", "age=41", "--out", "s.csv"), "ConditionError", "two values"),
-    ("text column held", ("sample", "model", "--where", "note=x", "--out", "s.csv"), "ConditionError", "not a modelled column"),
+    ("text column held", ("sample", "model", "--where", "note=x", "--out", "s.csv"), "ConditionError", "is not modelled: a column of kind text"),
     ("value never held", ("sample", "model", "--where", "ward=morgue", "--out", "s.csv"), "ConditionError", "outside the declared domain"),
     ("existing file", ("sample", "model", "--out", "stays.csv"), "OutputExistsError", "--overwrite"),
     ("existing model", (*_FIT_ANYHOW[:5], "model", "--no-privacy"), "OutputExistsError", "--overwrite"),
@@ -266,6 +266,76 @@ def test_an_interrupted_run_leaves_nothing(made: Path, tmp_path: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_nobody_left_to_read_is_no_error(made: Path) -> None:
+    """What `tabsynth … | head` leaves: as a tool that SIGPIPE ends, without a word."""
+    for command in (("engines",), ("schema", "check", "stays.csv", "--schema", "schema.yaml")):
+        process = start(*command, cwd=made)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait(timeout=60) == 141
+        assert err == ""
+        process.stderr.close()
+
+
+def test_an_interrupt_while_the_command_line_loads_shows_no_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'tabsynth.cli.app':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from tabsynth.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Error: Interrupted: nothing was written.\n"
+
+
+def test_columns_that_the_schema_does_not_know_are_named(made: Path, tmp_path: Path) -> None:
+    lines = (made / "stays.csv").read_text(encoding="utf-8").splitlines()
+    wide = [f"{line},{'zz,9th' if i == 0 else f'{CANARY_TEXT},1'}" for i, line in enumerate(lines)]
+    (tmp_path / "wide.csv").write_text("\n".join(wide), encoding="utf-8")
+    schema = ("--schema", made / "schema.yaml")
+    said = "2 columns that the schema does not know: 'zz', '9th'"
+    check = tabsynth_here("schema", "check", "wide.csv", *schema, cwd=tmp_path)
+    assert check.code == 0
+    assert f"Left out is {said}." in check.out
+    assert "120 rows, fits the schema, less 2 columns" in check.out
+    data = tabsynth_here("schema", "check", "wide.csv", *schema, "--json", cwd=tmp_path).json
+    assert (data["ok"], data["left_out"]) == (True, ["zz", "9th"])
+    split = tabsynth_here("split", "wide.csv", *schema, "--out", "parts", cwd=tmp_path)
+    assert f"wide.csv: left out is {said}" in split.err
+    independent = ("--no-privacy", "--engine", "independent", "--out", "m")
+    fit = tabsynth_here("fit", "wide.csv", *schema, *independent, "--json", cwd=tmp_path)
+    assert said in fit.err
+    assert fit.json["left_out"] == ["zz", "9th"]
+    parts = ("--train", "parts/train.parquet", "--holdout", "parts/holdout.parquet", "--out", "report")
+    evaluate = tabsynth_here("evaluate", "--synthetic", "wide.csv", *parts, *schema, cwd=tmp_path)
+    assert evaluate.err.count("left out") == 1
+    assert f"wide.csv: left out is {said}" in evaluate.err
+    assert evaluate.out.splitlines()[1].startswith("Strong alarm: exact copies ")
+    run = {"version": 1, "privacy": "none", "evaluation": False, "schema": str(made / "schema.yaml")}
+    tables = {"stays": {"source": "wide.csv", "engine": "independent"}}
+    (tmp_path / "run.json").write_text(json.dumps(run | {"tables": tables}))
+    done = tabsynth_here("run", "run.json", "--out", "made", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert f"wide.csv: left out is {said}" in done.err
+    clean = tabsynth_here("split", made / "stays.csv", *schema, "--out", "clean", cwd=tmp_path)
+    assert "left out" not in clean.err
+
+
+def test_a_folder_that_is_made_on_the_way_is_said(made: Path, tmp_path: Path) -> None:
+    options = ("--rows", "3", "--out")
+    done = tabsynth_here("sample", made / "plain", *options, "deep/er/s.csv", cwd=tmp_path)
+    assert "deep/er is not there: it is made." in done.err
+    again = tabsynth_here("sample", made / "plain", *options, "deep/er/t.csv", cwd=tmp_path)
+    assert "is made" not in again.err
 
 
 def test_progress_off_a_terminal_is_plain_lines(made: Path, tmp_path: Path) -> None:
