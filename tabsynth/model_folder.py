@@ -107,6 +107,7 @@ def require_fields(document: Mapping[str, Any]) -> None:
             "privacy": document["privacy"] == "none",
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
             "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
+            "layout": _is_layout(document["layout"]),
             "ledger": len(charges) > 0 and all(map(_is_charge, charges)),
         }
         wrong = [name for name, is_sound in sound.items() if not is_sound]
@@ -122,6 +123,17 @@ def _is_charge(entry: object) -> bool:
         and isinstance(entry["columns"], list)
         and all(isinstance(name, str) for name in entry["columns"])
         and entry["mechanism"] == EXACT
+    )
+
+
+def _is_layout(data: Mapping[str, Any]) -> bool:
+    """Whether the columns are named by text alone; `Layout.from_dict` checks what the texts say."""
+    columns = data.get("columns")
+    return isinstance(columns, list) and all(
+        isinstance(column, dict)
+        and all(isinstance(column.get(key), str) for key in ("name", "dtype", "stored"))
+        and isinstance(column.get("format"), str | None)
+        for column in columns
     )
 
 

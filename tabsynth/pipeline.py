@@ -28,6 +28,7 @@ from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.ledger import charges_from_data, charges_to_data
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
+from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
 from tabsynth.source import as_table
@@ -204,6 +205,9 @@ class FittedPipeline:
             shares = document["distinct_shares"]
             made = [column.name for column in schema.columns if not column.kind.is_modelled]
             require_names(shares, made, what="distinct_shares")
+            layout = Layout.from_dict(document["layout"])
+            no_rows = pl.DataFrame(schema={column.name: polars_dtype(column) for column in schema.columns})
+            to_layout(no_rows, layout)  # so that rows can be given back as the layout says
             return cls(
                 schema=schema,
                 engine=engine,
@@ -211,12 +215,12 @@ class FittedPipeline:
                 n_rows=document["n_rows"],
                 privacy=NO_PRIVACY,
                 charges=charges_from_data(document["ledger"]),
-                layout=Layout.from_dict(document["layout"]),
+                layout=layout,
                 surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
             )
         except (ModelFileError, InputError, UsageError) as fault:
             raise ModelFileError(f"{path}: not a model this release can read: {fault}") from None
-        except (ValueError, OverflowError) as fault:
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
             what = type(fault).__name__
             raise ModelFileError(f"{path}: not a model this release can read ({what})") from None
 

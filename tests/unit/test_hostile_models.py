@@ -97,6 +97,29 @@ def test_a_field_of_another_type_or_range_is_refused(sound, tmp_path, field, val
     refused(tmp_path, {**document, field: value}, arrays, "")
 
 
+@pytest.mark.parametrize("key", ["name", "dtype", "stored", "format"])
+@pytest.mark.parametrize("value", [1, True, [], {}, 1.5])
+def test_a_layout_of_other_types_is_refused(sound, tmp_path, key, value):
+    document, arrays = sound
+    columns = [{**column, key: value} for column in document["layout"]["columns"]]
+    refused(
+        tmp_path, {**document, "layout": {**document["layout"], "columns": columns}}, arrays, ".*'layout'"
+    )
+
+
+@pytest.mark.parametrize("source", ["pandas", "arrow"])
+def test_a_layout_that_no_rows_can_take_is_refused(sound, tmp_path, source):
+    document, arrays = sound
+    columns = [{**column, "dtype": "nonsense"} for column in document["layout"]["columns"]]
+    write_folder(
+        tmp_path / "hostile",
+        {**document, "layout": {**document["layout"], "kind": source, "columns": columns}},
+        arrays,
+    )
+    with pytest.raises(ModelFileError, match="not a model"):
+        FittedPipeline.load(tmp_path / "hostile")
+
+
 @pytest.mark.parametrize("field", ["engine", "n_rows", "schema", "ledger", "parameters"])
 def test_a_missing_field_is_refused(sound, tmp_path, field):
     document, arrays = sound
