@@ -92,7 +92,7 @@ class RunModel(_Model):
     """A schema file or a schema written out here; left out: drafted from the data."""
     privacy: BudgetOrNone
     """`none`, or a budget of epsilon and delta; it must be stated."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
     """Fixes the split, the fit, the rows and the evaluation."""
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """The share of rows (or persons) that the engine never sees and that measures it."""

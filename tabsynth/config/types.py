@@ -77,6 +77,8 @@ class RunConfig:
         faults = [] if self.tables else ["a run needs at least one table"]
         if not 0 < self.holdout < 1:
             faults.append(f"holdout must lie strictly between 0 and 1, found {self.holdout:g}")
+        if (self.seed or 0) < 0:
+            faults.append("the seed must be 0 or more")
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown:
             faults.append(f"unknown formats {', '.join(unknown)}; known are {', '.join(FORMATS)}")
