@@ -132,7 +132,7 @@ def test_a_draft_of_a_file_keeps_its_name_dialect_and_formats(tmp_path: Path) ->
 
 
 def test_fit_reads_a_file_by_its_schema(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a;b\n" + "".join(f"{i};{'n/a' if i % 3 else i}\n" for i in range(30)))
+    (tmp_path / "x.csv").write_text("a;b\n" + "".join(f"{i};{'n/a' if i % 3 else i}\n" for i in range(60)))
     columns = tuple(
         tabsynth.Column(name=name, kind=tabsynth.Kind.INTEGER, dtype="int64", nullable=name == "b")
         for name in "ab"
@@ -140,7 +140,7 @@ def test_fit_reads_a_file_by_its_schema(tmp_path: Path) -> None:
     csv = CsvDialect(delimiter=";", null_marks=("n/a",))
     schema = tabsynth.TableSchema(name="x", columns=columns, csv=csv)
     fitted = tabsynth.fit(tmp_path / "x.csv", schema=schema, privacy=tabsynth.NO_PRIVACY)
-    assert fitted.n_rows == 30
+    assert fitted.n_rows == 60
     made = fitted.sample(300, seed=1)
     assert made.schema == {"a": pl.Int64, "b": pl.Int64}
     # 300 draws with p = 2/3 lie beyond 150 … 250 with probability under 1e-8 (Hoeffding)
