@@ -23,8 +23,8 @@ from tabsynth.table import Table
 
 RESTATED = ("ldrugexp", "linc", "age2", "vgh", "fph", "blhisp")
 """Columns of the source that are functions of others."""
-TARGET = "health"
-"""What the utility figures predict: health as the person sees it."""
+TARGET = "priority_condition"
+"""What the utility figures predict: whether the person has a condition on the survey's priority list."""
 
 
 def meps_schema() -> Schema:

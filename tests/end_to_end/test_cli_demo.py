@@ -52,7 +52,7 @@ def test_the_demo_makes_a_table_and_its_report(folder: Path) -> None:
     assert rows.shape == (10_391, 17)
     assert rows.equals(pl.read_csv(folder / "tabsynth-demo" / "synthetic.csv"))
     results = Results.read_json(folder / "tabsynth-demo" / "results.json")
-    assert results.target == "health"
+    assert results.target == "priority_condition"
     assert (results.n_train, results.n_holdout) == (5195, 5196)
 
 
