@@ -40,7 +40,9 @@ def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Faul
             text = f"{n_over} persons have more than the declared {unit.max_rows} rows"
             faults.append(
                 Fault(
-                    f"privacy unit {unit.column!r}", text, "raise max_rows, or accept that a fit leaves rows out at random"
+                    f"privacy unit {unit.column!r}",
+                    text,
+                    "raise max_rows, or accept that a fit leaves rows out at random",
                 )
             )
     return tuple(faults)
@@ -63,9 +65,7 @@ def _domain_faults(column: Column, encoded: EncodedColumn, nulls: int, where: st
             else "not a declared category"
         )
         hint = (
-            "list them under special_values, or mend the data"
-            if variable.is_continuous
-            else "add the categories, or mend the data"
+            _not_a_number_hint(column) if variable.is_continuous else "add the categories, or mend the data"
         )
         faults.append(Fault(where, _cells(outside, what), hint))
     if encoded.values is not None and variable.lower is not None and variable.upper is not None:
@@ -78,6 +78,13 @@ def _domain_faults(column: Column, encoded: EncodedColumn, nulls: int, where: st
                 )
             )
     return faults
+
+
+def _not_a_number_hint(column: Column) -> str:
+    """An infinity is no special value: these are finite where the stored type is of numbers."""
+    if column.dtype.startswith("float"):
+        return "turn infinities into nulls, or leave these rows out; mend other cells"
+    return "list them under special_values, or mend the data"
 
 
 def _repeats(table: Table, key: tuple[str, ...], where: str) -> list[Fault]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from tabsynth.errors import UsageError
 from tabsynth.io import Layout, read_frame, read_table
-from tabsynth.schema import draft_table
+from tabsynth.schema.draft import draft_table, with_formats
 from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
@@ -53,8 +52,5 @@ def drafted(data: Any, *, name: str | None = None, dialect: CsvDialect | None = 
 def draft_of(frame: pl.DataFrame, layout: Layout, *, name: str) -> TableSchema:
     """A schema drafted from `frame`, rows of the source that `layout` describes, in that source's formats."""
     schema = draft_table(frame, name=name, csv=layout.dialect)
-    for column in layout.columns:
-        found = schema[column.name]
-        if column.format is not None and found.format is None and found.dtype != "string":
-            schema = schema.with_column(replace(found, format=column.format.replace(".%f", "%.f")))
-    return schema
+    formats = {column.name: column.format for column in layout.columns if column.format is not None}
+    return with_formats(schema, formats)

@@ -8,12 +8,12 @@ one that all its cells share (`infer`). No message holds the value of a cell.
 from __future__ import annotations
 
 import csv
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK_BYTES = 1 << 24
+_MOST_ROWS_NAMED = 5
+
+_Lengths: TypeAlias = dict[int, list[int]]
+"""The rows of the file that have a wrong number of fields, by that number."""
 
 
 def read_csv(
@@ -114,7 +118,9 @@ def _read_header(path: Path, dialect: CsvDialect) -> _Header:
     header = tried(lambda: _header(path, dialect), *TEXT_ERRORS)
     if header is None:
         what = f"it is damaged, or is not {dialect.encoding} text"
-        raise StructureError(f"{path.name} cannot be read", [Fault("", what, "state delimiter and encoding")])
+        raise StructureError(
+            f"{path.name} cannot be read", [Fault("", what, "state --delimiter and --encoding")]
+        )
     if not header.names:
         raise StructureError(f"{path.name} is empty", [Fault("", "it has no header row")])
     return header
@@ -137,7 +143,7 @@ def _header(path: Path, dialect: CsvDialect) -> _Header:
 def _header_faults(names: Sequence[str], wanted: Mapping[str, Column], *, complete: bool) -> list[Fault]:
     """What is wrong with the names; where the schema is `complete`, with those of its columns only."""
     if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
-        return [Fault("header", "is not in the stated encoding", "state the encoding, such as cp1252")]
+        return [Fault("header", "is not in the stated encoding", "state it by --encoding, such as cp1252")]
     if complete:
         return duplicate_faults(name for name in names if name in wanted)
     unnamed = [str(position) for position, name in enumerate(names, start=1) if not name]
@@ -167,7 +173,7 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
     n_columns = len(header.names)
     if not header.has_data:
         return _Fields(dict.fromkeys(header.names, pa.chunked_array([], pa.string())), ())
-    lengths: Counter[int] = Counter()
+    lengths: _Lengths = defaultdict(list)
     text = _fields(path, dialect, header, None, pa.string())
     if text is None:
         text = _fields(path, dialect, header, lengths, pa.string())
@@ -182,7 +188,7 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
     if stray:
         return _Fields({}, (*stray, *_ragged_faults(lengths, n_columns)))
     what = f"it is damaged, is not {dialect.encoding} text, or a quote that is opened is never closed"
-    more = f"state delimiter, quote and encoding; a row may have {_BLOCK_BYTES >> 20} MiB"
+    more = f"state --delimiter and --encoding, or csv: in the schema; a row may have {_BLOCK_BYTES >> 20} MiB"
     return _Fields({}, (Fault("", what, more),))
 
 
@@ -206,7 +212,7 @@ def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fa
     def is_stray(cell: bytes | None) -> bool:
         return cell is not None and tried(partial(cell.decode, encoding), UnicodeError) is None
 
-    hint = f"the file is not {encoding}: state its encoding, such as cp1252"
+    hint = f"the file is not {encoding}: state its own by --encoding, such as cp1252"
     counts = [
         (name, sum(map(is_stray, column.to_pylist())))
         for name, column in zip(names, raw.columns, strict=True)
@@ -219,7 +225,7 @@ def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fa
 
 
 def _fields(
-    path: Path, dialect: CsvDialect, header: _Header, lengths: Counter[int] | None, dtype: pa.DataType
+    path: Path, dialect: CsvDialect, header: _Header, lengths: _Lengths | None, dtype: pa.DataType
 ) -> pa.Table | None:
     """All fields as `dtype`; None where that is impossible, or a row's length wrong and `lengths` None.
 
@@ -231,7 +237,7 @@ def _fields(
 
     def count(row: arrow_csv.InvalidRow) -> str:
         assert lengths is not None
-        lengths[row.actual_columns] += 1
+        lengths[row.actual_columns].append(row.number)
         return "skip"
 
     names = [str(position) for position in range(len(header.names))]
@@ -265,15 +271,23 @@ def _fields(
     return tried(read, pa.ArrowException, OSError, UnicodeError)
 
 
-def _ragged_faults(lengths: Mapping[int, int], n_columns: int) -> tuple[Fault, ...]:
+def _ragged_faults(lengths: _Lengths, n_columns: int) -> tuple[Fault, ...]:
+    hint = "quote fields that hold the delimiter, or state delimiter and quote"
     return tuple(
         Fault(
             "rows",
-            f"{count} with {length} fields, expected {n_columns} as in the header",
-            "quote fields that hold the delimiter, or state delimiter and quote",
+            f"{len(rows)} with {length} fields, expected {n_columns} as in the header; {_rows_named(rows)}",
+            f"{hint}; the header is row 1",
         )
-        for length, count in sorted(lengths.items())
+        for length, rows in sorted(lengths.items())
     )
+
+
+def _rows_named(rows: Sequence[int]) -> str:
+    named = ", ".join(f"{row:,}" for row in rows[:_MOST_ROWS_NAMED])
+    if len(rows) == 1:
+        return f"row {named}"
+    return f"rows {named}" + (" and others" if len(rows) > _MOST_ROWS_NAMED else "")
 
 
 def _typed(
@@ -290,12 +304,12 @@ def _typed(
         pattern = None
         if name in wanted:
             column = wanted[name]
-            typed, n_failed = parse(text, column, null_marks=dialect.null_marks)
+            typed, n_failed = parse(text, column, null_marks=dialect.null_marks, decimal=dialect.decimal)
             pattern = column.format
             if n_failed:
                 faults.append(cell_fault(column, n_failed, len(text)))
         else:
-            typed, pattern = infer(text, null_marks=dialect.null_marks)
+            typed, pattern = infer(text, null_marks=dialect.null_marks, decimal=dialect.decimal)
         series.append(typed)
         stored = stored_name(typed.dtype)
         layouts.append(ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern))

@@ -6,7 +6,10 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +21,7 @@ from tabsynth.schema.types import CsvDialect
 _SAMPLE_CHARS = 1 << 17
 _DELIMITERS = (",", ";", "\t", "|")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_DECIMALS = {mark: re.compile(rf"[+-]?(\d*)(?:{re.escape(mark)}(\d+))?") for mark in ",."}
 UTF8 = ("utf-8", "utf-8-sig", "utf8", "ascii")
 TEXT_ERRORS = (OSError, EOFError, zlib.error, UnicodeError, csv.Error)
 
@@ -29,6 +33,8 @@ def check_dialect(dialect: CsvDialect) -> None:
         for what, mark in (("delimiter", dialect.delimiter), ("quote", dialect.quote))
         if len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in "\r\n+-."
     ]
+    if dialect.decimal not in (".", ","):
+        faults.append("the decimal mark must be a point or a comma")
     if dialect.delimiter == dialect.quote:
         faults.append("delimiter and quote must differ")
     if tried(lambda: codecs.lookup(dialect.encoding), LookupError) is None:
@@ -51,11 +57,12 @@ def open_text(path: Path, encoding: str) -> IO[str]:
 
 
 def sniff_dialect(path: str | Path) -> CsvDialect:
-    """The dialect of a CSV file: its delimiter among `, ; tab |`, and UTF-8, or what a byte order mark says.
+    """The dialect of a CSV file: delimiter among `, ; tab |`, decimal mark, and UTF-8 or what a byte order mark says.
 
     The delimiter is the one that cuts the most rows of the beginning into as many fields as the header's,
     and of equals the one with the most fields; `,` (tab for `.tsv`) where none cuts at all. Only the
-    empty field is null. Encodings without a mark are not guessed. Raises `StructureError` where the file
+    empty field is null. Encodings without a mark are not guessed. Where the delimiter is no comma, the
+    decimal mark is one if more columns hold decimals after commas than after points. Raises `StructureError` where the file
     cannot be read.
     """
     path = Path(path)
@@ -75,7 +82,33 @@ def sniff_dialect(path: str | Path) -> CsvDialect:
         text = text[: text.rfind("\n") + 1] or text
     fallback = "\t" if ".tsv" in path.suffixes else ","
     best = max(_DELIMITERS, key=lambda delimiter: (_score(text, delimiter), delimiter == fallback))
-    return CsvDialect(delimiter=best, encoding=encoding)
+    return CsvDialect(delimiter=best, encoding=encoding, decimal=_decimal_mark(text, best))
+
+
+def _decimal_mark(text: str, delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    rows = tried(
+        lambda: [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row],
+        csv.Error,
+    )
+    columns = list(zip_longest(*(rows or ())[1:], fillvalue=""))
+    n_commas, n_points = (sum(_has_decimals(cells, mark) for cells in columns) for mark in ",.")
+    return "," if n_commas > n_points else "."
+
+
+def _has_decimals(cells: Sequence[str], mark: str) -> bool:
+    """Whether four fifths of the cells are numbers, some with decimals after `mark`.
+
+    Three digits after the mark may be thousands, save after a zero (`0,125`).
+    """
+    present = [cell for cell in map(str.strip, cells) if cell]
+    numbers = [match for cell in present if (match := _DECIMALS[mark].fullmatch(cell))]
+    is_decimal = any(
+        found[2] and (len(found[2]) != 3 or int(found[1] or "0") == 0 or len(found[1]) > 3)
+        for found in numbers
+    )
+    return is_decimal and 5 * len(numbers) >= 4 * len(present)
 
 
 def _score(text: str, delimiter: str) -> tuple[float, int]:

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tabsynth.io.text import DURATIONS, nulled, parse, without_marks
+from tabsynth.io.text import DURATIONS, nulled, parse, swapped_marks, with_points, without_marks
+from tabsynth.schema.guess.names import read_name
+from tabsynth.schema.guess.strings import read_numbers
 from tabsynth.schema.types import Column, Kind
 
 _N_SAMPLE = 1000
+_MOST_DECIMALS = 15
 
 _INTEGER = r"^-?[0-9]+$"
 _FLOAT = (
@@ -42,16 +45,24 @@ _TIMES = (
     (rf"^{_DAY}T{_MINUTE}$", _time("datetime[us]", "%Y-%m-%dT%H:%M")),
     (rf"^{_DAY}[T ]{_MINUTE}:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:?00)$", _time("datetime[us]", None, "UTC")),
     (DURATIONS[0], _time("duration[us]")),
+    (r"^[0-9]{2,4}:[0-5]\d$", _time("duration[us]", "%H:%M")),
+    (r"^[0-9]{2,4}:[0-5]\d:[0-5]\d$", _time("duration[us]", "%H:%M:%S")),
+    (r"^[0-9]{2,4}:[0-5]\d:[0-5]\d(?:\.\d{1,6})?$", _time("duration[us]", "%H:%M:%S%.f")),
 )
+_ZONED = rf"^{_DAY}[T ]{_MINUTE}(?::[0-5]\d(?:\.\d{{1,6}})?)?(?:Z|[+-]\d\d:?\d\d)$"
+_OFFSET = r"(Z|[+-]\d\d:?\d\d)$"
 
 
-def infer(text: pl.Series, *, null_marks: Sequence[str]) -> tuple[pl.Series, str | None]:
-    """The column in the narrowest meaning all its cells share, and its date format if not the default.
+def infer(text: pl.Series, *, null_marks: Sequence[str], decimal: str = ".") -> tuple[pl.Series, str | None]:
+    """The column in the narrowest meaning all its cells share, and its format if not the default.
 
     Integers are int64, or uint64 where they need it; numbers float64 (NaN is null); `true`/`false` in
     one spelling bool; ISO dates and datetimes `date` and `datetime[us]`, in UTC where every cell says so;
-    ISO 8601 durations `duration[us]`. Everything else, and a column of nulls alone, stays String:
-    datetimes with other or mixed offsets too, since an offset does not name a zone.
+    ISO 8601 durations and times of day (`08:30`, `08:30:00`) `duration[us]`; datetimes whose UTC offsets
+    differ are in UTC. Everything else, and a column of nulls alone, stays String: datetimes that share
+    another offset too, so that a draft can keep it. The format of floats is the fewest decimals of a cell
+    (`0`, `0.0`, `0.00`, …), so that `8033.0` is not written as `8033`. Text that is numbers
+    but for a few words has points for decimal marks, save where the name speaks of codes or keys.
     """
     cells = without_marks(text, null_marks=null_marks)
     sample = cells.head(_N_SAMPLE).drop_nulls()
@@ -59,7 +70,18 @@ def infer(text: pl.Series, *, null_marks: Sequence[str]) -> tuple[pl.Series, str
         sample = cells.drop_nulls().head(_N_SAMPLE)
     if sample.is_empty():
         return text, None
-    return _number(cells, sample) or _boolean(cells, sample) or _moment(cells, sample) or (text, None)
+    found = _number(*(swapped_marks(part, decimal=decimal) for part in (cells, sample)))
+    found = found or _boolean(cells, sample) or _moment(cells, sample)
+    return found or (_with_points(text, cells, decimal), None)
+
+
+def _with_points(text: pl.Series, cells: pl.Series, decimal: str) -> pl.Series:
+    """Text that a draft will take for numbers beside words, with points in the numbers."""
+    hints = read_name(text.name)
+    if decimal == "." or hints.key or hints.is_code or hints.is_code_list:
+        return text
+    present = with_points(cells, decimal=decimal).drop_nulls()
+    return text if read_numbers(present.unique()) is None else with_points(text, decimal=decimal)
 
 
 def _all(text: pl.Series, pattern: str) -> bool:
@@ -67,7 +89,7 @@ def _all(text: pl.Series, pattern: str) -> bool:
     return bool(text.str.contains(pattern).all())
 
 
-def _number(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | None:
+def _number(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, str | None] | None:
     if not _all(sample, _FLOAT):
         return None
     numbers = nulled(cells, cells.is_in(_NAN))
@@ -78,13 +100,21 @@ def _number(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | Non
     return _float(cells)
 
 
-def _float(cells: pl.Series) -> tuple[pl.Series, None] | None:
+def _float(cells: pl.Series) -> tuple[pl.Series, str | None] | None:
     if not _all(cells, _FLOAT) or not cells.str.contains(_FINITE).any():
         return None
     if cells.str.contains(_LONG_INTEGER).any() and _all(cells, _INTEGER):
         return None
     floats, n_failed = parse(cells, Column(name="", kind=Kind.NUMBER, dtype="float64"), null_marks=())
-    return None if n_failed else (floats, None)
+    return None if n_failed else (floats, _fewest_decimals(cells))
+
+
+def _fewest_decimals(cells: pl.Series) -> str | None:
+    """The fewest decimals of a cell without an exponent, as `0`, `0.0` and so on."""
+    fewest = cells.str.extract(r"^-?[0-9]*\.?([0-9]*)$").str.len_chars().min()
+    if not isinstance(fewest, int):
+        return None
+    return f"{0:.{min(fewest, _MOST_DECIMALS)}f}"
 
 
 def _boolean(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, None] | None:
@@ -100,4 +130,11 @@ def _moment(cells: pl.Series, sample: pl.Series) -> tuple[pl.Series, str | None]
             parsed, n_failed = parse(cells, column, null_marks=())
             if not n_failed:
                 return parsed, column.format
+    if (
+        _all(sample, _ZONED)
+        and _all(cells, _ZONED)
+        and cells.str.extract(_OFFSET).drop_nulls().n_unique() > 1
+    ):
+        parsed, n_failed = parse(cells, _time("datetime[us]", None, "UTC"), null_marks=())
+        return None if n_failed else (parsed, None)
     return None

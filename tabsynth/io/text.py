@@ -37,19 +37,25 @@ DURATIONS = (
 )
 
 
-def parse(text: pl.Series, column: Column, *, null_marks: Sequence[str]) -> tuple[pl.Series, int]:
+def parse(
+    text: pl.Series, column: Column, *, null_marks: Sequence[str], decimal: str = "."
+) -> tuple[pl.Series, int]:
     """Read `text` (String) as the column's type; also how many cells could not be read.
 
     In a column that is not of strings an empty field and every null mark are null, quoted or not. Dates
     and datetimes follow `column.format`, or ISO 8601 without one. With a timezone, cells with an offset
     are converted to it and the others are local times in it (of two, the earlier); without one, a cell
     with an offset cannot be read (unless `format` asks for it by `%z`: the times are then in UTC).
+    Numbers have the decimal mark `decimal`; those of a column held as text get a point in its place.
     """
     wanted = polars_dtype(column)
     if wanted == pl.String():
-        return text, 0
+        is_number = column.kind in (Kind.NUMBER, Kind.INTEGER)
+        return (with_points(text, decimal=decimal) if is_number else text), 0
     text = without_marks(text, null_marks=null_marks)
     n_null = text.null_count()
+    if wanted.is_numeric():
+        text = swapped_marks(text, decimal=decimal)
     if wanted.is_integer():
         parsed = _integers(text, wanted)
     elif wanted.is_float():
@@ -63,8 +69,30 @@ def parse(text: pl.Series, column: Column, *, null_marks: Sequence[str]) -> tupl
         parsed = _datetimes(text, wanted, column.format)
     else:
         assert isinstance(wanted, pl.Duration)
-        parsed = _durations(text, wanted)
+        parsed = _durations(text, wanted, column.format)
     return parsed, parsed.null_count() - n_null
+
+
+def swapped_marks(text: pl.Series, *, decimal: str) -> pl.Series:
+    """Numbers written with the decimal mark `decimal` as with a point; a point in them becomes a comma.
+
+    So a cell that mixes both up is no number, and is not read as another one a thousand times as large.
+    """
+    return text if decimal == "." else text.str.replace_many([".", ","], [",", "."])
+
+
+def with_points(text: pl.Series, *, decimal: str) -> pl.Series:
+    """The text with a point in cells that are numbers with the decimal mark `decimal`, others as they are."""
+    if decimal == ".":
+        return text
+    return text.str.replace(rf"^(\s*[+-]?[0-9]*){decimal}([0-9]+\s*)$", "${1}.${2}")
+
+
+def with_mark(text: pl.Series, *, decimal: str) -> pl.Series:
+    """The inverse of `with_points`; exponents are minded too."""
+    if decimal == ".":
+        return text
+    return text.str.replace(r"^([+-]?[0-9]*)\.([0-9]+(?:[eE][+-]?[0-9]+)?)$", f"${{1}}{decimal}${{2}}")
 
 
 def without_marks(text: pl.Series, *, null_marks: Sequence[str]) -> pl.Series:
@@ -198,7 +226,9 @@ def _in_zone(moment: pl.Series, zone: str | None) -> pl.Series:
     return moment.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
 
 
-def _durations(text: pl.Series, wanted: pl.Duration) -> pl.Series:
+def _durations(text: pl.Series, wanted: pl.Duration, pattern: str | None) -> pl.Series:
+    if pattern == "%H:%M":
+        text = text.str.replace(r"^(\s*[+-]?[0-9]+:[0-9]{2})(\s*)$", "${1}:00")
     digits = 9 if wanted.time_unit == "ns" else 6
 
     def read(pattern: str) -> Callable[[pl.Series], pl.Series]:
@@ -242,9 +272,10 @@ def render(series: pl.Series, column: Column | None) -> pl.Series:
     """The series as it is written in a CSV: integers as they are, everything else as String.
 
     Numbers have exactly `column.decimals` decimals, or the shortest text that reads back as the same
-    float; integers held as floats have none. Dates and datetimes follow `column.format`, durations ISO
-    8601. Null stays null, and NaN becomes it. Raises `SchemaError` for a format that is no strftime
-    pattern.
+    float; where `column.format` says how few they may have (`0`, `0.0`, …), the zeros at the end beyond
+    these are left out, and others are added. Integers held as floats have none. Dates and datetimes follow
+    `column.format`, durations too or are ISO 8601. Null stays null, and NaN becomes it. Raises
+    `SchemaError` for a format that is no strftime pattern.
     """
     dtype = series.dtype
     if dtype == pl.String() or dtype.is_integer():
@@ -254,11 +285,14 @@ def render(series: pl.Series, column: Column | None) -> pl.Series:
         decimals = 0 if column is not None and column.kind is Kind.INTEGER else None
         if column is not None and column.decimals is not None:
             decimals = column.decimals
+        if column is not None and column.kind is Kind.NUMBER and column.format is not None:
+            return _with_fewest(series, decimals, len(column.format.partition(".")[2]))
         return series.cast(pl.String) if decimals is None else with_decimals(series, decimals)
     if dtype.is_temporal() and not isinstance(dtype, pl.Duration):
         return _formatted(series, None if column is None else column.format)
     if isinstance(dtype, pl.Duration):
-        return series.dt.to_string("iso")
+        pattern = None if column is None else column.format
+        return series.dt.to_string("iso") if pattern is None else _clocks(series, pattern)
     return series.cast(pl.String)
 
 
@@ -275,6 +309,34 @@ def _formatted(moment: pl.Series, pattern: str | None) -> pl.Series:
         return moment.dt.strftime(DATE_FORMAT)
     zone = getattr(moment.dtype, "time_zone", None)
     return _with_offset(moment) if zone else moment.dt.strftime(f"{DATETIME_FORMAT}%.f")
+
+
+def _clocks(length: pl.Series, pattern: str) -> pl.Series:
+    """Durations as hours, minutes and, where the pattern has them, seconds and fractions; others are cut off."""
+    units = length.cast(pl.Duration("us")).to_physical()
+    size = units.abs()
+
+    def two_digits(parts: pl.Series) -> pl.Series:
+        return parts.cast(pl.String).str.zfill(2)
+
+    colon = pl.Series([":"])
+    text = two_digits(size // 3_600_000_000) + colon + two_digits(size // 60_000_000 % 60)
+    if "%S" in pattern:
+        text = text + colon + two_digits(size // 1_000_000 % 60)
+    if "%.f" in pattern:
+        fraction = pl.Series(["."]) + (size % 1_000_000).cast(pl.String).str.zfill(6)
+        text = text + fraction.str.replace(r"\.?0+$", "")
+    return text.zip_with((units >= 0).fill_null(value=True), pl.Series(["-"]) + text).alias(length.name)
+
+
+def _with_fewest(series: pl.Series, decimals: int | None, fewest: int) -> pl.Series:
+    """Floats as text with `decimals` decimals, or as many as they need, less zeros beyond `fewest`."""
+    if decimals is None:
+        text = series.cast(pl.String).str.replace(r"^(-?[0-9]+\.[0-9]+)$", "${1}" + "0" * fewest)
+    else:
+        text = with_decimals(series, max(decimals, fewest))
+    text = text.str.replace(rf"^(-?[0-9]+\.[0-9]{{{fewest}}}[0-9]*?)0+$", "${1}")
+    return text.str.strip_suffix(".")
 
 
 def _with_offset(moment: pl.Series) -> pl.Series:

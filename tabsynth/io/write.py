@@ -24,9 +24,9 @@ from tabsynth.io.columns import refuse, tried, unsupported
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import FileFormat, file_format, is_tab_separated
 from tabsynth.io.polars import source_name
-from tabsynth.io.text import render
+from tabsynth.io.text import render, with_mark
 from tabsynth.schema.dtypes import polars_dtype
-from tabsynth.schema.types import CsvDialect, TableSchema
+from tabsynth.schema.types import CsvDialect, Kind, TableSchema
 from tabsynth.table import Table
 
 if TYPE_CHECKING:
@@ -219,8 +219,12 @@ def _packed(raw: io.BufferedWriter, *, is_gzip: bool) -> Iterator[io.BufferedWri
 def _rendered(frame: pl.DataFrame, dialect: CsvDialect, schema: TableSchema | None) -> pl.DataFrame:
     series = []
     for column in frame.get_columns():
-        text = render(column, None if schema is None else schema[column.name])
+        known = None if schema is None else schema[column.name]
+        text = render(column, known)
         is_plain = column.dtype.is_numeric() or column.dtype == pl.Boolean()
+        if dialect.decimal != "." and (column.dtype.is_float() or (known and known.kind is Kind.NUMBER)):
+            text = with_mark(text.cast(pl.String), decimal=dialect.decimal)
+            is_plain = False
         series.append(text if is_plain else _quoted(text, dialect))
     return pl.DataFrame(series)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tabsynth.schema.confirm import confirm
-from tabsynth.schema.draft import draft_schema, draft_table
+from tabsynth.schema.draft import draft_schema, draft_table, fill_domains
 from tabsynth.schema.files import (
     json_schema,
     read_schema,
@@ -45,6 +45,7 @@ __all__ = [
     "confirm",
     "draft_schema",
     "draft_table",
+    "fill_domains",
     "from_frictionless",
     "from_sdv_metadata",
     "json_schema",

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from tabsynth.schema.dtypes import DTYPES
 from tabsynth.schema.scalars import describe
 from tabsynth.schema.types import Kind, Origin, Role
-from tabsynth.schema.validate import RESOLUTIONS
+from tabsynth.schema.validate import DECIMAL_MARKS, RESOLUTIONS
 
 VERSION = 1
 
@@ -37,6 +37,7 @@ RoleName = Annotated[Role, Field(strict=False)]
 OriginName = Annotated[Origin, Field(strict=False)]
 DtypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DTYPES)})]
 ResolutionName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(RESOLUTIONS)})]
+DecimalMark = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DECIMAL_MARKS)})]
 IsoDate = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
@@ -81,7 +82,8 @@ class ColumnModel(_Model):
     timezone: str | None = None
     """Datetimes: the name of their time zone, such as Europe/Vienna."""
     format: str | None = None
-    """Dates held as text: a strftime pattern. Identifiers: a mask (# a digit, ? a letter). Text: what it holds."""
+    """Dates held as text: a strftime pattern. Times of day: %H:%M or %H:%M:%S. Identifiers: a mask (# a digit,
+    ? a letter). Text: what it holds. Numbers: the fewest decimals in a CSV (0, 0.0, 0.00)."""
     unique: bool = False
     """Identifiers: no value repeats."""
     description: str | None = None
@@ -110,6 +112,8 @@ class CsvModel(_Model):
     """The text encoding."""
     null_marks: list[str] = Field(default_factory=lambda: [""])
     """Fields that mean a missing cell; the first is written."""
+    decimal: DecimalMark = "."
+    """The mark before the decimals of a number: a point or a comma."""
 
 
 class TableModel(_Model):

@@ -11,32 +11,41 @@ Whole numbers, and floats that are all whole (integers with nulls, as pandas rea
     2. A name that speaks of a key (`id`, `…_id`, `key`, `uuid`, `ssn`, `account`; weaker `number`, `nbr`,
        `no`): an identifier if all values differ, if it names a person (`patient_nbr`), or if it names some
        other thing with more than 100 values or has fewer than 10 rows a value; else a code list.
-    3. At most 2 values, or a code-like name (`…_code`, `…type…`, `sex`, `race`, `region`) with at most 100
-       values, or a name of a public code list (`zip`, `icd`, `naics`): categorical.
+    3. At most 2 values, or at most 6 from 0 to 9 with 10 rows each on average under a name that counts
+       nothing (`number`, `count`, `age`, `years`), or a code-like name (`…_code`, `…type…`, `sex`, `race`,
+       `region`) with at most 100 values, or a name of a public code list (`zip`, `icd`, `naics`):
+       categorical.
     4. Integer; whole floats are numbers with 0 decimals. Unsigned integers of 2**63 and more: an
        identifier, or categorical with at most 100 values.
 Floats and decimals
-    Number, with `decimals` where all values are written with at most 6 (the rounding noise of sums aside).
-    Infinities are outside the domain.
+    Number, with `decimals` where values are written with at most 6 (the rounding noise of sums aside). One
+    cell in 1,000 and one value in 100 may have more: they are rounded. `format` is the fewest decimals of
+    a cell in the CSV, where they are not always the same. Infinities are outside the domain.
 Special values of numbers and times
     Values that occur at least 5 times and in 0.1 % of cells and stand apart from the others: -1, -9, -99
     beside numbers that are not negative; 99, 999, 9998 far above; or one value far from all others, in
     1 % of cells.
 Dates, datetimes, durations
-    With their timezone, and the coarsest resolution of which all are whole multiples.
+    With their timezone, and the coarsest resolution of which all are whole multiples. Times of day in a
+    CSV (`08:30`, `08:30:00`) are durations, written as they were; datetimes there whose UTC offsets differ
+    are in UTC.
 Text
     1. `first_name`, `last_name`, `email`, `phone`, `address`, `name`, `comment` and the like by name (and
        look): text of that format. E-mail addresses also by look alone.
     2. Dates and datetimes when one format reads all values and writes them back the same; day and month
        must be told apart by the data. Eight digits only under a name that speaks of a date.
     3. Keys by name, as above.
-    4. At least 20 different numbers beside at most 5 different words, together half of the cells or more,
-       none with a leading zero: an integer or number held as text, the words as special values (`N`, `> 89`).
-    5. All different, from 20 rows: an identifier if single short words, else free text.
-    6. More than max(1000, 5 % of n) values, or values that mostly occur once (from 50 values): free text if
+    4. At least 20 different numbers beside at most 5 different words, none with a leading zero: an integer
+       or number held as text, the words as special values (`N`, `> 89`).
+    5. Amounts that no number type reads (`8,583.00`, `533,38`, `$5`), times of day, and dates and datetimes
+       that no one format reads: categorical, or free text where most differ; never an identifier. The
+       description says what to do.
+    6. All different, from 20 rows: an identifier if single short words, else free text.
+    7. More than max(1000, 5 % of n) values, or values that mostly occur once (from 50 values): free text if
        most have several words; an identifier if 90 % differ; else it is a long code list.
-    7. Three or more brackets (`[0-10)`, `1-2 years`, `>5 years`) or a known scale (low, medium, high):
-       ordinal, in that order. Else categorical, levels in ascending order.
+    8. Three or more brackets (`[0-10)`, `1-2 years`, `>5 years`) or a known scale (low, medium, high):
+       ordinal, in that order. Else categorical, levels in ascending order, of numbers
+       where all are.
 Empty columns
     Categorical without levels, nullable: null is the only level.
 Roles
@@ -52,13 +61,17 @@ Keys
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from tabsynth.errors import Fault, StructureError
 from tabsynth.schema.guess.column import guess_column, stored_dtype
+from tabsynth.schema.guess.fill import filled_column
 from tabsynth.schema.guess.names import read_name
-from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Schema, TableSchema
+from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Schema, TableSchema
+
+_NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
 
 
 def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None) -> TableSchema:
@@ -81,7 +94,13 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
         what = "has columns that a schema cannot describe" if faults else "has no columns"
         raise StructureError(f"table {name!r} {what}", faults)
     columns = tuple(guess_column(frame[column], stored=found or "") for column, found in stored.items())
-    return TableSchema(name=name, columns=columns, primary_key=_primary_key(columns), csv=csv or CsvDialect())
+    return TableSchema(
+        name=name,
+        columns=columns,
+        primary_key=_primary_key(columns),
+        csv=csv or CsvDialect(),
+        description=None if frame.height else _NO_ROWS,
+    )
 
 
 def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
@@ -102,6 +121,42 @@ def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
     if faults:
         raise StructureError("the data has columns that a schema cannot describe", faults)
     return Schema(tables=tuple(tables), foreign_keys=_foreign_keys(tables, frames))
+
+
+def with_formats(table: TableSchema, formats: Mapping[str, str]) -> TableSchema:
+    """A drafted table with the formats in which a CSV writes its dates, times and numbers, by column.
+
+    They go to columns that are held as such, not as text. The fewest decimals of numbers (`0.0`) are left
+    out where they are what is written without them.
+    """
+    for name, form in formats.items():
+        column = table[name]
+        if column.dtype == "string" or column.format is not None:
+            continue
+        if column.kind is Kind.NUMBER:
+            usual = 1 if column.decimals is None else column.decimals
+            if len(form.partition(".")[2]) != usual:
+                table = table.with_column(replace(column, format=form))
+        elif column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION):
+            table = table.with_column(replace(column, format=form.replace(".%f", "%.f")))
+    return table
+
+
+def fill_domains(table: TableSchema, frame: pl.DataFrame) -> TableSchema:
+    """`table` with what it leaves open read off `frame`, which must have its columns. Private, as drafts are.
+
+    Levels, bounds, decimals, resolutions, special values and masks of identifiers are added where none is
+    declared, and columns with nulls become nullable, identifiers that are unique aside. What is declared
+    stays, and so do columns whose domain is public or charged. What was read off the data is `draft`.
+    Raises `StructureError` where the data does not have the structure of the table.
+    """
+    from tabsynth.table import Table  # which is built on this package
+
+    cells = Table.conform(frame, table).frame
+    for column in table.columns:
+        if column.domain.origin is Origin.DRAFT:
+            table = table.with_column(filled_column(column, cells[column.name]))
+    return table
 
 
 def _remedy(dtype: pl.DataType) -> str:

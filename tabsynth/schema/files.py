@@ -48,9 +48,10 @@ from tabsynth.schema.validate import check_schema
 from tabsynth.schema.yamltext import Plain
 
 PRIVATE_NOTE = """\
-# PRIVATE: the domains marked `draft` below (bounds, categories, special values, nulls) were read off the
-# private table itself. Do not publish this file, and do not take them for public knowledge: whoever can
-# state that a domain is public, and on what source, does so with `tabsynth schema confirm`.
+# PRIVATE: the domains marked `draft` below (bounds, categories, special values, nulls) have no public source:
+# they were read off a private table, or taken over from a file that does not say who states them. Do not
+# publish them, and do not take them for public knowledge: whoever can state that a domain is public, and on
+# what source, does so with `tabsynth schema confirm`.
 """
 _FLOW_KEYS = frozenset({"domain", "unit", "csv"})
 

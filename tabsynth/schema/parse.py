@@ -236,6 +236,7 @@ class _Reader:
                 quote=model.csv.quote,
                 encoding=model.csv.encoding,
                 null_marks=tuple(model.csv.null_marks),
+                decimal=model.csv.decimal,
             ),
             description=model.description,
         )

@@ -103,8 +103,10 @@ class Column:
     `bounds` are inclusive. `decimals` (numbers) and `resolution` (datetimes and durations: `day`,
     `hour`, `minute`, `second`, `millisecond`, `microsecond`) say how finely values are written.
     `special_values` are levels beside the numbers, in the column's stored type. `format` is a strftime
-    pattern for dates held as text, a mask for identifiers (`#` a digit, `?` a letter), or what a text
-    column holds (`first_name`, `sentence`, …). `unique` says that an identifier never repeats.
+    pattern for dates held as text, how a CSV writes times of day (`%H:%M`, `%H:%M:%S`), a mask for
+    identifiers (`#` a digit, `?` a letter), what a text column holds (`first_name`, `sentence`, …), or the
+    fewest decimals of a number in a CSV (`0`, `0.0`, `0.00`, …; without it all `decimals` are written).
+    `unique` says that an identifier never repeats.
     """
 
     name: str
@@ -137,12 +139,13 @@ class PrivacyUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvDialect:
-    """How a table is written as text: delimiter, quote, encoding, and which fields mean null."""
+    """How a table is written as text: delimiter, quote, encoding, which fields mean null, decimal mark."""
 
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
     null_marks: tuple[str, ...] = ("",)
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,18 @@ from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.types import CsvDialect, ForeignKey, Schema, TableSchema
 from tabsynth.schema.validate_column import RESOLUTIONS, STORAGE, TEXT_FORMATS, column_findings
 
-__all__ = ["RESOLUTIONS", "STORAGE", "TEXT_FORMATS", "Finding", "Path", "check_schema", "schema_findings"]
+__all__ = [
+    "DECIMAL_MARKS",
+    "RESOLUTIONS",
+    "STORAGE",
+    "TEXT_FORMATS",
+    "Finding",
+    "Path",
+    "check_schema",
+    "schema_findings",
+]
+
+DECIMAL_MARKS = (".", ",")
 
 
 def check_schema(schema: Schema, *, where: str = "schema") -> None:
@@ -82,6 +93,8 @@ def _csv_findings(path: Path, csv: CsvDialect) -> Iterator[Finding]:
         yield Finding((*path, "quote"), "is the same character as the delimiter")
     if not csv.null_marks:
         yield Finding((*path, "null_marks"), "needs at least one mark", 'the default is [""]')
+    if csv.decimal not in DECIMAL_MARKS:
+        yield Finding((*path, "decimal"), "is not a decimal mark", "a point or a comma")
     try:
         codecs.lookup(csv.encoding)
     except (LookupError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import polars as pl
@@ -15,6 +16,8 @@ from tabsynth.schema.types import Column, Domain, Kind, Origin, Scalar
 
 RESOLUTIONS = ("day", "hour", "minute", "second", "millisecond", "microsecond", "nanosecond")
 TEXT_FORMATS = ("first_name", "last_name", "name", "email", "phone", "address", "city", "company", "sentence")
+CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%H:%M:%S%.f")
+_NUMBER_FORMAT = r"0(\.0{1,15})?"
 
 INTEGER_DTYPES = tuple(name for name in DTYPES if name.startswith(("int", "uint")))
 _FLOATS = ("float32", "float64")
@@ -177,10 +180,15 @@ def _format_findings(path: Path, column: Column) -> Iterator[Finding]:
             yield Finding(
                 path, f"unknown format {column.format!r}", did_you_mean(column.format, TEXT_FORMATS)
             )
+    elif column.format is not None and kind is Kind.DURATION:
+        if column.format not in CLOCK_FORMATS:
+            yield Finding(path, "is not a form of durations", "one of: " + ", ".join(CLOCK_FORMATS))
+    elif column.format is not None and kind is Kind.NUMBER:
+        if re.fullmatch(_NUMBER_FORMAT, column.format) is None:
+            yield Finding(path, "is not a form of numbers", "the fewest decimals: 0, 0.0, 0.00 and so on")
     elif column.format is not None and kind is not Kind.IDENTIFIER:
-        yield Finding(
-            path, f"kind {kind.value} has no format", "dates, datetimes, text and identifiers have one"
-        )
+        hint = "dates, times, numbers, text and identifiers have one"
+        yield Finding(path, f"kind {kind.value} has no format", hint)
 
 
 def _is_strftime(pattern: str, kind: Kind) -> bool:

@@ -80,3 +80,10 @@ def test_all_faults_are_listed_at_once():
 def test_no_rows_have_no_faults():
     table = Table.conform(pl.DataFrame({name: [] for name in SCHEMA.column_names}), SCHEMA)
     assert check_table(table) == ()
+
+
+def test_infinities_are_not_for_special_values():
+    table = faults_of(cost=[float("inf"), 1.0, None, 2.0])[1]
+    (fault,) = check_table(table)
+    assert "turn infinities into nulls" in fault.hint
+    assert "special_values" not in fault.hint

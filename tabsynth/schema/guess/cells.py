@@ -9,6 +9,8 @@ import polars as pl
 from tabsynth.schema.guess.names import NameHints, read_name
 from tabsynth.schema.types import Column, Kind, Role, Scalar
 
+_PLAIN_NUMBER = r"^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$"
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -52,17 +54,29 @@ class Cells:
         )
 
     def categorical(
-        self, levels: tuple[Scalar, ...] | None = None, *, kind: Kind = Kind.CATEGORICAL
+        self,
+        levels: tuple[Scalar, ...] | None = None,
+        *,
+        kind: Kind = Kind.CATEGORICAL,
+        note: str | None = None,
     ) -> Column:
-        """Distinct values in ascending order as levels, or `levels`."""
+        """Distinct values in ascending order as levels, text that is all numbers in theirs, or `levels`."""
         return Column(
             name=self.name,
             kind=kind,
             dtype=self.stored,
             role=self.hints.role,
             nullable=self.nullable,
-            categories=tuple(self.distinct.sort().to_list()) if levels is None else levels,
+            categories=_in_order(self.distinct) if levels is None else levels,
+            description=note,
         )
+
+
+def _in_order(distinct: pl.Series) -> tuple[Scalar, ...]:
+    levels = distinct.sort().to_list()
+    if distinct.dtype == pl.String and distinct.str.contains(_PLAIN_NUMBER).all():
+        levels.sort(key=float)
+    return tuple(levels)
 
 
 def key_verdict(cells: Cells) -> bool | None:

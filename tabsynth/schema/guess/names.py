@@ -110,6 +110,7 @@ class NameHints:
     is_code: bool = False
     is_nominal: bool = False
     is_code_list: bool = False
+    is_quantity: bool = False
     is_date: bool = False
     text_format: str | None = None
     role: Role | None = None
@@ -137,6 +138,7 @@ def read_name(name: str) -> NameHints:
         is_code=bool(every & _CODE),
         is_nominal=bool(every & _NOMINAL) and not is_quantity,
         is_code_list=bool(every & _CODE_LIST),
+        is_quantity=is_quantity,
         is_date=bool(every & _DATE),
         text_format=_text_format(words),
         role=_role(every),

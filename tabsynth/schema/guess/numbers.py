@@ -23,8 +23,11 @@ _FEWEST_OTHERS = 10
 Values = npt.NDArray[Any]
 
 
-def decimals_of(values: npt.NDArray[np.floating[Any]]) -> int | None:
+def decimals_of(values: npt.NDArray[np.floating[Any]], counts: npt.NDArray[np.integer[Any]]) -> int | None:
     """How many decimals finite floats are written with, 0 to 6; None where more or where none could tell.
+
+    `values` are distinct, `counts` tells how many cells hold each. A few odd ones do not count: up to one
+    cell in 1,000 and one value in 100 may have more decimals.
 
     A float has d decimals when it is the float nearest to a whole multiple of 10**-d, which must stay below
     the mantissa's 2**53 (2**23 for float32), where every float would pass. Sums of such floats miss it by
@@ -32,22 +35,20 @@ def decimals_of(values: npt.NDArray[np.floating[Any]]) -> int | None:
     """
     if values.size == 0:
         return None
-    sample = _decimals(values[:_SAMPLE])
-    return sample if sample is None or values.size <= _SAMPLE else _decimals(values)
-
-
-def _decimals(values: npt.NDArray[np.floating[Any]]) -> int | None:
+    odd_cells, odd_values = int(counts.sum()) // 1000, values.size // 100
     limit = _MANTISSA[values.dtype]
     noise = _NOISE * np.finfo(values.dtype).eps if values.dtype == np.float64 else 0.0
     largest, left = float(np.abs(values).max()), values.astype(np.float64)
+    counts_left = counts
     for decimals in range(MOST_DECIMALS + 1):
         scale = 10.0**decimals
         if largest * scale >= limit:
             return None
         nearest = (np.rint(left * scale) / scale).astype(values.dtype)
         forgiven = noise if largest * scale < _NOISELESS else 0.0
-        left = left[np.abs(nearest - left.astype(values.dtype)) > forgiven * np.abs(left)]
-        if left.size == 0:
+        is_odd = np.abs(nearest - left.astype(values.dtype)) > forgiven * np.abs(left)
+        left, counts_left = left[is_odd], counts_left[is_odd]
+        if left.size <= odd_values and int(counts_left.sum()) <= odd_cells:
             return decimals
     return None
 

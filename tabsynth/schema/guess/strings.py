@@ -12,6 +12,10 @@ import polars as pl
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _LEADING_ZERO = r"^[+-]?0\d"
+_CURRENCY = r"(?:[$€£¥%]|EUR|USD|GBP|CHF|JPY|CAD|AUD|CZK|PLN|SEK|NOK|DKK|HUF)?"
+_DIGITS = r"(?:\d{1,3}(?:[.,'’  \x{202f}]\d{3})+|\d+)(?:[.,]\d+)?"
+_AMOUNT_TEXT = rf"^\s*\(?[+-]?\s*{_CURRENCY}\s*[+-]?{_DIGITS}\s*{_CURRENCY}\s*\)?\s*$"
+_CLOCK = r"^\d{1,4}:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?$"
 _DECIMALS = r"\.(\d*)"
 _FEWEST_NUMBERS = 20
 _MOST_WORDS_AMONG_NUMBERS = 5
@@ -56,10 +60,10 @@ class TextNumbers:
         return self.decimals == 0
 
 
-def read_numbers(texts: pl.Series, cells: pl.Series) -> TextNumbers | None:
+def read_numbers(texts: pl.Series) -> TextNumbers | None:
     """Distinct texts as numbers beside at most 5 words, None where they are not that.
 
-    Asks for 20 numbers that make up half of the cells, none with a leading zero (those are codes).
+    Asks for 20 numbers, however many cells the words fill, none with a leading zero (those are codes).
     """
     sample = texts.head(_SAMPLE)
     if texts.len() < _FEWEST_NUMBERS or (~sample.str.contains(_NUMBER)).sum() > _MOST_WORDS_AMONG_NUMBERS:
@@ -68,9 +72,28 @@ def read_numbers(texts: pl.Series, cells: pl.Series) -> TextNumbers | None:
     words, numbers = texts.filter(~is_number), texts.filter(is_number)
     if len(words) > _MOST_WORDS_AMONG_NUMBERS or len(numbers) < _FEWEST_NUMBERS:
         return None
-    if numbers.str.contains(_LEADING_ZERO).any() or 2 * cells.is_in(words.to_list()).sum() > len(cells):
+    if numbers.str.contains(_LEADING_ZERO).any():
         return None
     return TextNumbers(numbers, tuple(words.sort().to_list()), _written_decimals(numbers))
+
+
+def are_amounts(texts: pl.Series) -> bool:
+    """Whether distinct texts but for at most 5 are amounts that no number type reads.
+
+    Those are numbers with separators of thousands or a decimal comma, a currency or a per cent sign.
+    """
+    sample = texts.head(_SAMPLE)
+    if (~sample.str.contains(_AMOUNT_TEXT)).sum() > _MOST_WORDS_AMONG_NUMBERS:
+        return False
+    is_amount = texts.str.contains(_AMOUNT_TEXT)
+    is_odd = is_amount & ~texts.str.contains(_NUMBER)
+    n_words = len(texts) - int(is_amount.sum())
+    return n_words <= _MOST_WORDS_AMONG_NUMBERS and int(is_odd.sum()) > n_words
+
+
+def are_clocks(texts: pl.Series) -> bool:
+    """Whether all distinct texts are times of day (`8:30`, `08:30:15`, `8:30 PM`)."""
+    return len(texts) > 0 and bool(texts.str.contains(_CLOCK).all())
 
 
 def _written_decimals(numbers: pl.Series) -> int | None:

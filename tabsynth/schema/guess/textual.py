@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from tabsynth.schema.guess.cells import Cells, key_verdict
 from tabsynth.schema.guess.strings import (
+    are_amounts,
+    are_clocks,
     in_order,
     is_mostly,
     is_single_words,
@@ -13,13 +17,21 @@ from tabsynth.schema.guess.strings import (
     mask_of,
     read_numbers,
 )
-from tabsynth.schema.guess.times import bounds_of, read_moments, resolution_of
+from tabsynth.schema.guess.times import are_moments, bounds_of, read_moments, resolution_of
 from tabsynth.schema.types import Column, Kind, Role
 
 _FEWEST_NAMES = 10
 _FEWEST_UNIQUE = 20
 _FEWEST_TEXTS = 50
 _MOST_LEVELS = 1000
+_AMOUNTS_NOTE = (
+    "Draft: amounts with separators or signs, which no number type reads. Write them as plain numbers "
+    "(or state the decimal mark of the CSV) to have them learnt as numbers."
+)
+_CLOCKS_NOTE = "Draft: times held as text. Hold them as durations to have them learnt as times."
+_MOMENTS_NOTE = (
+    "Draft: dates or times that no single format reads. Write them in one form to have them learnt."
+)
 _DIRECT_IDENTIFIERS = frozenset({"first_name", "last_name", "name", "email", "phone", "address"})
 
 
@@ -42,6 +54,9 @@ def guess_text(cells: Cells) -> Column:
         numbers = _numbers(cells)
         if numbers is not None:
             return numbers
+    note = _note(cells)
+    if note is not None:
+        return _unread(cells, note)
     if cells.is_unique and cells.n_present >= _FEWEST_UNIQUE:
         return _identifier(cells) if is_single_words(cells.distinct) else _text(cells, "sentence")
     return _levels_or_text(cells, is_coded=is_coded)
@@ -101,8 +116,25 @@ def _moments(cells: Cells) -> Column | None:
     )
 
 
+def _note(cells: Cells) -> str | None:
+    """What to do about numbers and times that are held as text which cannot be read as such."""
+    if are_amounts(cells.distinct):
+        return _AMOUNTS_NOTE
+    if are_clocks(cells.distinct):
+        return _CLOCKS_NOTE
+    return _MOMENTS_NOTE if are_moments(cells.distinct) else None
+
+
+def _unread(cells: Cells, note: str) -> Column:
+    """Levels, or free text where there are many; never an identifier, whose cells mean nothing."""
+    is_varied = cells.n_distinct >= _FEWEST_TEXTS and cells.distinct_rate > 0.5
+    if is_varied or cells.n_distinct > _most_levels(cells):
+        return replace(_text(cells, "sentence"), description=note)
+    return cells.categorical(note=note)
+
+
 def _numbers(cells: Cells) -> Column | None:
-    read = read_numbers(cells.distinct, cells.present)
+    read = read_numbers(cells.distinct)
     if read is None:
         return None
     kind = Kind.INTEGER if read.is_whole else Kind.NUMBER

@@ -66,6 +66,13 @@ def read_moments(texts: pl.Series, *, says_date: bool) -> TextMoments | None:
     return found[0] if is_clear else None
 
 
+def are_moments(texts: pl.Series) -> bool:
+    """Whether distinct texts look like dates or datetimes, whether or not one format reads them all."""
+    sample = texts.head(_SAMPLE).to_list()
+    is_shaped = [_SHAPE.fullmatch(text) is not None and not text.isdigit() for text in sample]
+    return bool(is_shaped) and all(is_shaped)
+
+
 def _formats(shape: re.Match[str]) -> Iterator[str]:
     """Candidate formats for texts of the shape of one of them."""
     for date in _date_formats(shape["date"], shape["sep"] or shape["other"] or ""):

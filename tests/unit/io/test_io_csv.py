@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from tabsynth.errors import DataError, StructureError, UsageError
-from tabsynth.io import read_csv, read_table, sniff_dialect
+from tabsynth.io import read_csv, read_table, sniff_dialect, write_frame
 from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
+from tabsynth.source import drafted
 
 CANARY = "Zebedee-4711-canary"
 
@@ -182,7 +183,52 @@ def test_the_schemas_dialect_and_the_suffix(csv):
     ],
 )
 def test_sniffed_delimiters(csv, content, delimiter):
-    assert sniff_dialect(csv(content)) == CsvDialect(delimiter=delimiter)
+    found = sniff_dialect(csv(content))
+    assert (found.delimiter, found.quote, found.encoding) == (delimiter, '"', "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "decimal"),
+    [
+        ("a;b\n1,5;2,5\n", ","),
+        ("a\tb\n-533,38\tx\n8\ty\n", ","),
+        ("a;b\n0,125;x\n", ","),
+        ("a;b\n8033,125;x\n", ","),
+        ("a;b\n" + "1,5;x\n" * 4 + "NA;x\n", ","),
+        # thousands, points, words
+        ("a;b\n8,583;x\n1,000;y\n", "."),
+        ("a;b\n1.5;2,5\n", "."),
+        ("a;b\n1,5;x\n1.5;y\n", "."),
+        ("a;b\nx,5;y,5\n", "."),
+        ("a;b\n", "."),
+        ('a,b\n"1,5",x\n', "."),
+    ],
+)
+def test_sniffed_decimal_marks(csv, content, decimal):
+    assert sniff_dialect(csv(content)).decimal == decimal
+
+
+def test_a_table_with_decimal_commas_comes_back_as_it_was(csv, tmp_path):
+    rows = [f"{v},38;{v};{'?' if v % 3 else f'{v},5'};{'x,5' if v % 2 else 'y'}" for v in range(100, 200)]
+    content = "\n".join(["price;n;weight;word", *rows, ""])
+    path = csv(content.replace("y", "ü").encode("cp1252"))
+    known, _ = drafted(path, dialect=CsvDialect(delimiter=";", encoding="cp1252", decimal=","))
+    kinds = {column.name: (column.kind, column.dtype, column.decimals) for column in known.schema.columns}
+    assert kinds["price"] == (Kind.NUMBER, "float64", 2)
+    assert kinds["weight"] == (Kind.NUMBER, "string", 1)
+    assert known.schema["weight"].special_values == ("?",)
+    assert known.frame["price"][0] == 100.38
+    write_frame(known.frame, tmp_path / "made.csv", schema=known.schema)
+    assert (tmp_path / "made.csv").read_bytes() == path.read_bytes()
+    frame, _ = read_table(tmp_path / "made.csv", schema=known.schema)
+    assert frame.equals(known.frame)
+
+
+def test_numbers_with_a_decimal_comma_are_quoted_between_commas(tmp_path):
+    dialect = CsvDialect(decimal=",")
+    write_frame(pl.DataFrame({"a": [1.5, -1e-20, None], "b": [1, 2, 3]}), tmp_path / "x.csv", dialect=dialect)
+    assert (tmp_path / "x.csv").read_text() == 'a,b\n"1,5",1\n-1e-20,2\n,3\n'
+    assert read_csv(tmp_path / "x.csv", dialect=dialect).rows() == [(1.5, 1), (-1e-20, 2), (None, 3)]
 
 
 def test_sniffed_marks(csv):
@@ -206,8 +252,17 @@ def test_ragged_rows_are_counted_by_their_length(csv):
     with pytest.raises(StructureError) as error:
         read_csv(path)
     assert faults(error) == [
-        ("rows", "2 with 2 fields, expected 3 as in the header"),
-        ("rows", "1 with 4 fields, expected 3 as in the header"),
+        ("rows", "2 with 2 fields, expected 3 as in the header; rows 3, 5"),
+        ("rows", "1 with 4 fields, expected 3 as in the header; row 4"),
+    ]
+    many = csv("a,b\n" + "1,2\n" * 1500 + "1\n" * 9)
+    with pytest.raises(StructureError) as error:
+        read_csv(many)
+    assert faults(error) == [
+        (
+            "rows",
+            "9 with 1 fields, expected 2 as in the header; rows 1,502, 1,503, 1,504, 1,505, 1,506 and others",
+        )
     ]
 
 
@@ -238,7 +293,7 @@ def test_everything_wrong_with_the_structure_comes_at_once(csv):
         ("column 'a'", "appears 2 times"),
         ("column 'c'", "missing from the file"),
         ("column 'd'", "missing from the file"),
-        ("rows", "1 with 2 fields, expected 3 as in the header"),
+        ("rows", "1 with 2 fields, expected 3 as in the header; row 3"),
     ]
 
 
@@ -266,8 +321,9 @@ def test_bytes_that_are_not_utf_8_are_counted_by_column(csv):
     assert faults(error) == [
         ("column 'a'", "2 of 3 cells are not utf-8"),
         ("column 'b'", "1 of 3 cells are not utf-8"),
-        ("rows", "1 with 1 fields, expected 2 as in the header"),
+        ("rows", "1 with 1 fields, expected 2 as in the header; row 5"),
     ]
+    assert all("--encoding" in fault.hint for fault in error.value.faults[:2])
 
 
 def test_the_last_field_may_hold_a_line_break(csv):
@@ -310,6 +366,8 @@ def test_an_impossible_dialect_lists_what_is_wrong(csv):
     for mark in (".", "-", "1", "x", "\n", "§"):
         with pytest.raises(UsageError, match="the delimiter must"):
             read_csv(path, dialect=CsvDialect(delimiter=mark))
+    with pytest.raises(UsageError, match="a point or a comma"):
+        read_csv(path, dialect=CsvDialect(decimal="'"))
     with pytest.raises(UsageError, match="must differ"):
         read_csv(path, dialect=CsvDialect(delimiter='"'))
 

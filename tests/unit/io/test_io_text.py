@@ -3,6 +3,7 @@
 # ruff: noqa: DTZ001 -- times without a zone are under test
 
 import datetime as dt
+import math
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -12,10 +13,14 @@ from hypothesis import strategies as st
 
 from tabsynth.errors import SchemaError
 from tabsynth.io.infer import infer
-from tabsynth.io.text import parse, render, with_decimals
+from tabsynth.io.text import parse, render, with_decimals, with_mark
 from tabsynth.schema.types import Column, Kind
 
 BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def number(**more):
+    return Column(name="x", kind=Kind.NUMBER, dtype="float64", **more)
 
 
 def parsed(cells, dtype, *, null_marks=("", "NA"), **more):
@@ -167,9 +172,6 @@ def test_durations_in_iso_pandas_and_clock_form():
         (["1", "NaN"], pl.Int64, [1, None]),
         (["9007199254740993"], pl.Int64, [2**53 + 1]),
         (["18446744073709551615", "1"], pl.UInt64, [2**64 - 1, 1]),
-        (["1.5", "nan", "2"], pl.Float64, [1.5, None, 2.0]),
-        (["1.0", ".5", "1e5", "-0"], pl.Float64, [1.0, 0.5, 1e5, -0.0]),
-        (["inf", "1"], pl.Float64, [float("inf"), 1.0]),
         (["true", "false", ""], pl.Boolean, [True, False, None]),
         (["TRUE"], pl.Boolean, [True]),
         (["2020-01-01", ""], pl.Date, [dt.date(2020, 1, 1), None]),
@@ -200,7 +202,11 @@ def test_a_type_that_all_cells_share_is_taken(cells, dtype, values):
         ["0000-01-01"],
         ["2020-1-5"],
         ["01/02/2020"],
-        ["2020-01-01T00:00:00+02:00", "2020-07-01T00:00:00+01:00"],
+        ["2020-01-01T00:00:00+02:00", "2020-07-01T00:00:00+02:00"],
+        ["2020-01-01T00:00:00+02:00", "2020-07-01T00:00:00"],
+        ["8:30"],
+        ["08:61"],
+        ["1,5"],
         ["2020-01-01T00:00:00Z", "2020-01-01T00:00:00"],
         ["P"],
         ["", None],
@@ -209,6 +215,77 @@ def test_a_type_that_all_cells_share_is_taken(cells, dtype, values):
 )
 def test_everything_else_stays_text_as_it_stands(cells):
     assert inferred(cells) == (pl.String, cells, None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "fewest"),
+    [
+        (["1.5", "nan", "2"], [1.5, None, 2.0], "0"),
+        (["1.0", ".5", "1e5", "-0"], [1.0, 0.5, 1e5, -0.0], "0"),
+        (["inf", "1"], [float("inf"), 1.0], "0"),
+        (["8033.0", "", "7.25"], [8033.0, None, 7.25], "0.0"),
+        (["8033.00", "7.25"], [8033.0, 7.25], "0.00"),
+        (["1e5", "1.5e-3"], [1e5, 1.5e-3], None),
+        (["0.1234567890123456789"], [0.1234567890123456789], "0.000000000000000"),
+    ],
+)
+def test_floats_tell_the_fewest_decimals_of_a_cell(cells, values, fewest):
+    assert inferred(cells) == (pl.Float64, values, fewest)
+
+
+@pytest.mark.parametrize("mark", ["Z", "+00:00", "-0500"])
+def test_datetimes_whose_offsets_differ_are_in_utc(mark):
+    dtype, values, form = inferred(["2020-01-01T00:30:00+01:00", f"2020-07-01 12:00{mark}", ""])
+    hour = 17 if mark == "-0500" else 12
+    assert (dtype, form) == (pl.Datetime("us", "UTC"), None)
+    assert values == [
+        dt.datetime(2019, 12, 31, 23, 30, tzinfo=dt.UTC),
+        dt.datetime(2020, 7, 1, hour, tzinfo=dt.UTC),
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["08:30", "", "23:59"], "%H:%M"),
+        (["08:30:00", "23:59:07"], "%H:%M:%S"),
+        (["08:30:00.25", "23:59:07", "00:00:00.000001"], "%H:%M:%S%.f"),
+    ],
+)
+def test_times_of_day_are_durations_and_are_written_as_they_were(cells, form):
+    dtype, values, found = inferred(cells)
+    assert (dtype, found) == (pl.Duration("us"), form)
+    parts = [int(part) for part in cells[0].replace(".", ":").split(":")[:2]]
+    assert values[0] == dt.timedelta(hours=parts[0], minutes=parts[1], seconds=0.25 if "." in cells[0] else 0)
+    column = Column(name="x", kind=Kind.DURATION, dtype="duration[us]", format=form)
+    written = render(pl.Series("x", values, dtype=dtype), column)
+    assert written.to_list() == [cell or None for cell in cells]
+    assert parse(written, column, null_marks=())[0].to_list() == values
+
+
+def test_a_decimal_comma_is_read_where_it_is_stated():
+    text = pl.Series("x", ["533,38", "", "-7", "1,5"])
+    assert infer(text, null_marks=(), decimal=",")[0].to_list() == [533.38, None, -7.0, 1.5]
+    assert infer(text, null_marks=(), decimal=".")[0].dtype == pl.String
+    column = Column(name="x", kind=Kind.NUMBER, dtype="float64")
+    # a point is then no decimal mark: 1.234 may mean 1234
+    mixed = parse(pl.Series("x", ["1,5", "1.234"]), column, null_marks=(), decimal=",")
+    assert (mixed[0].to_list(), mixed[1]) == ([1.5, None], 1)
+    dates = pl.Series("x", ["2020-01-31"])
+    assert infer(dates, null_marks=(), decimal=",")[0].dtype == pl.Date
+
+
+def test_numbers_held_as_text_have_points_inside_whatever_the_file_has():
+    cells = [*(f"{v},25" for v in range(1, 30)), "NA"]
+    points = [cell.replace(",", ".") for cell in cells]
+    assert infer(pl.Series("x", cells), null_marks=(), decimal=",")[0].to_list() == points
+    assert infer(pl.Series("type_code", cells), null_marks=(), decimal=",")[0].to_list() == cells
+    words = ["a,5", "b,5"] * 20
+    assert infer(pl.Series("x", words), null_marks=(), decimal=",")[0].to_list() == words
+    column = Column(name="x", kind=Kind.NUMBER, dtype="string", special_values=("NA",))
+    assert parse(pl.Series("x", cells), column, null_marks=(), decimal=",")[0].to_list() == points
+    assert with_mark(pl.Series("x", points), decimal=",").to_list() == cells
 
 
 @pytest.mark.parametrize(("last", "dtype"), [("x", pl.String), ("007", pl.String), ("0.5", pl.Float64)])
@@ -286,6 +363,13 @@ def test_decimals_at_the_edges():
         ([5.0, float("nan")], Column(name="x", kind=Kind.INTEGER, dtype="float64"), ["5", None]),
         ([5.0], Column(name="x", kind=Kind.NUMBER, dtype="float64"), ["5.0"]),
         ([12.5], Column(name="x", kind=Kind.NUMBER, dtype="float64", decimals=2), ["12.50"]),
+        ([12.5, 3.0, None, -0.25], number(decimals=2, format="0"), ["12.5", "3", None, "-0.25"]),
+        ([12.5, 3.0, 100.0, -0.25], number(decimals=2, format="0.0"), ["12.5", "3.0", "100.0", "-0.25"]),
+        ([7459.0, 10.0], number(decimals=0, format="0.0"), ["7459.0", "10.0"]),
+        ([7459.0, 10.0], number(decimals=0, format="0"), ["7459", "10"]),
+        ([0.1234567, 20.0], number(format="0"), ["0.1234567", "20"]),
+        ([0.1234567, 20.0, math.inf], number(format="0.00"), ["0.1234567", "20.00", "inf"]),
+        ([1e-20], number(format="0.00"), ["1e-20"]),
         ([True, None], None, ["true", None]),
         (
             [dt.date(2020, 1, 31)],
@@ -305,6 +389,11 @@ def test_decimals_at_the_edges():
             ["010203.000004"],
         ),
         ([dt.timedelta(days=1, seconds=1.5)], None, ["P1DT1.5S"]),
+        (
+            [dt.timedelta(hours=-1, minutes=-5), dt.timedelta(hours=100, seconds=59)],
+            Column(name="x", kind=Kind.DURATION, dtype="duration[us]", format="%H:%M"),
+            ["-01:05", "100:00"],
+        ),
     ],
 )
 def test_cells_are_written_by_the_schema(values, column, texts):

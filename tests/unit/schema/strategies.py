@@ -20,6 +20,7 @@ from tabsynth.schema.types import (
     TableSchema,
 )
 from tabsynth.schema.validate import RESOLUTIONS, STORAGE, TEXT_FORMATS
+from tabsynth.schema.validate_column import CLOCK_FORMATS
 
 TREACHEROUS = (
     *(
@@ -130,6 +131,10 @@ def columns(draw: st.DrawFn, name: str = "x") -> Column:
         categories = tuple(draw(levels)) or None
     if kind in (Kind.DATE, Kind.DATETIME) and dtype == "string":
         format_ = draw(st.sampled_from(["%Y-%m-%d", "%d/%m/%Y"])) + offset
+    elif kind is Kind.NUMBER:
+        format_ = draw(st.sampled_from([None, "0", "0.0", "0.00"]))
+    elif kind is Kind.DURATION:
+        format_ = draw(st.none() | st.sampled_from(CLOCK_FORMATS))
     elif kind is Kind.TEXT:
         format_ = draw(st.none() | st.sampled_from(TEXT_FORMATS))
     elif kind is Kind.IDENTIFIER:
@@ -164,6 +169,7 @@ dialects = st.builds(
     quote=st.sampled_from(['"', "'"]),
     encoding=st.sampled_from(["utf-8", "latin-1", "cp1252"]),
     null_marks=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    decimal=st.sampled_from([".", ","]),
 )
 
 

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
+from tabsynth.check import check_table
 from tabsynth.encode.table import decode_table, encode_table
 from tabsynth.errors import StructureError
-from tabsynth.schema.draft import draft_schema, draft_table
+from tabsynth.schema.draft import draft_schema, draft_table, with_formats
 from tabsynth.schema.files import schema_from_yaml, schema_to_yaml
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Role, Schema
 from tabsynth.schema.validate import check_schema
@@ -51,6 +52,13 @@ SPREAD = [int(x) for x in RNG.permutation(np.arange(100, 5000, 7))]  # 700 whole
         ("x", shuffled(0, 1, times=9), ("categorical", "int64")),
         ("x", [5] * 30, ("categorical", "int64")),
         ("x", shuffled(1, 2, 3, times=9), ("integer", "int64")),
+        ("x", shuffled(1, 2, 3, times=10), ("categorical", "int64")),
+        ("OWN_RENT", shuffled(0, 1, 2, times=30), ("categorical", "int64")),
+        ("x", shuffled(1.0, 2.0, 3.0, times=10), ("categorical", "float64")),
+        ("num.co", shuffled(*range(6), times=30), ("integer", "int64")),
+        ("x", shuffled(*range(7), times=30), ("integer", "int64")),
+        ("x", shuffled(1, 2, 10, times=30), ("integer", "int64")),
+        ("x", shuffled(-1, 0, 1, times=30), ("integer", "int64")),
         ("sex", shuffled(1, 2, 3, times=9), ("categorical", "int64")),
         ("admission_type_id", shuffled(*range(1, 9), times=9), ("categorical", "int64")),
         ("TrafficType", shuffled(*range(20), times=9), ("categorical", "int64")),
@@ -267,11 +275,110 @@ def test_numbers_with_words_among_them():
     many_words = drafted("x", [str(v) for v in SPREAD] + list("abcdef"))
     assert many_words.kind is Kind.IDENTIFIER
     mostly_words = drafted("x", [str(v) for v in range(30)] + ["N"] * 31)
-    assert mostly_words.kind is Kind.CATEGORICAL
+    assert (mostly_words.kind, mostly_words.special_values) == (Kind.INTEGER, ("N",))
     assert drafted("x", [f"{v}e5" for v in SPREAD]).decimals is None
     beyond_int64 = drafted("x", [str(10**30 + v) for v in range(30)] * 2)
     assert beyond_int64.kind is Kind.CATEGORICAL
     assert drafted("x", [f"+{v}" for v in SPREAD]).bounds == (min(SPREAD), max(SPREAD))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_amounts_that_are_mostly_missing_are_numbers(share: float):
+    n_marks = int(len(SPREAD) * share / (1 - share))
+    column = drafted("amount", [f"{v}.25" for v in SPREAD] + ["NA", "?"] * (n_marks // 2))
+    assert (column.kind, column.special_values, column.bounds) == (
+        Kind.NUMBER,
+        ("?", "NA"),
+        (min(SPREAD) + 0.25, max(SPREAD) + 0.25),
+    )
+    few = drafted("amount", [f"{v}.25" for v in range(19)] * 9 + ["NA"] * 9)
+    assert few.kind is Kind.CATEGORICAL
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{v},38" for v in SPREAD],
+        [f"{v:,}.00" for v in range(8000, 8400)],
+        [f"{v:,}.00".translate(str.maketrans(",.", ".,")) for v in range(8000, 8400)],
+        [f"$ {v}" for v in SPREAD] + ["n/a"],
+        [f"({v} EUR)" for v in SPREAD],
+        [f"{v}%" for v in SPREAD],
+        [f"{v % 24}:{v % 60:02}:{v % 59:02}" for v in SPREAD],
+        [f"{v % 12}:{v % 60:02} PM" for v in SPREAD],
+        [f"2020-01-{1 + v % 28:02}T10:{v % 60:02}:00{('Z', '+02:00')[v % 2]}" for v in SPREAD],
+        [f"{1 + v % 12:02}/{1 + v % 11:02}/2020 10:{v % 60:02}" for v in SPREAD],
+    ],
+)
+def test_amounts_and_times_that_cannot_be_read_are_no_identifiers(cells: list[str]):
+    once = list(dict.fromkeys(cells))
+    for column in (drafted("x", once), drafted("x", cells[:3]), drafted("x", cells[:30] * 9)):
+        assert column.kind in (Kind.TEXT, Kind.CATEGORICAL)
+        assert column.format in (None, "sentence")
+        assert (column.description or "").startswith("Draft: ")
+    assert len(once) < 50 or drafted("x", once).kind is Kind.TEXT
+    assert drafted("x", cells[:30] * 9).kind is Kind.CATEGORICAL
+
+
+def test_codes_that_look_like_amounts_stay_codes():
+    assert drafted("x", [f"ABC{v}" for v in SPREAD]).kind is Kind.IDENTIFIER
+    assert drafted("x", [f"10.0.{v // 256}.{v % 256}" for v in SPREAD]).kind is Kind.IDENTIFIER
+    assert drafted("account_id", [f"{v},38" for v in SPREAD]).kind is Kind.IDENTIFIER
+
+
+def test_levels_that_are_numbers_are_in_their_order():
+    assert drafted("x", shuffled("1", "10", "2", "-3", times=9)).categories == ("-3", "1", "2", "10")
+    assert drafted("x", shuffled("1", "1.0", "01", "0.5", times=9)).categories == ("0.5", "01", "1", "1.0")
+    assert drafted("x", shuffled("1", "10", "2", "?", times=9)).categories == ("1", "10", "2", "?")
+
+
+def test_a_few_odd_cells_do_not_set_the_decimals():
+    prices = [round(v / 100, 2) for v in SPREAD]
+    odd = drafted("x", prices * 2 + [1.23456789012])
+    assert (odd.decimals, odd.bounds) == (2, (min(prices), max(prices)))
+    assert drafted("x", [*prices, 1.2345]).decimals == 4  # one in 701 is no oddity
+    assert drafted("x", [*prices * 2, *[1.2345] * 2]).decimals == 4
+    # of the amounts that are not zero all have cents
+    assert drafted("x", [0.0] * 5000 + [12.34, 5.25, 6.75]).decimals == 2
+    low = drafted("x", prices * 2 + [0.0049])
+    assert (low.decimals, low.bounds) == (2, (0.0, max(prices)))
+    whole = drafted("x", [float(v) for v in SPREAD] * 2 + [2.5])
+    assert (whole.kind, whole.decimals, whole.bounds) == (Kind.NUMBER, 0, (2.0, float(max(SPREAD))))
+    assert drafted("year_id", [float(v) for v in SPREAD] * 2 + [2.5]).kind is Kind.NUMBER
+
+
+def test_odd_cells_are_rounded_by_check_and_fit():
+    frame = pl.DataFrame({"x": [round(v / 100, 2) for v in SPREAD] * 3 + [0.0049, 99.999]})
+    table = Table.conform(frame, draft_table(frame, name="t"))
+    assert (table.schema["x"].decimals, table.schema["x"].bounds) == (2, (0.0, 100.0))
+    assert check_table(table) == ()
+    decoded = decode_table(encode_table(table), table.schema)["x"]
+    assert decoded.to_list() == [*frame["x"][:-2], 0.0, 100.0]
+
+
+def test_formats_of_a_csv_go_to_what_is_held_as_such():
+    frame = pl.DataFrame(
+        {
+            "pay": [8033.0, 7459.0, 12.0],
+            "rate": [0.5, 0.25, 0.75],
+            "long": [1 / 3, 2.0, 5.5],
+            "id": [8033.0, 7459.0, 12.0],
+            "day": [dt.datetime.fromisoformat("2020-01-01")] * 3,
+            "text": [f"2020-01-0{i}" for i in range(1, 4)],
+        }
+    )
+    table = draft_table(frame, name="t")
+    assert with_formats(table, {"pay": "0", "rate": "0.00", "long": "0.0", "id": "0.0"}) == table
+    formats = {"pay": "0.0", "rate": "0", "long": "0", "day": "%d %Y.%f", "text": "%Y"}
+    made = with_formats(table, formats)
+    assert [column.format for column in made.columns] == ["0.0", "0", "0", None, "%d %Y%.f", "%Y-%m-%d"]
+    check_schema(Schema(tables=(made,)))
+
+
+def test_a_table_without_rows_says_that_nothing_is_known():
+    empty = draft_table(pl.DataFrame({"a": []}), name="t")
+    assert "nothing can be learnt" in (empty.description or "")
+    assert draft_table(pl.DataFrame({"a": [1]}), name="t").description is None
 
 
 MOMENTS = [
