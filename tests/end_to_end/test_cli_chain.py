@@ -117,7 +117,7 @@ def test_the_rows_look_like_the_source(chain: dict[str, Done], folder: Path) -> 
     text = (folder / "synthetic.csv").read_text(encoding="utf-8").splitlines()
     assert text[0] == "stay id;admitted;age;ward;pressure;charge;a=b;note;died 🪦"
     charges = [line.split(";")[5] for line in text[1:]]
-    assert all(len(charge.partition(".")[2]) == 2 for charge in charges)  # as in the source
+    assert all(len(charge.partition(".")[2]) in (1, 2) for charge in charges)  # as few as in the source
 
 
 def test_a_fit_says_that_it_is_not_anonymous(chain: dict[str, Done]) -> None:
