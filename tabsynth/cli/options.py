@@ -24,6 +24,15 @@ DelimiterOption = Annotated[
         "--delimiter", metavar="CHAR", help=r"CSV: between fields (\t for a tab).", rich_help_panel="CSV"
     ),
 ]
+DecimalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--decimal",
+        metavar="CHAR",
+        help="CSV: before the decimals, a point or a comma.",
+        rich_help_panel="CSV",
+    ),
+]
 EncodingOption = Annotated[
     str | None,
     typer.Option("--encoding", metavar="NAME", help="CSV: utf-8, cp1252, …", rich_help_panel="CSV"),

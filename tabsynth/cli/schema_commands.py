@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.notes import note_new_folder, what_is_left_out
+from tabsynth.cli.notes import note_left_out, note_new_folder, what_is_left_out
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
+    DecimalOption,
     DelimiterOption,
     EncodingOption,
     JsonOption,
@@ -28,6 +30,7 @@ from tabsynth.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tabsynth.config.types import CsvOptions
     from tabsynth.errors import Fault
     from tabsynth.schema.types import Column, TableSchema
 
@@ -53,6 +56,7 @@ def draft(
         str | None, typer.Option("--name", metavar="NAME", help="The table's name; by default the file's.")
     ] = None,
     delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
@@ -71,7 +75,7 @@ def draft(
 
         require_free(out, overwrite=overwrite)
         note_new_folder(session, out)
-        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         with session.progress() as report:
             report("reading", 0.0)
             table, _ = drafted(data, name=name, dialect=dialect_of(data, None, csv))
@@ -165,6 +169,7 @@ def check(
     schema: SchemaOption,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
     json_output: JsonOption = False,
@@ -180,7 +185,7 @@ def check(
         from tabsynth.schema import read_schema
 
         chosen = table_of(read_schema(schema), table)
-        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         n_rows: int | None = None
         unknown: tuple[str, ...] = ()
         try:
@@ -225,29 +230,79 @@ def import_schema(
         Path, typer.Argument(metavar="FILE", help="SDV metadata (JSON) or a Frictionless Table Schema.")
     ],
     out: OutOption,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DATA", help="A table off which categories and bounds are read that FILE lacks."
+        ),
+    ] = None,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Turn SDV metadata or a Frictionless schema into a schema of this kind."""
+    """Turn SDV metadata or a Frictionless schema into a schema of this kind.
+
+    Such files mostly lack categories and bounds: --data completes them. What is read off the data is
+    draft and private.
+    """
     with Session(command="schema import", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.run import holds_drafts
-        from tabsynth.config.steps import require_free
+        from tabsynth.config.steps import require_free, table_of
+        from tabsynth.config.types import csv_options
         from tabsynth.schema import read_any_schema, write_schema
 
         require_free(out, overwrite=overwrite)
         note_new_folder(session, out)
-        schema = read_any_schema(file)
+        schema, filled = read_any_schema(file), list[str]()
+        if data is not None:
+            csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+            chosen = table_of(schema, table)
+            whole = _filled(data, chosen, csv=csv)
+            schema = schema.with_table(whole)
+            filled = [column.name for column in whole.columns if column != chosen[column.name]]
+            unknown = note_left_out(session, (data,), whole, csv=csv)
         write_schema(schema, out, private_note=holds_drafts(schema))
-        for table in schema.tables:
-            _show_columns(session, table)
+        for each in schema.tables:
+            _show_columns(session, each)
+        if data is not None:
+            session.show(
+                f"{file.name} lacks nothing that {data.name} could tell."
+                if not filled
+                else f"Read off {data.name} for {_count(len(filled), 'column')}, what {file.name} lacks: it is draft, "
+                "and private."
+            )
         session.finish(
             f"Imported {_count(len(schema.tables), 'table')}",
-            data={"tables": {table.name: len(table.columns) for table in schema.tables}},
-            files={out: "the schema"},
-            next_steps=[["tabsynth", "schema", "check", "DATA", "--schema", out]],
+            data={
+                "tables": {each.name: len(each.columns) for each in schema.tables},
+                "private_output": bool(filled),
+                "filled": filled,
+                **({"left_out": unknown} if data is not None else {}),
+            },
+            files={out: "the schema; private: parts were read off the data" if filled else "the schema"},
+            next_steps=[["tabsynth", "schema", "check", "DATA" if data is None else data, "--schema", out]],
         )
+
+
+def _filled(data: Path, table: TableSchema, *, csv: CsvOptions) -> TableSchema:
+    """The table with what it lacks read off the data, and with the data's dialect where it states none."""
+    from tabsynth.config.steps import dialect_of
+    from tabsynth.io import read_table
+    from tabsynth.schema import fill_domains
+    from tabsynth.schema.types import CsvDialect
+
+    states_none = table.csv == CsvDialect()
+    dialect = dialect_of(data, None if states_none else table, csv)
+    frame, _ = read_table(data, schema=table, dialect=dialect)
+    if dialect is not None and states_none:
+        table = replace(table, csv=dialect)
+    return fill_domains(table, frame)
 
 
 def json_schema(

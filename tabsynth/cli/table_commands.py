@@ -11,6 +11,7 @@ from tabsynth.cli.notes import note_left_out, note_new_folder
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
+    DecimalOption,
     DelimiterOption,
     EncodingOption,
     JsonOption,
@@ -52,6 +53,7 @@ def split(
     seed: SeedOption = None,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
@@ -75,7 +77,7 @@ def split(
         seed = fresh_seed() if seed is None else seed
         chosen = None if schema is None else table_of(read_schema(schema), table)
         _note_unit(session, chosen)
-        csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         with staged(out, (_TRAIN, _HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
             halves = _halves(data, chosen, csv=csv, holdout=holdout, seed=seed)
@@ -162,6 +164,7 @@ def fit(
     ] = 0,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
@@ -188,7 +191,7 @@ def fit(
         _note_unit(session, chosen)
         with session.progress() as report:
             report("reading", 0.0)
-            csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+            csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             real = read_real(data, chosen, csv=csv)
             unknown = note_left_out(session, (data,), chosen, csv=csv)
             pipeline = fit_table(real, engine=recipe, privacy=privacy, seed=seed, progress=report)
@@ -320,6 +323,7 @@ def evaluate(
     ] = 0,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
     overwrite: OverwriteOption = False,
@@ -345,7 +349,7 @@ def evaluate(
         fitted = None if model is None else FittedPipeline.load(model)
         with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
-            csv = csv_options(delimiter=delimiter, encoding=encoding, null_marks=null_mark)
+            csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             paths = (synthetic, train, holdout)
             tables = [read_real(path, chosen, csv=csv) for path in paths]
             unknown = note_left_out(session, paths, chosen, csv=csv)

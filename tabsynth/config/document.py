@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from tabsynth.config.types import FORMATS
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES
-from tabsynth.schema.document import SchemaModel
+from tabsynth.schema.document import DecimalMark, SchemaModel
 
 VERSION = 1
 
@@ -55,6 +55,8 @@ class CsvModel(_Model):
     """The text encoding, such as utf-8 or cp1252."""
     null_marks: list[str] | None = None
     """Fields that mean a missing cell."""
+    decimal: DecimalMark | None = None
+    """The mark before the decimals of a number: a point or a comma."""
 
 
 class TableModel(_Model):

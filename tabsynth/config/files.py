@@ -99,6 +99,7 @@ def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
         "delimiter": table.csv.delimiter,
         "quote": table.csv.quote,
         "encoding": table.csv.encoding,
+        "decimal": table.csv.decimal,
         "null_marks": None if table.csv.null_marks is None else list(table.csv.null_marks),
     }
     csv = {key: value for key, value in options.items() if value is not None}

@@ -171,7 +171,11 @@ class RunReader:
         csv = model.csv
         marks = None if csv.null_marks is None else tuple(csv.null_marks)
         options = CsvOptions(
-            delimiter=csv.delimiter, quote=csv.quote, encoding=csv.encoding, null_marks=marks
+            delimiter=csv.delimiter,
+            quote=csv.quote,
+            encoding=csv.encoding,
+            null_marks=marks,
+            decimal=csv.decimal,
         )
         self._tried((*path, "csv"), lambda: check_dialect(options.over(CsvDialect())))
         if schema is not None:

@@ -27,6 +27,7 @@ class CsvOptions:
     quote: str | None = None
     encoding: str | None = None
     null_marks: tuple[str, ...] | None = None
+    decimal: str | None = None
 
     def over(self, dialect: CsvDialect) -> CsvDialect:
         """`dialect` with what is stated here in its place."""
@@ -36,6 +37,7 @@ class CsvOptions:
             quote=dialect.quote if self.quote is None else self.quote,
             encoding=dialect.encoding if self.encoding is None else self.encoding,
             null_marks=dialect.null_marks if self.null_marks is None else self.null_marks,
+            decimal=dialect.decimal if self.decimal is None else self.decimal,
         )
 
 
@@ -110,9 +112,16 @@ def privacy_of(*, no_privacy: bool, epsilon: float | None, delta: float | None) 
 
 
 def csv_options(
-    *, delimiter: str | None = None, encoding: str | None = None, null_marks: Sequence[str] | None = None
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    null_marks: Sequence[str] | None = None,
 ) -> CsvOptions:
     """CSV options from flags, where an empty list states nothing."""
     return CsvOptions(
-        delimiter=delimiter, encoding=encoding, null_marks=tuple(null_marks) if null_marks else None
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+        null_marks=tuple(null_marks) if null_marks else None,
     )

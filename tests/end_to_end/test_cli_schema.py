@@ -50,6 +50,35 @@ def test_import_writes_a_schema(tmp_path: Path, document: dict[str, object]) -> 
     assert "age" in read_schema(tmp_path / "s.yaml").only_table
 
 
+@pytest.mark.parametrize("document", [_SDV, _FRICTIONLESS])
+def test_import_completes_a_schema_from_data(tmp_path: Path, document: dict[str, object]) -> None:
+    (tmp_path / "foreign.json").write_text(json.dumps(document))
+    rows = [f"{i};{'fm'[i % 2]};{i % 70 + 18};x" for i in range(1, 81)]
+    (tmp_path / "people.csv").write_text("\n".join(["id;sex;age;zz", *rows]) + "\n")
+    arguments = ("schema", "import", "foreign.json", "--data", "people.csv", "--out", "s.yaml")
+    done = tabsynth_here(*arguments, cwd=tmp_path)
+    assert done.code == 0, done.err
+    table = read_schema(tmp_path / "s.yaml").only_table
+    assert (table["age"].bounds, table.csv.delimiter) == (
+        ((18, 87), ";") if "sex" in table else ((0, 120), ";")
+    )
+    said = (
+        "what foreign.json lacks: it is draft, and private."
+        if "sex" in table
+        else "foreign.json lacks nothing"
+    )
+    assert said in done.out
+    assert "that the schema does not know: " in done.err
+    if "sex" in table:
+        assert table["sex"].categories == ("f", "m")
+        assert (tmp_path / "s.yaml").read_text().startswith("# PRIVATE")
+        found = tabsynth_here(*arguments, "--overwrite", "--json", cwd=tmp_path).json
+        assert (found["private_output"], found["left_out"]) == (True, ["zz"])
+        assert {"sex", "age"} <= set(found["filled"])
+    check = tabsynth_here("schema", "check", "people.csv", "--schema", "s.yaml", cwd=tmp_path)
+    assert check.code == 0, check.out
+
+
 def test_json_schema_takes_the_files_that_are_written(folder: Path) -> None:
     printed = tabsynth_here("schema", "json-schema", cwd=folder)
     document = json.loads(printed.out)
@@ -180,3 +209,19 @@ def test_a_split_without_a_schema_takes_no_table_of_one(tmp_path: Path) -> None:
     done = tabsynth_here("split", "visits.csv", "--table", "visits", "--out", "parts", cwd=tmp_path)
     assert done.code == 2
     assert "--table names a table of a schema: add --schema" in done.err
+
+
+def test_a_decimal_mark_is_stated(tmp_path: Path) -> None:
+    """One row is too little to tell the mark from: `1,5` may be text."""
+    (tmp_path / "t.tsv").write_text("x\ty\n1,5\tb\n")
+    done = tabsynth_here(
+        "schema", "draft", "t.tsv", "--delimiter", "\\t", "--decimal", ",", "--out", "s.yaml", cwd=tmp_path
+    )
+    assert done.code == 0, done.err
+    table = read_schema(tmp_path / "s.yaml").only_table
+    assert (table["x"].kind.value, table.csv.decimal) == ("number", ",")
+    other = ("schema", "check", "t.tsv", "--schema", "s.yaml", "--decimal")
+    assert tabsynth_here(*other, ".", cwd=tmp_path).code == 2
+    assert tabsynth_here(*other, ",", cwd=tmp_path).code == 0
+    wrong = tabsynth_here(*other, ";", cwd=tmp_path)
+    assert (wrong.code, "the decimal mark must be a point or a comma" in wrong.err) == (2, True)

@@ -187,6 +187,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         ({"output": {"formats": ["xlsx"]}}, "output.formats[0]: unknown format 'xlsx'"),
         ({"tables": {"stays": {"source": "stays.xlsx"}}}, "unknown kind of file"),
         ({"tables": {"stays": {"source": "stays.csv", "csv": {"delimiter": "ab"}}}}, "the delimiter must be one ASCII character"),
+        ({"tables": {"stays": {"source": "stays.csv", "csv": {"decimal": ";"}}}}, "the decimal mark must be a point or a comma"),
         ({"tables": {"stays": {"source": "stays.csv", "settings": {"min_group": [1]}}}}, "setting 'min_group'"),
     ],
 )  # fmt: skip
@@ -238,6 +239,7 @@ _NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max
     privacy=st.just(NO_PRIVACY)
     | st.builds(Budget, epsilon=st.floats(1e-6, 100), delta=st.floats(1e-12, 0.1)),
     null_marks=st.none() | st.lists(_NAMES, min_size=1, max_size=3).map(tuple),
+    decimal=st.none() | st.sampled_from([".", ","]),
 )
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory,
@@ -250,13 +252,14 @@ def test_what_is_written_is_read_back(
     formats: list[str],
     privacy: Budget,
     null_marks: tuple[str, ...] | None,
+    decimal: str | None,
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
-    (folder / "x.csv").write_text(_ROWS)
+    (folder / "x.csv").write_text(_ROWS)  # only its place is looked at
     table = TableRun(
         name=name,
         source=folder / "x.csv",
-        csv=CsvOptions(null_marks=null_marks),
+        csv=CsvOptions(null_marks=null_marks, decimal=decimal, delimiter=";"),
         engine=Independent(min_group=3),
         rows=rows,
         target=target,
@@ -335,8 +338,8 @@ def test_privacy_from_flags() -> None:
 def test_csv_options_go_before_the_schema() -> None:
     base = CsvDialect(delimiter=";", encoding="cp1252", null_marks=("NA",))
     assert CsvOptions().over(base) == base
-    changed = CsvOptions(delimiter="\\t", null_marks=("",)).over(base)
-    assert changed == CsvDialect(delimiter="\t", encoding="cp1252", null_marks=("",))
+    changed = CsvOptions(delimiter="\\t", null_marks=("",), decimal=",").over(base)
+    assert changed == CsvDialect(delimiter="\t", encoding="cp1252", null_marks=("",), decimal=",")
 
 
 def test_table_of_names_the_tables() -> None:
