@@ -19,7 +19,7 @@ Whole numbers, and floats that are all whole (integers with nulls, as pandas rea
        identifier, or categorical with at most 100 values.
 Floats and decimals
     Number, with `decimals` where values are written with at most 6 (the rounding noise of sums aside). One
-    cell in 1,000 and one value in 100 may have more: they are rounded. `format` is the fewest decimals of
+    cell in 1,000 may have more and is rounded, if the column has other values enough. `format` is the fewest decimals of
     a cell in the CSV, where they are not always the same. Infinities are outside the domain.
 Special values of numbers and times
     Values that occur at least 5 times and in 0.1 % of cells and stand apart from the others: -1, -9, -99

@@ -27,7 +27,8 @@ def decimals_of(values: npt.NDArray[np.floating[Any]], counts: npt.NDArray[np.in
     """How many decimals finite floats are written with, 0 to 6; None where more or where none could tell.
 
     `values` are distinct, `counts` tells how many cells hold each. A few odd ones do not count: up to one
-    cell in 1,000 and one value in 100 may have more decimals.
+    in 1,000 cells (those of the most frequent value aside, which may be a mass at zero) and one in 10 values
+    may have more decimals.
 
     A float has d decimals when it is the float nearest to a whole multiple of 10**-d, which must stay below
     the mantissa's 2**53 (2**23 for float32), where every float would pass. Sums of such floats miss it by
@@ -35,7 +36,7 @@ def decimals_of(values: npt.NDArray[np.floating[Any]], counts: npt.NDArray[np.in
     """
     if values.size == 0:
         return None
-    odd_cells, odd_values = int(counts.sum()) // 1000, values.size // 100
+    odd_cells, odd_values = (int(counts.sum()) - int(counts.max())) // 1000, values.size // 10
     limit = _MANTISSA[values.dtype]
     noise = _NOISE * np.finfo(values.dtype).eps if values.dtype == np.float64 else 0.0
     largest, left = float(np.abs(values).max()), values.astype(np.float64)

@@ -340,6 +340,7 @@ def test_a_few_odd_cells_do_not_set_the_decimals():
     assert drafted("x", [*prices * 2, *[1.2345] * 2]).decimals == 4
     # of the amounts that are not zero all have cents
     assert drafted("x", [0.0] * 5000 + [12.34, 5.25, 6.75]).decimals == 2
+    assert drafted("x", [*shuffled(*map(float, range(60)), times=90), 2.333333, 3.666667]).decimals == 0
     low = drafted("x", prices * 2 + [0.0049])
     assert (low.decimals, low.bounds) == (2, (0.0, max(prices)))
     whole = drafted("x", [float(v) for v in SPREAD] * 2 + [2.5])
