@@ -296,13 +296,14 @@ def _filled(data: Path, table: TableSchema, *, csv: CsvOptions) -> TableSchema:
     from tabsynth.io import read_table
     from tabsynth.schema import fill_domains
     from tabsynth.schema.types import CsvDialect
+    from tabsynth.table import Table
 
     states_none = table.csv == CsvDialect()
     dialect = dialect_of(data, None if states_none else table, csv)
     frame, _ = read_table(data, schema=table, dialect=dialect)
     if dialect is not None and states_none:
         table = replace(table, csv=dialect)
-    return fill_domains(table, frame)
+    return fill_domains(table, Table.conform(frame, table).frame)
 
 
 def json_schema(

@@ -142,17 +142,13 @@ def with_formats(table: TableSchema, formats: Mapping[str, str]) -> TableSchema:
     return table
 
 
-def fill_domains(table: TableSchema, frame: pl.DataFrame) -> TableSchema:
-    """`table` with what it leaves open read off `frame`, which must have its columns. Private, as drafts are.
+def fill_domains(table: TableSchema, cells: pl.DataFrame) -> TableSchema:
+    """`table` with what it leaves open read off `cells`, its columns in its types. Private, as drafts are.
 
     Levels, bounds, decimals, resolutions, special values and masks of identifiers are added where none is
     declared, and columns with nulls become nullable, identifiers that are unique aside. What is declared
     stays, and so do columns whose domain is public or charged. What was read off the data is `draft`.
-    Raises `StructureError` where the data does not have the structure of the table.
     """
-    from tabsynth.table import Table  # which is built on this package
-
-    cells = Table.conform(frame, table).frame
     for column in table.columns:
         if column.domain.origin is Origin.DRAFT:
             table = table.with_column(filled_column(column, cells[column.name]))

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from tabsynth.check import check_table
-from tabsynth.errors import StructureError
 from tabsynth.schema import fill_domains, from_sdv_metadata
 from tabsynth.schema.types import Column, Domain, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate import check_schema
@@ -20,7 +19,8 @@ PUBLIC = Domain(Origin.PUBLIC, by="A", source="codebook")
 
 def filled(column: Column, cells: list[object], dtype: pl.DataType | None = None) -> Column:
     frame = pl.DataFrame({"x": pl.Series("x", cells, dtype=dtype), "more": cells})
-    table = fill_domains(TableSchema(name="t", columns=(replace(column, name="x"),)), frame)
+    schema = TableSchema(name="t", columns=(replace(column, name="x"),))
+    table = fill_domains(schema, Table.conform(frame, schema).frame)
     check_schema(Schema(tables=(table,)))
     return table.columns[0]
 
@@ -119,15 +119,9 @@ def test_sdv_metadata_and_data_make_a_schema_that_the_data_satisfies():
         }
     )
     assert check_table(Table.conform(frame, imported)) != ()
-    table = fill_domains(imported, frame)
+    table = fill_domains(imported, Table.conform(frame, imported).frame)
     assert check_table(Table.conform(frame, table)) == ()
     assert table["level"].categories == ("a", "b")
     assert (table["amount"].bounds, table["amount"].decimals) == ((1.5, 2.25), 2)
     assert {column.domain.origin for column in table.columns} == {Origin.DRAFT}
     assert table.primary_key == ("id",)
-
-
-def test_data_without_the_columns_of_the_table_is_refused():
-    table = TableSchema(name="t", columns=(column(Kind.INTEGER, "int64"),))
-    with pytest.raises(StructureError, match="column 'x': missing"):
-        fill_domains(table, pl.DataFrame({"y": [1]}))
