@@ -53,7 +53,7 @@ def test_privacy_that_cannot_be_given_is_refused_before_anything_is_read():
 
 
 def test_cells_that_contradict_the_schema_are_refused():
-    with pytest.raises(DataError, match="'y'.*1 cell"):
+    with pytest.raises(DataError, match=r"'y'.*1 cell"):
         fit(frame().with_columns(pl.lit("canary").alias("y")).head(1), schema=SCHEMA, privacy=NO_PRIVACY)
 
 
