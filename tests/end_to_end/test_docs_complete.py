@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -165,3 +166,22 @@ def test_every_library_adopted_is_in_the_decision():
     names = {re.match(r"[A-Za-z0-9_-]+", line)[0].lower() for line in wanted} - {"tabsynth"}
     text = page("decisions/0002-libraries.md").lower()
     assert sorted(name for name in names if name not in text) == []
+
+
+def test_measured_figures_of_the_readme_are_those_of_the_results():
+    found = json.loads((ROOT / "benchmarks/results/adult_half.json").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, label in (
+        ("gaussian_copula", "`gaussian_copula`"),
+        ("sdv GaussianCopula", "SDV 2.0.0 GaussianCopula"),
+    ):
+        score, seconds = found[name]["score"], min(sum(times) for times in found[name]["times"])
+        figures = [
+            f"{score['shape_err']:.2f} %",
+            f"{score['trend_err']:.2f} %",
+            f"{score['c2st']:.3f}",
+            f"{score['tstr']:.3f}",
+        ]
+        assert f"| {label} | {seconds:.2f} s | {' | '.join(figures)} |" in text
+    floor = found["gaussian_copula"]["score"]
+    assert f"| {floor['shape_err_holdout']:.2f} % | {floor['trend_err_holdout']:.2f} % |" in text
