@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tabsynth.cli import run_commands, schema_commands, table_commands
+from tabsynth.cli import import_commands, run_commands, schema_commands, table_commands
 from tabsynth.cli.session import BROKEN_PIPE
 
 _HELP = """Synthetic tables from real ones, with a report on how good they are.
@@ -56,8 +56,8 @@ app.command("engines")(run_commands.engines)
 schema_app.command("draft")(schema_commands.draft)
 schema_app.command("confirm")(schema_commands.confirm)
 schema_app.command("check")(schema_commands.check)
-schema_app.command("import")(schema_commands.import_schema)
-schema_app.command("json-schema")(schema_commands.json_schema)
+schema_app.command("import")(import_commands.import_schema)
+schema_app.command("json-schema")(import_commands.json_schema)
 
 
 def _version(*, asked: bool) -> None:

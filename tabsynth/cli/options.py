@@ -57,3 +57,4 @@ DebugOption = Annotated[
         "--debug", envvar="TABSYNTH_DEBUG", help="Show where an error was raised.", rich_help_panel="Output"
     ),
 ]
+SchemaOutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The schema file (YAML).")]

@@ -1,4 +1,7 @@
-"""Identifiers and texts that were never anyone's: made anew, with nothing taken from the source.
+"""Identifiers and texts made anew, with nothing taken from the source.
+
+They are not derived from real ones, but they may coincide with some: identifiers are counted from 1, as
+those of many sources are.
 
 A unique identifier counts through its mask, so it never repeats; one that names persons with several
 rows is drawn from a pool of the right size. Texts come from the Faker library, by the column's `format`.
