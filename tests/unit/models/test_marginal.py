@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import hermite_e
 from scipy import integrate, stats
@@ -82,6 +82,8 @@ def test_values_that_too_few_rows_share_do_not_keep_their_counts(values, min_gro
     distinct, counts = np.unique(values, return_counts=True)
     marginal = of_values(np.array(values), min_group=min_group)
     frequent = {int(v): int(c) for v, c in zip(distinct, counts, strict=True) if c >= min_group}
+    # fewer rare rows than a group are counted at their nearest atoms: see the test of that
+    assume(not 0 < len(values) - sum(frequent.values()) < min_group)
     for value, count in frequent.items():
         piece = int(np.flatnonzero((marginal.lower == value) & (marginal.upper == value))[0])
         assert marginal.mass[piece] * len(values) == pytest.approx(count)
