@@ -20,6 +20,7 @@ def printed(results: Results, *, color: bool = False) -> str:
         width=80,
         force_terminal=color,
         color_system="standard" if color else None,
+        no_color=not color,  # whatever NO_COLOR says around the tests
         legacy_windows=False,
     )
     render_terminal(results, console)
