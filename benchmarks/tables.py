@@ -35,10 +35,16 @@ def command(*arguments: object) -> float:
 
 def measure(source: Path, target: str, folder: Path, scorer: list[str]) -> dict[str, object]:
     schema, halves, model = folder / "schema.yaml", folder / "halves", folder / "model"
-    train, holdout, synthetic = halves / "train.parquet", halves / "holdout.parquet", folder / "synthetic.parquet"
+    train, holdout, synthetic = (
+        halves / "train.parquet",
+        halves / "holdout.parquet",
+        folder / "synthetic.parquet",
+    )
     seconds = {
         "draft": command("schema", "draft", source, "--out", schema),
-        "split": command("split", source, "--schema", schema, "--holdout", "0.5", "--seed", "0", "--out", halves),
+        "split": command(
+            "split", source, "--schema", schema, "--holdout", "0.5", "--seed", "0", "--out", halves
+        ),
         "fit": command(
             "fit", train, "--schema", schema, "--engine", "gaussian_copula", "--no-privacy", "--out", model
         ),
@@ -49,7 +55,16 @@ def measure(source: Path, target: str, folder: Path, scorer: list[str]) -> dict[
         ),
     }
     results = json.loads((folder / "evaluation" / "results.json").read_text())
-    wanted = {"shape_error", "trend_error", "triple_tvd", "c2st_auc", "tstr_auc", "tstr_f1", "tstr_r2", "exact_copies"}
+    wanted = {
+        "shape_error",
+        "trend_error",
+        "triple_tvd",
+        "c2st_auc",
+        "tstr_auc",
+        "tstr_f1",
+        "tstr_r2",
+        "exact_copies",
+    }
     figures = {
         row["metric"]: {"value": row["value"], "floor": row["floor"]}
         for row in results["metrics"]
