@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from tabsynth.errors import ModelFileError
 from tabsynth.io import atomic_folder
-from tabsynth.privacy.ledger import EXACT
+from tabsynth.privacy.ledger import charge_from_data
 
 FORMAT_VERSION = 1
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
@@ -116,14 +116,11 @@ def require_fields(document: Mapping[str, Any]) -> None:
 
 
 def _is_charge(entry: object) -> bool:
-    return (
-        isinstance(entry, dict)
-        and entry.keys() == {"statistic", "columns", "mechanism"}
-        and isinstance(entry["statistic"], str)
-        and isinstance(entry["columns"], list)
-        and all(isinstance(name, str) for name in entry["columns"])
-        and entry["mechanism"] == EXACT
-    )
+    try:
+        charge_from_data(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_layout(data: Mapping[str, Any]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabsynth.evaluate import Results, RocCurve
 from tabsynth.privacy import Charge
+from tabsynth.privacy.mechanisms import Exact, Mechanism, describe
 from tabsynth.report import text, views
 from tabsynth.report.charts import roc_chart
 from tabsynth.report.summary import Group, Report
@@ -178,30 +178,26 @@ def group_view(group: Group, curves: Sequence[RocCurve]) -> GroupView:
 
 def ledger_view(ledger: Sequence[Charge]) -> LedgerView:
     """Charges gathered by statistic and mechanism."""
-    gathered: defaultdict[tuple[str, str], list[Charge]] = defaultdict(list)
+    gathered: defaultdict[tuple[str, Mechanism], list[Charge]] = defaultdict(list)
     for charge in ledger:
         gathered[charge.statistic, charge.mechanism].append(charge)
     rows = tuple(
         LedgerRow(
             statistic=text.printable(statistic),
-            mechanism=text.printable(mechanism),
+            mechanism=text.printable(describe(mechanism)),
             n_releases=text.count(len(charges)),
-            epsilon=_epsilon(max(charge.epsilon for charge in charges)),
+            epsilon="∞" if isinstance(mechanism, Exact) else "",
             columns=text.enumerate_names(
                 tuple(dict.fromkeys(text.printable(name) for charge in charges for name in charge.columns))
             ),
         )
         for (statistic, mechanism), charges in gathered.items()
     )
-    if any(math.isinf(charge.epsilon) for charge in ledger):
+    if any(isinstance(charge.mechanism, Exact) for charge in ledger):
         total = "At least one of them was exact, so the whole stands at ε = ∞."
     else:
         total = "" if ledger else "Nothing was read."
     return LedgerView(total=total, rows=rows)
-
-
-def _epsilon(epsilon: float) -> str:
-    return "∞" if math.isinf(epsilon) else text.number(epsilon)
 
 
 def rule_view(outcome: RuleOutcome) -> RuleView:

@@ -86,7 +86,7 @@ def test_the_sound_model_is_read(sound, copula, tmp_path):
         *[("parameters", value) for value in ([], None, {}, {"families": {}, "more": 1})],
         *[("ledger", value) for value in ([], {}, None, [1], ["row count"], [{}])],
         *[
-            ("ledger", [{"statistic": "s", "columns": [], "mechanism": "exact", **change}])
+            ("ledger", [{"statistic": "s", "columns": [], "mechanism": {"name": "exact"}, **change}])
             for change in ({"statistic": 1}, {"columns": "ab"}, {"columns": [1]}, {"mechanism": "none"}, {"x": 1})
         ],
         ("surprise", 1),
