@@ -16,6 +16,19 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.privacy.ledger import Ledger
+from tabsynth.privacy.marginals import (
+    Integers,
+    Marginal,
+    Measurement,
+    columns_of,
+    histograms,
+    l1_distances,
+    n_distinct,
+    observed_values,
+)
+from tabsynth.privacy.noisy import NoisyQueries
+
+__all__ = ["AnyQueries", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
 Floats = npt.NDArray[np.float64]
 Values = npt.NDArray[Any]  # int64 or float64
@@ -54,6 +67,50 @@ class Queries:
     """Exact statistics of a private table, each charged to the ledger before it is computed."""
 
     ledger: Ledger
+
+    @property
+    def is_private(self) -> bool:
+        return False
+
+    def marginals(
+        self, statistic: str, wanted: Sequence[Marginal], repeats: Sequence[int] | None = None
+    ) -> list[Measurement]:
+        """Counts of each marginal; `repeats` say nothing where there is no noise."""
+        del repeats
+        self.ledger.charge(statistic, columns_of(wanted))
+        return [Measurement(counts.astype(np.float64), variance=0.0) for counts in histograms(wanted)]
+
+    def total(self, statistic: str, n_rows: int) -> Measurement:
+        """Number of rows, shape ()."""
+        self.ledger.charge(statistic, ())
+        return Measurement(np.array(n_rows, dtype=np.float64), variance=0.0)
+
+    def distinct_count(self, statistic: str, identifiers: pl.Series, columns: Sequence[str]) -> Measurement:
+        """Number of different identifiers, shape (); nulls are none."""
+        self.ledger.charge(statistic, columns)
+        return Measurement(np.array(n_distinct(identifiers), dtype=np.float64), variance=0.0)
+
+    def dependence_scores(
+        self, statistic: str, pairs: Sequence[Marginal], references: Sequence[Integers]
+    ) -> Measurement:
+        """Σ over cells of |count - reference| of each pair, (n_pairs,)."""
+        self.ledger.charge(statistic, columns_of(pairs))
+        return Measurement(l1_distances(pairs, references).astype(np.float64), variance=0.0)
+
+    def frequent_levels(
+        self, statistic: str, cells: pl.Series, columns: Sequence[str]
+    ) -> tuple[pl.Series, Floats]:
+        """Every value that occurs, ascending, nulls aside, and the rows that hold each."""
+        self.ledger.charge(statistic, columns)
+        values, counts = observed_values(cells)
+        return values, counts.astype(np.float64)
+
+    def frequent_values(
+        self, statistic: str, values: Integers, columns: Sequence[str]
+    ) -> tuple[Integers, Floats]:
+        """`frequent_levels` of int64 values."""
+        levels, counts = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        return levels.to_numpy(), counts
 
     def row_count(self, n_rows: int) -> int:
         """How many rows the table has."""
@@ -121,6 +178,10 @@ class Queries:
                 sums += scores.T @ presence
                 squares += (scores * scores).T @ presence
         return ScoreMoments(n, products, sums, squares)
+
+
+AnyQueries = Queries | NoisyQueries
+"""What an engine with and without privacy is given; both answer the same questions."""
 
 
 def _value_counts(values: Values) -> tuple[Values, Floats]:

@@ -1,0 +1,136 @@
+"""Differentially private statistics: charged first, within a plan that was fixed before any data were read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+
+from tabsynth.errors import PrivacyError
+from tabsynth.privacy import noise
+from tabsynth.privacy.ledger import Ledger
+from tabsynth.privacy.marginals import (
+    Floats,
+    Integers,
+    Marginal,
+    Measurement,
+    columns_of,
+    histograms,
+    l1_distances,
+    n_distinct,
+    observed_values,
+)
+from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.plan import BudgetPlan, PlannedPart
+
+_Mechanism = TypeVar("_Mechanism", DiscreteGaussian, ThresholdedDiscreteGaussian)
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyQueries:
+    """Statistics with discrete Gaussian noise, each part of `plan` used at most as often as it says.
+
+    Every method takes its releases off the plan and charges them before it reads a row or draws noise. One
+    that asks for more than its part has left, for a statistic that is not planned, or for one planned in
+    another way raises `PrivacyError` with nothing released and nothing charged; a release that fails after
+    its charge stays charged. Whether a method raises never depends on the rows.
+    """
+
+    ledger: Ledger
+    plan: BudgetPlan
+    _spent: dict[str, int] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def is_private(self) -> bool:
+        return True
+
+    def left(self, statistic: str) -> int:
+        """Releases of a planned statistic that may still be asked for."""
+        return self._planned(statistic).part.count - self._spent.get(statistic, 0)
+
+    def marginals(
+        self, statistic: str, wanted: Sequence[Marginal], repeats: Sequence[int] | None = None
+    ) -> list[Measurement]:
+        """Noisy counts of each marginal, the mean of `repeats` ≥ 1 releases of it; cells may be negative."""
+        times = [1] * len(wanted) if repeats is None else [int(n) for n in repeats]
+        if len(times) != len(wanted) or any(n < 1 for n in times):
+            raise PrivacyError(f"{statistic!r}: each marginal is released a whole number of times, from 1")
+        if not wanted:
+            return []
+        scale = self._charge(DiscreteGaussian, statistic, columns_of(wanted), sum(times)).scale
+        values = noise.averages(histograms(wanted), scale=scale, repeats=times)
+        return [Measurement(found, variance=scale**2 / n) for found, n in zip(values, times, strict=True)]
+
+    def total(self, statistic: str, n_rows: int) -> Measurement:
+        """Noisy number of rows, shape (); it may be negative."""
+        return self._number(statistic, (), lambda: n_rows)
+
+    def distinct_count(self, statistic: str, identifiers: pl.Series, columns: Sequence[str]) -> Measurement:
+        """Noisy number of different identifiers, shape (); it may be negative."""
+        return self._number(statistic, columns, lambda: n_distinct(identifiers))
+
+    def dependence_scores(
+        self, statistic: str, pairs: Sequence[Marginal], references: Sequence[Integers]
+    ) -> Measurement:
+        """Noisy Σ |count - reference| of each pair, (n_pairs,), each a release of its own.
+
+        References must be made of released numbers alone, so that they are the same for neighbouring
+        tables; only then one unit changes a score by at most the rows it may have.
+        """
+        if not pairs:
+            return Measurement(np.zeros(0), variance=0.0)
+        scale = self._charge(DiscreteGaussian, statistic, columns_of(pairs), len(pairs)).scale
+        scores = noise.discrete_gaussian(l1_distances(pairs, references), scale=scale)
+        return Measurement(scores.astype(np.float64), variance=scale**2)
+
+    def frequent_levels(
+        self, statistic: str, cells: pl.Series, columns: Sequence[str]
+    ) -> tuple[pl.Series, Floats]:
+        """Values whose noisy count reaches the part's threshold, ascending, and their noisy counts.
+
+        Nulls are no value. Nothing is released of values below the threshold, nor how many there are.
+        """
+        mechanism = self._charge(ThresholdedDiscreteGaussian, statistic, columns, 1)
+        values, counts = observed_values(cells)
+        noisy = noise.discrete_gaussian(counts, scale=mechanism.scale)
+        is_frequent = noisy >= mechanism.threshold
+        return values.filter(pl.Series(is_frequent)), noisy[is_frequent].astype(np.float64)
+
+    def frequent_values(
+        self, statistic: str, values: Integers, columns: Sequence[str]
+    ) -> tuple[Integers, Floats]:
+        """`frequent_levels` of int64 values."""
+        levels, counts = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        return levels.to_numpy(), counts
+
+    def _number(self, statistic: str, columns: tuple[str, ...], count: Callable[[], int]) -> Measurement:
+        scale = self._charge(DiscreteGaussian, statistic, columns, 1).scale
+        noisy = noise.discrete_gaussian(np.array(count(), dtype=np.int64), scale=scale)
+        return Measurement(noisy.astype(np.float64), variance=scale**2)
+
+    def _planned(self, statistic: str) -> PlannedPart:
+        try:
+            return self.plan[statistic]
+        except KeyError:
+            raise PrivacyError(f"{statistic!r} is not part of the budget plan") from None
+
+    def _charge(
+        self, kind: type[_Mechanism], statistic: str, columns: Sequence[str], releases: int
+    ) -> _Mechanism:
+        """Take `releases` off the plan and charge them, or raise `PrivacyError`; the mechanism they have."""
+        with self._lock:
+            mechanism = self._planned(statistic).mechanism
+            if not isinstance(mechanism, kind):
+                raise PrivacyError(f"{statistic!r} is planned as another kind of release")
+            left = self.left(statistic)
+            if releases > left:
+                raise PrivacyError(f"{statistic!r}: {releases} releases asked for, {left} left of the plan")
+            self._spent[statistic] = self._spent.get(statistic, 0) + releases
+            charged = replace(mechanism, count=releases)
+            self.ledger.charge(statistic, columns, charged)
+        return charged
