@@ -108,7 +108,7 @@ class NoisyQueries:
         levels, counts = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
         return levels.to_numpy(), counts
 
-    def _number(self, statistic: str, columns: tuple[str, ...], count: Callable[[], int]) -> Measurement:
+    def _number(self, statistic: str, columns: Sequence[str], count: Callable[[], int]) -> Measurement:
         scale = self._charge(DiscreteGaussian, statistic, columns, 1).scale
         noisy = noise.discrete_gaussian(np.array(count(), dtype=np.int64), scale=scale)
         return Measurement(noisy.astype(np.float64), variance=scale**2)
