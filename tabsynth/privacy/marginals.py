@@ -49,6 +49,16 @@ class Measurement:
     variance: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Released levels of a column in ascending order, their counts, that of null, and the noise's variance."""
+
+    values: pl.Series
+    counts: Floats
+    n_null: float
+    variance: float
+
+
 def columns_of(wanted: Sequence[Marginal]) -> tuple[str, ...]:
     """Every column that is looked at, once, in the order of the marginals."""
     return tuple(dict.fromkeys(name for marginal in wanted for name in marginal.columns))
@@ -72,7 +82,7 @@ def l1_distances(pairs: Sequence[Marginal], references: Sequence[Integers]) -> I
 
 
 def observed_values(cells: pl.Series) -> tuple[pl.Series, Integers]:
-    """Distinct values that are not null, ascending whatever the order of the rows, and the rows of each."""
+    """Distinct values but null (and NaN), ascending whatever the order of the rows, and the rows of each."""
     name = cells.name
     if cells.dtype.is_float():
         cells = cells.fill_nan(None) + 0.0  # of zeros that are equal, one has a sign

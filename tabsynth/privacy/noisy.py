@@ -16,6 +16,7 @@ from tabsynth.privacy.ledger import Ledger
 from tabsynth.privacy.marginals import (
     Floats,
     Integers,
+    Levels,
     Marginal,
     Measurement,
     columns_of,
@@ -88,25 +89,30 @@ class NoisyQueries:
         scores = noise.discrete_gaussian(l1_distances(pairs, references), scale=scale)
         return Measurement(scores.astype(np.float64), variance=scale**2)
 
-    def frequent_levels(
-        self, statistic: str, cells: pl.Series, columns: Sequence[str]
-    ) -> tuple[pl.Series, Floats]:
-        """Values whose noisy count reaches the part's threshold, ascending, and their noisy counts.
+    def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
+        """Values whose noisy count reaches the part's threshold, ascending, with their noisy counts.
 
-        Nulls are no value. Nothing is released of values below the threshold, nor how many there are.
+        Null is a level that every table may have, so its noisy count is released whatever it is. Nothing is
+        released of values below the threshold, nor how many there are.
         """
         mechanism = self._charge(ThresholdedDiscreteGaussian, statistic, columns, 1)
         values, counts = observed_values(cells)
-        noisy = noise.discrete_gaussian(counts, scale=mechanism.scale)
-        is_frequent = noisy >= mechanism.threshold
-        return values.filter(pl.Series(is_frequent)), noisy[is_frequent].astype(np.float64)
+        known_and_observed = np.array([len(cells) - counts.sum(), *counts], dtype=np.int64)
+        released = noise.discrete_gaussian(known_and_observed, scale=mechanism.scale).astype(np.float64)
+        is_frequent = released[1:] >= mechanism.threshold
+        return Levels(
+            values.filter(pl.Series(is_frequent)),
+            released[1:][is_frequent],
+            n_null=float(released[0]),
+            variance=mechanism.scale**2,
+        )
 
     def frequent_values(
         self, statistic: str, values: Integers, columns: Sequence[str]
     ) -> tuple[Integers, Floats]:
         """`frequent_levels` of int64 values."""
-        levels, counts = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
-        return levels.to_numpy(), counts
+        found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        return found.values.to_numpy(), found.counts
 
     def _number(self, statistic: str, columns: Sequence[str], count: Callable[[], int]) -> Measurement:
         scale = self._charge(DiscreteGaussian, statistic, columns, 1).scale

@@ -18,6 +18,7 @@ import polars as pl
 from tabsynth.privacy.ledger import Ledger
 from tabsynth.privacy.marginals import (
     Integers,
+    Levels,
     Marginal,
     Measurement,
     columns_of,
@@ -28,7 +29,7 @@ from tabsynth.privacy.marginals import (
 )
 from tabsynth.privacy.noisy import NoisyQueries
 
-__all__ = ["AnyQueries", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
+__all__ = ["AnyQueries", "Levels", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
 Floats = npt.NDArray[np.float64]
 Values = npt.NDArray[Any]  # int64 or float64
@@ -97,20 +98,19 @@ class Queries:
         self.ledger.charge(statistic, columns_of(pairs))
         return Measurement(l1_distances(pairs, references).astype(np.float64), variance=0.0)
 
-    def frequent_levels(
-        self, statistic: str, cells: pl.Series, columns: Sequence[str]
-    ) -> tuple[pl.Series, Floats]:
-        """Every value that occurs, ascending, nulls aside, and the rows that hold each."""
+    def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
+        """Every value that occurs, ascending, and the rows that hold each, or null."""
         self.ledger.charge(statistic, columns)
         values, counts = observed_values(cells)
-        return values, counts.astype(np.float64)
+        n_null = float(len(cells) - counts.sum())
+        return Levels(values, counts.astype(np.float64), n_null=n_null, variance=0.0)
 
     def frequent_values(
         self, statistic: str, values: Integers, columns: Sequence[str]
     ) -> tuple[Integers, Floats]:
         """`frequent_levels` of int64 values."""
-        levels, counts = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
-        return levels.to_numpy(), counts
+        found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        return found.values.to_numpy(), found.counts
 
     def row_count(self, n_rows: int) -> int:
         """How many rows the table has."""

@@ -1,0 +1,123 @@
+"""Public grids over whole types: where domains that are bought may begin and end.
+
+Positions are int64 (whole numbers, multiples of 10**-decimals, days, microseconds) or float64. Cell i of
+`edges` holds edges[i] ≤ position < edges[i + 1]. No edge depends on data but through released numbers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Edges = npt.NDArray[Any]  # int64 or float64, ascending
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+_FINE_CELLS = 128
+_WINDOWS = (1, 2, 4, 8, 16)
+_FALSE_CELLS = 1e-3
+_MOST_INT = 2**63 - 1
+_ROUND = tuple(m * 10**k for k in range(19) for m in (1, 2, 5) if m * 10**k <= _MOST_INT)
+_TIME_STEPS = (
+    *(step for step in _ROUND if step < SECOND),
+    *(n * SECOND for n in (1, 2, 5, 10, 15, 30)),
+    *(n * 60 * SECOND for n in (1, 2, 5, 10, 15, 30)),
+    *(n * 3600 * SECOND for n in (1, 2, 3, 6, 12)),
+    *(n * DAY for n in _ROUND if n <= 10**8),
+)
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+_YEARS = (
+    *range(1, 1000, 100),
+    *range(1000, 1800, 10),
+    *range(1800, 2200),
+    *range(2200, 3000, 10),
+    *range(3000, 9999, 100),
+)
+
+
+def whole_edges() -> Edges:
+    """±1, 2, 5, 10, … and both ends of int64, with a cell for 0 alone."""
+    return np.array([-(2**63), *(-n for n in reversed(_ROUND)), 0, *_ROUND, _MOST_INT], dtype=np.int64)
+
+
+def duration_edges() -> Edges:
+    """± round lengths of time in microseconds, to 10**8 days, with a cell for 0 alone."""
+    return np.array([*(-n for n in reversed(_TIME_STEPS)), 0, *_TIME_STEPS], dtype=np.int64)
+
+
+def calendar_edges(per_day: int) -> Edges:
+    """First days of years 1 to 9999, single years from 1800 to 2200, in units of `per_day` to the day."""
+    days = [dt.date(year, 1, 1).toordinal() - _EPOCH for year in _YEARS]
+    return np.array([*days, dt.date.max.toordinal() - _EPOCH + 1], dtype=np.int64) * per_day
+
+
+def real_edges() -> Edges:
+    """±1, 2, 5 · 10**k from 1e-12 to 1e18, then powers of 10 up to 1e300, with a cell for 0 alone."""
+    powers = [float(f"{m}e{k}") for k in range(-12, 19) for m in (1, 2, 5)]
+    powers += [float(f"1e{k}") for k in range(24, 301, 6)]
+    return np.array([*(-p for p in reversed(powers)), 0.0, math.nextafter(0, 1), *powers])
+
+
+def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -> Edges:
+    """At most about 128 even cells of a round width ≥ `least` that cover low … high, int64."""
+    wanted = max(least, -(-(high - low + 1) // _FINE_CELLS))
+    steps = _TIME_STEPS if times else _ROUND
+    width = next((step for step in steps if step >= wanted), steps[-1])
+    first, last = low // width, high // width + 1
+    edges = [min(max(i * width, -(2**63)), _MOST_INT) for i in range(first, last + 1)]
+    return np.unique(np.array(edges, dtype=np.int64))
+
+
+def real_subgrid(low: float, high: float) -> Edges:
+    """At most about 128 even cells of a round width that cover low … high, float64."""
+    wanted = max((high - low) / _FINE_CELLS, 1e-300)
+    exponent = math.floor(math.log10(wanted))
+    pairs = itertools.product((exponent - 1, exponent, exponent + 1), (1, 2, 5))
+    m, k = next((m, k) for k, m in pairs if float(f"{m}e{k}") >= wanted)
+    width = float(f"{m}e{k}")
+    first, last = math.floor(low / width), math.ceil(high / width)
+    return np.array([float(f"{i * m}e{k}") for i in range(first, max(last, first + 1) + 1)])
+
+
+def cells_of(positions: npt.NDArray[Any], edges: Edges, *, is_whole_line: bool) -> npt.NDArray[np.intp]:
+    """The cell of every position; beyond the ends the outermost cell, or n_cells if the line goes on."""
+    n_cells = len(edges) - 1
+    cells = np.searchsorted(edges, positions, side="right") - 1
+    if is_whole_line:
+        return np.clip(cells, 0, n_cells - 1)
+    return np.where((cells < 0) | (cells >= n_cells), n_cells, cells)
+
+
+def significant(deviation: float, n_tests: int, *, n_summed: int = 1) -> float:
+    """What a sum of `n_summed` noisy empty cells exceeds with probability 1e-3 at most in `n_tests` tests."""
+    from scipy.special import ndtri
+
+    return float(-ndtri(_FALSE_CELLS / n_tests)) * deviation * math.sqrt(n_summed)
+
+
+def occupied(noisy: npt.NDArray[np.float64], deviation: float) -> tuple[int, int] | None:
+    """First and last cell that hold rows beyond doubt, None where none does.
+
+    Runs of 1, 2, 4, 8 and 16 cells are tested, each run that holds no shorter one found before; a cell
+    outside is found by mistake with probability 1e-3 at most, whatever the table.
+    """
+    n_tests = len(noisy) * len(_WINDOWS)
+    sums = np.concatenate([[0.0], np.cumsum(noisy)])
+    found: list[tuple[int, int]] = []
+    for width in _WINDOWS:
+        if width > len(noisy):
+            break
+        is_found = sums[width:] - sums[:-width] > significant(deviation, n_tests, n_summed=width)
+        runs = [(start, start + width - 1) for start in np.flatnonzero(is_found).tolist()]
+        found += [run for run in runs if not _holds_any(run, found)]
+    return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+
+
+def _holds_any(run: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(run[0] <= first and last <= run[1] for first, last in others)
