@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+LARGEST_SCALE = 2.0**53
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact:
@@ -26,9 +28,10 @@ class Exact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscreteGaussian:
-    """`count` histograms with discrete Gaussian noise of parameter `scale` > 0 in every cell.
+    """`count` histograms with discrete Gaussian noise of parameter `scale` in every cell.
 
-    One unit changes each by integers whose absolute values sum to at most `sensitivity` ≥ 1.
+    0 < `scale` ≤ 2^53. One unit changes each by integers whose absolute values sum to at most
+    `sensitivity` ≥ 1.
     """
 
     scale: float
@@ -36,7 +39,7 @@ class DiscreteGaussian:
     count: int = 1
 
     def __post_init__(self) -> None:
-        _require_positive(self.scale, "scale")
+        _require_scale(self.scale)
         _require_whole(self.sensitivity, "sensitivity")
         _require_whole(self.count, "count")
 
@@ -56,7 +59,7 @@ class ThresholdedDiscreteGaussian:
     count: int = 1
 
     def __post_init__(self) -> None:
-        _require_positive(self.scale, "scale")
+        _require_scale(self.scale)
         _require_whole(self.threshold, "threshold")
         _require_whole(self.sensitivity, "sensitivity")
         _require_whole(self.count, "count")
@@ -122,6 +125,12 @@ def mechanism_from_data(data: object) -> Mechanism:
     if data.keys() - {"name"} != wanted:
         raise ValueError(f"{name}: its parameters are {', '.join(sorted(wanted)) or 'none'}")
     return kind(**{parameter: data[parameter] for parameter in wanted})
+
+
+def _require_scale(scale: object) -> None:
+    _require_positive(scale, "scale")
+    if scale > LARGEST_SCALE:  # type: ignore[operator]
+        raise ValueError("scale must be at most 2**53")
 
 
 def _require_positive(value: object, name: str) -> None:

@@ -8,15 +8,19 @@ shared out as *precision*, count · sensitivity² / scale²: the quantity that a
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabsynth.errors import PrivacyError, UsageError
-from tabsynth.privacy.accountant import delta_of
+from tabsynth.privacy.accountant import delta_of, threshold_delta
 from tabsynth.privacy.budget import Budget
-from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import LARGEST_SCALE, DiscreteGaussian, ThresholdedDiscreteGaussian
 
-_THRESHOLD_SHARE = 0.01
+_THRESHOLD_SHARE = 0.01  # of δ, for all thresholds together
+_TOLERANCE = 1e-3  # of precision
+_MOST_STEPS = 60
+_FAR = 700.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,51 +66,136 @@ class BudgetPlan:
 
 
 def make_plan(parts: Sequence[Part], budget: Budget, *, sensitivity: int = 1) -> BudgetPlan:
-    """The mechanisms of all `parts` with the least noise that `budget` allows.
+    """The mechanisms of all `parts` with the least noise that `budget` allows, within 0.1 % of precision.
 
-    `sensitivity`: rows that one unit may have. Raises `UsageError` where no part is given or one is not
-    what a part may be.
+    `sensitivity` ≥ 1: rows that one unit may have. Thresholds share 1 % of δ. Reads no data. Raises
+    `UsageError` naming every part that is not what a part may be, and where the budget is too small for
+    noise of at most 2^53; `PrivacyError` should the result not fit its budget.
     """
-    if not parts:
-        raise UsageError("a budget plan needs at least one part")
-    low, high = 0.0, 1.0
-    while _fits(parts, budget, sensitivity, high):
-        low, high = high, 2 * high
+    _refuse_faults(parts, sensitivity)
+    of_thresholds = _THRESHOLD_SHARE * budget.delta if any(part.is_thresholded for part in parts) else 0.0
+    precision = _largest_precision(parts, budget, sensitivity, budget.delta - of_thresholds)
+    gaussians = _gaussians(parts, sensitivity, precision)
+    n_thresholded = sum(part.count for part in parts if part.is_thresholded)
+    planned = tuple(
+        PlannedPart(
+            part=part,
+            mechanism=_thresholded(noise, of_thresholds / n_thresholded) if part.is_thresholded else noise,
+        )
+        for part, noise in zip(parts, gaussians, strict=True)
+    )
+    return checked_plan(BudgetPlan(budget=budget, sensitivity=sensitivity, parts=planned))
+
+
+def checked_plan(plan: BudgetPlan) -> BudgetPlan:
+    """The plan, if the accountant finds that its mechanisms fit its budget; otherwise raises `PrivacyError`."""
+    if not delta_of((planned.mechanism for planned in plan.parts), plan.budget.epsilon) <= plan.budget.delta:
+        raise PrivacyError(
+            f"the plan takes more than ε = {plan.budget.epsilon:g}, δ = {plan.budget.delta:g}; nothing was read"
+        )
+    return plan
+
+
+def _refuse_faults(parts: Sequence[Part], sensitivity: int) -> None:
+    faults = [] if parts else ["a budget plan needs at least one part"]
+    if type(sensitivity) is not int or sensitivity < 1:
+        faults.append("the rows that one unit may have must be a whole number of 1 or more")
+    for part in parts:
+        if not 0 < part.share < math.inf:
+            faults.append(f"{part.statistic}: its share must be positive and finite, found {part.share}")
+        if type(part.count) is not int or part.count < 1:
+            faults.append(
+                f"{part.statistic}: its count must be a whole number of 1 or more, found {part.count}"
+            )
+    names = Counter(part.statistic for part in parts)
+    faults += [f"{name}: a statistic of {count} parts" for name, count in names.items() if count > 1]
+    if faults:
+        raise UsageError("; ".join(faults))
+
+
+def _gaussians(parts: Sequence[Part], sensitivity: int, precision: float) -> tuple[DiscreteGaussian, ...]:
+    """Every part's noise where all shares together have that precision."""
+    total = math.fsum(part.share for part in parts)
+    scales = [sensitivity * math.sqrt(part.count * total / (part.share * precision)) for part in parts]
+    if max(scales) > LARGEST_SCALE:
+        raise UsageError("the budget is too small: noise of more than 2^53 would be needed")
+    return tuple(
+        DiscreteGaussian(scale=scale, sensitivity=sensitivity, count=part.count)
+        for part, scale in zip(parts, scales, strict=True)
+    )
+
+
+def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, delta: float) -> float:
+    """The largest precision at which noise alone takes at most `delta` at the budget's ε, or just below.
+
+    Brackets ln precision within `_TOLERANCE`, by secants of ln δ from the analytic Gaussian's answer, which
+    is all but exact where noise is large: two or three calls of the accountant as a rule.
+    """
+
+    def excess(position: float) -> float:
+        found = delta_of(_gaussians(parts, sensitivity, math.exp(position)), budget.epsilon)
+        return math.log(found / delta) if found > 0 else -_FAR
+
+    position, slope = _analytic_gaussian(budget.epsilon, delta)
+    position -= _TOLERANCE / 2
+    fits, too_much = (-math.inf, -_FAR), (math.inf, _FAR)  # (position, excess)
+    for step in range(_MOST_STEPS):
+        over = max(min(excess(position), _FAR), -_FAR)
+        if over <= 0:
+            fits = (position, over)
+        else:
+            too_much = (position, over)
+        width = too_much[0] - fits[0]
+        if width <= _TOLERANCE * 1.001:
+            return math.exp(fits[0])
+        if math.isinf(width):
+            stride = max(min(abs(over) / slope + _TOLERANCE / 2, 1.0), _TOLERANCE * 2**step)
+            position += stride if over <= 0 else -stride
+        else:
+            share = 0.5 if step % 3 == 2 else -fits[1] / (too_much[1] - fits[1])
+            margin = min(_TOLERANCE / 2, width / 3)
+            position = fits[0] + min(max(share * width, margin), width - margin)
+    raise PrivacyError(f"no noise was found that meets ε = {budget.epsilon:g}, δ = {budget.delta:g}")
+
+
+def _analytic_gaussian(epsilon: float, delta: float) -> tuple[float, float]:
+    """The ln μ² of the Gaussian mechanism whose δ at `epsilon` is `delta`, and the slope of ln δ there.
+
+    δ = Φ(μ/2 - ε/μ) - exp(ε) Φ(-μ/2 - ε/μ) (Balle and Wang 2018), in logarithms. The slope is in ln μ².
+    """
+    from scipy.special import log_ndtr
+
+    def log_delta(position: float) -> float:
+        mu = math.exp(position / 2)
+        first, second = float(log_ndtr(mu / 2 - epsilon / mu)), float(log_ndtr(-mu / 2 - epsilon / mu))
+        return first + math.log(max(-math.expm1(epsilon + second - first), 1e-300))
+
+    low, high = -80.0, 80.0
     for _ in range(60):
         middle = (low + high) / 2
-        if _fits(parts, budget, sensitivity, middle):
+        if log_delta(middle) <= math.log(delta):
             low = middle
         else:
             high = middle
-    planned = _planned(parts, budget, sensitivity, low)
-    if delta_of((part.mechanism for part in planned), budget.epsilon) > budget.delta:
-        raise PrivacyError("the plan does not fit its budget")
-    return BudgetPlan(budget=budget, sensitivity=sensitivity, parts=planned)
+    slope = (log_delta(low + 0.01) - log_delta(low - 0.01)) / 0.02
+    return low, max(slope, 0.1)
 
 
-def _fits(parts: Sequence[Part], budget: Budget, sensitivity: int, precision: float) -> bool:
-    planned = _planned(parts, budget, sensitivity, precision)
-    return delta_of((part.mechanism for part in planned), budget.epsilon) <= budget.delta
+def _thresholded(noise: DiscreteGaussian, delta: float) -> ThresholdedDiscreteGaussian:
+    """The least threshold that adds at most `delta` per release."""
 
+    def at(threshold: int) -> ThresholdedDiscreteGaussian:
+        return ThresholdedDiscreteGaussian(
+            scale=noise.scale, threshold=threshold, sensitivity=noise.sensitivity, count=noise.count
+        )
 
-def _planned(
-    parts: Sequence[Part], budget: Budget, sensitivity: int, precision: float
-) -> tuple[PlannedPart, ...]:
-    from scipy.stats import norm
-
-    total = sum(part.share for part in parts)
-    releases = sum(part.count for part in parts if part.is_thresholded)
-    planned = []
-    for part in parts:
-        scale = sensitivity * math.sqrt(part.count * total / (part.share * precision))
-        mechanism: DiscreteGaussian | ThresholdedDiscreteGaussian
-        if part.is_thresholded:
-            tail = _THRESHOLD_SHARE * budget.delta / releases / sensitivity / 1.02
-            threshold = math.ceil(sensitivity + 1 + scale * float(norm.isf(tail)))
-            mechanism = ThresholdedDiscreteGaussian(
-                scale=scale, threshold=threshold, sensitivity=sensitivity, count=part.count
-            )
+    low, high = 0, noise.sensitivity + 1
+    while threshold_delta(at(high)) > delta:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if threshold_delta(at(middle)) <= delta:
+            high = middle
         else:
-            mechanism = DiscreteGaussian(scale=scale, sensitivity=sensitivity, count=part.count)
-        planned.append(PlannedPart(part=part, mechanism=mechanism))
-    return tuple(planned)
+            low = middle
+    return at(high)
