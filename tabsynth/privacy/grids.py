@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 Edges = npt.NDArray[Any]  # int64 or float64, ascending
+Run = tuple[int, int]
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-_FINE_CELLS = 128
-_WINDOWS = (1, 2, 4, 8, 16)
+_FINE_CELLS = 64
+_RUNS = (1, 2, 4, 8, 16, 32, 64)
 _FALSE_CELLS = 1e-3
 _MOST_INT = 2**63 - 1
 _ROUND = tuple(m * 10**k for k in range(19) for m in (1, 2, 5) if m * 10**k <= _MOST_INT)
@@ -65,7 +66,7 @@ def real_edges() -> Edges:
 
 
 def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -> Edges:
-    """At most about 128 even cells of a round width ≥ `least` that cover low … high, int64."""
+    """At most about 64 even cells of a round width ≥ `least` that cover low … high, int64."""
     wanted = max(least, -(-(high - low + 1) // _FINE_CELLS))
     steps = _TIME_STEPS if times else _ROUND
     width = next((step for step in steps if step >= wanted), steps[-1])
@@ -75,7 +76,7 @@ def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -
 
 
 def real_subgrid(low: float, high: float) -> Edges:
-    """At most about 128 even cells of a round width that cover low … high, float64."""
+    """At most about 64 even cells of a round width that cover low … high, float64."""
     wanted = max((high - low) / _FINE_CELLS, 1e-300)
     exponent = math.floor(math.log10(wanted))
     pairs = itertools.product((exponent - 1, exponent, exponent + 1), (1, 2, 5))
@@ -101,23 +102,34 @@ def significant(deviation: float, n_tests: int, *, n_summed: int = 1) -> float:
     return float(-ndtri(_FALSE_CELLS / n_tests)) * deviation * math.sqrt(n_summed)
 
 
-def occupied(noisy: npt.NDArray[np.float64], deviation: float) -> tuple[int, int] | None:
-    """First and last cell that hold rows beyond doubt, None where none does.
+def occupied(noisy: npt.NDArray[np.float64], deviation: float) -> list[Run]:
+    """Runs of cells that hold rows beyond doubt: first and last cell of each; they may overlap.
 
-    Runs of 1, 2, 4, 8 and 16 cells are tested, each run that holds no shorter one found before; a cell
-    outside is found by mistake with probability 1e-3 at most, whatever the table.
+    Runs of 1, 2, 4, … 64 cells are tested, and found where no shorter one within was. With probability
+    1 - 1e-3 or more every run that is found holds a row, whatever the table.
     """
-    n_tests = len(noisy) * len(_WINDOWS)
+    n_tests = len(noisy) * len(_RUNS)
     sums = np.concatenate([[0.0], np.cumsum(noisy)])
-    found: list[tuple[int, int]] = []
-    for width in _WINDOWS:
+    found: list[Run] = []
+    for width in _RUNS:
         if width > len(noisy):
             break
         is_found = sums[width:] - sums[:-width] > significant(deviation, n_tests, n_summed=width)
         runs = [(start, start + width - 1) for start in np.flatnonzero(is_found).tolist()]
         found += [run for run in runs if not _holds_any(run, found)]
-    return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+    return found
 
 
-def _holds_any(run: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+def lower_end(noisy: npt.NDArray[np.float64], deviation: float) -> int:
+    """The first cell worth keeping of a histogram's lower end; 0 where none can be told.
+
+    That is the first of the occupied ones if those below it, taken together, hold no more than noise does
+    (one standard deviation): otherwise they hide a tail, and all are kept.
+    """
+    found = occupied(noisy, deviation)
+    first = min((run[0] for run in found), default=0)
+    return 0 if noisy[:first].sum() > deviation * math.sqrt(first) else first
+
+
+def _holds_any(run: Run, others: Sequence[Run]) -> bool:
     return any(run[0] <= first and last <= run[1] for first, last in others)
