@@ -9,7 +9,7 @@ import polars as pl
 from tabsynth.privacy.grids import DAY, calendar_edges
 from tabsynth.schema.types import Column, Kind
 
-MOST_DECIMALS = 8
+MOST_DECIMALS = 6
 _NANOSECONDS = {
     "day": 86_400_000_000_000,
     "hour": 3_600_000_000_000,
@@ -64,12 +64,12 @@ def sound_cells(column: Column, series: pl.Series) -> pl.Series:
 
 
 def words(column: Column, series: pl.Series) -> pl.Series:
-    """The texts among the cells of a continuous column held as text that are no number or time."""
+    """The cells of a column of numbers held as text that are no numbers."""
     return series.filter(series.is_not_null() & positions(column, series).is_null())
 
 
 def decimals_needed(numbers: npt.NDArray[np.float64], *, is_single: bool) -> npt.NDArray[np.uint8]:
-    """With how many decimals each number is written, 0 to 8, and 9 for more; `is_single`: a float32 was.
+    """With how many decimals each number is written, 0 to 6, and 7 for more; `is_single`: a float32 was.
 
     A number has d decimals when it is, but for rounding noise, the float nearest to a multiple of 10**-d,
     which must stay below the mantissa, where every float would pass.

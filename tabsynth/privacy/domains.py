@@ -4,12 +4,12 @@ A draft holds what was read off private data. Of a draft column, a private fit k
 storage (dtype, timezone, the pattern of dates held as text, the kind of a text), which count as structure;
 all else is measured anew with noise, or dropped:
 
-- levels (categorical, ordinal, booleans that are not stored as such; words in numbers held as text): a
+- levels (categorical, ordinal, booleans that are not stored as such; words among numbers held as text): a
   histogram of what occurs, of which only levels above a threshold are released; the order of an ordinal
   from the released levels;
-- bounds (numbers, dates, datetimes, durations): a histogram over a public grid of the whole type (1, 2, 5,
-  10, … on both sides of 0; years), its occupied cells, then a second one of even cells within these, which
-  trims them; bounds are points of these grids;
+- bounds (numbers, dates, datetimes, durations): a histogram over a public grid of the whole type (ten
+  cells a power of 10 on both sides of 0; years); then one of even cells within the first and the last that
+  are occupied. Bounds are points of these grids;
 - forms: whether cells may be missing; decimals; the resolution of times; whether an identifier repeats;
 - special values among numbers and times, masks of identifiers and how a CSV pads decimals are dropped.
 
@@ -27,7 +27,7 @@ import polars as pl
 
 from tabsynth.privacy import grids
 from tabsynth.privacy.cells import sound_cells
-from tabsynth.privacy.lines import BOUNDS, FORMS, LEVELS, buy_line, is_whole, noisy_counts
+from tabsynth.privacy.lines import BOUNDS, FORMS, LEVELS, buy_line, has_words, is_whole, noisy_counts
 from tabsynth.privacy.marginals import Levels
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
@@ -67,13 +67,13 @@ def domain_parts(schema: TableSchema) -> tuple[Part, ...]:
 
 def _releases(column: Column) -> dict[str, int]:
     """How often each part is used for a column; a function of its kind and storage."""
-    kind, is_text = column.kind, column.dtype == "string"
+    kind = column.kind
     is_plain = kind is Kind.BOOLEAN and column.dtype == "bool"
     has_form = kind in (Kind.DATETIME, Kind.DURATION, Kind.TEXT) or (
         kind is Kind.NUMBER and not is_whole(column)
     )
     return {
-        LEVELS: int((kind.is_discrete and not is_plain) or (kind.is_continuous and is_text)),
+        LEVELS: int((kind.is_discrete and not is_plain) or has_words(column)),
         BOUNDS: 2 if kind.is_continuous else 0,
         FORMS: 2 if kind is Kind.IDENTIFIER else int(is_plain or has_form),
     }

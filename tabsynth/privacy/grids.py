@@ -20,11 +20,16 @@ Run = tuple[int, int]
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-_FINE_CELLS = 64
+_FINE_CELLS = 512
 _RUNS = (1, 2, 4, 8, 16, 32, 64)
 _FALSE_CELLS = 1e-3
+_MOST_SPARE = 6
 _MOST_INT = 2**63 - 1
 _ROUND = tuple(m * 10**k for k in range(19) for m in (1, 2, 5) if m * 10**k <= _MOST_INT)
+_TENTHS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
+_SPACED = tuple(
+    sorted({*range(1, 10), *(m * 10**k for k in range(18) for m in _TENTHS if m * 10**k <= _MOST_INT)})
+)
 _TIME_STEPS = (
     *(step for step in _ROUND if step < SECOND),
     *(n * SECOND for n in (1, 2, 5, 10, 15, 30)),
@@ -43,8 +48,8 @@ _YEARS = (
 
 
 def whole_edges() -> Edges:
-    """±1, 2, 5, 10, … and both ends of int64, with a cell for 0 alone."""
-    return np.array([-(2**63), *(-n for n in reversed(_ROUND)), 0, *_ROUND, _MOST_INT], dtype=np.int64)
+    """±1, 2, … 9, ten numbers from each power of 10 to the next, both ends of int64; 0 has its own cell."""
+    return np.array([-(2**63), *(-n for n in reversed(_SPACED)), 0, *_SPACED, _MOST_INT], dtype=np.int64)
 
 
 def duration_edges() -> Edges:
@@ -59,14 +64,14 @@ def calendar_edges(per_day: int) -> Edges:
 
 
 def real_edges() -> Edges:
-    """±1, 2, 5 · 10**k from 1e-12 to 1e18, then powers of 10 up to 1e300, with a cell for 0 alone."""
-    powers = [float(f"{m}e{k}") for k in range(-12, 19) for m in (1, 2, 5)]
+    """± ten numbers a power of 10 from 1e-12 to 1e19, then powers of 10 to 1e300; 0 has its own cell."""
+    powers = [float(f"{m}e{k - 1}") for k in range(-12, 19) for m in _TENTHS]
     powers += [float(f"1e{k}") for k in range(24, 301, 6)]
     return np.array([*(-p for p in reversed(powers)), 0.0, math.nextafter(0, 1), *powers])
 
 
 def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -> Edges:
-    """At most about 64 even cells of a round width ≥ `least` that cover low … high, int64."""
+    """At most about 512 even cells of a round width ≥ `least` that cover low … high, int64."""
     wanted = max(least, -(-(high - low + 1) // _FINE_CELLS))
     steps = _TIME_STEPS if times else _ROUND
     width = next((step for step in steps if step >= wanted), steps[-1])
@@ -76,7 +81,7 @@ def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -
 
 
 def real_subgrid(low: float, high: float) -> Edges:
-    """At most about 64 even cells of a round width that cover low … high, float64."""
+    """At most about 512 even cells of a round width that cover low … high, float64."""
     wanted = max((high - low) / _FINE_CELLS, 1e-300)
     exponent = math.floor(math.log10(wanted))
     pairs = itertools.product((exponent - 1, exponent, exponent + 1), (1, 2, 5))
@@ -118,6 +123,17 @@ def occupied(noisy: npt.NDArray[np.float64], deviation: float) -> list[Run]:
         runs = [(start, start + width - 1) for start in np.flatnonzero(is_found).tolist()]
         found += [run for run in runs if not _holds_any(run, found)]
     return found
+
+
+def n_spare(beyond: npt.NDArray[np.float64], deviation: float) -> int:
+    """How many of the cells `beyond` an outermost run to keep, nearest first: at most 6.
+
+    Kept are the most that together hold more than 1.5 standard deviations of noise: a tail too thin to be
+    found for certain. To keep a few in vain costs little.
+    """
+    sums = np.cumsum(beyond[:_MOST_SPARE])
+    kept = np.flatnonzero(sums > 1.5 * deviation * np.sqrt(np.arange(1, len(sums) + 1)))
+    return int(kept.max(initial=-1)) + 1
 
 
 def lower_end(noisy: npt.NDArray[np.float64], deviation: float) -> int:

@@ -59,6 +59,11 @@ def is_whole(column: Column) -> bool:
     return column.dtype.startswith(("int", "uint"))
 
 
+def has_words(column: Column) -> bool:
+    """Whether words may stand among numbers held as text; a text that is no date is never a level."""
+    return column.dtype == "string" and column.kind in (Kind.INTEGER, Kind.NUMBER)
+
+
 def buy_line(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
     """A continuous column, empty of all that is bought, with what the cells say through noise."""
     places = positions(column, series)
@@ -68,7 +73,7 @@ def buy_line(column: Column, series: pl.Series, queries: NoisyQueries) -> Column
             places = on_lattice(places, column.decimals)
     elif _is_time(column):
         column = replace(column, resolution=_resolution(column, series, places, queries))
-    if column.dtype == "string":
+    if has_words(column):
         found = queries.frequent_levels(LEVELS, words(column, series), (column.name,))
         column = replace(column, special_values=tuple(found.values.to_list()))
     ends, is_nullable = _coarse(column, places, series, queries)
@@ -133,10 +138,14 @@ def _coarse(
     is_placed = places.is_not_null().to_numpy()
     codes[is_placed] = grids.cells_of(places.drop_nulls().to_numpy(), edges, is_whole_line=True)
     counts = noisy_counts(BOUNDS, column, codes, n_cells + 2, queries)
-    found, is_nullable = grids.occupied(counts.noisy[:n_cells], counts.deviation), counts.is_found(n_cells)
+    noisy, is_nullable = counts.noisy[:n_cells], counts.is_found(n_cells)
+    found = grids.occupied(noisy, counts.deviation)
     if not found:
         return None, is_nullable
-    lower, upper = min(found), max(found, key=lambda run: run[::-1])
+    first, within = min(found)
+    lower = (first - grids.n_spare(noisy[:first][::-1], counts.deviation), within)
+    within, last = max(found, key=lambda run: run[::-1])
+    upper = (within, last + grids.n_spare(noisy[last + 1 :], counts.deviation))
     return (_subgrid(column, edges, lower), _subgrid(column, edges, upper)), is_nullable
 
 
@@ -172,9 +181,11 @@ def _trimmed(
 
 
 def _on_steps(column: Column, low: float, beyond: float) -> tuple[float, float]:
-    """The first and the last position from `low` to before `beyond` (to it, on the line) on the lattice."""
+    """The first position from `low` and the last one before `beyond`; numbers with decimals reach it."""
     if isinstance(low, float):
         return low, 0.0 if 0 < beyond < 1e-300 else beyond
+    if column.decimals and beyond - low > 1:
+        return low, beyond
     step = _step(column)
     return low // step * step, max(low // step, (beyond - 1) // step) * step
 
