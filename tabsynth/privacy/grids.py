@@ -23,7 +23,7 @@ DAY = 86_400 * SECOND
 _FINE_CELLS = 512
 _RUNS = (1, 2, 4, 8, 16, 32, 64)
 _FALSE_CELLS = 1e-3
-_MOST_SPARE = 6
+_MOST_SPARE = 4
 _MOST_INT = 2**63 - 1
 _ROUND = tuple(m * 10**k for k in range(19) for m in (1, 2, 5) if m * 10**k <= _MOST_INT)
 _TENTHS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
@@ -126,13 +126,13 @@ def occupied(noisy: npt.NDArray[np.float64], deviation: float) -> list[Run]:
 
 
 def n_spare(beyond: npt.NDArray[np.float64], deviation: float) -> int:
-    """How many of the cells `beyond` an outermost run to keep, nearest first: at most 6.
+    """How many of the cells `beyond` an outermost run to keep, nearest first: at most 4.
 
-    Kept are the most that together hold more than 1.5 standard deviations of noise: a tail too thin to be
+    Kept are the most that together hold more than 2 standard deviations of noise: a tail too thin to be
     found for certain. To keep a few in vain costs little.
     """
     sums = np.cumsum(beyond[:_MOST_SPARE])
-    kept = np.flatnonzero(sums > 1.5 * deviation * np.sqrt(np.arange(1, len(sums) + 1)))
+    kept = np.flatnonzero(sums > 2 * deviation * np.sqrt(np.arange(1, len(sums) + 1)))
     return int(kept.max(initial=-1)) + 1
 
 
@@ -140,11 +140,11 @@ def lower_end(noisy: npt.NDArray[np.float64], deviation: float) -> int:
     """The first cell worth keeping of a histogram's lower end; 0 where none can be told.
 
     That is the first of the occupied ones if those below it, taken together, hold no more than noise does
-    (one standard deviation): otherwise they hide a tail, and all are kept.
+    (two standard deviations): otherwise they hide a tail, and all are kept.
     """
     found = occupied(noisy, deviation)
     first = min((run[0] for run in found), default=0)
-    return 0 if noisy[:first].sum() > deviation * math.sqrt(first) else first
+    return 0 if noisy[:first].sum() > 2 * deviation * math.sqrt(first) else first
 
 
 def _holds_any(run: Run, others: Sequence[Run]) -> bool:
