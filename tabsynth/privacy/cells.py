@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.privacy.grids import DAY, calendar_edges
+from tabsynth.privacy.grids import DAY, by_blocks, calendar_edges
 from tabsynth.schema.types import Column, Kind
 
 MOST_DECIMALS = 6
@@ -68,18 +68,21 @@ def words(column: Column, series: pl.Series) -> pl.Series:
     return series.filter(series.is_not_null() & positions(column, series).is_null())
 
 
-def decimals_needed(numbers: npt.NDArray[np.float64], *, is_single: bool) -> npt.NDArray[np.uint8]:
+def decimals_needed(numbers: npt.NDArray[np.float64], *, is_single: bool) -> npt.NDArray[np.uint16]:
     """With how many decimals each number is written, 0 to 6, and 7 for more; `is_single`: a float32 was.
 
     A number has d decimals when it is, but for rounding noise, the float nearest to a multiple of 10**-d,
     which must stay below the mantissa, where every float would pass.
     """
-    needed = np.full(len(numbers), MOST_DECIMALS + 1, dtype=np.uint8)
+    return by_blocks(lambda block: _decimals_of(block, is_single=is_single), numbers)
+
+
+def _decimals_of(numbers: npt.NDArray[np.float64], *, is_single: bool) -> npt.NDArray[np.uint16]:
+    needed = np.full(len(numbers), MOST_DECIMALS + 1, dtype=np.uint16)
     left = np.flatnonzero(np.isfinite(numbers))
-    largest = 2.0**23 if is_single else 2.0**53
     for decimals in range(MOST_DECIMALS + 1):
-        values, scale = numbers[left], 10.0**decimals
-        left = left[np.abs(values) < largest / scale]
+        scale = 10.0**decimals
+        left = left[np.abs(numbers[left]) < (2.0**23 if is_single else 2.0**53) / scale]
         values = numbers[left]
         nearest = np.rint(values * scale) / scale
         if is_single:
@@ -97,14 +100,18 @@ def resolutions(column: Column) -> tuple[str, ...]:
     return tuple(name for name, nanoseconds in _NANOSECONDS.items() if nanoseconds >= stored)
 
 
-def resolution_needed(column: Column, series: pl.Series) -> npt.NDArray[np.uint8]:
+def resolution_needed(column: Column, series: pl.Series) -> npt.NDArray[np.uint16]:
     """The position in `resolutions` of the coarsest unit of which each cell is a multiple; 0 for no time."""
     times = _moments(column, series) if column.kind is Kind.DATETIME else series
-    physical = times.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-    needed = np.zeros(len(physical), dtype=np.uint8)
-    for name in resolutions(column)[:-1]:
-        needed += physical % (_NANOSECONDS[name] // _UNITS[_time_unit(column)]) != 0
-    return needed
+    steps = [_NANOSECONDS[name] // _UNITS[_time_unit(column)] for name in resolutions(column)[:-1]]
+
+    def needed(physical: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        found = np.zeros(len(physical), dtype=np.uint8)
+        for step in steps:
+            found += physical % step != 0
+        return found
+
+    return by_blocks(needed, times.to_physical().cast(pl.Int64).fill_null(0).to_numpy())
 
 
 def step_of(column: Column) -> int:

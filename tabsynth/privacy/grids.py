@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ _FINE_CELLS = 512
 _RUNS = (1, 2, 4, 8, 16, 32, 64)
 _FALSE_CELLS = 1e-3
 _MOST_SPARE = 4
+_BLOCK_ROWS = 1 << 18
 _MOST_INT = 2**63 - 1
 _ROUND = tuple(m * 10**k for k in range(19) for m in (1, 2, 5) if m * 10**k <= _MOST_INT)
 _TENTHS = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
@@ -91,13 +94,32 @@ def real_subgrid(low: float, high: float) -> Edges:
     return np.array([float(f"{i * m}e{k}") for i in range(first, max(last, first + 1) + 1)])
 
 
-def cells_of(positions: npt.NDArray[Any], edges: Edges, *, is_whole_line: bool) -> npt.NDArray[np.intp]:
+def cells_of(positions: npt.NDArray[Any], edges: Edges, *, is_whole_line: bool) -> npt.NDArray[np.uint16]:
     """The cell of every position; beyond the ends the outermost cell, or n_cells if the line goes on."""
     n_cells = len(edges) - 1
-    cells = np.searchsorted(edges, positions, side="right") - 1
-    if is_whole_line:
-        return np.clip(cells, 0, n_cells - 1)
-    return np.where((cells < 0) | (cells >= n_cells), n_cells, cells)
+
+    def cells(block: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        found = np.searchsorted(edges, block, side="right") - 1
+        if is_whole_line:
+            return np.clip(found, 0, n_cells - 1)
+        found[(found < 0) | (found >= n_cells)] = n_cells
+        return found
+
+    return by_blocks(cells, positions)
+
+
+def by_blocks(
+    code: Callable[[npt.NDArray[Any]], npt.NDArray[np.integer]], values: npt.NDArray[Any]
+) -> npt.NDArray[np.uint16]:
+    """`code` of all values, a function of each alone, over all cores and in bounded memory."""
+    codes = np.empty(len(values), dtype=np.uint16)
+
+    def fill(start: int) -> None:
+        codes[start : start + _BLOCK_ROWS] = code(values[start : start + _BLOCK_ROWS])
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, len(values), _BLOCK_ROWS)))
+    return codes
 
 
 def significant(deviation: float, n_tests: int, *, n_summed: int = 1) -> float:

@@ -49,7 +49,7 @@ def noisy_counts(
     part: str, column: Column, codes: npt.NDArray[np.integer], n_cells: int, queries: NoisyQueries
 ) -> Counts:
     """Noisy rows at each of the codes 0 … n_cells - 1 of a column."""
-    marginal = Marginal((column.name,), (codes.astype(np.min_scalar_type(n_cells)),), (n_cells,))
+    marginal = Marginal((column.name,), (codes.astype(np.uint16, copy=False),), (n_cells,))
     [found] = queries.marginals(part, [marginal])
     return Counts(found.values, found.variance**0.5)
 
@@ -133,10 +133,9 @@ def _coarse(
     """The cells in which values begin and end, by the grid of the whole type; whether cells may be missing."""
     edges = _edges(column, places)
     n_cells = len(edges) - 1
-    codes = np.full(len(places), n_cells + 1)
+    codes = grids.cells_of(places.fill_null(0).to_numpy(), edges, is_whole_line=True)
+    codes[places.is_null().to_numpy()] = n_cells + 1
     codes[series.is_null().to_numpy()] = n_cells
-    is_placed = places.is_not_null().to_numpy()
-    codes[is_placed] = grids.cells_of(places.drop_nulls().to_numpy(), edges, is_whole_line=True)
     counts = noisy_counts(BOUNDS, column, codes, n_cells + 2, queries)
     noisy, is_nullable = counts.noisy[:n_cells], counts.is_found(n_cells)
     found = grids.occupied(noisy, counts.deviation)
@@ -165,9 +164,8 @@ def _trimmed(
     """Least and greatest position, each within the coarse cells where it was found."""
     edges = np.unique(np.concatenate(ends))
     n_cells = len(edges) - 1
-    codes = np.full(len(places), n_cells)
-    is_placed = places.is_not_null().to_numpy()
-    codes[is_placed] = grids.cells_of(places.drop_nulls().to_numpy(), edges, is_whole_line=False)
+    codes = grids.cells_of(places.fill_null(0).to_numpy(), edges, is_whole_line=False)
+    codes[places.is_null().to_numpy()] = n_cells
     counts = noisy_counts(BOUNDS, column, codes, n_cells + 1, queries)
     lower, upper = ((edges >= end[0]) & (edges < end[-1]) for end in ends)
     noisy = counts.noisy[:n_cells]

@@ -8,7 +8,6 @@ protected.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,16 +61,6 @@ def averages(
         found.append(np.asarray(releases.mean(axis=0, dtype=np.float64)))
         start = end
     return found
-
-
-def tail_quantile(scale: float, probability: float) -> int:
-    """The least integer t with P(noise ≥ t) ≤ `probability`, for discrete Gaussian noise of that scale.
-
-    By the continuous Gaussian's tail at t - 1, which lies above the discrete one's at t.
-    """
-    from scipy.special import ndtri
-
-    return 1 + max(0, math.ceil(-scale * float(ndtri(probability))))
 
 
 def _released(counts: Integers, scale: float) -> Integers:
