@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from tabsynth.privacy import losses
+from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.mechanisms import (
+    DiscreteGaussian,
     Exact,
     Exponential,
     Mechanism,
@@ -70,6 +72,55 @@ def threshold_delta(mechanism: ThresholdedDiscreteGaussian) -> float:
     if passes[0] >= 1:
         return 1.0
     return -math.expm1(-k * float(np.max(-np.log1p(-passes) / rows)))
+
+
+def epsilon_left(spent: Iterable[Mechanism], cap: Budget) -> float:
+    """ε, at the cap's δ, of the least noise that a further Gaussian release could have beside those `spent`.
+
+    To within 1 % and from below; 0 where nothing fits. Budgets do not subtract: it is more than the
+    difference between the cap's ε and what was spent.
+    """
+    taken = tuple(spent)
+    high = math.exp(analytic_gaussian(cap.epsilon, cap.delta)[0] / 2)
+    low = high / 256
+    if delta_of((*taken, _gaussian(low)), cap.epsilon) > cap.delta:
+        return 0.0
+    while high / low > 1.005:
+        middle = math.sqrt(low * high)
+        if delta_of((*taken, _gaussian(middle)), cap.epsilon) <= cap.delta:
+            low = middle
+        else:
+            high = middle
+    return epsilon_of((_gaussian(low),), cap.delta)
+
+
+def _gaussian(mu: float) -> DiscreteGaussian:
+    """A release that is all but a continuous Gaussian one of sensitivity `mu` and variance 1."""
+    sensitivity = math.ceil(100 * mu)
+    return DiscreteGaussian(scale=sensitivity / mu, sensitivity=sensitivity)
+
+
+def analytic_gaussian(epsilon: float, delta: float) -> tuple[float, float]:
+    """The ln μ² of the Gaussian mechanism whose δ at `epsilon` is `delta`, and the slope of ln δ there.
+
+    δ = Φ(μ/2 - ε/μ) - exp(ε) Φ(-μ/2 - ε/μ) (Balle and Wang 2018), in logarithms. The slope is in ln μ².
+    """
+    from scipy.special import log_ndtr
+
+    def log_delta(position: float) -> float:
+        mu = math.exp(position / 2)
+        first, second = float(log_ndtr(mu / 2 - epsilon / mu)), float(log_ndtr(-mu / 2 - epsilon / mu))
+        return first + math.log(max(-math.expm1(epsilon + second - first), 1e-300))
+
+    low, high = -80.0, 80.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if log_delta(middle) <= math.log(delta):
+            low = middle
+        else:
+            high = middle
+    slope = (log_delta(low + 0.01) - log_delta(low - 0.01)) / 0.02
+    return low, max(slope, 0.1)
 
 
 def zcdp_delta(rho: float, epsilon: float) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabsynth.errors import PrivacyError, UsageError
-from tabsynth.privacy.accountant import delta_of, threshold_delta
+from tabsynth.privacy.accountant import analytic_gaussian, delta_of, threshold_delta
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.mechanisms import LARGEST_SCALE, DiscreteGaussian, ThresholdedDiscreteGaussian
 
@@ -136,7 +136,7 @@ def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, 
         found = delta_of(_gaussians(parts, sensitivity, math.exp(position)), budget.epsilon)
         return math.log(found / delta) if found > 0 else -_FAR
 
-    position, slope = _analytic_gaussian(budget.epsilon, delta)
+    position, slope = analytic_gaussian(budget.epsilon, delta)
     position -= _TOLERANCE / 2
     fits, too_much = (-math.inf, -_FAR), (math.inf, _FAR)  # (position, excess)
     for step in range(_MOST_STEPS):
@@ -156,29 +156,6 @@ def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, 
             margin = min(_TOLERANCE / 2, width / 3)
             position = fits[0] + min(max(share * width, margin), width - margin)
     raise PrivacyError(f"no noise was found that meets ε = {budget.epsilon:g}, δ = {budget.delta:g}")
-
-
-def _analytic_gaussian(epsilon: float, delta: float) -> tuple[float, float]:
-    """The ln μ² of the Gaussian mechanism whose δ at `epsilon` is `delta`, and the slope of ln δ there.
-
-    δ = Φ(μ/2 - ε/μ) - exp(ε) Φ(-μ/2 - ε/μ) (Balle and Wang 2018), in logarithms. The slope is in ln μ².
-    """
-    from scipy.special import log_ndtr
-
-    def log_delta(position: float) -> float:
-        mu = math.exp(position / 2)
-        first, second = float(log_ndtr(mu / 2 - epsilon / mu)), float(log_ndtr(-mu / 2 - epsilon / mu))
-        return first + math.log(max(-math.expm1(epsilon + second - first), 1e-300))
-
-    low, high = -80.0, 80.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if log_delta(middle) <= math.log(delta):
-            low = middle
-        else:
-            high = middle
-    slope = (log_delta(low + 0.01) - log_delta(low - 0.01)) / 0.02
-    return low, max(slope, 0.1)
 
 
 def _thresholded(noise: DiscreteGaussian, delta: float) -> ThresholdedDiscreteGaussian:

@@ -1,0 +1,162 @@
+"""The text of a ledger file: one JSON object per line, each with a hash over itself and all before it.
+
+    {"lines":"000000000002","kind":…,"source":…,"cap":…,"series":…,"inode":…,"hash":…}
+    {"fit":1,"charge":{…},"hash":…}
+    {"fit":2,"charge":{…},"hash":…}
+
+`lines` counts what was acknowledged; its digits alone are not part of the hash, as they are updated in
+place. Only the ledger's own text is ever hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tabsynth.errors import PrivacyError
+from tabsynth.privacy.budget import Budget
+from tabsynth.privacy.ledger import COPY, Charge, LedgerCopy, budget_from_data, charge_from_data
+
+PREFIX = b'{"lines":"'
+_DIGITS = 12
+_KIND = "tabsynth ledger 1"
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRecord:
+    """What a ledger file says: its source, cap and charges by number of fit, and the hash of every line."""
+
+    source: str
+    cap: Budget
+    series: str
+    charges: tuple[tuple[int, Charge], ...]
+    heads: tuple[str, ...]
+
+    def holds(self, copy: LedgerCopy) -> bool:
+        """Whether the state that a model's copy was taken at is this file's present or lies in its past."""
+        return copy.series == self.series and copy.head in self.heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """A ledger file as found: its record, where its whole lines end, bytes beyond that, its inode when made."""
+
+    record: LedgerRecord
+    end: int
+    n_torn: int
+    inode: int
+
+
+def header(*, source: str, cap: Budget, series: str, inode: int) -> bytes:
+    """The first line of a ledger of no charges."""
+    content = {"kind": _KIND, "source": source, "cap": asdict(cap), "series": series, "inode": inode}
+    return _text({"lines": digits(0), **content, "hash": hash_of("", content)})
+
+
+def line(content: Mapping[str, object], *, head: str) -> bytes:
+    """A further line, with its hash `head`."""
+    return _text({**content, "hash": head})
+
+
+def digits(n_lines: int) -> str:
+    """`n_lines` as it stands in the first line."""
+    return f"{n_lines:0{_DIGITS}}"
+
+
+def hash_of(before: str, content: Mapping[str, object]) -> str:
+    """The hash of a line of that content after a line whose hash is `before`, in hexadecimal."""
+    return hashlib.sha256(before.encode() + b"\n" + _text(content)).hexdigest()
+
+
+def parse(content: bytes, path: Path) -> LedgerState:
+    """A ledger file's content, every line checked for form and hash; raises `PrivacyError` for anything amiss."""
+    *lines, torn = content.split(b"\n")
+    if not lines or not lines[0].startswith(PREFIX):
+        if COPY.encode() in content:
+            raise PrivacyError(f"{path} is the copy of a ledger that a model carries; it cannot be continued")
+        raise PrivacyError(f"{path} is no ledger")
+    reader = _Reader()
+    for number, text in enumerate(lines):
+        try:
+            reader.read(text)
+        except (ValueError, RecursionError):
+            raise PrivacyError(f"{path}: line {number + 1} of the ledger was altered or damaged") from None
+    n_lines = len(lines) - 1
+    if n_lines < reader.n_counted:
+        raise PrivacyError(
+            f"{path}: the ledger was cut short: {reader.n_counted} lines were written after the first, "
+            f"{n_lines} are left"
+        )
+    return LedgerState(
+        record=reader.record(), end=len(content) - len(torn), n_torn=len(torn), inode=reader.inode
+    )
+
+
+class _Reader:
+    """Takes lines one by one; `ValueError` for one that does not follow."""
+
+    def __init__(self) -> None:
+        self.n_counted = self.inode = 0
+        self._series = self._source = ""
+        self._cap: Budget | None = None
+        self._heads: list[str] = []
+        self._charges: list[tuple[int, Charge]] = []
+
+    def read(self, text: bytes) -> None:
+        entry = json.loads(text)
+        if not isinstance(entry, dict) or _text(entry) != text + b"\n":
+            raise ValueError("not as it was written")
+        claimed = entry.pop("hash", None)
+        counted = entry.pop("lines", None)
+        if claimed != hash_of(self._heads[-1] if self._heads else "", entry):
+            raise ValueError("another hash")
+        if not self._heads:
+            self._read_header(entry, counted)
+        elif counted is not None:
+            raise ValueError("a second header")
+        elif entry.keys() == {"fit", "charge"}:
+            self._charges.append((_whole(entry["fit"]), charge_from_data(entry["charge"])))
+        elif entry.keys() == {"torn"}:
+            _whole(entry["torn"])
+        elif entry.keys() == {"inode"}:
+            self.inode = _whole(entry["inode"])
+        else:
+            raise ValueError("an unknown line")
+        self._heads.append(claimed)
+
+    def record(self) -> LedgerRecord:
+        assert self._cap is not None
+        return LedgerRecord(
+            source=self._source,
+            cap=self._cap,
+            series=self._series,
+            charges=tuple(self._charges),
+            heads=tuple(self._heads),
+        )
+
+    def _read_header(self, entry: dict[str, Any], counted: object) -> None:
+        if entry.keys() != {"kind", "source", "cap", "series", "inode"} or entry["kind"] != _KIND:
+            raise ValueError("another kind of header")
+        if not isinstance(counted, str) or not re.fullmatch(rf"[0-9]{{{_DIGITS}}}", counted):
+            raise ValueError("no count")
+        if not isinstance(entry["source"], str) or not isinstance(entry["series"], str):
+            raise ValueError("no names")  # noqa: TRY004
+        self.n_counted, self.inode = int(counted), _whole(entry["inode"])
+        self._source, self._series = entry["source"], entry["series"]
+        self._cap = budget_from_data(entry["cap"])
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a whole number")
+    return value
+
+
+def _text(content: Mapping[str, object]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
