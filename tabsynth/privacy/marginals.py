@@ -83,11 +83,13 @@ def l1_distances(pairs: Sequence[Marginal], references: Sequence[Integers]) -> I
 
 def observed_values(cells: pl.Series) -> tuple[pl.Series, Integers]:
     """Distinct values but null (and NaN), ascending whatever the order of the rows, and the rows of each."""
-    name = cells.name
     if cells.dtype.is_float():
-        cells = cells.fill_nan(None) + 0.0  # of zeros that are equal, one has a sign
+        cells = cells.fill_nan(None)
     counted = pl.DataFrame([cells.alias("value")]).drop_nulls().group_by("value").len(name="n").sort("value")
-    return counted["value"].alias(name), counted["n"].cast(pl.Int64).to_numpy()
+    values = counted["value"].alias(cells.name)
+    if cells.dtype.is_float():  # of two zeros that are one level, either may stand for it: take the plain one
+        values = pl.Series(cells.name, values.to_numpy() + 0.0, dtype=cells.dtype)
+    return values, counted["n"].cast(pl.Int64).to_numpy()
 
 
 def n_distinct(cells: pl.Series) -> int:
