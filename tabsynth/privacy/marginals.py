@@ -98,15 +98,21 @@ def n_distinct(cells: pl.Series) -> int:
 
 
 def _each(wanted: Sequence[Marginal], finish: Callable[[int, Integers], T]) -> list[T]:
-    """`finish` of the position and the counts of each marginal, two at a time."""
+    """`finish` of the position and the counts of each marginal, over all cores where there are many rows."""
     checked: set[tuple[int, int]] = set()
     for marginal in wanted:
         for codes, size in zip(marginal.codes, marginal.shape, strict=True):
             if (id(codes), size) not in checked:
                 assert codes.max(initial=0) < size, f"codes beyond the shape of {marginal.columns}"
                 checked.add((id(codes), size))
+
+    def finished(i: int) -> T:
+        return finish(i, _counts(wanted[i]))
+
+    if not wanted or len(wanted[0].codes[0]) <= _BLOCK_ROWS:
+        return [finished(i) for i in range(len(wanted))]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(lambda i: finish(i, _counts(wanted[i])), range(len(wanted))))
+        return list(pool.map(finished, range(len(wanted))))
 
 
 def _counts(marginal: Marginal) -> Integers:

@@ -33,9 +33,11 @@ def discrete_gaussian(counts: Integers, *, scale: float) -> Integers:
         raise TypeError(f"noise is added to int64 counts, found {counts.dtype}")
     flat = np.ascontiguousarray(counts).reshape(-1)
     pieces = [flat[start : start + _CHUNK] for start in range(0, len(flat), _CHUNK)]
+    if len(pieces) < 2:
+        return _released(flat, float(scale)).reshape(counts.shape)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # OpenDP works outside the GIL
-        noisy = list(pool.map(lambda piece: _released(piece, float(scale)), pieces))
-    return np.concatenate([np.empty(0, np.int64), *noisy]).reshape(counts.shape)
+        noisy = pool.map(lambda piece: _released(piece, float(scale)), pieces)
+        return np.concatenate(list(noisy)).reshape(counts.shape)
 
 
 def averages(
