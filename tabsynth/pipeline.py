@@ -273,7 +273,7 @@ def fit(
         for column in table.schema.columns
         if not column.kind.is_modelled
     )
-    model = recipe.fit(encoded, ledger=ledger, streams=Streams(int(seed)), progress=progress)
+    model = recipe.fit(encoded, queries=queries, streams=Streams(int(seed)), progress=progress)
     progress("done", 1.0)
     return FittedPipeline(
         schema=table.schema,

@@ -1,8 +1,9 @@
 """What an engine is: a recipe that fits, and a fitted model that samples.
 
-A `Synthesizer` is a frozen dataclass of hyperparameters. `fit` reads statistics of the encoded table,
-each charged to the ledger, and returns a `FittedModel`: parameters only, no random state, no ledger, and
-no rows unless `retains_rows` says so.
+A `Synthesizer` is a frozen dataclass of hyperparameters. `fit` asks `queries` for statistics of the encoded
+table, each charged to a ledger, and returns a `FittedModel`: parameters only, no random state, no ledger,
+and no rows unless `retains_rows` says so. What an engine that can be private will ask for is said by
+`parts` before any data are read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, ClassVar, Protocol
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.privacy import Ledger
+from tabsynth.privacy.plan import Part
+from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 
 BLOCK_ROWS = 8192
@@ -68,9 +70,15 @@ class Synthesizer(Protocol):
     retains_rows: ClassVar[bool]
     summary: ClassVar[str]
 
+    def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
+        """The statistics a private fit of these columns asks for; () where it cannot be private."""
+        ...
+
     def fit(
-        self, data: EncodedTable, *, ledger: Ledger, streams: Streams, progress: Progress = no_progress
-    ) -> FittedModel: ...
+        self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
+    ) -> FittedModel:
+        """Where `queries.is_private`, all of `data` lies inside its domain: the pipeline has seen to it."""
+        ...
 
     @classmethod
     def restore(

@@ -42,8 +42,7 @@ from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.stored import stored_normal
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
-from tabsynth.privacy import Ledger
-from tabsynth.privacy.queries import Queries, ScoreMoments
+from tabsynth.privacy.queries import AnyQueries, Queries, ScoreMoments
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
@@ -144,9 +143,8 @@ class GaussianCopula:
             raise UsageError(f"ordering_rounds must be 0 or more, found {self.ordering_rounds}")
 
     def fit(
-        self, data: EncodedTable, *, ledger: Ledger, streams: Streams, progress: Progress = no_progress
+        self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGaussianCopula:
-        queries = Queries(ledger)
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
         if not latents:

@@ -28,8 +28,7 @@ from tabsynth.models.latent import (
 from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_normal
-from tabsynth.privacy import Ledger
-from tabsynth.privacy.queries import Queries
+from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
 
 
@@ -89,12 +88,11 @@ class Independent:
         self,
         data: EncodedTable,
         *,
-        ledger: Ledger,
+        queries: AnyQueries,
         streams: Streams,  # noqa: ARG002
         progress: Progress = no_progress,
     ) -> FittedIndependent:
         progress("marginals", 0.0)
-        queries = Queries(ledger)
         return FittedIndependent(
             fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
         )

@@ -1,0 +1,153 @@
+"""Cells of a column that depend on its declared domain alone: what noisy one-way marginals are counted in.
+
+The cells of a column are, in order, those of its numbers (none where it is discrete) and its levels. Every
+whole number has a cell of its own where the bounds hold at most 128 of them. Wider bounds are cut into
+about 64 cells, of even width, or of even ratio where they reach over more than two powers of ten; zero,
+where most amounts pile up, always has a cell of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedColumn, Variable
+from tabsynth.models.marginal import Floats, Marginal, level_marginal
+
+Values = npt.NDArray[Any]  # int64 on a lattice, float64 on the line
+Codes = npt.NDArray[np.unsignedinteger]
+MOST_SINGLE = 128
+N_WIDE = 64
+_RATIO = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class PublicCells:
+    """The cells of one column: `n_numbers` stretches of numbers, then `n_levels` levels.
+
+    `lower` and `upper`, (n_numbers,), are inclusive, in encoded units. Level cells follow in the order of
+    their codes, without code 0 where the column is continuous.
+    """
+
+    variable: Variable
+    lower: Values
+    upper: Values
+
+    @classmethod
+    def of(cls, variable: Variable) -> PublicCells:
+        """Cells from bounds and levels; raises `ValueError` for a continuous column without bounds."""
+        if not variable.is_continuous:
+            nothing = np.zeros(0, dtype=np.int64)
+            return cls(variable, nothing, nothing)
+        if variable.lower is None or variable.upper is None:
+            raise ValueError(f"column {variable.name!r} has no bounds")
+        cut = _lattice_cells if variable.is_lattice else _line_cells
+        return cls(variable, *cut(variable.lower, variable.upper))
+
+    @property
+    def n_numbers(self) -> int:
+        return len(self.lower)
+
+    @property
+    def n_levels(self) -> int:
+        return self.variable.n_levels - self.variable.is_continuous
+
+    @property
+    def n_cells(self) -> int:
+        return self.n_numbers + self.n_levels
+
+    @cached_property
+    def _stretches(self) -> Marginal:
+        even = np.full(max(self.n_numbers, 1), 1 / max(self.n_numbers, 1))
+        return Marginal(self.lower, self.upper, even[: self.n_numbers], is_lattice=self.variable.is_lattice)
+
+    def cells_of(self, column: EncodedColumn) -> Codes:
+        """The cell of every row, unsigned of shape (n_rows,); numbers beyond the bounds join the end cells.
+
+        Codes outside the domain must have been replaced before.
+        """
+        dtype = np.min_scalar_type(max(self.n_cells - 1, 1))
+        if column.values is None:
+            return column.codes.astype(dtype, copy=False)
+        numbers = self._stretches.pieces_of(column.values)
+        if self.n_levels == 0:
+            return numbers.astype(dtype, copy=False)
+        # Code 0 is a number; code c > 0 is level cell n_numbers + c - 1.
+        levels = column.codes.astype(np.int64) + (self.n_numbers - 1)
+        return np.where(column.codes == 0, numbers, levels).astype(dtype)
+
+    def marginals(self, counts: Floats) -> tuple[Marginal, Marginal | None]:
+        """The level marginal and the number marginal (None for a discrete column), from counts ≥ 0.
+
+        The level marginal of a continuous column has code 0, "a number", first.
+        """
+        numbers, levels = counts[: self.n_numbers], counts[self.n_numbers :]
+        if not self.variable.is_continuous:
+            return level_marginal(levels), None
+        total = numbers.sum()
+        mass = numbers / total if total > 0 else np.full(len(numbers), 1 / len(numbers))
+        line = Marginal(self.lower, self.upper, mass, is_lattice=self.variable.is_lattice)
+        return level_marginal(np.r_[total, levels]), line
+
+
+def _lattice_cells(lower: float, upper: float) -> tuple[Values, Values]:
+    low, high = int(lower), int(upper)
+    if high - low < MOST_SINGLE:
+        single = np.arange(low, high + 1, dtype=np.int64)
+        return single, single
+    starts = {low}
+    if low <= 0 <= high:
+        starts |= {0, 1}
+        n_below = round(N_WIDE * _reach(-low) / (_reach(-low) + _reach(high))) if low < 0 else 0
+        starts |= {1 + step for step in _steps(1, high, N_WIDE - n_below)} if high > 0 else set()
+        starts |= {-step for step in _steps(1, -low, n_below)} if low < 0 else set()
+    elif low > 0:
+        starts |= {low + step for step in _steps(low, high, N_WIDE)}
+    else:
+        starts |= {high + 1 - step for step in _steps(-high, -low, N_WIDE)}
+    ascending = sorted(start for start in starts if low <= start <= high)
+    first = np.array(ascending, dtype=np.int64)
+    last = np.array([*(start - 1 for start in ascending[1:]), high], dtype=np.int64)
+    return first, last
+
+
+def _reach(end: float) -> float:
+    return 1.0 + np.log10(max(abs(end), 1.0))
+
+
+def _steps(near: int, far: int, n_cells: int) -> set[int]:
+    """Offsets from `near` at which the cells of [near, far], 0 < near ≤ far, begin."""
+    n_cells = max(n_cells, 1)
+    if far / near > _RATIO:
+        edges = np.exp(np.linspace(np.log(near), np.log(far + 1.0), n_cells + 1))[:-1]
+        return {max(0, round(float(edge)) - near) for edge in edges}
+    width = far - near + 1
+    return {width * i // n_cells for i in range(n_cells)}
+
+
+def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
+    low, high = float(lower), float(upper)
+    if low == high:
+        return np.array([low]), np.array([high])
+    if not low <= 0 <= high:
+        edges = (
+            _line_edges(abs(low), abs(high), N_WIDE) if low > 0 else -_line_edges(-high, -low, N_WIDE)[::-1]
+        )
+        edges[0], edges[-1] = low, high
+        return edges[:-1], edges[1:]
+    n_below = round(N_WIDE * -low / (high - low))
+    below = np.linspace(low, 0.0, max(n_below, 1) + 1) if low < 0 else np.zeros(1)
+    above = _line_edges(0.0, high, max(N_WIDE - n_below, 1)) if high > 0 else np.zeros(1)
+    first = np.r_[below[:-1], 0.0, above[:-1]]  # zero is an atom between its neighbours
+    last = np.r_[below[1:], 0.0, above[1:]]
+    return first, last
+
+
+def _line_edges(near: float, far: float, n_cells: int) -> Floats:
+    if near > 0 and far / near > _RATIO:
+        return np.exp(np.linspace(np.log(near), np.log(far), n_cells + 1))
+    return np.linspace(near, far, n_cells + 1)
