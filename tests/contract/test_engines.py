@@ -17,6 +17,7 @@ from tabsynth.models.base import BLOCK_ROWS
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Ledger
 from tabsynth.privacy.mechanisms import EXACT
+from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
@@ -251,7 +252,7 @@ def test_a_table_of_identifiers_alone_can_be_made(name):
 
 def test_blocks_are_whole_and_stand_alone(name):
     table = patients(300)
-    model = registry.make_engine(name).fit(encode_table(table), ledger=Ledger(), streams=Streams(0))
+    model = registry.make_engine(name).fit(encode_table(table), queries=Queries(Ledger()), streams=Streams(0))
     later = model.sample_block(3, n_rows=BLOCK_ROWS, streams=Streams(1))
     assert later.n_rows == BLOCK_ROWS
     assert model.sample_block(3, n_rows=5, streams=Streams(1)).n_rows == 5

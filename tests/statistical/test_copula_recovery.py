@@ -9,6 +9,7 @@ from tabsynth.encode import encode_table
 from tabsynth.models.base import BLOCK_ROWS, Condition
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.privacy import Ledger
+from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
@@ -19,7 +20,7 @@ RHO = np.array([[1, 0.7, -0.4, 0.3], [0.7, 1, -0.2, 0.5], [-0.4, -0.2, 1, 0.1], 
 
 def fit_copula(frame: pl.DataFrame, *columns: Column, **options):
     table = Table.conform(frame, TableSchema(name="t", columns=columns))
-    return GaussianCopula(**options).fit(encode_table(table), ledger=Ledger(), streams=Streams(0))
+    return GaussianCopula(**options).fit(encode_table(table), queries=Queries(Ledger()), streams=Streams(0))
 
 
 def draws(seed=0, n=N):
