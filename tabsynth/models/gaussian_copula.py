@@ -42,7 +42,7 @@ from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.stored import stored_normal
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
-from tabsynth.privacy.queries import AnyQueries, Queries, ScoreMoments
+from tabsynth.privacy.queries import AnyQueries, ScoreMoments
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]

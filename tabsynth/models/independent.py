@@ -28,7 +28,7 @@ from tabsynth.models.latent import (
 from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_normal
-from tabsynth.privacy.queries import AnyQueries, Queries
+from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 
 

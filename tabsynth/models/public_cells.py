@@ -2,8 +2,9 @@
 
 The cells of a column are, in order, those of its numbers (none where it is discrete) and its levels. Every
 whole number has a cell of its own where the bounds hold at most 128 of them. Wider bounds are cut into
-about 64 cells, of even width, or of even ratio where they reach over more than two powers of ten; zero,
-where most amounts pile up, always has a cell of its own.
+about 64 cells: of even width, or, where they reach over more than two powers of ten, at the edges of 32
+cells of even width and 32 of even ratio together, as nobody has said whether the numbers are amounts or
+measurements. Zero, where most amounts pile up, always has a cell of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Codes = npt.NDArray[np.unsignedinteger]
 MOST_SINGLE = 128
 N_WIDE = 64
 _RATIO = 100.0
+_LINE_REACH = 1e4  # how far towards zero cells of even ratio go on the line
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +123,12 @@ def _reach(end: float) -> float:
 
 def _steps(near: int, far: int, n_cells: int) -> set[int]:
     """Offsets from `near` at which the cells of [near, far], 0 < near ≤ far, begin."""
-    n_cells = max(n_cells, 1)
-    if far / near > _RATIO:
-        edges = np.exp(np.linspace(np.log(near), np.log(far + 1.0), n_cells + 1))[:-1]
-        return {max(0, round(float(edge)) - near) for edge in edges}
-    width = far - near + 1
-    return {width * i // n_cells for i in range(n_cells)}
+    n_cells, width = max(n_cells, 1), far - near + 1
+    if far / near <= _RATIO:
+        return {width * i // n_cells for i in range(n_cells)}
+    half = max(n_cells // 2, 1)
+    edges = np.exp(np.linspace(np.log(near), np.log(far + 1.0), half + 1))[:-1]
+    return {width * i // half for i in range(half)} | {max(0, round(float(edge)) - near) for edge in edges}
 
 
 def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
@@ -140,7 +142,7 @@ def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
         edges[0], edges[-1] = low, high
         return edges[:-1], edges[1:]
     n_below = round(N_WIDE * -low / (high - low))
-    below = np.linspace(low, 0.0, max(n_below, 1) + 1) if low < 0 else np.zeros(1)
+    below = -_line_edges(0.0, -low, max(n_below, 1))[::-1] if low < 0 else np.zeros(1)
     above = _line_edges(0.0, high, max(N_WIDE - n_below, 1)) if high > 0 else np.zeros(1)
     first = np.r_[below[:-1], 0.0, above[:-1]]  # zero is an atom between its neighbours
     last = np.r_[below[1:], 0.0, above[1:]]
@@ -148,6 +150,9 @@ def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
 
 
 def _line_edges(near: float, far: float, n_cells: int) -> Floats:
-    if near > 0 and far / near > _RATIO:
-        return np.exp(np.linspace(np.log(near), np.log(far), n_cells + 1))
-    return np.linspace(near, far, n_cells + 1)
+    half = max(n_cells // 2, 1)
+    if (near > 0 and far / near <= _RATIO) or n_cells < 4:
+        return np.linspace(near, far, n_cells + 1)
+    start = near if near > 0 else far / _LINE_REACH
+    ratios = np.exp(np.linspace(np.log(start), np.log(far), half + 1))
+    return np.unique(np.r_[np.linspace(near, far, half + 1)[:-1], ratios[:-1], far])
