@@ -77,15 +77,17 @@ def threshold_delta(mechanism: ThresholdedDiscreteGaussian) -> float:
 def epsilon_left(spent: Iterable[Mechanism], cap: Budget) -> float:
     """ε, at the cap's δ, of the least noise that a further Gaussian release could have beside those `spent`.
 
-    To within 1 % and from below; 0 where nothing fits. Budgets do not subtract: it is more than the
+    To within 2 % and from below; 0 where nothing fits. Budgets do not subtract: it is more than the
     difference between the cap's ε and what was spent.
     """
     taken = tuple(spent)
+    if not taken:
+        return cap.epsilon
     high = math.exp(analytic_gaussian(cap.epsilon, cap.delta)[0] / 2)
     low = high / 256
     if delta_of((*taken, _gaussian(low)), cap.epsilon) > cap.delta:
         return 0.0
-    while high / low > 1.005:
+    while high / low > 1.015:
         middle = math.sqrt(low * high)
         if delta_of((*taken, _gaussian(middle)), cap.epsilon) <= cap.delta:
             low = middle

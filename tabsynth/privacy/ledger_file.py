@@ -218,6 +218,8 @@ def _require_series(state: LedgerState, path: Path, *, source: str, inode: int |
             f"{path} is the ledger of another source, {state.record.source!r}: "
             "each source has a ledger of its own"
         )
+    if len(state.record.heads) - 1 > state.n_counted + 1:
+        raise PrivacyError(f"{path}: the ledger has more lines than were ever acknowledged; it was altered")
     if inode not in (None, state.inode):
         raise PrivacyError(
             f"{path} is a copy of a ledger: continue the original. If the file was moved here and no other "

@@ -45,9 +45,13 @@ class LedgerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """A ledger file as found: its record, where its whole lines end, bytes beyond that, its inode when made."""
+    """A ledger file as found: its record, the lines acknowledged, where whole lines end, the bytes beyond.
+
+    `inode`: the file's number on the disk when it was made.
+    """
 
     record: LedgerRecord
+    n_counted: int
     end: int
     n_torn: int
     inode: int
@@ -94,7 +98,11 @@ def parse(content: bytes, path: Path) -> LedgerState:
             f"{n_lines} are left"
         )
     return LedgerState(
-        record=reader.record(), end=len(content) - len(torn), n_torn=len(torn), inode=reader.inode
+        record=reader.record(),
+        n_counted=reader.n_counted,
+        end=len(content) - len(torn),
+        n_torn=len(torn),
+        inode=reader.inode,
     )
 
 

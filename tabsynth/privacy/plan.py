@@ -19,7 +19,6 @@ from tabsynth.privacy.mechanisms import LARGEST_SCALE, DiscreteGaussian, Thresho
 
 _THRESHOLD_SHARE = 0.01  # of δ, for all thresholds together
 _TOLERANCE = 1e-3  # of precision
-_MOST_STEPS = 60
 _FAR = 700.0
 
 
@@ -129,7 +128,8 @@ def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, 
     """The largest precision at which noise alone takes at most `delta` at the budget's ε, or just below.
 
     Brackets ln precision within `_TOLERANCE`, by secants of ln δ from the analytic Gaussian's answer, which
-    is all but exact where noise is large: two or three calls of the accountant as a rule.
+    is all but exact where noise is large: two or three calls of the accountant as a rule. Ends, as strides
+    double and every third step halves the bracket.
     """
 
     def excess(position: float) -> float:
@@ -139,7 +139,8 @@ def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, 
     position, slope = analytic_gaussian(budget.epsilon, delta)
     position -= _TOLERANCE / 2
     fits, too_much = (-math.inf, -_FAR), (math.inf, _FAR)  # (position, excess)
-    for step in range(_MOST_STEPS):
+    step = 0
+    while True:
         over = max(min(excess(position), _FAR), -_FAR)
         if over <= 0:
             fits = (position, over)
@@ -155,7 +156,7 @@ def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, 
             share = 0.5 if step % 3 == 2 else -fits[1] / (too_much[1] - fits[1])
             margin = min(_TOLERANCE / 2, width / 3)
             position = fits[0] + min(max(share * width, margin), width - margin)
-    raise PrivacyError(f"no noise was found that meets ε = {budget.epsilon:g}, δ = {budget.delta:g}")
+        step += 1
 
 
 def _thresholded(noise: DiscreteGaussian, delta: float) -> ThresholdedDiscreteGaussian:
