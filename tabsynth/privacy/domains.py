@@ -68,7 +68,7 @@ def domain_parts(schema: TableSchema) -> tuple[Part, ...]:
 def _releases(column: Column) -> dict[str, int]:
     """How often each part is used for a column; a function of its kind and storage."""
     kind = column.kind
-    is_plain = kind is Kind.BOOLEAN and column.dtype == "bool"
+    is_plain = column.dtype == "bool"
     has_form = kind in (Kind.DATETIME, Kind.DURATION, Kind.TEXT) or (
         kind is Kind.NUMBER and not is_whole(column)
     )
@@ -149,9 +149,9 @@ def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
         return _identifier(clean, series, queries)
     if column.dtype == "bool":
         codes = series.cast(pl.UInt8).fill_null(2).to_numpy()
-        return replace(
-            clean, categories=None, nullable=noisy_counts(FORMS, column, codes, 3, queries).is_found(2)
-        )
+        is_nullable = noisy_counts(FORMS, column, codes, 3, queries).is_found(2)
+        known = None if column.kind is Kind.BOOLEAN else (False, True)
+        return replace(clean, categories=known, nullable=is_nullable)
     found = queries.frequent_levels(LEVELS, sound_cells(column, series), (column.name,))
     return replace(clean, categories=_levels(column, found), nullable=_is_nullable(found))
 

@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,27 +51,39 @@ _YEARS = (
 )
 
 
+@cache
 def whole_edges() -> Edges:
     """±1, 2, … 9, ten numbers from each power of 10 to the next, both ends of int64; 0 has its own cell."""
-    return np.array([-(2**63), *(-n for n in reversed(_SPACED)), 0, *_SPACED, _MOST_INT], dtype=np.int64)
+    return _fixed([-(2**63), *(-n for n in reversed(_SPACED)), 0, *_SPACED, _MOST_INT])
 
 
+@cache
 def duration_edges() -> Edges:
     """± round lengths of time in microseconds, to 10**8 days, with a cell for 0 alone."""
-    return np.array([*(-n for n in reversed(_TIME_STEPS)), 0, *_TIME_STEPS], dtype=np.int64)
+    return _fixed([*(-n for n in reversed(_TIME_STEPS)), 0, *_TIME_STEPS])
 
 
+@cache
 def calendar_edges(per_day: int) -> Edges:
     """First days of years 1 to 9999, single years from 1800 to 2200, in units of `per_day` to the day."""
     days = [dt.date(year, 1, 1).toordinal() - _EPOCH for year in _YEARS]
-    return np.array([*days, dt.date.max.toordinal() - _EPOCH + 1], dtype=np.int64) * per_day
+    days.append(dt.date.max.toordinal() - _EPOCH + 1)
+    return _fixed([day * per_day for day in days])
 
 
+@cache
 def real_edges() -> Edges:
     """± ten numbers a power of 10 from 1e-12 to 1e19, then powers of 10 to 1e300; 0 has its own cell."""
     powers = [float(f"{m}e{k - 1}") for k in range(-12, 19) for m in _TENTHS]
     powers += [float(f"1e{k}") for k in range(24, 301, 6)]
-    return np.array([*(-p for p in reversed(powers)), 0.0, math.nextafter(0, 1), *powers])
+    return _fixed([*(-p for p in reversed(powers)), 0.0, math.nextafter(0, 1), *powers])
+
+
+def _fixed(edges: Sequence[float]) -> Edges:
+    """An array that nobody can change, since it is shared."""
+    array = np.array(edges)
+    array.flags.writeable = False
+    return array
 
 
 def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -> Edges:
@@ -85,7 +98,7 @@ def whole_subgrid(low: int, high: int, *, least: int = 1, times: bool = False) -
 
 def real_subgrid(low: float, high: float) -> Edges:
     """At most about 512 even cells of a round width that cover low … high, float64."""
-    wanted = max((high - low) / _FINE_CELLS, 1e-300)
+    wanted = max((high - low) / _FINE_CELLS, 1e-9 * max(abs(low), abs(high)), 1e-300)
     exponent = math.floor(math.log10(wanted))
     pairs = itertools.product((exponent - 1, exponent, exponent + 1), (1, 2, 5))
     m, k = next((m, k) for k, m in pairs if float(f"{m}e{k}") >= wanted)
@@ -112,6 +125,8 @@ def by_blocks(
     code: Callable[[npt.NDArray[Any]], npt.NDArray[np.integer]], values: npt.NDArray[Any]
 ) -> npt.NDArray[np.uint16]:
     """`code` of all values, a function of each alone, over all cores and in bounded memory."""
+    if len(values) <= _BLOCK_ROWS:
+        return code(values).astype(np.uint16)
     codes = np.empty(len(values), dtype=np.uint16)
 
     def fill(start: int) -> None:

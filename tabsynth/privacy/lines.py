@@ -172,18 +172,18 @@ def _trimmed(
     first = grids.lower_end(noisy[lower[:-1]], counts.deviation)
     last = grids.lower_end(noisy[upper[:-1]][::-1], counts.deviation)
     low = edges[:-1][lower[:-1]][first].item()
-    beyond = edges[1:][upper[:-1]][::-1][last].item()
+    start, beyond = (side[upper[:-1]][::-1][last].item() for side in (edges[:-1], edges[1:]))
     if beyond <= low:  # overlapping ends that noise drew past each other
         low, beyond = ends[0][0].item(), ends[1][-1].item()
+    if column.decimals and beyond - start > 1:
+        return low, beyond  # a round number, where the last cell holds several
     return _on_steps(column, low, beyond)
 
 
 def _on_steps(column: Column, low: float, beyond: float) -> tuple[float, float]:
-    """The first position from `low` and the last one before `beyond`; numbers with decimals reach it."""
+    """The first position from `low` and the last one before `beyond`, on the line `beyond` itself."""
     if isinstance(low, float):
         return low, 0.0 if 0 < beyond < 1e-300 else beyond
-    if column.decimals and beyond - low > 1:
-        return low, beyond
     step = _step(column)
     return low // step * step, max(low // step, (beyond - 1) // step) * step
 
