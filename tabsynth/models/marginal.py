@@ -98,20 +98,26 @@ class Marginal:
     def values_at(self, latent: Floats) -> Values:
         """Values at positions on the latent axis, shape of `latent`: the inverse distribution function."""
         index = np.searchsorted(self.cuts[1:-1], latent, side="right")
-        values = self.lower[index]
-        is_stretch = self._is_stretch[index]
-        if not is_stretch.any():
+        rows = np.flatnonzero(self._is_stretch[index])
+        share = np.zeros(len(latent))
+        if len(rows):
+            piece = index[rows]
+            share[rows] = np.clip((ndtr(latent[rows]) - self.cumulative[piece]) / self.mass[piece], 0, 1)
+        return self.values_within(index, share)
+
+    def values_within(self, pieces: npt.NDArray[np.intp], share: Floats) -> Values:
+        """The values at shares in [0, 1] of the way through pieces, shape of both."""
+        values = self.lower[pieces]
+        rows = np.flatnonzero((self.upper > self.lower)[pieces])
+        if not len(rows):
             return values
-        rows = np.flatnonzero(is_stretch)
-        piece = index[rows]
-        share = np.clip((ndtr(latent[rows]) - self.cumulative[piece]) / self.mass[piece], 0, 1)
-        lower, upper = self.lower[piece], self.upper[piece]
+        lower, upper, at = self.lower[pieces[rows]], self.upper[pieces[rows]], share[rows]
         if self.is_lattice:
             width = width_of(lower, upper)
-            steps = np.minimum(share * (width + 1), np.nextafter(2.0**64, 0)).astype(np.uint64)
+            steps = np.minimum(at * (width + 1), np.nextafter(2.0**64, 0)).astype(np.uint64)
             values[rows] = (lower.view(np.uint64) + np.minimum(steps, gap(lower, upper))).view(np.int64)
         else:
-            values[rows] = lower * (1 - share) + upper * share
+            values[rows] = lower * (1 - at) + upper * at
         return values
 
     @cached_property

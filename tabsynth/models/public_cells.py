@@ -9,6 +9,7 @@ measurements. Zero, where most amounts pile up, always has a cell of its own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -82,6 +83,16 @@ class PublicCells:
         levels = column.codes.astype(np.int64) + (self.n_numbers - 1)
         return np.where(column.codes == 0, numbers, levels).astype(dtype)
 
+    def values_in(self, cells: npt.NDArray[np.intp], at: Floats) -> Values:
+        """The values at shares `at` in [0, 1) of the number cells `cells`, (n_rows,)."""
+        return self._stretches.values_within(cells, at)
+
+    def cell_of_number(self, value: float) -> int:
+        """The cell a number falls in; -1 for one beyond the bounds, or between two cells."""
+        at = np.asarray([value]).astype(self.lower.dtype)
+        cell = int(self._stretches.pieces_of(at)[0])
+        return cell if self.lower[cell] <= at[0] <= self.upper[cell] else -1
+
     def marginals(self, counts: Floats) -> tuple[Marginal, Marginal | None]:
         """The level marginal and the number marginal (None for a discrete column), from counts ≥ 0.
 
@@ -118,7 +129,7 @@ def _lattice_cells(lower: float, upper: float) -> tuple[Values, Values]:
 
 
 def _reach(end: float) -> float:
-    return 1.0 + np.log10(max(abs(end), 1.0))
+    return 1.0 + math.log10(max(abs(end), 1.0))
 
 
 def _steps(near: int, far: int, n_cells: int) -> set[int]:

@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Synthesizer
+from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 
-ENGINES: Mapping[str, type[Synthesizer]] = {engine.name: engine for engine in (Independent, GaussianCopula)}
+ENGINES: Mapping[str, type[Synthesizer]] = {
+    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork)
+}
 DEFAULT_ENGINE = GaussianCopula.name
 
 

@@ -1,0 +1,414 @@
+"""A decomposable network: marginals measured once, fitted by maximum likelihood, sampled exactly.
+
+Columns are cut into fine cells and these joined into few coarse ones; dependence is learnt between coarse
+cells, and fine values follow their column's own distribution inside them. Which pairs of columns are
+measured is chosen by (noisy) scores of how far each is from independence, within the size that a junction
+tree may have; a log-linear model on it is fitted to all measurements at once. A column that is all but a
+function of another hangs on that one by a table of fine cells. The scheme follows McKenna, Miklau and
+Sheldon 2021 ("Winning the NIST contest") in measuring selected marginals and fitting a graphical model.
+
+With a budget, everything it learns is a noisy histogram. It does not protect what is stated in the schema,
+and dependence among three or more columns is kept only as far as pairs imply it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedColumn, EncodedTable, Variable
+from tabsynth.errors import ConditionError, UsageError
+from tabsynth.models.base import Condition, Progress, no_progress
+from tabsynth.models.denoise import common_total, denoised, on_simplex
+from tabsynth.models.empirical import MIN_GROUP
+from tabsynth.models.latent import Part as LatentPart
+from tabsynth.models.marginals import fit_latents, require_group_size
+from tabsynth.models.network.choice import Choice, Function, all_pairs, choose, excess, reference
+from tabsynth.models.network.coarse import coarse_cells
+from tabsynth.models.network.columns import NetworkColumn, even_positions
+from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
+from tabsynth.models.network.sampling import TreeSampler
+from tabsynth.models.public_cells import PublicCells
+from tabsynth.privacy.plan import Part
+from tabsynth.privacy.queries import AnyQueries, Marginal, Queries
+from tabsynth.randomness import Streams
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.unsignedinteger]
+
+ONE_WAY, SCORES, PAIRS = "one-way marginals", "dependence of pairs", "pair marginals"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A child column given its parent: the probability of each fine cell, (n_parent_cells, n_child_cells)."""
+
+    function: Function
+    conditional: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBayesianNetwork:
+    """Columns with their cells, a log-linear model of the coarse ones, and leaves hanging on it."""
+
+    columns: tuple[NetworkColumn, ...]
+    model: LogLinear
+    leaves: tuple[Leaf, ...]
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return tuple(column.variable for column in self.columns)
+
+    @cached_property
+    def _sampler(self) -> TreeSampler:
+        return TreeSampler.of(self.model.tree, self.model.beliefs)
+
+    @cached_property
+    def _samplers_given(self) -> dict[tuple[Condition, ...], tuple[TreeSampler, dict[int, int]]]:
+        return {}
+
+    def sample_block(
+        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
+    ) -> EncodedTable:
+        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
+        rng = streams.generator("bayesian_network.sample", block)
+        sampler, held = self._given(conditions) if conditions else (self._sampler, {})
+        coarse = sampler.draw(n_rows, rng)
+        fine = {
+            v: np.full(n_rows, held[v]) if v in held else self.columns[v].fine_of(states, rng)
+            for v, states in coarse.items()
+        }
+        for leaf in self.leaves:
+            self._add_leaf(leaf, fine, held, rng)
+        columns = {c.variable.name: c.encoded(fine[v], rng) for v, c in enumerate(self.columns)}
+        for condition in conditions:
+            columns[condition.column] = _pinned(columns[condition.column], condition)
+        return EncodedTable(n_rows, columns)
+
+    def _add_leaf(
+        self, leaf: Leaf, fine: dict[int, Any], held: dict[int, int], rng: np.random.Generator
+    ) -> None:
+        """The child's fine cells; where the child is held, the parent's are drawn anew to agree with it."""
+        child, parent = leaf.function.child, leaf.function.parent
+        n_parent, n_child = leaf.conditional.shape
+        if child in held:
+            if parent not in held:
+                weights = self.columns[parent].shares * leaf.conditional[:, held[child]]
+                given = self.columns[parent].coarse[fine[parent]]
+                fine[parent] = _column_with(self.columns[parent], weights).fine_of(given, rng)
+            fine[child] = np.full(len(fine[parent]), held[child])
+            return
+        ends = np.cumsum(leaf.conditional, axis=1)
+        ends[:, -1] = 1.0
+        line = (ends + np.arange(n_parent)[:, None]).ravel()
+        position = fine[parent] + even_positions(fine[parent], n_parent, rng)
+        found = np.searchsorted(line, position, side="right") - fine[parent] * n_child
+        fine[child] = np.clip(found, 0, n_child - 1)
+
+    def _given(self, conditions: tuple[Condition, ...]) -> tuple[TreeSampler, dict[int, int]]:
+        """A sampler of the model given the conditions, and the fine cell of every column they hold."""
+        if conditions not in self._samplers_given:
+            position = {column.variable.name: v for v, column in enumerate(self.columns)}
+            held: dict[int, int] = {}
+            for condition in conditions:
+                v = position[condition.column]
+                cell = self.columns[v].cell_at(condition)
+                if cell is None:
+                    raise ConditionError(
+                        f"column {condition.column!r}: the value asked for has no probability under the model"
+                    )
+                held[v] = cell
+            names = ", ".join(repr(condition.column) for condition in conditions)
+            impossible = f"under the model no row can have the values asked for in {names} at once"
+            try:
+                beliefs = self.model.given(self.evidence(held))
+            except FloatingPointError:
+                raise ConditionError(impossible) from None
+            self._samplers_given[conditions] = TreeSampler.of(self.model.tree, beliefs), held
+        return self._samplers_given[conditions]
+
+    def evidence(self, held: Mapping[int, int]) -> dict[int, Floats]:
+        """The likelihood of each coarse state of the tree's columns, given fine cells of some columns."""
+        likelihood = {v: np.ones(column.n_coarse) for v, column in enumerate(self.columns)}
+        leaves = {leaf.function.child: leaf for leaf in self.leaves}
+        for v, cell in held.items():
+            if v not in leaves:
+                state = self.columns[v].coarse[cell]
+                likelihood[v] *= np.arange(self.columns[v].n_coarse) == state
+                continue
+            parent = leaves[v].function.parent
+            weights = leaves[v].conditional[:, cell]
+            if parent in held:
+                likelihood[parent] *= weights[held[parent]]
+            else:
+                column = self.columns[parent]
+                likelihood[parent] *= np.bincount(column.coarse, weights=column.shares * weights)
+        return {v: row for v, row in likelihood.items() if v not in leaves and (row != 1).any()}
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for v, column in enumerate(self.columns):
+            arrays[f"column.{v}.lower"] = column.cells.lower
+            arrays[f"column.{v}.upper"] = column.cells.upper
+            arrays[f"column.{v}.counts"] = column.counts
+            arrays[f"column.{v}.coarse"] = column.coarse.astype(np.uint16)
+            arrays[f"column.{v}.base"] = self.model.base[v]
+        for k, potential in enumerate(self.model.potentials):
+            arrays[f"potential.{k}"] = np.ascontiguousarray(potential)
+        for k, leaf in enumerate(self.leaves):
+            arrays[f"leaf.{k}"] = leaf.conditional
+        return arrays
+
+    def parameters(self) -> Mapping[str, Any]:
+        return {
+            "cliques": [list(clique) for clique in self.model.tree.cliques],
+            "potentials": [list(variables) for variables in self.model.variables],
+            "leaves": [[leaf.function.child, leaf.function.parent] for leaf in self.leaves],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayesianNetwork:
+    """Recipe of the Bayesian network.
+
+    `coarse_cells` ≥ 2: coarse cells of a column, about. `most_cells`: cells of the junction tree, all
+    cliques together, which bounds time and memory. `ridge` > 0: weight of the noise's variance against the
+    prior that columns are independent. `iterations` of L-BFGS. `min_group` ≥ 1, without privacy only: the
+    fewest rows that share a published value or stretch.
+    """
+
+    name: ClassVar[str] = "bayesian_network"
+    guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
+    retains_rows: ClassVar[bool] = False
+    summary: ClassVar[str] = (
+        "a graph of dependent columns, fitted to marginals; the most faithful with privacy"
+    )
+
+    coarse_cells: int = 12
+    most_cells: int = 300_000
+    ridge: float = 0.02
+    iterations: int = 120
+    min_group: int = MIN_GROUP
+
+    def __post_init__(self) -> None:
+        require_group_size(self.min_group)
+        if self.coarse_cells < 2 or self.most_cells < 4 or self.iterations < 1 or not self.ridge > 0:
+            raise UsageError(
+                "bayesian_network needs coarse_cells of 2 or more, most_cells of 4 or more, iterations of 1 "
+                "or more and a positive ridge"
+            )
+
+    def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
+        n = len(variables)
+        if n == 0:
+            return ()
+        one_way = Part(statistic=ONE_WAY, share=0.16, count=n)
+        if n == 1:
+            return (one_way,)
+        return (
+            one_way,
+            Part(statistic=SCORES, share=0.04, count=n * (n - 1) // 2),
+            Part(statistic=PAIRS, share=0.80, count=16 * n),
+        )
+
+    def fit(
+        self,
+        data: EncodedTable,
+        *,
+        queries: AnyQueries,
+        streams: Streams,  # noqa: ARG002
+        progress: Progress = no_progress,
+    ) -> FittedBayesianNetwork:
+        progress("one-way marginals", 0.0)
+        names = tuple(data.columns)
+        cells = self._cells(data, queries)
+        if not cells:
+            return FittedBayesianNetwork((), LogLinear(JunctionTree((), (), (), ()), (), (), ()), ())
+        fine = [cell.cells_of(column) for cell, column in zip(cells, data.columns.values(), strict=True)]
+        columns, noisy, variance = self._columns(names, cells, fine, queries)
+        coarse = [column.coarse.astype(np.uint16)[codes] for column, codes in zip(columns, fine, strict=True)]
+        choice = Choice((), 0, tuple((v,) for v in range(len(columns))), (), ())
+        progress("dependence", 0.2)
+        if len(columns) > 1:
+            choice = self._choice(names, columns, coarse, queries)
+        progress("pairs", 0.35)
+        tables, leaves = _measured(names, columns, fine, coarse, choice, queries)
+        progress("network", 0.5)
+        one_ways = [
+            Table((v,), *_coarsened(column, counts, variance))
+            for v, (column, counts) in enumerate(zip(columns, noisy, strict=True))
+        ]
+        children = {leaf.function.child for leaf in leaves}
+        total = max(float(columns[0].counts.sum()), 1.0)
+        model = fit_loglinear(
+            JunctionTree.of(choice.cliques, [column.n_coarse for column in columns]),
+            [table for v, table in enumerate(one_ways) if v not in children] + tables,
+            base=[_base(column) for column in columns],
+            total=total,
+            ridge=self.ridge,
+            most_iterations=self.iterations,
+        )
+        return FittedBayesianNetwork(columns, model, tuple(leaves))
+
+    def _cells(self, data: EncodedTable, queries: AnyQueries) -> list[PublicCells]:
+        """Cells of every column: by its domain alone with privacy, else by the values that are there."""
+        variables = [column.variable for column in data.columns.values()]
+        if not isinstance(queries, Queries):
+            return [PublicCells.of(variable) for variable in variables]
+        latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
+        pieces = {
+            latent.variable.name: latent.marginal for latent in latents if latent.part is LatentPart.VALUE
+        }
+        nothing: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        return [
+            PublicCells(variable, pieces[variable.name].lower, pieces[variable.name].upper)
+            if variable.is_continuous
+            else PublicCells(variable, nothing, nothing)
+            for variable in variables
+        ]
+
+    def _columns(
+        self, names: Sequence[str], cells: Sequence[PublicCells], fine: Sequence[Codes], queries: AnyQueries
+    ) -> tuple[tuple[NetworkColumn, ...], list[Floats], float]:
+        """Columns with denoised counts, the noisy counts as released, and the variance of their noise."""
+        wanted = [
+            Marginal((name,), (codes,), (cell.n_cells,))
+            for name, cell, codes in zip(names, cells, fine, strict=True)
+        ]
+        released = queries.marginals(ONE_WAY, wanted)
+        noisy = [measurement.values for measurement in released]
+        variance = released[0].variance
+        total = common_total(noisy, [measurement.variance for measurement in released])
+        columns = []
+        for cell, counts in zip(cells, noisy, strict=True):
+            variable = cell.variable
+            plain = denoised(
+                counts, variance, total=total, is_ordered=variable.is_ordered, n_numbers=cell.n_numbers
+            )
+            null = variable.null_code
+            coarse = coarse_cells(
+                plain,
+                variance**0.5,
+                n_ordered=cell.n_numbers,
+                is_ordered=variable.is_ordered and not variable.is_continuous,
+                alone=None if null is None else null + (cell.n_numbers - 1 if variable.is_continuous else 0),
+                most=self.coarse_cells,
+            )
+            columns.append(NetworkColumn(cell, plain, coarse))
+        return tuple(columns), noisy, variance
+
+    def _choice(
+        self,
+        names: Sequence[str],
+        columns: Sequence[NetworkColumn],
+        coarse: Sequence[Codes],
+        queries: AnyQueries,
+    ) -> Choice:
+        pairs = all_pairs(len(columns))
+        wanted = [_pair_marginal(names, columns, coarse, i, j) for i, j in pairs]
+        expected = [reference(columns[i].coarse_counts, columns[j].coarse_counts) for i, j in pairs]
+        released = queries.dependence_scores(SCORES, wanted, expected).values
+        scores = {
+            pair: excess(float(score), counts)
+            for pair, score, counts in zip(pairs, released, expected, strict=True)
+        }
+        n_releases, scale = 16 * len(columns), 0.0
+        if not isinstance(queries, Queries):
+            scale = queries.plan[PAIRS].mechanism.scale
+        return choose(
+            scores,
+            [column.coarse_counts for column in columns],
+            scale=scale,
+            n_releases=n_releases,
+            most_cells=self.most_cells,
+        )
+
+    @classmethod
+    def restore(
+        cls,
+        variables: tuple[Variable, ...],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        parameters: Mapping[str, Any],
+    ) -> FittedBayesianNetwork:
+        from tabsynth.models.network.stored import restore_network
+
+        return restore_network(variables, arrays, parameters)
+
+
+def _coarsened(column: NetworkColumn, counts: Floats, variance: float) -> tuple[Floats, Floats]:
+    """Noisy counts of the coarse cells and the variance of each, from those of the fine cells."""
+    sums = np.bincount(column.coarse, weights=counts, minlength=column.n_coarse)
+    sizes = np.bincount(column.coarse, minlength=column.n_coarse)
+    return sums.astype(np.float64), (variance * sizes).astype(np.float64)
+
+
+def _measured(
+    names: Sequence[str],
+    columns: Sequence[NetworkColumn],
+    fine: Sequence[Codes],
+    coarse: Sequence[Codes],
+    choice: Choice,
+    queries: AnyQueries,
+) -> tuple[list[Table], list[Leaf]]:
+    """The chosen pairs of coarse cells, and near-functions by their fine cells."""
+    wanted = [
+        Marginal(
+            (names[function.parent], names[function.child]),
+            (fine[function.parent], fine[function.child]),
+            (columns[function.parent].cells.n_cells, columns[function.child].cells.n_cells),
+        )
+        for function in choice.functions
+    ]
+    repeats = [choice.function_repeats] * len(wanted) + list(choice.repeats)
+    wanted += [_pair_marginal(names, columns, coarse, i, j) for i, j in choice.pairs]
+    released = queries.marginals(PAIRS, wanted, repeats) if wanted else []
+    n_functions = len(choice.functions)
+    leaves = [
+        Leaf(
+            function,
+            _conditional(measured.values, columns[function.parent].counts, columns[function.child].counts),
+        )
+        for function, measured in zip(choice.functions, released[:n_functions], strict=True)
+    ]
+    tables = [
+        Table(pair, measured.values, measured.variance)
+        for pair, measured in zip(choice.pairs, released[n_functions:], strict=True)
+    ]
+    return tables, leaves
+
+
+def _conditional(counts: Floats, parent: Floats, child: Floats) -> Floats:
+    """The distribution of the child in each parent cell, from a noisy table; the child's own where it is empty."""
+    whole = child.sum()
+    own = child / whole if whole > 0 else np.full(len(child), 1 / len(child))
+    rows = [on_simplex(row, max(float(n), 0.0)) for row, n in zip(counts, parent, strict=True)]
+    return np.stack([row / row.sum() if row.sum() > 0 else own for row in rows])
+
+
+def _pair_marginal(
+    names: Sequence[str], columns: Sequence[NetworkColumn], coarse: Sequence[Codes], i: int, j: int
+) -> Marginal:
+    return Marginal((names[i], names[j]), (coarse[i], coarse[j]), (columns[i].n_coarse, columns[j].n_coarse))
+
+
+def _base(column: NetworkColumn) -> Floats:
+    """The column's coarse distribution, held above zero so that data can still speak for a rare cell."""
+    counts = np.maximum(column.coarse_counts, 0.5)
+    return np.asarray(counts / counts.sum())
+
+
+def _column_with(column: NetworkColumn, weights: Floats) -> NetworkColumn:
+    return NetworkColumn(column.cells, weights, column.coarse)
+
+
+def _pinned(column: EncodedColumn, condition: Condition) -> EncodedColumn:
+    """The column at exactly the value that was asked for."""
+    if column.values is None or condition.code > 0:
+        return column
+    return EncodedColumn(column.variable, column.codes, np.full_like(column.values, condition.value))

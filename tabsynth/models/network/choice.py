@@ -1,0 +1,145 @@
+"""Which pairs of columns to measure, and how precisely: from released dependence scores alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.models.network.triangulation import Pair, grow
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
+_WORTH = 0.7  # least score of a pair, in multiples of what its noise alone would score
+_THRIFT = 0.3  # pairs are taken in order of score / cells**_THRIFT
+_FUNCTIONAL = 0.85  # of the score that a function would reach
+_FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A column that is all but a function of another: it hangs on it by a table of fine cells."""
+
+    child: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Cliques over all columns but the functions' children; pairs inside them with their releases."""
+
+    functions: tuple[Function, ...]
+    function_repeats: int
+    cliques: tuple[tuple[int, ...], ...]
+    pairs: tuple[Pair, ...]
+    repeats: tuple[int, ...]
+
+
+def reference(first: Floats, second: Floats) -> Integers:
+    """Integer counts of a pair if its columns were independent, from released one-way counts of the same total."""
+    total = max(float(first.sum()), 1.0)
+    return np.rint(np.outer(first, second) / total).astype(np.int64)
+
+
+def excess(score: float, expected: Integers) -> float:
+    """A dependence score less what independent rows would score by chance, Σ √(2 n / π)."""
+    return score - _MEAN_ABSOLUTE * float(np.sqrt(np.maximum(expected, 0)).sum())
+
+
+def choose(
+    scores: Mapping[Pair, float],
+    coarse: Sequence[Floats],
+    *,
+    scale: float,
+    n_releases: int,
+    most_cells: int,
+) -> Choice:
+    """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
+
+    `scores` are the released excess scores of all pairs (i < j), `coarse` the released one-way counts. A
+    pair is worth measuring where its score stands out from the error that its noise makes; releases go to
+    pairs in proportion to cells^(2/3), which makes the sum of these errors least.
+    """
+    sizes = [len(counts) for counts in coarse]
+    functions = _functions(scores, coarse, n_releases)
+    children = {function.child for function in functions}
+    function_repeats = max(1, round(_FUNCTION_SHARE * n_releases)) if functions else 0
+    left = max(n_releases - function_repeats * len(functions), 0)
+    worthy = [pair for pair, score in scores.items() if score > 0 and not children & set(pair)]
+    for _ in range(8):
+        noise = _noise(worthy, sizes, scale, left)
+        kept = [pair for pair in worthy if scores[pair] > _WORTH * noise[pair]]
+        if len(kept) == len(worthy):
+            break
+        worthy = kept
+    worthy.sort(key=lambda pair: (-scores[pair] / (sizes[pair[0]] * sizes[pair[1]]) ** _THRIFT, pair))
+    inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
+    cliques = [c for c in grow(worthy, inside, most_cells=most_cells) if not children & set(c)]
+    measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
+    return Choice(
+        functions=functions,
+        function_repeats=function_repeats,
+        cliques=tuple(cliques),
+        pairs=tuple(measured),
+        repeats=tuple(_repeats(measured, sizes, left)),
+    )
+
+
+def _functions(
+    scores: Mapping[Pair, float], coarse: Sequence[Floats], n_releases: int
+) -> tuple[Function, ...]:
+    """Children that are all but functions of a parent; no column is both, and no child has two parents.
+
+    A function of another column reaches the score 2 n (1 - Σ q²), q the child's own distribution.
+    """
+    most = int(0.25 / _FUNCTION_SHARE) if n_releases > 1 / _FUNCTION_SHARE else 0
+    found: dict[int, int] = {}
+    for pair, score in sorted(scores.items(), key=lambda entry: (-entry[1], entry[0])):
+        for child, parent in (pair, pair[::-1]):
+            counts = coarse[child]
+            total = max(float(counts.sum()), 1.0)
+            whole = 2 * total * (1 - float(((counts / total) ** 2).sum()))
+            if (
+                2 < len(counts) <= len(coarse[parent]) + 1
+                and score > _FUNCTIONAL * whole > 0
+                and not {child, parent} & found.keys()
+                and child not in found.values()
+                and len(found) < most
+            ):
+                found[child] = parent
+                break
+    return tuple(Function(child, parent) for child, parent in sorted(found.items()))
+
+
+def _noise(pairs: Sequence[Pair], sizes: Sequence[int], scale: float, n_releases: int) -> dict[Pair, float]:
+    """The sum of absolute errors that noise makes in each pair's counts."""
+    cells = np.array([sizes[a] * sizes[b] for a, b in pairs], dtype=np.float64)
+    weights = cells ** (2 / 3)
+    releases = np.maximum(n_releases * weights / max(weights.sum(), 1.0), 1e-9)
+    errors = _MEAN_ABSOLUTE * cells * scale / np.sqrt(releases)
+    return dict(zip(pairs, errors.tolist(), strict=True))
+
+
+def _repeats(pairs: Sequence[Pair], sizes: Sequence[int], n_releases: int) -> list[int]:
+    """Releases of each pair, at least 1, `n_releases` in all (largest remainders)."""
+    if not pairs:
+        return []
+    weights = np.array([(sizes[a] * sizes[b]) ** (2 / 3) for a, b in pairs])
+    spare = n_releases - len(pairs)
+    wanted = np.maximum(n_releases * weights / weights.sum() - 1, 0)
+    wanted = spare * wanted / wanted.sum() if wanted.sum() > 0 else wanted
+    repeats = 1 + np.floor(wanted).astype(int)
+    rest = n_releases - int(repeats.sum())
+    repeats[np.argsort(-(wanted % 1), kind="stable")[:rest]] += 1
+    return [int(n) for n in repeats]
+
+
+def all_pairs(n_columns: int) -> list[Pair]:
+    """Every pair i < j."""
+    return list(itertools.combinations(range(n_columns), 2))

@@ -1,0 +1,104 @@
+"""A column as the network sees it: fine cells, their counts, and the coarse cells they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import EncodedColumn, Variable
+from tabsynth.models.base import Condition
+from tabsynth.models.public_cells import PublicCells
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.unsignedinteger]
+Cells = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkColumn:
+    """Fine cells with `counts` ≥ 0, (n_cells,), and `coarse`, (n_cells,): the coarse cell of each."""
+
+    cells: PublicCells
+    counts: Floats
+    coarse: Cells
+
+    @property
+    def variable(self) -> Variable:
+        return self.cells.variable
+
+    @property
+    def n_coarse(self) -> int:
+        return int(self.coarse.max()) + 1
+
+    @cached_property
+    def coarse_counts(self) -> Floats:
+        """Rows in each coarse cell, (n_coarse,)."""
+        counts: Floats = np.bincount(self.coarse, weights=self.counts, minlength=self.n_coarse).astype(
+            np.float64
+        )
+        return counts
+
+    @cached_property
+    def shares(self) -> Floats:
+        """The probability of each fine cell given its coarse cell, (n_cells,); even where all counts are 0."""
+        total = self.coarse_counts[self.coarse]
+        size = np.bincount(self.coarse)[self.coarse]
+        return np.where(total > 0, self.counts / np.where(total > 0, total, 1.0), 1.0 / size)
+
+    @cached_property
+    def _order(self) -> tuple[Cells, Floats]:
+        """Fine cells sorted by coarse cell, and the end of each on the line where coarse cell c is (c, c + 1]."""
+        order = np.argsort(self.coarse, kind="stable")
+        ends = np.cumsum(self.shares[order])
+        last = np.r_[np.diff(self.coarse[order]) > 0, True]
+        ends[last] = np.arange(1, self.n_coarse + 1)
+        return order, ends
+
+    def fine_of(self, coarse: Cells, rng: np.random.Generator) -> Cells:
+        """A fine cell for each row, shares met as evenly as the number of rows allows, (n_rows,)."""
+        order, ends = self._order
+        return order[
+            np.minimum(
+                np.searchsorted(ends, coarse + even_positions(coarse, self.n_coarse, rng), side="right"),
+                len(order) - 1,
+            )
+        ]
+
+    def encoded(self, fine: Cells, rng: np.random.Generator) -> EncodedColumn:
+        """Codes and values of each row's fine cell; values lie evenly within theirs."""
+        variable, n_numbers = self.variable, self.cells.n_numbers
+        if not variable.is_continuous:
+            return EncodedColumn(variable, fine.astype(np.min_scalar_type(variable.n_levels)))
+        is_number = fine < n_numbers
+        codes = np.where(is_number, 0, fine - n_numbers + 1).astype(np.min_scalar_type(variable.n_levels))
+        values = self.cells.values_in(np.where(is_number, fine, 0), rng.random(len(fine)))
+        return EncodedColumn(variable, codes, np.where(is_number, values, values.dtype.type(0)))
+
+    def cell_at(self, condition: Condition) -> int | None:
+        """The fine cell of a condition's value; None where it has no probability."""
+        if not self.variable.is_continuous:
+            cell = condition.code
+        elif condition.code > 0:
+            cell = self.cells.n_numbers + condition.code - 1
+        else:
+            cell = self.cells.cell_of_number(condition.value or 0)
+        return cell if cell >= 0 and self.shares[cell] > 0 else None
+
+
+def even_positions(group: Cells, n_groups: int, rng: np.random.Generator) -> Floats:
+    """Positions in [0, 1) that fill it evenly within each group, in random order, (n_rows,).
+
+    Systematic sampling: the k rows of a group stand at (i + u) / k, so that any share of the group is met
+    to within one row instead of by chance (Cochran 1977, chapter 8).
+    """
+    n_rows = len(group)
+    order = np.lexsort((rng.random(n_rows), group))
+    counts = np.bincount(group, minlength=n_groups)
+    starts = np.cumsum(counts) - counts
+    positions = np.empty(n_rows)
+    ordered = group[order]
+    positions[order] = (np.arange(n_rows) - starts[ordered] + rng.random(n_groups)[ordered]) / counts[ordered]
+    return np.minimum(positions, np.nextafter(1.0, 0.0))

@@ -1,0 +1,86 @@
+"""Which pairs of columns a junction tree of bounded size can hold.
+
+A set of pairs is a graph; its triangulation by the min-fill heuristic gives the cliques of a junction tree,
+whose cells are what inference costs (Koller and Friedman 2009, section 9.4). Sets of columns are held as
+the bits of integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Pair = tuple[int, int]
+
+
+def cliques_of(pairs: Sequence[Pair], sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """The maximal cliques of a triangulated graph over columns 0 … len(sizes) - 1, each ascending.
+
+    Columns are eliminated in order of the fewest edges to be added, then of the smallest clique made.
+    """
+    adjacent = _adjacency(pairs, len(sizes))
+    found: list[int] = []
+    left = (1 << len(sizes)) - 1
+    while left:
+        column = min(_bits(left), key=lambda v: (_fill(v, adjacent), _n_cells(adjacent[v] | 1 << v, sizes)))
+        clique = adjacent[column] | 1 << column
+        if not any(clique & other == clique for other in found):
+            found.append(clique)
+        neighbours = adjacent[column]
+        for other in _bits(neighbours):
+            adjacent[other] = (adjacent[other] | neighbours) & ~(1 << other) & ~(1 << column)
+        left &= ~(1 << column)
+    return [tuple(_bits(clique)) for clique in found]
+
+
+def grow(
+    pairs: Sequence[Pair], sizes: Sequence[int], *, most_cells: int, most_refusals: int = 150
+) -> list[tuple[int, ...]]:
+    """Cliques that hold as many of `pairs`, taken in that order, as `most_cells` cells in all allow.
+
+    A pair that would need more cells is passed over; after `most_refusals` of those in a row, it is left
+    at that.
+    """
+    kept: list[Pair] = []
+    best = cliques_of(kept, sizes)
+    refusals = 0
+    for pair in pairs:
+        if refusals >= most_refusals:
+            break
+        if any(pair[0] in clique and pair[1] in clique for clique in best):
+            continue
+        wider = cliques_of([*kept, pair], sizes)
+        if sum(math.prod(sizes[v] for v in clique) for clique in wider) <= most_cells:
+            kept.append(pair)
+            best = wider
+            refusals = 0
+        else:
+            refusals += 1
+    return best
+
+
+def _adjacency(pairs: Sequence[Pair], n_columns: int) -> list[int]:
+    adjacent = [0] * n_columns
+    for a, b in pairs:
+        adjacent[a] |= 1 << b
+        adjacent[b] |= 1 << a
+    return adjacent
+
+
+def _bits(columns: int) -> list[int]:
+    found = []
+    while columns:
+        lowest = columns & -columns
+        found.append(lowest.bit_length() - 1)
+        columns ^= lowest
+    return found
+
+
+def _fill(column: int, adjacent: Sequence[int]) -> int:
+    """Twice the number of edges that eliminating a column adds."""
+    neighbours = adjacent[column]
+    return sum((neighbours & ~adjacent[v]).bit_count() - 1 for v in _bits(neighbours))
+
+
+def _n_cells(columns: int, sizes: Sequence[int]) -> int:
+    return math.prod(sizes[v] for v in _bits(columns))
