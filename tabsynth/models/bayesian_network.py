@@ -7,7 +7,7 @@ tree may have; a log-linear model on it is fitted to all measurements at once. A
 function of another hangs on that one by a table of fine cells. The scheme follows McKenna, Miklau and
 Sheldon 2021 ("Winning the NIST contest") in measuring selected marginals and fitting a graphical model.
 
-With a budget, everything it learns is a noisy histogram. It does not protect what is stated in the schema,
+With a privacy budget, everything it learns is a noisy histogram. It does not protect what is stated in the schema,
 and dependence among three or more columns is kept only as far as pairs imply it.
 """
 
@@ -254,7 +254,8 @@ class BayesianNetwork:
             ridge=self.ridge,
             most_iterations=self.iterations,
         )
-        return FittedBayesianNetwork(columns, model, tuple(leaves))
+        shares = tuple(NetworkColumn(c.cells, c.counts / total, c.coarse) for c in columns)
+        return FittedBayesianNetwork(shares, model, tuple(leaves))
 
     def _cells(self, data: EncodedTable, queries: AnyQueries) -> list[PublicCells]:
         """Cells of every column: by its domain alone with privacy, else by the values that are there."""

@@ -19,7 +19,7 @@ Cells = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class NetworkColumn:
-    """Fine cells with `counts` ≥ 0, (n_cells,), and `coarse`, (n_cells,): the coarse cell of each."""
+    """Fine cells with `counts` ≥ 0 (or shares of them), (n_cells,), and `coarse`, (n_cells,): the coarse cell of each."""
 
     cells: PublicCells
     counts: Floats
