@@ -33,7 +33,7 @@ def neighbours(draw, k):
 @pytest.mark.parametrize("k", [1, 3])
 def test_domains_depend_on_released_numbers_alone(k):
     @given(neighbours(k), st.sampled_from([0.05, 1.5]))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=70, deadline=None)
     def check(pair, scale):
         schema, frame, others = pair
         first = Transcript(queries=quiet(schema, scale=scale))

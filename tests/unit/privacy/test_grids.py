@@ -59,8 +59,9 @@ def test_even_cells_cover_their_range(one, other, times, least):
 def test_even_cells_cover_a_range_of_the_line(one, other):
     low, high = min(one, other), max(one, other)
     edges = grids.real_subgrid(low, high)
-    assert edges[0] <= low + 1e-12 * abs(low)
-    assert edges[-1] >= high - 1e-12 * abs(high)
+    rounding = 1e-12 * max(-low, high)
+    assert edges[0] <= low + rounding
+    assert edges[-1] >= high - rounding
     assert (edges[1:] > edges[:-1]).all()
     assert len(edges) <= 518
 
