@@ -105,6 +105,23 @@ def test_a_closed_ledger_takes_no_charge(path):
     assert entries(path) == []
 
 
+def test_the_charge_is_forced_to_the_disk_before_its_count_and_both_before_charge_returns(path, monkeypatch):
+    forced, to_disk = [], os.fsync
+
+    def watched(descriptor):
+        to_disk(descriptor)
+        forced.append(lines_of(path))
+
+    with opened(path) as ledger:
+        monkeypatch.setattr(os, "fsync", watched)
+        ledger.charge("s", ["a"], NOISE)
+        first, second = forced
+    assert [len(first), len(second)] == [2, 2]
+    assert b'"000000000000"' in first[0]
+    assert b'"000000000001"' in second[0]
+    assert second == lines_of(path)
+
+
 def test_a_ledger_belongs_to_its_owner(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
