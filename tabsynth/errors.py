@@ -10,6 +10,7 @@
     ├── ModelFileError        a saved model that is unknown, damaged or altered
     ├── ConditionError        a condition that no row can meet
     └── PrivacyError          a request that the declared privacy does not allow
+        └── BudgetError       a fit or a release for which its ledger has too little left
 
 `StructureError` speaks of names, dtypes and shapes only. `DataError` speaks of what the cells hold (by
 column and count), so a differentially private fit may never raise it: the two are kept apart for that
@@ -79,3 +80,7 @@ class ConditionError(TabsynthError):
 
 class PrivacyError(TabsynthError):
     """A request that the declared privacy does not allow."""
+
+
+class BudgetError(PrivacyError):
+    """A fit or a release for which its ledger has too little left."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,24 @@ import numpy.typing as npt
 
 from tabsynth.errors import ModelFileError
 from tabsynth.io import atomic_folder
-from tabsynth.privacy.ledger import charge_from_data
+from tabsynth.privacy import NO_PRIVACY, Privacy
+from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
-_FIELDS: Mapping[str, type] = {
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "format_version": int,
     "engine": str,
     "settings": dict,
-    "privacy": str,
+    "privacy": (str, dict),
     "n_rows": int,
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,
     "parameters": dict,
-    "ledger": list,
+    "ledger": dict,
 }
 
 
@@ -100,24 +101,37 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]
 def require_fields(document: Mapping[str, Any]) -> None:
     """Raise `ModelFileError` naming every field of the document that is missing, of a wrong type or range."""
     names = {*_FIELDS, *document}
-    wrong = sorted(name for name in names if type(document.get(name)) is not _FIELDS.get(name))
+    wrong = sorted(name for name in names if not _is_of(document.get(name), _FIELDS.get(name, ())))
     if not wrong:
-        shares, charges = document["distinct_shares"].values(), document["ledger"]
+        shares = document["distinct_shares"].values()
         sound = {
-            "privacy": document["privacy"] == "none",
+            "privacy": _is_read(privacy_from_data, document["privacy"]),
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
             "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
             "layout": _is_layout(document["layout"]),
-            "ledger": len(charges) > 0 and all(map(_is_charge, charges)),
+            "ledger": _is_ledger(document["ledger"]),
         }
         wrong = [name for name, is_sound in sound.items() if not is_sound]
     if wrong:
         raise ModelFileError(f"{_MODEL}: missing, unknown or wrong: {', '.join(map(repr, wrong[:10]))}")
 
 
-def _is_charge(entry: object) -> bool:
+def privacy_from_data(data: object) -> Privacy:
+    """What a model says of its privacy: "none" or a budget; raises `ValueError` for anything else."""
+    return NO_PRIVACY if data == "none" else budget_from_data(data)
+
+
+def _is_of(value: object, types: type | tuple[type, ...]) -> bool:
+    return type(value) in (types if isinstance(types, tuple) else (types,))
+
+
+def _is_ledger(data: object) -> bool:
+    return _is_read(copy_from_data, data) and len(copy_from_data(data).charges) > 0
+
+
+def _is_read(read: Callable[[object], object], data: object) -> bool:
     try:
-        charge_from_data(entry)
+        read(data)
     except ValueError:
         return False
     return True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,19 +21,22 @@ from tabsynth.check import require_valid
 from tabsynth.encode import Surrogate, decode_table, encode_table
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import DataError, InputError, ModelFileError, PrivacyError, UsageError
-from tabsynth.io import Layout, to_layout
-from tabsynth.model_folder import read_folder, require_fields, write_folder
+from tabsynth.io import Layout, schema_layout, to_layout
+from tabsynth.model_folder import privacy_from_data, read_folder, require_fields, write_folder
 from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, make_engine, settings_of
 from tabsynth.models.stored import require_names
-from tabsynth.privacy import NO_PRIVACY, Charge, Ledger, NoPrivacy, Privacy
-from tabsynth.privacy.ledger import charges_from_data, charges_to_data
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger, NoPrivacy, Privacy, guarantee
+from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
+from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
+from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.queries import Queries
+from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
-from tabsynth.source import as_table
+from tabsynth.source import as_table, only_table
 from tabsynth.table import Table
 from tabsynth.where import conditions_of
 
@@ -92,7 +97,9 @@ def bound_rows(table: Table, streams: Streams) -> Table:
 class FittedPipeline:
     """A fitted engine with everything needed to write rows: schema, surrogates, layout, ledger.
 
-    It holds parameters only; `sample` may be called any number of times. Made by `fit` or `load`.
+    It holds parameters only; `sample` may be called any number of times, at no further cost in privacy.
+    `n_rows` is a noisy number where privacy was asked for, `ledger` a copy of the one that was charged. Made
+    by `fit` or `load`.
     """
 
     schema: TableSchema
@@ -100,21 +107,26 @@ class FittedPipeline:
     model: FittedModel
     n_rows: int
     privacy: Privacy
-    charges: tuple[Charge, ...]
+    ledger: LedgerCopy
     layout: Layout
     surrogates: tuple[Surrogate, ...] = field(default=())
 
     @property
     def guarantee(self) -> str:
         """One sentence on the privacy of what it samples."""
-        return self.privacy.statement
+        return guarantee(self.privacy, self.schema.unit)
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What this fit read of the private table."""
+        return self.ledger.charges
 
     def sample(
         self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
     ) -> Any:
         """Synthetic rows, as the kind of table that was fitted (pandas, polars or Arrow).
 
-        `n_rows` defaults to the source's number of rows. The same `seed` gives the same rows, bit for
+        `n_rows` defaults to the source's number of rows, as far as the model knows it. The same `seed` gives the same rows, bit for
         bit, on any number of cores; None takes a fresh one. `where` holds columns at values
         (`{"sex": "Female", "age": 40}`; None means null): exact under the model. Raises
         `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind.
@@ -179,7 +191,7 @@ class FittedPipeline:
         document = {
             "engine": self.engine.name,
             "settings": settings_of(self.engine),
-            "privacy": "none",
+            "privacy": asdict(self.privacy) if isinstance(self.privacy, Budget) else "none",
             "n_rows": self.n_rows,
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
@@ -187,7 +199,7 @@ class FittedPipeline:
                 surrogate.column.name: surrogate.distinct_share for surrogate in self.surrogates
             },
             "parameters": dict(self.model.parameters()),
-            "ledger": charges_to_data(self.charges),
+            "ledger": copy_to_data(self.ledger),
         }
         write_folder(Path(path), document, self.model.arrays(), overwrite=overwrite)
 
@@ -213,8 +225,8 @@ class FittedPipeline:
                 engine=engine,
                 model=model,
                 n_rows=document["n_rows"],
-                privacy=NO_PRIVACY,
-                charges=charges_from_data(document["ledger"]),
+                privacy=privacy_from_data(document["privacy"]),
+                ledger=copy_from_data(document["ledger"]),
                 layout=layout,
                 surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
             )
@@ -232,26 +244,109 @@ def fit(
     engine: str | Synthesizer = DEFAULT_ENGINE,
     settings: Mapping[str, Any] | None = None,
     privacy: Privacy | None = None,
+    ledger: Ledger | str | Path | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> FittedPipeline:
     """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
 
-    Without a `schema` one is drafted from the data. `engine` is a name, with `settings` as its
-    hyperparameters, or a recipe. `privacy` must be said: `tabsynth.NO_PRIVACY` for none. `seed` decides
-    what little is random in fitting (which rows a subsample holds).
+    Differentially private at ε = 1 and δ = 1e-6 where `privacy` says nothing else; `tabsynth.NO_PRIVACY`
+    asks for none. Without a `schema` one is drafted from the data, and every domain in it is bought.
+    `engine` is a name, with `settings` as its hyperparameters, or a recipe. `ledger`, a ledger file or an
+    open one, is continued: the whole fit must fit under its cap. `seed` decides what little is random in
+    fitting beside noise, which no seed reaches.
 
-    Raises `PrivacyError` when privacy is not stated or the engine cannot give it, `StructureError` when
-    the data lacks the schema's columns or types, `DataError` (not under differential privacy) when cells
-    contradict the schema or there are no rows, `UsageError` for unknown engines and settings.
+    A private fit raises for what is asked (`UsageError`, `PrivacyError`, `BudgetError` where the ledger has
+    too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
+    be read), never for a cell: one that is not of its column's domain becomes one that is. Without
+    privacy, `DataError` lists the cells that contradict the schema, or says that there are no rows.
     """
     refuse((whole_number_fault(seed, "the seed"),))
     recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    privacy = DEFAULT_BUDGET if privacy is None else privacy
+    if not isinstance(privacy, (Budget, NoPrivacy)):
+        raise UsageError(
+            f"privacy is a tabsynth.Budget or tabsynth.NO_PRIVACY, found {type(privacy).__name__}"
+        )
     require_guarantee(privacy, recipe)
+    if isinstance(privacy, Budget):
+        with _opened(ledger, privacy) as opened:
+            return _fit_within(
+                privacy, data, schema, recipe, ledger=opened, streams=Streams(int(seed)), progress=progress
+            )
+    if ledger is not None:
+        raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
+    return _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
+
+
+def _fit_within(
+    budget: Budget,
+    data: Any,
+    schema: TableSchema | Schema | None,
+    recipe: Synthesizer,
+    *,
+    ledger: Ledger,
+    streams: Streams,
+    progress: Progress,
+) -> FittedPipeline:
+    """A private fit: planned, and reserved in the ledger, before a row is looked at where a schema is given."""
+    plan = None
+    if schema is not None or isinstance(data, Table):
+        known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
+        plan = plan_fit(known, recipe, budget)
+        ledger.reserve(planned.mechanism for planned in plan.parts)
+    n_former = len(ledger.charges)
+    try:
+        table, layout = as_table(data, schema, strict=False)
+        if plan is None:
+            plan = plan_fit(table.schema, recipe, budget)
+            ledger.reserve(planned.mechanism for planned in plan.parts)
+        table = bound_rows(table, Streams(secrets.randbits(128)))  # never by a seed that others may know
+        fitted = fit_privately(
+            table, recipe, queries=NoisyQueries(ledger, plan), streams=streams, progress=progress
+        )
+    finally:
+        ledger.free()
+    progress("done", 1.0)
+    copy = ledger.copy()
+    former, own = (*copy.former, *copy.charges[:n_former]), copy.charges[n_former:]
+    return FittedPipeline(
+        schema=fitted.schema,
+        engine=recipe,
+        model=fitted.model,
+        n_rows=fitted.n_rows,
+        privacy=budget,
+        ledger=replace(copy, former=former, charges=own),
+        layout=schema_layout(layout, fitted.schema),
+        surrogates=fitted.surrogates,
+    )
+
+
+@contextmanager
+def _opened(ledger: Ledger | str | Path | None, budget: Budget) -> Iterator[Ledger]:
+    """The ledger to charge: one of this fit alone, the one that is given, or the file at a path, until the end."""
+    if ledger is None:
+        yield Ledger(budget)
+    elif isinstance(ledger, Ledger):
+        yield ledger
+    else:
+        source = read_ledger_file(ledger).source
+        with open_ledger_file(ledger, source=source) as opened:
+            yield opened
+
+
+def _fit_exactly(
+    data: Any,
+    schema: TableSchema | Schema | None,
+    recipe: Synthesizer,
+    *,
+    streams: Streams,
+    progress: Progress,
+) -> FittedPipeline:
     table, layout = as_table(data, schema)
-    table = bound_rows(table, Streams(int(seed)))
+    table = bound_rows(table, streams)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
     require_valid(table, encoded)
@@ -273,7 +368,7 @@ def fit(
         for column in table.schema.columns
         if not column.kind.is_modelled
     )
-    model = recipe.fit(encoded, queries=queries, streams=Streams(int(seed)), progress=progress)
+    model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     progress("done", 1.0)
     return FittedPipeline(
         schema=table.schema,
@@ -281,21 +376,7 @@ def fit(
         model=model,
         n_rows=n_rows,
         privacy=NO_PRIVACY,
-        charges=ledger.charges,
+        ledger=ledger.copy(),
         layout=layout,
         surrogates=surrogates,
     )
-
-
-def require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
-    """Raise `PrivacyError` where privacy is not stated or `recipe` cannot give it; reads no data."""
-    if privacy is None:
-        raise PrivacyError(
-            "say what privacy the result shall have: this release fits without differential privacy only, "
-            "and does so when asked for it in words (privacy=tabsynth.NO_PRIVACY, or --no-privacy)"
-        )
-    if not isinstance(privacy, NoPrivacy):
-        raise PrivacyError(
-            f"engine {recipe.name!r} cannot give differential privacy (it gives: {', '.join(sorted(recipe.guarantees))}); "
-            "nothing was read"
-        )

@@ -14,19 +14,20 @@ from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
 
-def as_table(data: Any, schema: TableSchema | Schema | None) -> tuple[Table, Layout]:
+def as_table(data: Any, schema: TableSchema | Schema | None, *, strict: bool = True) -> tuple[Table, Layout]:
     """The data under the schema, or under a drafted one, and how it was laid out.
 
-    Raises `UsageError` for data of an unknown kind and for a schema of several tables, `StructureError`
+    Where not `strict`, cells that are not of their column's type become null, each for itself, and no error
+    says so. Raises `UsageError` for data of an unknown kind and for a schema of several tables, `StructureError`
     and `DataError` listing all that is wrong with the data.
     """
     if isinstance(data, Table):
         return data, read_frame(data.frame)[1]
     if schema is None:
-        return drafted(data)
+        return drafted(data, strict=strict)
     one = only_table(schema)
-    frame, layout = read_table(data, schema=one)
-    return Table.conform(frame, one), layout
+    frame, layout = read_table(data, schema=one, strict=strict)
+    return Table.conform(frame, one, strict=strict), layout
 
 
 def only_table(schema: TableSchema | Schema) -> TableSchema:
@@ -39,12 +40,14 @@ def only_table(schema: TableSchema | Schema) -> TableSchema:
     return schema.tables[0]
 
 
-def drafted(data: Any, *, name: str | None = None, dialect: CsvDialect | None = None) -> tuple[Table, Layout]:
+def drafted(
+    data: Any, *, name: str | None = None, dialect: CsvDialect | None = None, strict: bool = True
+) -> tuple[Table, Layout]:
     """The data under a schema drafted from it, which keeps a file's dialect and the formats of its dates.
 
     The table is called `name`, or as the file is, or `table`.
     """
-    frame, layout = read_table(data, dialect=dialect)
+    frame, layout = read_table(data, dialect=dialect, strict=strict)
     stem = Path(data).name.partition(".")[0] if isinstance(data, (str, Path)) else ""
     return Table.conform(frame, draft_of(frame, layout, name=name or stem or "table")), layout
 

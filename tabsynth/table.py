@@ -34,12 +34,14 @@ class Table:
         return np.arange(self.n_rows) if unit is None else person_codes(self.frame[unit])
 
     @classmethod
-    def conform(cls, frame: pl.DataFrame, schema: TableSchema) -> Self:
+    def conform(cls, frame: pl.DataFrame, schema: TableSchema, *, strict: bool = True) -> Self:
         """Select the schema's columns in its order and cast them to its types.
 
         A cast loses nothing but the digits that a float32 lacks. Numbers never become dates or times, nor
         these numbers; text is never parsed (`tabsynth.io` reads it by the schema before); a time with a
         zone never becomes one without, nor the other way round. A column of nulls alone takes any type.
+        Where not `strict`, cells that a cast would change become null, and names and types alone decide
+        whether this raises, nulls or not.
 
         Raises `StructureError`, listing every missing column, every column whose type cannot be cast, and
         every column with cells that a cast would change, with their number; columns that the schema does
@@ -54,7 +56,7 @@ class Table:
         for column in schema.columns:
             if column.name not in frame.columns:
                 continue
-            cast = _cast(frame[column.name], polars_dtype(column))
+            cast = _cast(frame[column.name], polars_dtype(column), strict=strict)
             if isinstance(cast, pl.Series):
                 series.append(cast)
             else:
@@ -72,17 +74,20 @@ def person_codes(persons: pl.Series) -> npt.NDArray[np.int64]:
     return np.where(persons.is_null().to_numpy(), nobody, ranks)
 
 
-def _cast(series: pl.Series, wanted: pl.DataType) -> pl.Series | str:
+def _cast(series: pl.Series, wanted: pl.DataType, *, strict: bool) -> pl.Series | str:
     """`series` as `wanted`, or what keeps it from being cast."""
     if series.dtype == wanted:
         return series
-    if series.null_count() == len(series):
+    if strict and series.null_count() == len(series):
         return pl.Series(series.name, [None], dtype=wanted).new_from_index(0, len(series))
     different = f"expected {_named(wanted)}, found {_named(series.dtype)}"
     if not _is_castable(series.dtype, wanted):
         return different
     cast = series.cast(wanted, strict=False)
-    n_lost = int((~_survives(series, cast)).sum())
+    survives = _survives(series, cast)
+    if not strict:
+        return cast.zip_with(survives, pl.Series([None], dtype=wanted))
+    n_lost = int((~survives).sum())
     if n_lost:
         return f"{different}, with {n_lost} cell{'s' if n_lost > 1 else ''} that {_named(wanted)} cannot hold"
     return cast

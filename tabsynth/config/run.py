@@ -31,8 +31,9 @@ from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
 from tabsynth.models.base import Progress, no_progress
-from tabsynth.pipeline import FittedPipeline, fit, require_guarantee, split, split_rows
+from tabsynth.pipeline import FittedPipeline, fit, split, split_rows
 from tabsynth.privacy import Charge
+from tabsynth.private_fit import require_guarantee
 from tabsynth.randomness import fresh_seed
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema

@@ -133,7 +133,8 @@ class ContinuousEncoder:
         if not self._is_lattice:
             values = values.astype(np.float64)
         elif values.dtype.kind == "f":
-            values = np.rint(values * 10.0 ** (self.column.decimals or 0))
+            with np.errstate(over="ignore"):  # what overflows is outside the domain
+                values = np.rint(values * 10.0 ** (self.column.decimals or 0))
             fits = np.abs(values) < 2**63
             codes[~fits & (codes == 0)] = outside
             values = np.where(fits, values, 0).astype(np.int64)

@@ -10,7 +10,7 @@ from tabsynth.io.columns import ColumnLayout
 from tabsynth.io.csv import read_csv
 from tabsynth.io.dialect import sniff_dialect
 from tabsynth.io.files import SUFFIXES, FileFormat, file_format
-from tabsynth.io.layout import Layout, to_layout
+from tabsynth.io.layout import Layout, schema_layout, to_layout
 from tabsynth.io.names import column_names
 from tabsynth.io.parquet import read_parquet
 from tabsynth.io.read import read_frame, read_table
@@ -30,6 +30,7 @@ __all__ = [
     "read_frame",
     "read_parquet",
     "read_table",
+    "schema_layout",
     "sniff_dialect",
     "to_layout",
     "write_batches",

@@ -36,11 +36,12 @@ _DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])
 
 
 def read_arrow(
-    path: str | Path, *, columns: Sequence[str] | None = None
+    path: str | Path, *, columns: Sequence[str] | None = None, strict: bool = True
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """The columns of an IPC file or stream (those of `columns` it has, where given) and their layouts.
 
-    Raises `StructureError` where the file is damaged, and listing all columns of unsupported types.
+    Where not `strict`, values beyond the engine's types wrap around without an error. Raises
+    `StructureError` where the file is damaged, and listing all columns of unsupported types.
     """
     path = Path(path)
     require_file(path)
@@ -49,7 +50,7 @@ def read_arrow(
         raise StructureError(
             f"{path.name} cannot be read as an Arrow file", [Fault("", "it is damaged or of another format")]
         )
-    return from_arrow(table, keep=columns)
+    return from_arrow(table, keep=columns, strict=strict)
 
 
 def _read_ipc(path: Path) -> pa.Table:
@@ -72,12 +73,13 @@ def _arrow_errors() -> tuple[type[BaseException], ...]:
 
 
 def from_arrow(
-    table: pa.Table, *, keep: Sequence[str] | None = None
+    table: pa.Table, *, keep: Sequence[str] | None = None, strict: bool = True
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """The columns of an Arrow table (of `keep` only, where given) as polars, and their layouts.
 
     Dictionaries become their values, decimals float64 (15 significant digits), half floats float32, seconds
-    milliseconds, fixed offsets UTC; NaN becomes null. Raises `StructureError` listing every duplicate
+    milliseconds, fixed offsets UTC; NaN becomes null. Where not `strict`, values beyond the engine's types
+    wrap around. Raises `StructureError` listing every duplicate
     name and every nested, binary or otherwise unsupported type.
     """
     fields = [field for field in table.schema if keep is None or field.name in keep]
@@ -86,7 +88,7 @@ def from_arrow(
     for position, field in enumerate(table.schema):
         if keep is not None and field.name not in keep:
             continue
-        made = engine_series(field.name, table.column(position))
+        made = engine_series(field.name, table.column(position), strict=strict)
         if isinstance(made, Fault):
             faults.append(made)
             continue
@@ -96,24 +98,24 @@ def from_arrow(
     return pl.DataFrame(series), tuple(layouts)
 
 
-def engine_series(name: str, column: pa.ChunkedArray) -> pl.Series | Fault:
+def engine_series(name: str, column: pa.ChunkedArray, *, strict: bool = True) -> pl.Series | Fault:
     """One Arrow column in the engine's type, or the fault that keeps it out."""
     target = _engine_type(column.type)
     if target is None:
         return unsupported(name, str(column.type))
-    cast = tried(lambda: _cast(column, target), *_arrow_errors())
+    cast = tried(lambda: _cast(column, target, strict=strict), *_arrow_errors())
     if cast is None:
         return Fault(f"column {name!r}", f"has values of {column.type} that do not fit into {target}")
     return nan_to_null(pl.Series(name, pl.from_arrow(cast)))
 
 
-def _cast(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+def _cast(column: pa.ChunkedArray, target: pa.DataType, *, strict: bool) -> pa.ChunkedArray:
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        values = [chunk.dictionary.cast(target).take(chunk.indices) for chunk in column.chunks]
+        values = [chunk.dictionary.cast(target, safe=strict).take(chunk.indices) for chunk in column.chunks]
         return pa.chunked_array(values, target)
-    return column if column.type == target else column.cast(target)
+    return column if column.type == target else column.cast(target, safe=strict)
 
 
 def _engine_type(found: pa.DataType) -> pa.DataType | None:
@@ -180,6 +182,17 @@ def _dictionary(array: pa.Array, target: pa.DataType, levels: Sequence[object] |
         encoded.dictionary.cast(target.value_type),
         ordered=target.ordered and declared is not None and encoded.dictionary.equals(declared),
     )
+
+
+def declared_arrow(wanted: pl.DataType, found: str) -> str:
+    """The Arrow type of `wanted`, as a dictionary of its values where `found` is one; see `schema_layout`."""
+    plain = str(pl.Series([], dtype=wanted).to_arrow().type)
+    if plain == "large_string" and "large_string" not in found:
+        plain = "string"
+    dictionary = _DICTIONARY.fullmatch(found)
+    if dictionary is None:
+        return plain
+    return f"dictionary<values={plain}, indices=int32, ordered={dictionary[3]}>"
 
 
 def to_arrow(series: pl.Series, *, dtype: str, levels: Sequence[object] | None) -> pa.Array | Fault:

@@ -63,8 +63,12 @@ def read_csv_columns(
     dialect: CsvDialect | None = None,
     schema: TableSchema | None = None,
     dtypes: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
-    """`read_csv`, and how each column was written. Raises what `read_csv` raises."""
+    """`read_csv`, and how each column was written. Raises what `read_csv` raises.
+
+    Where not `strict`, cells that are not of the asked type are null without a word.
+    """
     path = Path(path)
     require_file(path)
     if dialect is None:
@@ -81,7 +85,7 @@ def read_csv_columns(
     if faults:
         raise StructureError(f"{path.name} cannot be read as a table", faults)
     names = header.names if schema is None else schema.column_names
-    return _typed(path, fields, names, wanted, dialect)
+    return _typed(path, fields, names, wanted, dialect, strict=strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +300,8 @@ def _typed(
     names: Sequence[str],
     wanted: Mapping[str, Column],
     dialect: CsvDialect,
+    *,
+    strict: bool,
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """Each column's text in its type. Raises `DataError` listing the columns that have other cells."""
     series, layouts, faults = [], [], []
@@ -306,7 +312,7 @@ def _typed(
             column = wanted[name]
             typed, n_failed = parse(text, column, null_marks=dialect.null_marks, decimal=dialect.decimal)
             pattern = column.format
-            if n_failed:
+            if n_failed and strict:
                 faults.append(cell_fault(column, n_failed, len(text)))
         else:
             typed, pattern = infer(text, null_marks=dialect.null_marks, decimal=dialect.decimal)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import polars as pl
 
 from tabsynth.errors import Fault, ModelFileError
-from tabsynth.io.arrow import to_arrow
-from tabsynth.io.columns import ColumnLayout, refuse, stored_dtype
-from tabsynth.io.pandas import to_pandas
+from tabsynth.io.arrow import declared_arrow, to_arrow
+from tabsynth.io.columns import ColumnLayout, refuse, stored_dtype, stored_name
+from tabsynth.io.pandas import declared_pandas, to_pandas
 from tabsynth.io.polars import to_polars
 from tabsynth.io.text import parse, render
+from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
 
 if TYPE_CHECKING:
@@ -65,6 +66,36 @@ class Layout:
         if not is_known:
             raise ModelFileError("the layout of the source table is damaged or of a later version")
         return cls(kind=kind, columns=columns, lazy=lazy, dialect=dialect)
+
+
+def schema_layout(layout: Layout, schema: TableSchema) -> Layout:
+    """The layout of a source of that kind which stores its columns as `schema` says.
+
+    Of how the source stored them only what nobody chooses by looking at cells is kept: that a column is a
+    category (ordered or not), or of pandas' masked, text or Arrow types. Whether whole numbers are floats
+    because some are missing, how many digits a decimal has, whether a column is of nulls alone is not.
+    """
+    known = {column.name: column.dtype for column in layout.columns}
+    columns = tuple(
+        ColumnLayout(
+            name=column.name,
+            dtype=_declared(layout.kind, column, known.get(column.name, "")),
+            stored=stored_name(polars_dtype(column)),
+            format=column.format if layout.kind == "file" else None,
+        )
+        for column in schema.columns
+    )
+    return replace(layout, columns=columns)
+
+
+def _declared(kind: Source, column: Column, found: str) -> str:
+    wanted = polars_dtype(column)
+    if kind == "pandas":
+        return declared_pandas(wanted, found)
+    if kind == "arrow":
+        return declared_arrow(wanted, found)
+    is_level = kind == "polars" and found in ("enum", "categorical") and wanted == pl.String()
+    return found if is_level else stored_name(wanted)
 
 
 def to_layout(

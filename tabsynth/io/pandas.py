@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from tabsynth.errors import Fault
-from tabsynth.io.arrow import engine_series, to_arrow
+from tabsynth.io.arrow import declared_arrow, engine_series, to_arrow
 from tabsynth.io.columns import (
     ColumnLayout,
     duplicate_faults,
@@ -28,6 +28,7 @@ from tabsynth.io.columns import (
     tried,
     unsupported,
 )
+from tabsynth.io.objects import objects_as_text
 from tabsynth.io.text import nulled
 
 if TYPE_CHECKING:
@@ -55,12 +56,13 @@ _FAMILIES: tuple[tuple[type, ...], ...] = (
 
 
 def from_pandas(
-    frame: pd.DataFrame, *, keep: Sequence[str] | None = None
+    frame: pd.DataFrame, *, keep: Sequence[str] | None = None, strict: bool = True
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """The frame's columns (of `keep` only, where given) in the engine's types, and their layouts.
 
     NaN, NaT, NA and None become null, a category its value, Decimal float64, float16 float32, fixed
-    offsets UTC. Raises `StructureError` listing at once all labels that are not text or not unique, all
+    offsets UTC. Where not `strict`, no value keeps a column out: objects are read as text, all of them where
+    `keep` is given, else those of mixed types. Raises `StructureError` listing at once all labels that are not text or not unique, all
     unsupported dtypes, and all object columns of mixed types with the types found.
     """
     labels = [label for label in frame.columns if keep is None or label in keep]
@@ -75,7 +77,7 @@ def from_pandas(
         if not isinstance(label, str) or (keep is not None and label not in keep):
             continue
         column = frame.iloc[:, position]
-        made = _series(column)
+        made = _series(column) if strict else _lenient(column, as_text=keep is not None)
         if isinstance(made, Fault):
             faults.append(made)
             continue
@@ -98,6 +100,22 @@ def _source_name(column: pd.Series[Any]) -> str:
     if isinstance(dtype, pd.ArrowDtype):
         return _ARROW + str(dtype.pyarrow_dtype)
     return str(dtype)
+
+
+def _lenient(column: pd.Series[Any], *, as_text: bool) -> pl.Series | Fault:
+    """`_series`, where values alone are no reason for a fault; objects are text where `as_text` or mixed."""
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        return engine_series(str(column.name), _chunks(column), strict=False)
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype == object:
+        column, dtype = column.astype(object), np.dtype(object)
+    is_object = isinstance(dtype, pd.StringDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "O")
+    made = None if is_object and as_text else _series(column)
+    if made is None or (is_object and isinstance(made, Fault)):
+        return objects_as_text(column.astype(object).where(column.notna(), None))
+    return made
 
 
 def _series(column: pd.Series[Any]) -> pl.Series | Fault:
@@ -198,6 +216,22 @@ def _moments(name: str, values: list[dt.datetime | None]) -> pl.Series | Fault:
         return pl.Series(np.array(values, dtype="datetime64[us]"))
     utc = [value and value.astimezone(dt.UTC).replace(tzinfo=None) for value in values]
     return _in_zone(pl.Series(np.array(utc, dtype="datetime64[us]")), zone)
+
+
+def declared_pandas(wanted: pl.DataType, found: str) -> str:
+    """The pandas dtype of `wanted`: a category, masked, text or Arrow dtype where `found` is; see `schema_layout`."""
+    name = stored_name(wanted)
+    if found.startswith("category") or (wanted == pl.String() and found.startswith("string")):
+        return found
+    if found.startswith(_ARROW):
+        return _ARROW + declared_arrow(wanted, found)
+    if found in _MASKED and name in _NULLABLE:
+        return _NULLABLE[name]
+    if wanted == pl.String():
+        return "str"
+    if wanted == pl.Date():
+        return "object"
+    return name.replace("datetime[", "datetime64[").replace("duration[", "timedelta64[")
 
 
 def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None) -> pd.Series[Any] | Fault:

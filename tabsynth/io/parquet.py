@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 def read_parquet(
-    path: str | Path, *, columns: Sequence[str] | None = None
+    path: str | Path, *, columns: Sequence[str] | None = None, strict: bool = True
 ) -> tuple[pl.DataFrame, tuple[ColumnLayout, ...]]:
     """The columns of a Parquet file (those of `columns` that it has, where given) and their layouts.
+
+    Where not `strict`, values beyond the engine's types wrap around without an error.
 
     Raises `StructureError` where the file is damaged, and listing all columns of unsupported types.
     """
@@ -32,7 +34,7 @@ def read_parquet(
     if table is None:
         fault = Fault("", "it is damaged or of another format")
         raise StructureError(f"{path.name} cannot be read as a Parquet file", [fault])
-    return from_arrow(table, keep=columns)
+    return from_arrow(table, keep=columns, strict=strict)
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> pa.Table:

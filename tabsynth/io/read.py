@@ -37,37 +37,44 @@ def read_frame(data: Data) -> tuple[pl.DataFrame, Layout]:
 
 
 def read_table(
-    source: Data, *, schema: TableSchema | None = None, dialect: CsvDialect | None = None
+    source: Data,
+    *,
+    schema: TableSchema | None = None,
+    dialect: CsvDialect | None = None,
+    strict: bool = True,
 ) -> tuple[pl.DataFrame, Layout]:
     """A table from a file (CSV, Parquet, Arrow) or a frame (polars, pandas, pyarrow), and its layout.
 
     With a schema, its columns in its order; text is read by the schema's types wherever it came from, and
     any other type stays as it is (`Table.conform` casts it). NaN becomes null; categories become their
     values. A CSV file is read by `dialect`, else `schema.csv` (tabs for `.tsv`), else as it is sniffed.
+    Where not `strict`, a cell that is not of its column's type becomes null, which depends on that cell
+    alone, and Python objects in a pandas frame are read as text wherever a schema gives their type.
 
     Raises `UsageError` for an unknown kind of source or file, `StructureError` listing all that is wrong
     with names and types or with the file as such, `DataError` listing the columns with text that is not
     of the schema's type.
     """
     if isinstance(source, (str, Path)):
-        frame, layout = _from_file(Path(source), schema, dialect)
+        frame, layout = _from_file(Path(source), schema, dialect, strict=strict)
     else:
-        frame, layout = _from_memory(source, None if schema is None else schema.column_names)
+        frame, layout = _from_memory(source, None if schema is None else schema.column_names, strict=strict)
     if schema is not None and layout.dialect is None:
-        frame = _by_schema(frame, schema, "the table" if layout.kind != "file" else Path(str(source)).name)
+        name = "the table" if layout.kind != "file" else Path(str(source)).name
+        frame = _by_schema(frame, schema, name, strict=strict)
     return frame, layout
 
 
 def _from_file(
-    path: Path, schema: TableSchema | None, dialect: CsvDialect | None
+    path: Path, schema: TableSchema | None, dialect: CsvDialect | None, *, strict: bool
 ) -> tuple[pl.DataFrame, Layout]:
     found = file_format(path)
     if found is FileFormat.CSV:
         dialect = dialect or _dialect(path, schema)
-        frame, columns = read_csv_columns(path, dialect=dialect, schema=schema)
+        frame, columns = read_csv_columns(path, dialect=dialect, schema=schema, strict=strict)
         return frame, Layout(kind="file", columns=columns, dialect=dialect)
     read = read_parquet if found is FileFormat.PARQUET else read_arrow
-    frame, columns = read(path, columns=None if schema is None else schema.column_names)
+    frame, columns = read(path, columns=None if schema is None else schema.column_names, strict=strict)
     return frame, Layout(kind="file", columns=columns)
 
 
@@ -78,7 +85,10 @@ def _dialect(path: Path, schema: TableSchema | None) -> CsvDialect:
 
 
 def _from_memory(
-    source: pl.DataFrame | pl.LazyFrame | pd.DataFrame | pa.Table, keep: Sequence[str] | None
+    source: pl.DataFrame | pl.LazyFrame | pd.DataFrame | pa.Table,
+    keep: Sequence[str] | None,
+    *,
+    strict: bool,
 ) -> tuple[pl.DataFrame, Layout]:
     if isinstance(source, pl.LazyFrame):
         collected = tried(source.collect, pl.exceptions.PolarsError, OSError)
@@ -92,16 +102,16 @@ def _from_memory(
     # a frame of a library that was never imported cannot be at hand
     pandas, pyarrow = sys.modules.get("pandas"), sys.modules.get("pyarrow")
     if pandas is not None and isinstance(source, pandas.DataFrame):
-        frame, columns = from_pandas(source, keep=keep)
+        frame, columns = from_pandas(source, keep=keep, strict=strict)
         return frame, Layout(kind="pandas", columns=columns)
     if pyarrow is not None and isinstance(source, pyarrow.Table):
-        frame, columns = from_arrow(source, keep=keep)
+        frame, columns = from_arrow(source, keep=keep, strict=strict)
         return frame, Layout(kind="arrow", columns=columns)
     expected = "a path, a polars or pandas DataFrame, a polars LazyFrame or a pyarrow Table"
     raise UsageError(f"expected {expected}, found {type(source).__qualname__}")
 
 
-def _by_schema(frame: pl.DataFrame, schema: TableSchema, name: str) -> pl.DataFrame:
+def _by_schema(frame: pl.DataFrame, schema: TableSchema, name: str, *, strict: bool) -> pl.DataFrame:
     """The schema's columns in its order, those that are text read by its types."""
     missing = [column for column in schema.columns if column.name not in frame.columns]
     if missing:
@@ -113,7 +123,7 @@ def _by_schema(frame: pl.DataFrame, schema: TableSchema, name: str) -> pl.DataFr
         made = frame[column.name]
         if made.dtype == pl.String() and polars_dtype(column) != pl.String():
             made, n_failed = parse(made, column, null_marks=schema.csv.null_marks)
-            if n_failed:
+            if n_failed and strict:
                 faults.append(cell_fault(column, n_failed, frame.height))
         series.append(made)
     if faults:

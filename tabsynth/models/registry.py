@@ -17,7 +17,7 @@ from tabsynth.models.independent import Independent
 ENGINES: Mapping[str, type[Synthesizer]] = {
     engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork)
 }
-DEFAULT_ENGINE = GaussianCopula.name
+DEFAULT_ENGINE = BayesianNetwork.name
 
 
 def engine_class(name: str) -> type[Synthesizer]:

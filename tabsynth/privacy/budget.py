@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tabsynth.errors import UsageError
+from tabsynth.schema.types import PrivacyUnit
+from tabsynth.schema.unit import unit_words
 
 NOT_ANONYMOUS = "Not anonymous by construction: made without a privacy guarantee (ε = ∞)."
 
@@ -44,3 +46,12 @@ class Budget:
 
 Privacy = NoPrivacy | Budget
 NO_PRIVACY = NoPrivacy()
+DEFAULT_BUDGET = Budget(epsilon=1.0)
+"""What a fit gives where nothing else is said: ε = 1 and δ = 1e-6."""
+
+
+def guarantee(privacy: Privacy, unit: PrivacyUnit) -> str:
+    """One sentence on the privacy of a release, and on whose it is."""
+    if isinstance(privacy, NoPrivacy):
+        return NOT_ANONYMOUS
+    return f"{privacy.statement.removesuffix('.')}, unit: {unit_words(unit)}."

@@ -11,7 +11,10 @@ all else is measured anew with noise, or dropped:
   cells a power of 10 on both sides of 0; years); then one of even cells within the first and the last that
   are occupied. Bounds are points of these grids;
 - forms: whether cells may be missing; decimals; the resolution of times; whether an identifier repeats;
-- special values among numbers and times, masks of identifiers and how a CSV pads decimals are dropped.
+- special values among numbers and times, masks of identifiers, how a CSV pads decimals and descriptions are
+  dropped.
+
+A column whose domain is stated, but without the bounds that its kind needs, has its bounds measured alone.
 
 Nothing of this fails, whatever the rows: where noise hides everything, a column has one placeholder level,
 or the bounds 0 and 1 (of times: a year, a day).
@@ -27,7 +30,16 @@ import polars as pl
 
 from tabsynth.privacy import grids
 from tabsynth.privacy.cells import sound_cells
-from tabsynth.privacy.lines import BOUNDS, FORMS, LEVELS, buy_line, has_words, is_whole, noisy_counts
+from tabsynth.privacy.lines import (
+    BOUNDS,
+    FORMS,
+    LEVELS,
+    buy_bounds,
+    buy_line,
+    has_words,
+    is_whole,
+    noisy_counts,
+)
 from tabsynth.privacy.marginals import Levels
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
@@ -48,9 +60,18 @@ def drafted(schema: TableSchema) -> tuple[Column, ...]:
     return tuple(column for column in schema.columns if column.domain.origin is Origin.DRAFT)
 
 
+def unbounded(schema: TableSchema) -> tuple[Column, ...]:
+    """The columns whose domains are stated but for bounds, which a private fit has to buy."""
+    return tuple(
+        column
+        for column in schema.columns
+        if column.kind.is_continuous and column.bounds is None and column.domain.origin is not Origin.DRAFT
+    )
+
+
 def domain_parts(schema: TableSchema) -> tuple[Part, ...]:
-    """What a budget plan needs to buy every draft column; () without any. Reads no data."""
-    columns = drafted(schema)
+    """What a budget plan needs to buy every draft column and all bounds; () without any. Reads no data."""
+    columns = (*drafted(schema), *unbounded(schema))
     counts = {part: sum(_releases(column)[part] for column in columns) for part in _WEIGHTS}
     whole = sum(_WEIGHTS[part] * count for part, count in counts.items())
     return tuple(
@@ -68,6 +89,8 @@ def domain_parts(schema: TableSchema) -> tuple[Part, ...]:
 def _releases(column: Column) -> dict[str, int]:
     """How often each part is used for a column; a function of its kind and storage."""
     kind = column.kind
+    if column.domain.origin is not Origin.DRAFT:
+        return {LEVELS: 0, BOUNDS: 2, FORMS: 0}
     is_plain = column.dtype == "bool"
     has_form = kind in (Kind.DATETIME, Kind.DURATION, Kind.TEXT) or (
         kind is Kind.NUMBER and not is_whole(column)
@@ -83,21 +106,31 @@ def buy_domains(table: Table, queries: NoisyQueries) -> TableSchema:
     """The schema of `table` with the domain of every draft column measured, and marked as charged.
 
     `queries` must have `domain_parts` in their plan. Nothing of a draft domain is kept but what the module
-    calls structure. A primary key that is a draft column stays one where the identifier does not repeat.
+    calls structure. A primary key that is a draft column is dropped: that it is one was read off the rows.
     """
     schema = table.schema
-    bought = replace(
-        schema,
-        columns=tuple(
-            _bought(column, table.frame[column.name], queries)
-            if column.domain.origin is Origin.DRAFT
-            else column
-            for column in schema.columns
-        ),
-    )
+    without_bounds = {column.name for column in unbounded(schema)}
+    columns = []
+    for column in schema.columns:
+        series = table.frame[column.name]
+        if column.name in without_bounds:
+            charged = replace(column.domain, origin=Origin.CHARGED)
+            columns.append(replace(buy_bounds(column, series, queries), domain=charged))
+        else:
+            is_draft = column.domain.origin is Origin.DRAFT
+            columns.append(_bought(column, series, queries) if is_draft else column)
+    bought = replace(schema, columns=tuple(columns))
     key = schema.primary_key
-    is_kept = len(key) != 1 or schema[key[0]].domain.origin is not Origin.DRAFT or bought[key[0]].unique
-    return bought if is_kept else replace(bought, primary_key=())
+    is_draft = len(key) == 1 and schema[key[0]].domain.origin is Origin.DRAFT
+    return replace(bought, primary_key=()) if is_draft else bought
+
+
+def purchase_share(plan: BudgetPlan) -> float:
+    """The share of a plan's precision that buying domains takes, in [0, 1]."""
+    precision = {
+        planned.part.statistic: planned.mechanism.count / planned.mechanism.scale**2 for planned in plan.parts
+    }
+    return sum(precision.get(part, 0.0) for part in _WEIGHTS) / sum(precision.values())
 
 
 def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:
@@ -105,15 +138,20 @@ def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:
 
     "" where nothing is drafted. Reads no data.
     """
-    columns = drafted(schema)
+    drafts, open_ended = drafted(schema), unbounded(schema)
+    columns = (*drafts, *open_ended)
     if not columns:
         return ""
-    precision = {
-        planned.part.statistic: planned.mechanism.count / planned.mechanism.scale**2 for planned in plan.parts
-    }
-    share = sum(precision.get(part, 0.0) for part in _WEIGHTS) / sum(precision.values())
-    whose = f"The domains of {len(columns)} of {len(schema.columns)} columns are drafts, read off the data and not confirmed"
-    lines = [f"{whose}: they are measured anew, which takes {share:.0%} of the budget."]
+    lines = []
+    if drafts:
+        lines.append(
+            f"The domains of {len(drafts)} of {len(schema.columns)} columns are drafts, read off the data and not "
+            "confirmed: they are measured anew."
+        )
+    if open_ended:
+        named = ", ".join(column.name for column in open_ended)
+        lines.append(f"No bounds are stated for {named}: they are measured.")
+    lines.append(f"This takes {purchase_share(plan):.0%} of the budget.")
     levels = [column.name for column in columns if _releases(column)[LEVELS]]
     bounds = [column.name for column in columns if column.kind.is_continuous]
     if levels:
@@ -138,6 +176,7 @@ def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
         special_values=(),
         decimals=None,
         resolution=None,
+        description=None,
         domain=_CHARGED,
     )
     if column.kind.is_continuous:

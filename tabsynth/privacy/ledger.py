@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from tabsynth.errors import PrivacyError, UsageError
+from tabsynth.errors import BudgetError, UsageError
 from tabsynth.privacy.accountant import delta_of, epsilon_left, epsilon_of
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.mechanisms import (
@@ -72,17 +72,22 @@ class Ledger:
     def reserve(self, mechanisms: Iterable[Mechanism]) -> None:
         """Set room aside for all `mechanisms` of a plan, so that charging them cannot fail for want of it.
 
-        Records nothing. Raises `PrivacyError` where they do not fit under the cap all together.
+        Records nothing. Raises `BudgetError` where they do not fit under the cap all together.
         """
         wanted = _single(mechanisms)
         with self._lock:
             self._require_room(wanted)
             self._reserved += wanted
 
+    def free(self) -> None:
+        """Give back what was set aside and not charged: a fit that has ended needs it no more."""
+        with self._lock:
+            self._reserved.clear()
+
     def charge(self, statistic: str, columns: Sequence[str], mechanism: Mechanism = EXACT) -> None:
         """Record a release that is about to happen; only when this has returned may noise be drawn.
 
-        Raises `PrivacyError`, with nothing recorded, where it does not fit under the cap beside what is
+        Raises `BudgetError`, with nothing recorded, where it does not fit under the cap beside what is
         spent and reserved.
         """
         entry = Charge(statistic=statistic, columns=tuple(columns), mechanism=mechanism)
@@ -118,7 +123,7 @@ class Ledger:
         taken = [*self._spent(), *_counted(self._reserved)]
         if delta_of([*taken, *_counted(wanted)], cap.epsilon) <= cap.delta:
             return
-        raise PrivacyError(
+        raise BudgetError(
             f"the ledger's cap of ε = {cap.epsilon:g}, δ = {cap.delta:g} does not allow it: "
             f"about ε = {epsilon_left(taken, cap):.2g} is left; nothing was released"
         )

@@ -77,7 +77,28 @@ def buy_line(column: Column, series: pl.Series, queries: NoisyQueries) -> Column
         found = queries.frequent_levels(LEVELS, words(column, series), (column.name,))
         column = replace(column, special_values=tuple(found.values.to_list()))
     ends, is_nullable = _coarse(column, places, series, queries)
-    column = replace(column, nullable=is_nullable)
+    return replace(_bounded(column, places, ends, queries), nullable=is_nullable)
+
+
+def buy_bounds(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
+    """A continuous column whose domain is stated but for its bounds, with bounds that the cells say through noise."""
+    specials = pl.Series(column.special_values, dtype=series.dtype, strict=False)
+    numbers = series.zip_with(
+        ~series.is_in(specials.implode()).fill_null(value=False), pl.Series([None], dtype=series.dtype)
+    )
+    places = positions(column, numbers)
+    if column.kind is Kind.NUMBER and column.decimals is not None:
+        places = on_lattice(places, column.decimals)
+    ends, _ = _coarse(column, places, series, queries)
+    return _bounded(column, places, ends, queries)
+
+
+def _bounded(
+    column: Column,
+    places: pl.Series,
+    ends: tuple[grids.Edges, grids.Edges] | None,
+    queries: NoisyQueries,
+) -> Column:
     if ends is None:
         return replace(column, bounds=_default_bounds(column))
     low, high = _trimmed(column, places, ends, queries)

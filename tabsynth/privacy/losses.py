@@ -118,4 +118,6 @@ def _on_grid(losses: Floats, masses: Floats, *, infinite: float, step: float) ->
         np.bincount(cells, masses * (1 - share), n_cells),
         np.bincount(cells + 1, masses * share, n_cells),
     )
-    return GriddedLoss(masses=np.asarray(lower + upper, np.float64), lowest=lowest, infinite=infinite, step=step)
+    return GriddedLoss(
+        masses=np.asarray(lower + upper, np.float64), lowest=lowest, infinite=infinite, step=step
+    )

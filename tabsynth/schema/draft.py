@@ -71,7 +71,7 @@ from tabsynth.schema.guess.fill import filled_column
 from tabsynth.schema.guess.names import read_name
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Schema, TableSchema
 
-_NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
+NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
 
 
 def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None) -> TableSchema:
@@ -99,7 +99,7 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
         columns=columns,
         primary_key=_primary_key(columns),
         csv=csv or CsvDialect(),
-        description=None if frame.height else _NO_ROWS,
+        description=None if frame.height else NO_ROWS,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tabsynth.schema import yamltext
-from tabsynth.schema.types import Kind, TableSchema
+from tabsynth.schema.types import Kind, PrivacyUnit, TableSchema
 
 USUAL_MAX_ROWS = 20
 """Put forward for `max_rows`; a number read off the data would tell how often one person is in it."""
@@ -14,6 +14,13 @@ def possible_persons(table: TableSchema) -> tuple[str, ...]:
     if table.unit.column is not None:
         return ()
     return tuple(c.name for c in table.columns if c.kind is Kind.IDENTIFIER and not c.unique)
+
+
+def unit_words(unit: PrivacyUnit) -> str:
+    """Whose presence is protected, in words: "row", or "person (column patient_nbr, at most 5 rows)"."""
+    if unit.column is None:
+        return "row"
+    return f"person (column {unit.column}, at most {unit.max_rows} row{'' if unit.max_rows == 1 else 's'})"
 
 
 def unit_line(column: str) -> str:

@@ -1,0 +1,139 @@
+"""What a differentially private fit asks of a table, planned before it is read, and the fit itself.
+
+Parts of the plan: the number of rows; the numbers of distinct identifiers; the domains of columns that are
+drafts (`tabsynth.privacy.domains`); and what the engine says it will ask for, with a share of 1 in all.
+Nothing that follows the plan can fail for what a cell holds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tabsynth.encode import Surrogate, encode_table, settle
+from tabsynth.encode.table import variables_of
+from tabsynth.errors import PrivacyError
+from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
+from tabsynth.privacy.budget import Budget, NoPrivacy, Privacy
+from tabsynth.privacy.domains import buy_domains, domain_parts
+from tabsynth.privacy.marginals import Marginal
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import BudgetPlan, Part, make_plan
+from tabsynth.randomness import Streams
+from tabsynth.schema.draft import NO_ROWS
+from tabsynth.schema.types import Column, Kind, Origin, TableSchema
+from tabsynth.table import Table
+
+ROWS, IDENTIFIERS = "number of rows", "numbers of identifiers"
+_ROWS_SHARE, _IDENTIFIERS_SHARE = 0.005, 0.005  # beside 1 for the engine
+MOST_ROWS = 2**53
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PrivateFit:
+    """What a private fit learnt: the schema with the domains it bought, the model, a noisy number of rows ≥ 1."""
+
+    schema: TableSchema
+    model: FittedModel
+    n_rows: int
+    surrogates: tuple[Surrogate, ...]
+
+
+def require_guarantee(privacy: Privacy, recipe: Synthesizer) -> None:
+    """Raise `PrivacyError` where `recipe` cannot give the privacy that is asked for; reads no data."""
+    if isinstance(privacy, NoPrivacy) or "dp" in recipe.guarantees:
+        return
+    raise PrivacyError(
+        f"engine {recipe.name!r} cannot give differential privacy, so nothing was read: choose another engine, "
+        "or ask for no privacy in words (privacy=tabsynth.NO_PRIVACY, or --no-privacy)"
+    )
+
+
+def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> BudgetPlan:
+    """Where `budget` goes in a fit of a table with that schema; reads no data.
+
+    The number of columns an engine sees is known but for drafts of text and identifiers, which it sees
+    where they may be missing: the plan is for as many as there can be. Raises `PrivacyError` where the
+    engine cannot be private and `UsageError` where the budget is too small for any noise.
+    """
+    require_guarantee(budget, recipe)
+    variables = variables_of(_widest(schema))
+    asked = recipe.parts(variables)
+    if variables and not asked:
+        raise PrivacyError(
+            f"engine {recipe.name!r} cannot give differential privacy with these settings, so nothing was read"
+        )
+    whole = math.fsum(part.share for part in asked) or 1.0
+    parts = [Part(statistic=ROWS, share=_ROWS_SHARE * whole)]
+    n_counted = sum(_may_repeat(column) for column in schema.columns)
+    if n_counted:
+        share = _IDENTIFIERS_SHARE * whole
+        parts.append(Part(statistic=IDENTIFIERS, share=share, count=2 * n_counted))
+    bought = [replace(part, share=part.share * whole) for part in domain_parts(schema)]
+    return make_plan([*parts, *bought, *asked], budget, sensitivity=schema.unit.max_rows or 1)
+
+
+def fit_privately(
+    table: Table,
+    recipe: Synthesizer,
+    *,
+    queries: NoisyQueries,
+    streams: Streams,
+    progress: Progress = no_progress,
+) -> PrivateFit:
+    """Buy what domains are missing, bring every cell into its domain, and fit.
+
+    `table` holds at most `max_rows` rows of a unit, and `queries` follow `plan_fit` of its schema.
+    `streams` may shape the fit, never its noise. Raises nothing that depends on a cell.
+    """
+    progress("domains", 0.0)
+    noisy_rows = float(queries.total(ROWS, table.n_rows).values)
+    schema = buy_domains(table, queries)
+    if schema != table.schema and schema.description == NO_ROWS:
+        schema = replace(schema, description=None)
+    surrogates = tuple(
+        Surrogate(column, _distinct_share(column, table, noisy_rows, queries))
+        for column in schema.columns
+        if not column.kind.is_modelled
+    )
+    progress("reading cells", 0.0)
+    encoded = settle(encode_table(Table(schema, table.frame)))
+    model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    n_rows = min(max(round(noisy_rows), 1), MOST_ROWS)
+    return PrivateFit(schema=schema, model=model, n_rows=n_rows, surrogates=surrogates)
+
+
+def _widest(schema: TableSchema) -> TableSchema:
+    """The schema with every column that an engine may get to see."""
+    return replace(
+        schema,
+        columns=tuple(
+            replace(column, nullable=True) if _is_draft(column) and not column.kind.is_modelled else column
+            for column in schema.columns
+        ),
+    )
+
+
+def _is_draft(column: Column) -> bool:
+    return column.domain.origin is Origin.DRAFT
+
+
+def _may_repeat(column: Column) -> bool:
+    """Whether it takes a count of different identifiers; of a draft nobody knows before."""
+    return column.kind is Kind.IDENTIFIER and (_is_draft(column) or not column.unique)
+
+
+def _distinct_share(column: Column, table: Table, n_rows: float, queries: NoisyQueries) -> float:
+    """Different identifiers per row that has one, in (0, 1], from noisy counts."""
+    if column.kind is not Kind.IDENTIFIER or column.unique:
+        return 1.0
+    series, name = table.frame[column.name], column.name
+    n_distinct = float(queries.distinct_count(IDENTIFIERS, series, (name,)).values)
+    n_present = n_rows
+    if column.nullable:
+        is_missing = Marginal((name,), (series.is_null().to_numpy().astype(np.uint8),), (2,))
+        n_present = float(queries.marginals(IDENTIFIERS, [is_missing])[0].values[0])
+    n_present = max(n_present, 1.0)
+    return min(max(n_distinct, 1.0), n_present) / n_present
