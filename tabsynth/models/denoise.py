@@ -33,21 +33,25 @@ def denoised(counts: Floats, variance: float, *, total: float, is_ordered: bool,
     if total <= 0 or len(counts) == 0:
         return np.zeros(len(counts))
     if variance <= 0:
-        return on_simplex(counts, np.ones_like(counts), total)
+        return on_simplex(counts, total)
     n_line = len(counts) if is_ordered and n_numbers == 0 else n_numbers
     n_line = n_line if n_line >= _FEWEST_SMOOTHED else 0
     line, left = _smoothed(counts[:n_line], variance) if n_line else (np.empty(0), np.empty(0))
     line, line_spread = _expected(line, left, total=total, empty=_EMPTY_NUMBER)
     others = counts[n_line:]
     others, spread = _expected(others, np.full_like(others, variance), total=total, empty=_EMPTY_LEVEL)
-    return on_simplex(np.r_[line, others], np.r_[line_spread, spread], total)
+    return on_simplex(np.r_[line, others], total, weights=np.r_[line_spread, spread])
 
 
-def on_simplex(counts: Floats, weights: Floats, total: float) -> Floats:
-    """The point x ≥ 0 of sum `total` > 0 that is nearest to `counts` by Σ (x - count)² / weight; (n_cells,).
+def on_simplex(counts: Floats, total: float, *, weights: Floats | None = None) -> Floats:
+    """The point x ≥ 0 of sum `total` ≥ 0 that is nearest to `counts` by Σ (x - count)² / weight; (n_cells,).
 
-    Weights are positive. Each count less a multiple of its weight, held at 0 (Held, Wolfe and Crowder 1974).
+    `weights` are positive, all the same where there are none. Each count less a multiple of its weight, held
+    at 0 (Held, Wolfe and Crowder 1974).
     """
+    if total <= 0 or len(counts) == 0:
+        return np.zeros(len(counts))
+    weights = np.ones_like(counts) if weights is None else weights
     order = np.argsort(-counts / weights, kind="stable")
     reached = counts[order] / weights[order]
     multiple = (np.cumsum(counts[order]) - total) / np.cumsum(weights[order])
