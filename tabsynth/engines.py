@@ -1,10 +1,11 @@
 """The engines: their recipes, and all of them by name.
 
-    tabsynth.fit(frame, engine=tabsynth.engines.GaussianCopula(min_group=20), privacy=tabsynth.NO_PRIVACY)
+    tabsynth.fit(frame, engine=tabsynth.engines.BayesianNetwork(coarse_cells=16))
 
 Their pages in the documentation say what each setting does.
 """
 
+from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings, make_engine, settings_of
@@ -12,6 +13,7 @@ from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings, 
 __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
+    "BayesianNetwork",
     "GaussianCopula",
     "Independent",
     "default_settings",

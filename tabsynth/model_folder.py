@@ -27,6 +27,7 @@ from tabsynth.errors import ModelFileError
 from tabsynth.io import atomic_folder
 from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.privacy.ledger import budget_from_data, copy_from_data
+from tabsynth.privacy.mechanisms import Exact
 
 FORMAT_VERSION = 2
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
@@ -109,7 +110,7 @@ def require_fields(document: Mapping[str, Any]) -> None:
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
             "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
             "layout": _is_layout(document["layout"]),
-            "ledger": _is_ledger(document["ledger"]),
+            "ledger": _is_ledger(document["ledger"], is_private=document["privacy"] != "none"),
         }
         wrong = [name for name, is_sound in sound.items() if not is_sound]
     if wrong:
@@ -125,8 +126,12 @@ def _is_of(value: object, types: type | tuple[type, ...]) -> bool:
     return type(value) in (types if isinstance(types, tuple) else (types,))
 
 
-def _is_ledger(data: object) -> bool:
-    return _is_read(copy_from_data, data) and len(copy_from_data(data).charges) > 0
+def _is_ledger(data: object, *, is_private: bool) -> bool:
+    """Whether it is a copy with charges, none of them exact where the model says that it is private."""
+    if not _is_read(copy_from_data, data):
+        return False
+    charges = copy_from_data(data).charges
+    return len(charges) > 0 and not (is_private and any(isinstance(c.mechanism, Exact) for c in charges))
 
 
 def _is_read(read: Callable[[object], object], data: object) -> bool:

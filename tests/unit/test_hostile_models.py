@@ -43,7 +43,7 @@ def sound(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def copula(tmp_path_factory):
     frame = pl.DataFrame({"x": np.arange(100) % 13, "y": np.arange(100) % 7})
-    return parts(fit(frame, privacy=NO_PRIVACY), tmp_path_factory)
+    return parts(fit(frame, engine="gaussian_copula", privacy=NO_PRIVACY), tmp_path_factory)
 
 
 def parts(pipeline, tmp_path_factory):
@@ -73,7 +73,9 @@ def test_the_sound_model_is_read(sound, copula, tmp_path):
         *[("engine", value) for value in ("nonsense", ["gaussian_copula"], None)],
         *[("settings", value) for value in ([], None, {"unknown": 1}, {"min_group": []}, {"min_group": True})],
         *[("settings", {"marginals": value}) for value in ([], {}, "nonsense")],
-        *[("privacy", value) for value in ("dp", None, 1)],
+        *[("privacy", value) for value in ("dp", None, 1, {}, {"epsilon": 1.0}, {"epsilon": 0.0, "delta": 0.1})],
+        *[("privacy", value) for value in ({"epsilon": "1", "delta": 0.1}, {"epsilon": 1.0, "delta": 1.0})],
+        ("privacy", {"epsilon": 1.0, "delta": 1e-6}),  # what its ledger belies
         *[("schema", value) for value in ([], {}, None, "x", {"version": 1, "tables": {}})],
         *[("layout", value) for value in ([], {}, None)],
         *[("distinct_shares", value) for value in ([], None, {}, {"person": 0.5}, {"amount": 0.5})],
@@ -84,17 +86,34 @@ def test_the_sound_model_is_read(sound, copula, tmp_path):
         ("distinct_shares", {"person": 1.0, "note": 1.0, "nobody": 1.0}),
         ("distinct_shares", {"person": 1.0, "note": 1.0, "amount": 1.0}),
         *[("parameters", value) for value in ([], None, {}, {"families": {}, "more": 1})],
-        *[("ledger", value) for value in ([], {}, None, [1], ["row count"], [{}])],
-        *[
-            ("ledger", [{"statistic": "s", "columns": [], "mechanism": {"name": "exact"}, **change}])
-            for change in ({"statistic": 1}, {"columns": "ab"}, {"columns": [1]}, {"mechanism": "none"}, {"x": 1})
-        ],
+        *[("ledger", value) for value in ([], {}, None, 1, "row count", {"kind": "copy"})],
         ("surprise", 1),
     ],
 )  # fmt: skip
 def test_a_field_of_another_type_or_range_is_refused(sound, tmp_path, field, value):
     document, arrays = sound
     refused(tmp_path, {**document, field: value}, arrays, "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "tabsynth ledger 1"},
+        {"charges": []},
+        {"charges": [1]},
+        {"former": {}},
+        {"cap": 1},
+        {"series": 1},
+        {"more": 1},
+        *(
+            {"charges": [{"statistic": "s", "columns": [], "mechanism": {"name": "exact"}, **part}]}
+            for part in ({"statistic": 1}, {"columns": "ab"}, {"columns": [1]}, {"mechanism": "none"}, {"x": 1})
+        ),
+    ],
+)
+def test_a_ledger_of_another_form_is_refused(sound, tmp_path, change):
+    document, arrays = sound
+    refused(tmp_path, {**document, "ledger": {**document["ledger"], **change}}, arrays, ".*'ledger'")
 
 
 @pytest.mark.parametrize("key", ["name", "dtype", "stored", "format"])

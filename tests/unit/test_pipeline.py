@@ -39,17 +39,26 @@ SCHEMA = TableSchema(
 
 @pytest.fixture
 def pipeline():
-    return fit(frame(), schema=SCHEMA, privacy=NO_PRIVACY)
+    return fit(frame(), schema=SCHEMA, engine="gaussian_copula", privacy=NO_PRIVACY)
 
 
-def test_privacy_must_be_said():
-    with pytest.raises(PrivacyError, match="say what privacy"):
-        fit(frame(), schema=SCHEMA)
+def test_a_fit_is_private_unless_told_otherwise():
+    fitted = fit(frame(), schema=SCHEMA)
+    assert fitted.privacy == Budget(epsilon=1.0, delta=1e-6)
+    assert fitted.guarantee == (
+        "Differentially private: ε = 1, δ = 1e-06, unit: person (column person, at most 3 rows)."
+    )
 
 
-def test_privacy_that_cannot_be_given_is_refused_before_anything_is_read():
-    with pytest.raises(PrivacyError, match="cannot give differential privacy"):
-        fit("no-such-file.csv", privacy=Budget(epsilon=1))
+@pytest.mark.parametrize("privacy", [1.0, "none", {"epsilon": 1}])
+def test_privacy_of_another_kind_is_refused(privacy):
+    with pytest.raises(UsageError, match="a tabsynth.Budget or tabsynth.NO_PRIVACY, found"):
+        fit("no-such-file.csv", privacy=privacy)
+
+
+def test_a_ledger_has_no_place_for_a_fit_without_privacy():
+    with pytest.raises(PrivacyError, match="no place under a ledger's cap"):
+        fit("no-such-file.csv", privacy=NO_PRIVACY, ledger="no-ledger")
 
 
 def test_cells_that_contradict_the_schema_are_refused():
