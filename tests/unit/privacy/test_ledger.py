@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tabsynth.errors import PrivacyError
+from tabsynth.errors import BudgetError
 from tabsynth.privacy import Budget, Charge, Ledger
 from tabsynth.privacy.accountant import delta_of, epsilon_of
 from tabsynth.privacy.ledger import (
@@ -54,7 +54,7 @@ def test_a_charge_over_the_cap_is_refused_with_nothing_recorded():
         ledger.charge("s", (), NOISE)
     before = ledger.charges
     with pytest.raises(
-        PrivacyError,
+        BudgetError,
         match=r"cap of ε = 0\.37, δ = 1e-06 does not allow it: about ε = 0\.\d+ is left; nothing was released",
     ):
         ledger.charge("s", (), NOISE)
@@ -69,9 +69,9 @@ def test_a_charge_over_the_cap_is_refused_with_nothing_recorded():
 )
 def test_what_can_never_fit_is_refused(mechanism):
     ledger = Ledger(Budget(epsilon=1.0, delta=1e-6))
-    with pytest.raises(PrivacyError, match="does not allow it"):
+    with pytest.raises(BudgetError, match="does not allow it"):
         ledger.charge("s", (), mechanism)
-    with pytest.raises(PrivacyError, match="does not allow it"):
+    with pytest.raises(BudgetError, match="does not allow it"):
         ledger.reserve([mechanism])
     assert ledger.charges == ()
     assert ledger.left() == 1.0
@@ -82,7 +82,7 @@ def test_former_fits_count_against_the_cap():
     ledger = Ledger(Budget(epsilon=0.37, delta=1e-6), former=former)
     assert (ledger.former, ledger.charges) == (tuple(former), ())
     assert ledger.epsilon(1e-6) == epsilon_of([NOISE] * 3, 1e-6)
-    with pytest.raises(PrivacyError):
+    with pytest.raises(BudgetError):
         ledger.charge("s", (), NOISE)
 
 
@@ -95,15 +95,15 @@ def test_a_plan_is_reserved_as_a_whole_and_charged_in_pieces():
     ledger = Ledger(Budget(epsilon=1.0, delta=1e-6))
     ledger.reserve(planned.mechanism for planned in plan.parts)
     assert ledger.charges == ()
-    with pytest.raises(PrivacyError, match=r"about ε = 0(\.0\d+)? is left"):
+    with pytest.raises(BudgetError, match=r"about ε = 0(\.0\d+)? is left"):
         ledger.charge("unplanned", (), DiscreteGaussian(scale=50.0))
-    with pytest.raises(PrivacyError):
+    with pytest.raises(BudgetError):
         ledger.reserve([DiscreteGaussian(scale=50.0)])
     noise = plan["a"].mechanism
     ledger.charge("a", (), DiscreteGaussian(scale=noise.scale, count=2))
     ledger.charge("b", (), plan["b"].mechanism)
     ledger.charge("a", (), DiscreteGaussian(scale=noise.scale, count=3))
-    with pytest.raises(PrivacyError):
+    with pytest.raises(BudgetError):
         ledger.charge("a", (), DiscreteGaussian(scale=noise.scale))
     assert delta_of([charge.mechanism for charge in ledger.charges], 1.0) <= 1e-6
     assert ledger.epsilon(1e-6) == pytest.approx(1.0, rel=2e-3)
@@ -112,11 +112,23 @@ def test_a_plan_is_reserved_as_a_whole_and_charged_in_pieces():
 def test_a_plan_that_does_not_fit_is_refused_before_anything_is_charged():
     ledger = Ledger(Budget(epsilon=0.5, delta=1e-6))
     plan = make_plan((Part(statistic="a", share=1),), Budget(epsilon=0.6, delta=1e-6))
-    with pytest.raises(PrivacyError, match=r"about ε = 0\.5 is left"):
+    with pytest.raises(BudgetError, match=r"about ε = 0\.5 is left"):
         ledger.reserve([plan["a"].mechanism])
     ledger.reserve(
         [make_plan((Part(statistic="a", share=1),), Budget(epsilon=0.5, delta=1e-6))["a"].mechanism]
     )
+
+
+def test_room_that_a_fit_did_not_use_is_given_back():
+    ledger = Ledger(Budget(epsilon=0.37, delta=1e-6))
+    ledger.reserve([DiscreteGaussian(scale=20.0, count=3)])
+    ledger.charge("s", (), NOISE)
+    with pytest.raises(BudgetError):
+        ledger.reserve([NOISE])
+    ledger.free()
+    ledger.reserve([DiscreteGaussian(scale=20.0, count=2)])
+    with pytest.raises(BudgetError):
+        ledger.reserve([NOISE])
 
 
 def test_threads_do_not_overspend():
@@ -125,7 +137,7 @@ def test_threads_do_not_overspend():
     def charge(_):
         try:
             ledger.charge("s", (), NOISE)
-        except PrivacyError:
+        except BudgetError:
             return False
         return True
 
