@@ -24,7 +24,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.errors import ConditionError, UsageError
 from tabsynth.models.base import Condition, Progress, no_progress
-from tabsynth.models.denoise import common_total, denoised, on_simplex
+from tabsynth.models.denoise import common_total, denoised
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import Part as LatentPart
 from tabsynth.models.marginals import fit_latents, require_group_size
@@ -36,13 +36,15 @@ from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
 from tabsynth.models.network.sampling import TreeSampler
 from tabsynth.models.public_cells import PublicCells
 from tabsynth.privacy.plan import Part
-from tabsynth.privacy.queries import AnyQueries, Marginal, Queries
+from tabsynth.privacy.queries import AnyQueries, Marginal, Measurement, Queries
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
 
 ONE_WAY, SCORES, PAIRS = "one-way marginals", "dependence of pairs", "pair marginals"
+_SHARES = {ONE_WAY: 0.16, SCORES: 0.04, PAIRS: 0.80}
+_RELEASES = 16  # of pair marginals, for each column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,13 +210,13 @@ class BayesianNetwork:
         n = len(variables)
         if n == 0:
             return ()
-        one_way = Part(statistic=ONE_WAY, share=0.16, count=n)
+        one_way = Part(statistic=ONE_WAY, share=_SHARES[ONE_WAY], count=n)
         if n == 1:
             return (one_way,)
         return (
             one_way,
-            Part(statistic=SCORES, share=0.04, count=n * (n - 1) // 2),
-            Part(statistic=PAIRS, share=0.80, count=16 * n),
+            Part(statistic=SCORES, share=_SHARES[SCORES], count=n * (n - 1) // 2),
+            Part(statistic=PAIRS, share=_SHARES[PAIRS], count=_RELEASES * n),
         )
 
     def fit(
@@ -319,7 +321,7 @@ class BayesianNetwork:
             pair: excess(float(score), counts)
             for pair, score, counts in zip(pairs, released, expected, strict=True)
         }
-        n_releases, scale = 16 * len(columns), 0.0
+        n_releases, scale = _RELEASES * len(columns), 0.0
         if not isinstance(queries, Queries):
             scale = queries.plan[PAIRS].mechanism.scale
         return choose(
@@ -371,10 +373,7 @@ def _measured(
     released = queries.marginals(PAIRS, wanted, repeats) if wanted else []
     n_functions = len(choice.functions)
     leaves = [
-        Leaf(
-            function,
-            _conditional(measured.values, columns[function.parent].counts, columns[function.child].counts),
-        )
+        Leaf(function, _conditional(measured, columns[function.parent], columns[function.child]))
         for function, measured in zip(choice.functions, released[:n_functions], strict=True)
     ]
     tables = [
@@ -384,12 +383,21 @@ def _measured(
     return tables, leaves
 
 
-def _conditional(counts: Floats, parent: Floats, child: Floats) -> Floats:
-    """The distribution of the child in each parent cell, from a noisy table; the child's own where it is empty."""
-    whole = child.sum()
-    own = child / whole if whole > 0 else np.full(len(child), 1 / len(child))
-    rows = [on_simplex(row, max(float(n), 0.0)) for row, n in zip(counts, parent, strict=True)]
-    return np.stack([row / row.sum() if row.sum() > 0 else own for row in rows])
+def _conditional(measured: Measurement, parent: NetworkColumn, child: NetworkColumn) -> Floats:
+    """The distribution of the child in each parent cell; the child's own where the parent's is empty."""
+    whole = child.counts.sum()
+    own = child.counts / whole if whole > 0 else np.full(len(child.counts), 1 / len(child.counts))
+    rows = []
+    for counts, n in zip(measured.values, parent.counts, strict=True):
+        row = denoised(
+            counts,
+            measured.variance,
+            total=float(n),
+            is_ordered=child.variable.is_ordered,
+            n_numbers=child.cells.n_numbers,
+        )
+        rows.append(row / row.sum() if row.sum() > 0 else own)
+    return np.stack(rows)
 
 
 def _pair_marginal(
