@@ -3,7 +3,7 @@
     import tabsynth
 
     train, holdout = tabsynth.split(frame)
-    fitted = tabsynth.fit(train, privacy=tabsynth.NO_PRIVACY)
+    fitted = tabsynth.fit(train, schema=schema)  # ε = 1, unless told otherwise
     synthetic = fitted.sample(1000)
     results = tabsynth.evaluate(synthetic, train, holdout)
 
@@ -22,47 +22,72 @@ if TYPE_CHECKING:
     from tabsynth.api import check, confirm, draft_schema, evaluate, split
     from tabsynth.evaluate import Results
     from tabsynth.pipeline import FittedPipeline, fit
-    from tabsynth.privacy import NO_PRIVACY, Budget
+    from tabsynth.plan_report import PlanReport, budget_plan
+    from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger
+    from tabsynth.privacy.ledger_file import (
+        LedgerFile,
+        create_ledger_file,
+        open_ledger_file,
+        read_ledger_file,
+    )
     from tabsynth.schema import read_schema, write_schema
     from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
 
 __all__ = [
+    "DEFAULT_BUDGET",
     "NO_PRIVACY",
     "Budget",
+    "Charge",
     "Column",
     "FittedPipeline",
     "Kind",
+    "Ledger",
+    "LedgerFile",
+    "PlanReport",
     "Results",
     "Role",
     "Schema",
     "TableSchema",
+    "budget_plan",
     "check",
     "confirm",
+    "create_ledger_file",
     "draft_schema",
     "engines",
     "errors",
     "evaluate",
     "fit",
+    "open_ledger_file",
+    "read_ledger_file",
     "read_schema",
     "split",
     "write_schema",
 ]
 
 _HOMES = {
+    "DEFAULT_BUDGET": "privacy",
     "NO_PRIVACY": "privacy",
     "Budget": "privacy",
+    "Charge": "privacy",
     "Column": "schema.types",
     "FittedPipeline": "pipeline",
     "Kind": "schema.types",
+    "Ledger": "privacy",
+    "LedgerFile": "privacy.ledger_file",
+    "PlanReport": "plan_report",
     "Results": "evaluate",
     "Role": "schema.types",
     "Schema": "schema.types",
     "TableSchema": "schema.types",
+    "budget_plan": "plan_report",
     "check": "api",
     "confirm": "api",
+    "create_ledger_file": "privacy.ledger_file",
     "draft_schema": "api",
     "evaluate": "api",
     "fit": "pipeline",
+    "open_ledger_file": "privacy.ledger_file",
+    "read_ledger_file": "privacy.ledger_file",
     "read_schema": "schema",
     "split": "api",
     "write_schema": "schema",

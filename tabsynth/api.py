@@ -1,12 +1,13 @@
 """The steps on tables of any kind: pandas, polars, Arrow, a path, or a `Table`.
 
     train, holdout = tabsynth.split(frame)
-    fitted = tabsynth.fit(train, privacy=tabsynth.NO_PRIVACY)
+    fitted = tabsynth.fit(train)
     synthetic = fitted.sample(1000)
     results = tabsynth.evaluate(synthetic, train, holdout)
 
 Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
-things out: a draft is a guess, and as private as the data.
+things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
+told otherwise; `split`, `check` and `evaluate` read private rows as they are, and what they give is private.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,7 +73,13 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
         share = _IDENTIFIERS_SHARE * whole
         parts.append(Part(statistic=IDENTIFIERS, share=share, count=2 * n_counted))
     bought = [replace(part, share=part.share * whole) for part in domain_parts(schema)]
-    return make_plan([*parts, *bought, *asked], budget, sensitivity=schema.unit.max_rows or 1)
+    return _planned((*parts, *bought, *asked), budget, schema.unit.max_rows or 1)
+
+
+@lru_cache(maxsize=16)
+def _planned(parts: tuple[Part, ...], budget: Budget, sensitivity: int) -> BudgetPlan:
+    """`make_plan`, which takes its time, once where a fit is first announced and then carried out."""
+    return make_plan(parts, budget, sensitivity=sensitivity)
 
 
 def fit_privately(

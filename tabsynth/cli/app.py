@@ -10,7 +10,14 @@ from typing import Annotated
 
 import typer
 
-from tabsynth.cli import import_commands, run_commands, schema_commands, table_commands
+from tabsynth.cli import (
+    budget_commands,
+    import_commands,
+    ledger_commands,
+    run_commands,
+    schema_commands,
+    table_commands,
+)
 from tabsynth.cli.session import BROKEN_PIPE
 
 _HELP = """Synthetic tables from real ones, with a report on how good they are.
@@ -43,9 +50,15 @@ app = typer.Typer(
 schema_app = typer.Typer(
     no_args_is_help=True, help="Draft, confirm, check and import schemas.", epilog=_EXIT_CODES
 )
+budget_app = typer.Typer(no_args_is_help=True, help="Plan a privacy budget.", epilog=_EXIT_CODES)
+ledger_app = typer.Typer(
+    no_args_is_help=True, help="Keep account of all fits of one source.", epilog=_EXIT_CODES
+)
 
 app.command("demo")(run_commands.demo)
 app.add_typer(schema_app, name="schema")
+app.add_typer(budget_app, name="budget")
+app.add_typer(ledger_app, name="ledger")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -58,6 +71,12 @@ schema_app.command("confirm")(schema_commands.confirm)
 schema_app.command("check")(schema_commands.check)
 schema_app.command("import")(import_commands.import_schema)
 schema_app.command("json-schema")(import_commands.json_schema)
+
+budget_app.command("plan")(budget_commands.plan)
+
+ledger_app.command("create")(ledger_commands.create)
+ledger_app.command("show")(ledger_commands.show)
+ledger_app.command("moved")(ledger_commands.moved)
 
 
 def _version(*, asked: bool) -> None:

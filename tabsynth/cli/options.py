@@ -58,3 +58,39 @@ DebugOption = Annotated[
     ),
 ]
 SchemaOutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The schema file (YAML).")]
+
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="NAME", help="See tabsynth engines; by default the first choice."),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine; repeatable."),
+]
+EpsilonOption = Annotated[
+    float | None,
+    typer.Option(
+        "--epsilon", metavar="E", help="Privacy budget ε; 1 unless said.", rich_help_panel="Privacy"
+    ),
+]
+DeltaOption = Annotated[
+    float | None,
+    typer.Option("--delta", metavar="D", help="Its δ; 1e-6 unless said.", rich_help_panel="Privacy"),
+]
+NoPrivacyOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-privacy",
+        help="No differential privacy: the rows are not anonymous by construction.",
+        rich_help_panel="Privacy",
+    ),
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE",
+        help="A ledger file to continue; its cap holds.",
+        rich_help_panel="Privacy",
+    ),
+]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tabsynth.cli.notes import note_left_out
-from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
+from tabsynth.cli.options import (
+    DebugOption,
+    DeltaOption,
+    EpsilonOption,
+    JsonOption,
+    NoPrivacyOption,
+    OverwriteOption,
+    QuietOption,
+)
 from tabsynth.cli.session import Session
+
+if TYPE_CHECKING:
+    from tabsynth.pipeline import FittedPipeline
 
 _RUN_FILE = "run.yaml"
 
@@ -18,6 +29,9 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for everything.")] = Path(
         "tabsynth-demo"
     ),
+    epsilon: EpsilonOption = None,
+    delta: DeltaOption = None,
+    no_privacy: NoPrivacyOption = False,
     overwrite: OverwriteOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -25,27 +39,37 @@ def demo(
 ) -> None:
     """Synthesise a real medical table, measure it and draw the report.
 
-    10,391 older Americans and what they spend on drugs. Under a minute, no network.
+    10,391 older Americans and what they spend on drugs. Differentially private at ε = 1. Under a minute, no
+    network.
     """
     with Session(command="demo", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import require_free
+        from tabsynth.config.types import privacy_of
         from tabsynth.demo import demo as make_demo
 
+        privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
         require_free(out, overwrite=overwrite, ours=_RUN_FILE)
         session.note("A real table: what 10,391 older Americans spent on drugs (MEPS), 17 columns.")
         session.note("Left out of the source's 29: logarithms, squares and sums of others.")
-        session.note("No privacy is asked for: the synthetic rows are not anonymous by construction.")
+        if no_privacy:
+            session.note("No privacy is asked for: the synthetic rows are not anonymous by construction.")
+        else:
+            session.note(
+                "Its domains are public, by the survey's codebook: all of the budget goes to its rows."
+            )
         with session.progress() as report:
-            outcome = make_demo(out, overwrite=overwrite, progress=report)
+            outcome = make_demo(out, privacy=privacy, overwrite=overwrite, progress=report)
         assert outcome.results is not None
         session.show_report(outcome.results)
         session.show(outcome.guarantee)
         session.finish(
-            f"Learnt from {outcome.n_fitted:,} rows, made {outcome.n_synthetic:,}",
+            f"Learnt from {'' if no_privacy else 'about '}{outcome.n_fitted:,} rows by {outcome.engine}, made {outcome.n_synthetic:,}",
             data={
                 "rows": outcome.n_synthetic,
                 "fitted_rows": outcome.n_fitted,
+                "engine": outcome.engine,
                 "guarantee": outcome.guarantee,
+                "private_output": True,
                 "figures": outcome.results.summary(),
             },
             files={out / path: what for path, what in outcome.files.items()},
@@ -79,6 +103,7 @@ def run(
         from tabsynth.config.files import read_run
         from tabsynth.config.run import run as carry_out
         from tabsynth.config.steps import require_free
+        from tabsynth.privacy import NO_PRIVACY
         from tabsynth.schema.unit import unit_question
 
         config = read_run(file)
@@ -87,6 +112,11 @@ def run(
             session.note("Tables are fitted one by one: keys between them are not modelled yet.")
         if config.schema is None:
             session.note("No schema given: one is drafted from the rows that are learnt from. It is private.")
+        is_private = config.privacy != NO_PRIVACY
+        if is_private and len(config.tables) > 1:
+            session.note(
+                "Each table gets the budget: a person in several of them has the sum of what they cost."
+            )
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         schemas = () if outcome.run.schema is None else outcome.run.schema.tables
@@ -98,10 +128,16 @@ def run(
             session.note(question)
         for table in outcome.tables:
             share = "all" if table.n_fitted == table.n_source else f"{table.n_fitted:,} of"
-            learnt = f"learnt from {share} {table.n_source:,}"
+            learnt = f"learnt from {'about ' if is_private else ''}{share} {table.n_source:,}"
             session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
             session.show_lead(table.results)
-        session.show(outcome.tables[0].guarantee)
+            session.show(f"  {table.guarantee}")
+            if is_private:
+                session.show(f"  {_purchase(table.pipeline)}")
+        if any(table.results for table in outcome.tables):
+            session.show(
+                "Private output: the figures were computed from the real tables, and no guarantee covers them."
+            )
         models = [out / path for path in outcome.tables[0].files if path.name == "model"]
         session.finish(
             f"Ran {file.name}, seed {outcome.run.seed}",
@@ -113,6 +149,7 @@ def run(
                         "rows": table.n_synthetic,
                         "fitted_rows": table.n_fitted,
                         "guarantee": table.guarantee,
+                        "private_output": table.results is not None,
                         "figures": None if table.results is None else table.results.summary(),
                     }
                     for table in outcome.tables
@@ -125,6 +162,18 @@ def run(
             },
             next_steps=[["tabsynth", "sample", models[0], "--rows", "1000", "--out", "more.csv"]],
         )
+
+
+def _purchase(pipeline: FittedPipeline) -> str:
+    """What the domains that had to be bought took, in a sentence."""
+    from tabsynth.privacy.domains import charged_share
+
+    n_bought = sum(column.domain.origin.value == "charged" for column in pipeline.schema.columns)
+    if not n_bought:
+        return "All domains are public: none had to be bought."
+    share = charged_share(pipeline.charges)
+    of = f"{n_bought} of {len(pipeline.schema.columns)} columns"
+    return f"The domains of {of} were bought, with {share:.0%} of what was charged."
 
 
 def engines(json_output: JsonOption = False, debug: DebugOption = False) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 
 from tabsynth.cli.progress import Report, duration, progress
-from tabsynth.errors import InputError, TabsynthError
+from tabsynth.errors import BudgetError, InputError, TabsynthError
 
 if TYPE_CHECKING:
     from tabsynth.evaluate import Results
@@ -58,6 +58,8 @@ class Session:
             raise typer.Exit(BROKEN_PIPE) from None  # whoever read the output has had enough
         if isinstance(error, KeyboardInterrupt):
             self._fail(INTERRUPTED, "Interrupted: nothing was written.", error)
+        elif isinstance(error, BudgetError):
+            self._fail(DENIED, str(error), error)
         elif isinstance(error, TabsynthError):
             self._fail(BAD_INPUT, str(error), error)
         else:

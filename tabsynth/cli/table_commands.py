@@ -13,24 +13,30 @@ from tabsynth.cli.options import (
     DebugOption,
     DecimalOption,
     DelimiterOption,
+    DeltaOption,
     EncodingOption,
+    EngineOption,
+    EpsilonOption,
     JsonOption,
+    LedgerOption,
+    NoPrivacyOption,
     NullMarkOption,
     OverwriteOption,
     QuietOption,
     SchemaOption,
     SeedOption,
+    SettingsOption,
     TableOption,
 )
 from tabsynth.cli.session import Session
-from tabsynth.errors import PrivacyError, UsageError
+from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tabsynth.config.types import CsvOptions
-    from tabsynth.models.base import Synthesizer
-    from tabsynth.privacy import Privacy
+    from tabsynth.pipeline import FittedPipeline
+    from tabsynth.plan_report import PlanReport
     from tabsynth.schema.types import TableSchema
 
 _TRAIN, _HOLDOUT, _RESULTS, _REPORT = "train.parquet", "holdout.parquet", "results.json", "report.html"
@@ -120,7 +126,7 @@ def _halves(
 
 def _after_split(data: Path, train: Path, schema: Path | None) -> list[str | Path]:
     if schema is not None:
-        return ["tabsynth", "fit", train, "--schema", schema, "--no-privacy", "--out", "model"]
+        return ["tabsynth", "fit", train, "--schema", schema, "--out", "model"]
     name = data.name.partition(".")[0]
     return ["tabsynth", "schema", "draft", train, "--name", name, "--out", "schema.yaml"]
 
@@ -138,29 +144,20 @@ def fit(
     data: DataArgument,
     schema: SchemaOption,
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Folder for the model.")],
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="See tabsynth engines.")
-    ] = "gaussian_copula",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine; repeatable."),
-    ] = None,
-    no_privacy: Annotated[
-        bool,
+    engine: EngineOption = None,
+    settings: SettingsOption = None,
+    epsilon: EpsilonOption = None,
+    delta: DeltaOption = None,
+    no_privacy: NoPrivacyOption = False,
+    ledger: LedgerOption = None,
+    source: Annotated[
+        str | None,
         typer.Option(
-            "--no-privacy",
-            help="Fit without differential privacy: the rows are not anonymous by construction.",
-        ),
-    ] = False,
-    epsilon: Annotated[
-        float | None,
-        typer.Option(
-            "--epsilon", metavar="E", help="Privacy budget ε (no engine of this release can give one)."
+            "--source", metavar="ID", help="The source that the ledger must be of.", rich_help_panel="Privacy"
         ),
     ] = None,
-    delta: Annotated[float | None, typer.Option("--delta", metavar="D", help="δ, with --epsilon.")] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="S", help="Whole number; the same seed fits the same model.")
+        int, typer.Option("--seed", metavar="S", help="Whole number; fixes all that is random but noise.")
     ] = 0,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
@@ -172,48 +169,87 @@ def fit(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Fit an engine to a table and save the model.
+    """Fit an engine to a table and save the model. Differentially private unless told otherwise.
 
-    Say what privacy the model shall have: --no-privacy is the only one that this release can give.
+    What tabsynth budget plan shows beforehand is what a private fit takes. Domains that are still drafts
+    are bought with a part of the budget.
     """
     with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.config.steps import opened_ledger, read_real, require_free, table_of
         from tabsynth.config.types import csv_options, privacy_of
-        from tabsynth.models.registry import make_engine, settings_of
+        from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
         from tabsynth.pipeline import fit as fit_table
+        from tabsynth.plan_report import budget_plan
+        from tabsynth.privacy import Budget
+        from tabsynth.private_fit import require_guarantee
         from tabsynth.schema import read_schema
 
-        recipe = make_engine(engine, read_settings(settings or []))
+        recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
         privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
-        _require_guarantee(privacy, recipe)
+        is_private = isinstance(privacy, Budget)
+        if ledger is not None and not is_private:
+            raise UsageError("--no-privacy has no place under a ledger's cap: leave one of them out")
+        require_guarantee(privacy, recipe)
         require_free(out, overwrite=overwrite, ours="model.json")
         chosen = table_of(read_schema(schema), table)
         _note_unit(session, chosen)
-        with session.progress() as report:
+        plan = None
+        if isinstance(privacy, Budget):
+            plan = budget_plan(chosen, engine=recipe, privacy=privacy)
+        with session.progress() as report, opened_ledger(ledger, source=source) as opened:
+            if opened is not None and plan is not None:
+                opened.reserve(planned.mechanism for planned in plan.plan.parts)  # before a row is read
+                opened.free()
             report("reading", 0.0)
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
-            real = read_real(data, chosen, csv=csv)
+            real = read_real(data, chosen, csv=csv, strict=not is_private)
             unknown = note_left_out(session, (data,), chosen, csv=csv)
-            pipeline = fit_table(real, engine=recipe, privacy=privacy, seed=seed, progress=report)
+            pipeline = fit_table(
+                real, engine=recipe, privacy=privacy, ledger=opened, seed=seed, progress=report
+            )
         pipeline.save(out, overwrite=overwrite)
         session.show(pipeline.guarantee)
+        if plan is not None:
+            session.show(plan.purchase or "All domains are public: none had to be bought.")
         session.finish(
-            f"Fitted {engine} to {real.n_rows:,} rows, {len(chosen.columns)} columns",
-            data={
-                "engine": engine,
-                "settings": settings_of(recipe),
-                "privacy": "none",
-                "guarantee": pipeline.guarantee,
-                "rows": real.n_rows,
-                "columns": len(chosen.columns),
-                "left_out": unknown,
-                "seed": seed,
-            },
+            f"Fitted {recipe.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
+            f"{len(chosen.columns)} columns",
+            data=_fit_data(pipeline, plan, left_out=unknown, seed=seed),
             files={out: "the model"},
             next_steps=[
                 ["tabsynth", "sample", out, "--rows", str(pipeline.n_rows), "--out", "synthetic.csv"]
             ],
         )
+
+
+def _fit_data(
+    pipeline: FittedPipeline, plan: PlanReport | None, *, left_out: list[str], seed: int
+) -> dict[str, object]:
+    """What `fit` says as JSON; the number of rows is a noisy one where the fit was private."""
+    from tabsynth.models.registry import settings_of
+    from tabsynth.privacy import Budget
+
+    privacy, copy = pipeline.privacy, pipeline.ledger
+    bought = None
+    if plan is not None:
+        names = [*plan.draft_columns, *plan.unbounded_columns]
+        bought = {"columns": names, "share": plan.purchase_share}
+    return {
+        "engine": pipeline.engine.name,
+        "settings": settings_of(pipeline.engine),
+        "privacy": {"epsilon": privacy.epsilon, "delta": privacy.delta}
+        if isinstance(privacy, Budget)
+        else "none",
+        "guarantee": pipeline.guarantee,
+        "bought_domains": bought,
+        "ledger": None
+        if copy.series is None or copy.cap is None
+        else {"source": copy.source, "series": copy.series, "epsilon": copy.epsilon(copy.cap.delta)},
+        "rows": pipeline.n_rows,
+        "columns": len(pipeline.schema.columns),
+        "left_out": left_out,
+        "seed": seed,
+    }
 
 
 def read_settings(texts: list[str]) -> dict[str, str]:
@@ -232,23 +268,6 @@ def read_settings(texts: list[str]) -> dict[str, str]:
     return settings
 
 
-def _require_guarantee(privacy: Privacy | None, recipe: Synthesizer) -> None:
-    """`PrivacyError` in the words of the command line, before anything is read."""
-    from tabsynth.privacy import NoPrivacy
-
-    if privacy is None:
-        raise PrivacyError(
-            "no privacy stated, so nothing was read.\n"
-            "  This release fits without differential privacy only. If that is meant, add --no-privacy:\n"
-            "  the model and all its rows then say that they are not anonymous by construction."
-        )
-    if not isinstance(privacy, NoPrivacy):
-        raise PrivacyError(
-            f"engine {recipe.name!r} cannot give differential privacy in this release, so nothing was read.\n"
-            "  Without --epsilon and with --no-privacy it fits, and says that the rows are not anonymous."
-        )
-
-
 def sample(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
     out: Annotated[
@@ -256,7 +275,11 @@ def sample(
     ],
     rows: Annotated[
         int | None,
-        typer.Option("--rows", metavar="N", help="How many rows; by default as many as were fitted."),
+        typer.Option(
+            "--rows",
+            metavar="N",
+            help="How many rows; by default as many as were fitted, as far as the model knows.",
+        ),
     ] = None,
     seed: SeedOption = None,
     where: Annotated[
@@ -362,7 +385,7 @@ def evaluate(
                 guarantee="" if fitted is None else fitted.guarantee,
                 progress=report,
             )
-            write_evaluation(results, folder, ledger=None if fitted is None else fitted.charges)
+            write_evaluation(results, folder, ledger=None if fitted is None else fitted.ledger)
         session.show_report(results)
         session.finish(
             "Evaluated",

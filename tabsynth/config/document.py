@@ -25,13 +25,13 @@ BudgetOrNone = Annotated[
         {
             "anyOf": [
                 {"const": "none"},
+                {"type": "null"},
                 {
                     "type": "object",
                     "properties": {
                         "epsilon": {"type": "number", "exclusiveMinimum": 0},
                         "delta": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
                     },
-                    "required": ["epsilon"],
                     "additionalProperties": False,
                 },
             ]
@@ -92,8 +92,10 @@ class RunModel(_Model):
     """The version of this file format."""
     schema_: Annotated[object, Field(alias="schema")] = None
     """A schema file or a schema written out here; left out: drafted from the data."""
-    privacy: BudgetOrNone
-    """`none`, or a budget of epsilon and delta; it must be stated."""
+    privacy: BudgetOrNone = None
+    """A budget of epsilon and delta for each table, 1 and 1e-6 where left out; or `none`."""
+    ledger: str | None = None
+    """A ledger file that all tables are charged to; relative paths start at the run file's folder."""
     seed: Annotated[int, Field(ge=0)] | None = None
     """Fixes the split, the fit, the rows and the evaluation."""
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.5

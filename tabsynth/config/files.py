@@ -2,12 +2,12 @@
 
     version: 1
     schema: schema.yaml
-    privacy: none
+    privacy: {epsilon: 1.0, delta: 1.0e-6}
     seed: 7
     tables:
       patients:
         source: patients.csv
-        engine: gaussian_copula
+        engine: bayesian_network
         target: died
 
 A file is read whole: every fault is found and listed at once, with its path, its line and a hint. Paths
@@ -73,6 +73,8 @@ def run_to_dict(
         if isinstance(run.privacy, NoPrivacy)
         else {"epsilon": run.privacy.epsilon, "delta": run.privacy.delta}
     )
+    if run.ledger is not None:
+        data["ledger"] = _relative(run.ledger, Path(folder).absolute())
     if run.seed is not None:
         data["seed"] = run.seed
     data |= {"holdout": run.holdout, "evaluation": run.evaluation}
@@ -91,10 +93,7 @@ def run_to_yaml(
 
 
 def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
-    source = Path(os.path.abspath(table.source))  # noqa: PTH100  # links stay as they were named
-    data: dict[str, object] = {
-        "source": str(source.relative_to(folder) if folder in source.parents else source)
-    }
+    data: dict[str, object] = {"source": _relative(table.source, folder)}
     options = {
         "delimiter": table.csv.delimiter,
         "quote": table.csv.quote,
@@ -113,3 +112,9 @@ def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
     if table.title:
         data["title"] = table.title
     return data
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """`path` as seen from `folder` where it lies in it, in full elsewhere."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they were named
+    return str(whole.relative_to(folder) if folder in whole.parents else whole)

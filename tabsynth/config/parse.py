@@ -16,9 +16,8 @@ from tabsynth.errors import Fault, InputError, SchemaError, UsageError
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import file_format, require_file
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.gaussian_copula import GaussianCopula
-from tabsynth.models.registry import ENGINES, make_engine
-from tabsynth.privacy import NO_PRIVACY, Privacy
+from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, make_engine
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Privacy
 from tabsynth.schema.files import read_schema, schema_from_dict
 from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.scalars import describe
@@ -42,7 +41,7 @@ _EXPECTED = {
     "less_than": "a number below 1",
     "literal_error": f"version {VERSION}",
 }
-_REQUIRED: Mapping[KeyPath, Plain] = {("version",): VERSION, ("privacy",): "none"}
+_REQUIRED: Mapping[KeyPath, Plain] = {("version",): VERSION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,7 @@ class RunReader:
 
     def run(self, data: Plain, lines: Mapping[KeyPath, int], where: str) -> RunConfig:
         if data is None and not self.findings:
-            raise SchemaError(
-                f"{where} is empty", [Fault("", "expected a run file", "version, privacy and tables")]
-            )
+            raise SchemaError(f"{where} is empty", [Fault("", "expected a run file", "version and tables")])
         shape = self._shape(data)
         config = None if shape.model is None else self._meaning(shape.model, shape.touched)
         if config is None or self.findings or self._schema_faults:
@@ -78,7 +75,7 @@ class RunReader:
 
     def _shape(self, data: Plain) -> _Shape:
         if not isinstance(data, dict):
-            found = f"expected a mapping with the keys version, privacy and tables, found {describe(data)}"
+            found = f"expected a mapping with the keys version and tables, found {describe(data)}"
             self.findings.append(Finding((), found))
             return _Shape(None, ())
         try:
@@ -93,7 +90,9 @@ class RunReader:
             return _Shape(None, touched)
 
     def _meaning(self, model: RunModel, touched: Sequence[KeyPath]) -> RunConfig | None:
-        privacy = NO_PRIVACY if ("privacy",) in touched else self._privacy(model.privacy)
+        privacy = self._privacy(model.privacy)
+        if model.ledger is not None and privacy == NO_PRIVACY:
+            self._add(("ledger",), "a run without privacy has no place in a ledger", "leave one of them out")
         n_schema_faults = len(self.findings) + len(self._schema_faults)
         schema = self._schema(model.schema_)
         known = schema if len(self.findings) + len(self._schema_faults) == n_schema_faults else None
@@ -108,6 +107,7 @@ class RunReader:
             tables=tables,
             schema=schema,
             privacy=privacy,
+            ledger=None if model.ledger is None else self.folder / model.ledger,
             seed=model.seed,
             holdout=model.holdout,
             evaluation=model.evaluation,
@@ -116,31 +116,27 @@ class RunReader:
 
     def _privacy(self, found: object) -> Privacy:
         path: KeyPath = ("privacy",)
+        if found is None:
+            return DEFAULT_BUDGET
         if found == "none":
             return NO_PRIVACY
         if not isinstance(found, dict):
-            self._add(
-                path, f"expected none or a mapping with epsilon, found {describe(found)}", "privacy: none"
-            )
-            return NO_PRIVACY
+            what = f"expected none or a mapping with epsilon and delta, found {describe(found)}"
+            self._add(path, what, "privacy: {epsilon: 1.0, delta: 1.0e-6}")
+            return DEFAULT_BUDGET
         unknown = [key for key in found if key not in ("epsilon", "delta")]
         for key in unknown:
             self._add((*path, str(key)), "unknown key", did_you_mean(str(key), ("epsilon", "delta")))
         numbers = {key: found.get(key) for key in ("epsilon", "delta")}
-        wrong = [
-            key
-            for key, value in numbers.items()
-            if not _is_number(value) and (key == "epsilon" or value is not None)
-        ]
+        wrong = [key for key, value in numbers.items() if value is not None and not _is_number(value)]
         for key in wrong:
             self._add((*path, key), f"expected a number, found {describe(numbers[key])}")
         if unknown or wrong:
-            return NO_PRIVACY
-        try:
-            return privacy_of(no_privacy=False, **cast("dict[str, float | None]", numbers)) or NO_PRIVACY
-        except UsageError as error:
-            self._add(path, str(error))
-            return NO_PRIVACY
+            return DEFAULT_BUDGET
+        made = self._tried(
+            path, lambda: privacy_of(no_privacy=False, **cast("dict[str, float | None]", numbers))
+        )
+        return DEFAULT_BUDGET if made is None else made
 
     def _schema(self, found: object) -> Schema | None:
         try:
@@ -204,9 +200,9 @@ class RunReader:
             self._add(
                 (*path, "engine"), f"unknown engine {model.engine!r}", did_you_mean(model.engine, ENGINES)
             )
-            return GaussianCopula()
+            return make_engine(DEFAULT_ENGINE)
         made = self._tried((*path, "settings"), lambda: make_engine(model.engine, model.settings))
-        return GaussianCopula() if made is None else made
+        return make_engine(DEFAULT_ENGINE) if made is None else made
 
     def _tried(self, path: KeyPath, action: Callable[[], Made]) -> Made | None:
         """What `action` makes; where it refuses, its error becomes a finding at `path`."""
@@ -268,7 +264,7 @@ def _shape_finding(detail: ErrorDetails) -> Finding:
     """What pydantic found, in words that name no value of the file."""
     path, kind = detail["loc"], detail["type"]
     if kind == "missing":
-        hints = {"privacy": "privacy: none, or {epsilon: …}", "version": f"version: {VERSION}"}
+        hints = {"version": f"version: {VERSION}"}
         return Finding(path, "required key is missing", hints.get(str(path[-1]), ""))
     if kind == "extra_forbidden":
         return Finding(path, "unknown key", did_you_mean(str(path[-1]), _keys_at(path[:-1])))

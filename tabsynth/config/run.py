@@ -7,13 +7,15 @@
     OUT/<table>/results.json    every figure
     OUT/<table>/report.html     the report
 
-The folder appears whole at the end; whatever ends a run early leaves nothing behind. Tables are fitted
-one by one: keys between them are not modelled.
+The folder appears whole at the end; whatever ends a run early leaves nothing behind, but what was charged to
+a ledger file stays charged. Tables are fitted one by one: keys between them are not modelled, and each gets
+the privacy that is asked for: a person in several of them has the sum of what they cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tabsynth.config.steps import (
     dialect_of,
     first_rows,
     folder_names,
+    opened_ledger,
     read_real,
     table_of,
     write_rows,
@@ -32,8 +35,9 @@ from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, split, split_rows
-from tabsynth.privacy import Charge
-from tabsynth.private_fit import require_guarantee
+from tabsynth.privacy import Budget, Charge, Ledger
+from tabsynth.privacy.ledger import LedgerCopy
+from tabsynth.private_fit import plan_fit, require_guarantee
 from tabsynth.randomness import fresh_seed
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
@@ -47,16 +51,23 @@ SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOutcome:
-    """What a run made of one table; `files` are relative to the run's folder, with what they are."""
+    """What a run made of one table; `files` are relative to the run's folder, with what they are.
+
+    `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model.
+    """
 
     name: str
     n_source: int
     n_fitted: int
     n_synthetic: int
     engine: str
-    guarantee: str
+    pipeline: FittedPipeline
     files: Mapping[Path, str]
     results: Results | None
+
+    @property
+    def guarantee(self) -> str:
+        return self.pipeline.guarantee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +84,13 @@ def run(
     """Carry `config` out into the folder `out`.
 
     Raises `PrivacyError` before anything is read where an engine cannot give the asked privacy,
-    `OutputExistsError` unless `overwrite`, and what `fit` and `evaluate` raise.
+    `BudgetError` where the ledger has too little left for all tables, `OutputExistsError` unless `overwrite`, and what `fit` and `evaluate` raise.
     """
     for table in config.tables:
         require_guarantee(config.privacy, table.engine)
     _require_targets(config)
     config = replace(config, seed=fresh_seed() if config.seed is None else config.seed)
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite) as folder, _ledger_of(config) as ledger:
         outcomes, schemas = [], []
         for name, folder_name in folder_names([table.name for table in config.tables]):
             table = next(table for table in config.tables if table.name == name)
@@ -88,7 +99,15 @@ def run(
             schemas.append(train.schema)
             place = folder / folder_name
             outcomes.append(
-                run_table(table, place, train=train, holdout=holdout, config=config, progress=heard)
+                run_table(
+                    table,
+                    place,
+                    train=train,
+                    holdout=holdout,
+                    config=config,
+                    ledger=ledger,
+                    progress=heard,
+                )
             )
         schema = config.schema or Schema(tables=tuple(schemas))
         config = replace(config, schema=schema)
@@ -109,13 +128,21 @@ def run_table(
     train: Table,
     holdout: Table | None,
     config: RunConfig,
+    ledger: Ledger | None = None,
     progress: Progress = no_progress,
 ) -> TableOutcome:
-    """One table: fit to train, sample and, where there is a holdout, evaluate into `folder`, which is made."""
+    """One table: fit to train, sample and, where there is a holdout, evaluate into `folder`, which is made.
+
+    As many rows are made as the source has: with privacy, as the noisy number of train rows tells.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     seed = fresh_seed() if config.seed is None else config.seed
+    pipeline = fit(
+        train, engine=table.engine, privacy=config.privacy, ledger=ledger, seed=seed, progress=progress
+    )
     n_source = train.n_rows + (0 if holdout is None else holdout.n_rows)
-    pipeline = fit(train, engine=table.engine, privacy=config.privacy, seed=seed, progress=progress)
+    if isinstance(config.privacy, Budget):
+        n_source = pipeline.n_rows if holdout is None else round(pipeline.n_rows / (1 - config.holdout))
     rows = n_source if table.rows is None else table.rows
     files: dict[Path, str] = {}
     for name in config.formats or (format_of(table.source),):
@@ -128,7 +155,7 @@ def run_table(
     results = None
     if holdout is not None:
         results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
-        figures, report = write_evaluation(results, folder, ledger=pipeline.charges)
+        figures, report = write_evaluation(results, folder, ledger=pipeline.ledger)
         files = {
             report: "the report: open it in a browser; private",
             **files,
@@ -137,10 +164,10 @@ def run_table(
     return TableOutcome(
         name=table.name,
         n_source=n_source,
-        n_fitted=train.n_rows,
+        n_fitted=pipeline.n_rows,
         n_synthetic=rows,
         engine=table.engine.name,
-        guarantee=pipeline.guarantee,
+        pipeline=pipeline,
         files=files,
         results=results,
     )
@@ -181,7 +208,7 @@ def measure(
 
 
 def write_evaluation(
-    results: Results, folder: Path, *, ledger: Sequence[Charge] | None = None
+    results: Results, folder: Path, *, ledger: Sequence[Charge] | LedgerCopy | None = None
 ) -> tuple[Path, Path]:
     """Write `results.json` and `report.html` into `folder`; their paths."""
     path = folder / "results.json"
@@ -218,21 +245,40 @@ def _require_targets(config: RunConfig) -> None:
         raise UsageError("; ".join(faults))
 
 
+@contextmanager
+def _ledger_of(config: RunConfig) -> Iterator[Ledger | None]:
+    """The run's ledger file, open until the end; None without one.
+
+    Raises `BudgetError` where all tables together do not fit under its cap, as far as schemas tell.
+    """
+    with opened_ledger(config.ledger) as ledger:
+        if ledger is not None and config.schema is not None and isinstance(config.privacy, Budget):
+            for table in config.tables:
+                plan = plan_fit(table_of(config.schema, table.name), table.engine, config.privacy)
+                ledger.reserve(planned.mechanism for planned in plan.parts)
+            ledger.free()
+        yield ledger
+
+
 def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:
     """Train and holdout, which is None without an evaluation.
 
     Without a schema one is drafted from train alone, so that no bound and no category of the holdout gets
-    into the model; types and the forms of dates are those of the whole file.
+    into the model; types and the forms of dates are those of the whole file. Where the fit is private no
+    cell is an error.
     """
+    strict = not isinstance(config.privacy, Budget)
     if config.schema is not None:
-        real = read_real(table.source, table_of(config.schema, table.name), csv=table.csv)
+        real = read_real(table.source, table_of(config.schema, table.name), csv=table.csv, strict=strict)
         return split(real, holdout=config.holdout, seed=config.seed) if config.evaluation else (real, None)
-    frame, layout = read_table(table.source, dialect=dialect_of(table.source, None, table.csv))
+    dialect = dialect_of(table.source, None, table.csv)
+    frame, layout = read_table(table.source, dialect=dialect, strict=strict)
     if not config.evaluation:
-        return Table.conform(frame, draft_of(frame, layout, name=table.name)), None
+        schema = draft_of(frame, layout, name=table.name)
+        return Table.conform(frame, schema, strict=strict), None
     train, holdout = split_rows(frame, holdout=config.holdout, seed=config.seed)
     schema = draft_of(train, layout, name=table.name)
-    return Table.conform(train, schema), Table.conform(holdout, schema)
+    return Table.conform(train, schema, strict=strict), Table.conform(holdout, schema, strict=strict)
 
 
 def _named(progress: Progress, name: str) -> Progress:

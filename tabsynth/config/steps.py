@@ -25,6 +25,7 @@ from tabsynth.io import (
 from tabsynth.io.files import is_tab_separated, require_file
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.privacy.ledger_file import LedgerFile, open_ledger_file, read_ledger_file
 from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
@@ -85,10 +86,33 @@ def dialect_of(path: Path, schema: TableSchema | None, csv: CsvOptions) -> CsvDi
     return csv.over(known)
 
 
-def read_real(path: Path, schema: TableSchema, *, csv: CsvOptions | None = None) -> Table:
-    """The file as a table of the schema. Raises `InputError` listing all that is wrong with it."""
-    frame, _ = read_table(path, schema=schema, dialect=dialect_of(path, schema, csv or CsvOptions()))
-    return Table.conform(frame, schema)
+def read_real(
+    path: Path, schema: TableSchema, *, csv: CsvOptions | None = None, strict: bool = True
+) -> Table:
+    """The file as a table of the schema. Raises `InputError` listing all that is wrong with it.
+
+    Where not `strict`, as for private fits, cells that are not of their column's type are null instead.
+    """
+    dialect = dialect_of(path, schema, csv or CsvOptions())
+    frame, _ = read_table(path, schema=schema, dialect=dialect, strict=strict)
+    return Table.conform(frame, schema, strict=strict)
+
+
+@contextmanager
+def opened_ledger(path: Path | None, *, source: str | None = None) -> Iterator[LedgerFile | None]:
+    """The ledger file at `path`, locked until the end; None without one.
+
+    `source` is what it must be a ledger of; None takes its word for it. Raises `PrivacyError` where it is
+    open elsewhere, of another source, a copy or damaged, `UsageError` where there is none.
+    """
+    if path is None:
+        if source is not None:
+            raise UsageError("a source belongs to a ledger: name the ledger file")
+        yield None
+        return
+    known = read_ledger_file(path).source
+    with open_ledger_file(path, source=known if source is None else source) as ledger:
+        yield ledger
 
 
 def left_out(path: Path, schema: TableSchema, *, csv: CsvOptions | None = None) -> tuple[str, ...]:

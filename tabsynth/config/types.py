@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.gaussian_copula import GaussianCopula
-from tabsynth.privacy import NO_PRIVACY, Budget, Privacy
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, NoPrivacy, Privacy
 from tabsynth.schema.types import CsvDialect, Schema
 
 FORMATS = ("csv", "parquet", "arrow")
@@ -45,14 +45,14 @@ class CsvOptions:
 class TableRun:
     """One table: where it lies, the recipe that learns it, and how many rows are made.
 
-    `rows` None makes as many as the source has. `target` is the column that the utility figures predict;
+    `rows` None makes as many as the source has, as far as the model knows. `target` is the column that the utility figures predict;
     `title` stands over the report.
     """
 
     name: str
     source: Path
     csv: CsvOptions = field(default_factory=CsvOptions)
-    engine: Synthesizer = field(default_factory=GaussianCopula)
+    engine: Synthesizer = field(default_factory=lambda: make_engine(DEFAULT_ENGINE))
     rows: int | None = None
     target: str | None = None
     title: str = ""
@@ -64,12 +64,14 @@ class RunConfig:
 
     `schema` None drafts one from the data. `holdout` in (0, 1) is the share of privacy units that is kept
     from the engine and measures it; it is not held out without `evaluation`. `formats` empty means: as
-    the source is. `seed` None draws a fresh one.
+    the source is. `seed` None draws a fresh one. `privacy` is what each table gets; `ledger`, a ledger
+    file, is charged for all of them.
     """
 
     tables: tuple[TableRun, ...]
     schema: Schema | None = None
-    privacy: Privacy = NO_PRIVACY
+    privacy: Privacy = DEFAULT_BUDGET
+    ledger: Path | None = None
     seed: int | None = None
     holdout: float = 0.5
     evaluation: bool = True
@@ -81,6 +83,8 @@ class RunConfig:
             faults.append(f"holdout must lie strictly between 0 and 1, found {self.holdout:g}")
         if (self.seed or 0) < 0:
             faults.append("the seed must be 0 or more")
+        if self.ledger is not None and isinstance(self.privacy, NoPrivacy):
+            faults.append("a run without privacy has no place in a ledger")
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown:
             faults.append(f"unknown formats {', '.join(unknown)}; known are {', '.join(FORMATS)}")
@@ -98,17 +102,16 @@ class RunConfig:
             raise UsageError("a run cannot be meant so: " + "; ".join(faults))
 
 
-def privacy_of(*, no_privacy: bool, epsilon: float | None, delta: float | None) -> Privacy | None:
-    """The privacy that flags or keys state; None where they state none. Raises `UsageError` for both."""
+def privacy_of(*, no_privacy: bool, epsilon: float | None, delta: float | None) -> Privacy:
+    """The privacy that flags or keys state, ε = 1 and δ = 1e-6 where they do not. Raises `UsageError` for both."""
     if no_privacy:
         if epsilon is not None or delta is not None:
             raise UsageError("state either no privacy or a budget (epsilon, delta), not both")
         return NO_PRIVACY
-    if epsilon is None:
-        if delta is not None:
-            raise UsageError("delta means nothing without epsilon")
-        return None
-    return Budget(epsilon=epsilon) if delta is None else Budget(epsilon=epsilon, delta=delta)
+    return Budget(
+        epsilon=DEFAULT_BUDGET.epsilon if epsilon is None else epsilon,
+        delta=DEFAULT_BUDGET.delta if delta is None else delta,
+    )
 
 
 def csv_options(

@@ -21,6 +21,7 @@ from tabsynth.demo.meps import TARGET, meps_schema, meps_table
 from tabsynth.io import atomic_folder, write_frame
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import split
+from tabsynth.privacy import DEFAULT_BUDGET, Privacy
 from tabsynth.schema import write_schema
 
 __all__ = ["DEFAULT_FOLDER", "demo", "meps_schema", "meps_table"]
@@ -33,18 +34,19 @@ _TITLE = "Synthetic drug spending of older Americans"
 def demo(
     out: str | Path = DEFAULT_FOLDER,
     *,
+    privacy: Privacy = DEFAULT_BUDGET,
     seed: int = _SEED,
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> TableOutcome:
-    """Run the demo into the folder `out`, which appears whole at the end. No network, no privacy.
+    """Run the demo into the folder `out`, which appears whole at the end. No network.
 
-    The paths in the result are relative to `out`. Raises `OutputExistsError` unless `overwrite`,
+    The table's domains are public (see `schema.yaml`), so that all of `privacy` goes to its rows. The paths in the result are relative to `out`. Raises `OutputExistsError` unless `overwrite`,
     `UsageError` where the package that holds the table is missing.
     """
     real, schema = meps_table(), meps_schema()
     table = TableRun(name="meps", source=Path(out) / "source.csv", target=TARGET, title=_TITLE)
-    config = RunConfig(tables=(table,), schema=schema, seed=seed, formats=("parquet", "csv"))
+    config = RunConfig(tables=(table,), schema=schema, privacy=privacy, seed=seed, formats=("parquet", "csv"))
     with atomic_folder(out, overwrite=overwrite) as folder:
         train, holdout = split(real, holdout=config.holdout, seed=seed)
         outcome = run_table(table, folder, train=train, holdout=holdout, config=config, progress=progress)

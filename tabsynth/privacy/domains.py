@@ -23,6 +23,7 @@ or the bounds 0 and 1 (of times: a year, a day).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,7 @@ import polars as pl
 
 from tabsynth.privacy import grids
 from tabsynth.privacy.cells import sound_cells
+from tabsynth.privacy.ledger import Charge
 from tabsynth.privacy.lines import (
     BOUNDS,
     FORMS,
@@ -41,6 +43,7 @@ from tabsynth.privacy.lines import (
     noisy_counts,
 )
 from tabsynth.privacy.marginals import Levels
+from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
 from tabsynth.schema.guess.cells import Cells
@@ -131,6 +134,15 @@ def purchase_share(plan: BudgetPlan) -> float:
         planned.part.statistic: planned.mechanism.count / planned.mechanism.scale**2 for planned in plan.parts
     }
     return sum(precision.get(part, 0.0) for part in _WEIGHTS) / sum(precision.values())
+
+
+def charged_share(charges: Sequence[Charge]) -> float:
+    """The share of the precision of all `charges` that went to domains, in [0, 1]."""
+    parts: dict[bool, float] = {True: 0.0, False: 0.0}
+    for charge in charges:
+        if isinstance(charge.mechanism, (DiscreteGaussian, ThresholdedDiscreteGaussian)):
+            parts[charge.statistic in _WEIGHTS] += charge.mechanism.count / charge.mechanism.scale**2
+    return parts[True] / max(sum(parts.values()), 1e-300)
 
 
 def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 LARGEST_SCALE = 2.0**53
@@ -111,6 +111,16 @@ def describe(mechanism: Mechanism) -> str:
     if mechanism.sensitivity > 1:
         words += f", sensitivity {mechanism.sensitivity}"
     return words + _times(mechanism.count)
+
+
+def releases(mechanism: Mechanism) -> int:
+    """How many releases it stands for."""
+    return 1 if isinstance(mechanism, Exact) else mechanism.count
+
+
+def once(mechanism: Mechanism) -> Mechanism:
+    """The mechanism of one of its releases."""
+    return mechanism if isinstance(mechanism, Exact) else replace(mechanism, count=1)
 
 
 def mechanism_from_data(data: object) -> Mechanism:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tabsynth.evaluate import Results
 from tabsynth.privacy import Charge
+from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.report import sections, text, views
 from tabsynth.report.charts import heat_maps
 from tabsynth.report.sections import RuleOutcome
@@ -19,12 +20,12 @@ from tabsynth.report.summary import Report, summarise
 def render_html(
     results: Results,
     *,
-    ledger: Sequence[Charge] | None = None,
+    ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
 ) -> str:
     """The report of `results` as one HTML document, under 3 MB however wide the table.
 
-    `ledger` adds what was read from the private table, `constraints` how the declared rules fared.
+    `ledger` (a model's, or its charges) adds what was read from the private table, `constraints` how the declared rules fared.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -50,7 +51,7 @@ def write_report(
     path: str | Path,
     *,
     overwrite: bool = False,
-    ledger: Sequence[Charge] | None = None,
+    ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
 ) -> Path:
     """Write the report to `path`, whole or not at all, and return the path.
@@ -66,7 +67,7 @@ def write_report(
 
 
 def _context(
-    report: Report, ledger: Sequence[Charge] | None, constraints: Sequence[RuleOutcome] | None
+    report: Report, ledger: Sequence[Charge] | LedgerCopy | None, constraints: Sequence[RuleOutcome] | None
 ) -> dict[str, object]:
     """What the template prints."""
     columns = views.columns_view(report.columns)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from tabsynth.evaluate import Results, RocCurve
 from tabsynth.privacy import Charge
-from tabsynth.privacy.mechanisms import Exact, Mechanism, describe
+from tabsynth.privacy.accountant import epsilon_of
+from tabsynth.privacy.ledger import LedgerCopy
+from tabsynth.privacy.mechanisms import Exact, Mechanism, describe, once, releases
 from tabsynth.report import text, views
 from tabsynth.report.charts import roc_chart
 from tabsynth.report.summary import Group, Report
@@ -176,28 +178,41 @@ def group_view(group: Group, curves: Sequence[RocCurve]) -> GroupView:
     )
 
 
-def ledger_view(ledger: Sequence[Charge]) -> LedgerView:
-    """Charges gathered by statistic and mechanism."""
+def ledger_view(ledger: Sequence[Charge] | LedgerCopy) -> LedgerView:
+    """Charges gathered by statistic and mechanism, and what they compose to."""
+    charges = ledger.charges if isinstance(ledger, LedgerCopy) else tuple(ledger)
     gathered: defaultdict[tuple[str, Mechanism], list[Charge]] = defaultdict(list)
-    for charge in ledger:
-        gathered[charge.statistic, charge.mechanism].append(charge)
+    for charge in charges:
+        gathered[charge.statistic, once(charge.mechanism)].append(charge)
     rows = tuple(
         LedgerRow(
             statistic=text.printable(statistic),
             mechanism=text.printable(describe(mechanism)),
-            n_releases=text.count(len(charges)),
+            n_releases=text.count(sum(releases(charge.mechanism) for charge in found)),
             epsilon="∞" if isinstance(mechanism, Exact) else "",
             columns=text.enumerate_names(
-                tuple(dict.fromkeys(text.printable(name) for charge in charges for name in charge.columns))
+                tuple(dict.fromkeys(text.printable(name) for charge in found for name in charge.columns))
             ),
         )
-        for (statistic, mechanism), charges in gathered.items()
+        for (statistic, mechanism), found in gathered.items()
     )
-    if any(isinstance(charge.mechanism, Exact) for charge in ledger):
-        total = "At least one of them was exact, so the whole stands at ε = ∞."
-    else:
-        total = "" if ledger else "Nothing was read."
-    return LedgerView(total=total, rows=rows)
+    return LedgerView(total=_total(ledger, charges), rows=rows)
+
+
+def _total(ledger: Sequence[Charge] | LedgerCopy, charges: tuple[Charge, ...]) -> str:
+    if not charges:
+        return "Nothing was read."
+    if any(isinstance(charge.mechanism, Exact) for charge in charges):
+        return "At least one of them was exact, so the whole stands at ε = ∞."
+    if not isinstance(ledger, LedgerCopy) or ledger.cap is None:
+        return ""
+    delta = ledger.cap.delta
+    own = epsilon_of((charge.mechanism for charge in charges), delta)
+    said = f"Together they compose to ε = {own:.3g} at δ = {delta:g}."
+    if ledger.series is None:
+        return said
+    whole = f"With the {text.count(len(ledger.former))} charges before them the series stands at"
+    return f"{said} {whole} ε = {ledger.epsilon(delta):.3g} of {ledger.cap.epsilon:g}."
 
 
 def rule_view(outcome: RuleOutcome) -> RuleView:

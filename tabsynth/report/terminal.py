@@ -50,7 +50,10 @@ def render_terminal(results: Results, console: Console) -> None:
         console.print(_failed_table(report.failed))
     console.print()
     console.print(
-        Text("Private output: computed from private rows. Not for publication.", style="bold yellow")
+        Text(
+            "Private output: computed from the real tables, not covered by any guarantee. Not for publication.",
+            style="bold yellow",
+        )
     )
 
 

@@ -1,0 +1,149 @@
+"""A budget plan for people: where ε goes in a fit, what noise each part carries, what would make it less.
+
+It is worked out from the schema and the engine alone; nothing of any table is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tabsynth.arguments import refuse, whole_number_fault
+from tabsynth.errors import UsageError
+from tabsynth.models.base import Synthesizer
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.privacy.accountant import delta_of
+from tabsynth.privacy.budget import DEFAULT_BUDGET, Budget, guarantee
+from tabsynth.privacy.domains import describe_purchase, drafted, purchase_share, unbounded
+from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
+from tabsynth.privacy.plan import BudgetPlan, PlannedPart
+from tabsynth.private_fit import plan_fit
+from tabsynth.schema.types import Schema, TableSchema
+from tabsynth.source import only_table
+
+COMPOSITION = (
+    "the smaller of two proven bounds for the discrete Gaussian: its privacy loss distributions, composed "
+    "numerically, and zero-concentrated differential privacy; δ of thresholds is added in full"
+)
+_CELL = 0.01  # of the rows: the cell whose error is shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """One part: its share of the precision, its releases and the noise of a single one.
+
+    `deviation` is the standard deviation of the noise in every count. `relative_error` is that over a
+    hundredth of the guessed rows, None without a guess. `threshold` is the noisy count from which a level
+    is released, for histograms of unknown levels.
+    """
+
+    statistic: str
+    share: float
+    n_releases: int
+    deviation: float
+    relative_error: float | None = None
+    threshold: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport:
+    """A plan, part by part; `delta` is what it composes to at the budget's ε, at most the budget's.
+
+    `purchase` says in words what domains are bought, "" where none is; `draft_columns` and
+    `unbounded_columns` are those, and `purchase_share` what they take of the precision. `plan` is what a fit
+    follows.
+    """
+
+    engine: str
+    guarantee: str
+    budget: Budget
+    delta: float
+    rows: tuple[PlanRow, ...]
+    n_guessed: int | None
+    draft_columns: tuple[str, ...]
+    unbounded_columns: tuple[str, ...]
+    purchase_share: float
+    purchase: str
+    composition: str
+    plan: BudgetPlan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "engine": self.engine,
+            "guarantee": self.guarantee,
+            "epsilon": self.budget.epsilon,
+            "delta": self.budget.delta,
+            "composed_delta": self.delta,
+            "composition": self.composition,
+            "sensitivity": self.plan.sensitivity,
+            "guessed_rows": self.n_guessed,
+            "draft_columns": list(self.draft_columns),
+            "unbounded_columns": list(self.unbounded_columns),
+            "purchase_share": self.purchase_share,
+            "parts": [
+                {
+                    "statistic": row.statistic,
+                    "share": row.share,
+                    "releases": row.n_releases,
+                    "noise": row.deviation,
+                    "relative_error": row.relative_error,
+                    "threshold": row.threshold,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def budget_plan(
+    schema: TableSchema | Schema,
+    *,
+    engine: str | Synthesizer = DEFAULT_ENGINE,
+    settings: Mapping[str, Any] | None = None,
+    privacy: Budget = DEFAULT_BUDGET,
+    rows: int | None = None,
+) -> PlanReport:
+    """Where a budget goes in a fit of a table with that schema, before any table is read.
+
+    `rows` is a guess of how many there are, to say what the noise means. Raises `PrivacyError` where the
+    engine cannot be private, `UsageError` for anything else that cannot be planned.
+    """
+    refuse((None if rows is None else whole_number_fault(rows, "the guessed number of rows"),))
+    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
+    if not isinstance(engine, str) and settings:
+        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    table = only_table(schema)
+    plan = plan_fit(table, recipe, privacy)
+    whole = math.fsum(_precision(planned) for planned in plan.parts)
+    return PlanReport(
+        engine=recipe.name,
+        guarantee=guarantee(privacy, table.unit),
+        budget=privacy,
+        delta=delta_of((planned.mechanism for planned in plan.parts), privacy.epsilon),
+        rows=tuple(_row(planned, whole, rows) for planned in plan.parts),
+        n_guessed=rows,
+        draft_columns=tuple(column.name for column in drafted(table)),
+        unbounded_columns=tuple(column.name for column in unbounded(table)),
+        purchase_share=purchase_share(plan),
+        purchase=describe_purchase(table, plan),
+        composition=COMPOSITION,
+        plan=plan,
+    )
+
+
+def _precision(planned: PlannedPart) -> float:
+    return planned.mechanism.count / planned.mechanism.scale**2
+
+
+def _row(planned: PlannedPart, whole: float, n_rows: int | None) -> PlanRow:
+    mechanism = planned.mechanism
+    return PlanRow(
+        statistic=planned.part.statistic,
+        share=_precision(planned) / whole,
+        n_releases=mechanism.count,
+        deviation=mechanism.scale,
+        relative_error=mechanism.scale / (_CELL * n_rows) if n_rows else None,
+        threshold=mechanism.threshold if isinstance(mechanism, ThresholdedDiscreteGaussian) else None,
+    )
