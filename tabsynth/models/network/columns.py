@@ -78,14 +78,14 @@ class NetworkColumn:
         return EncodedColumn(variable, codes, np.where(is_number, values, values.dtype.type(0)))
 
     def cell_at(self, condition: Condition) -> int | None:
-        """The fine cell of a condition's value; None where it has no probability."""
+        """The fine cell of a condition's value; None where the value lies in none."""
         if not self.variable.is_continuous:
             cell = condition.code
         elif condition.code > 0:
             cell = self.cells.n_numbers + condition.code - 1
         else:
             cell = self.cells.cell_of_number(condition.value or 0)
-        return cell if cell >= 0 and self.shares[cell] > 0 else None
+        return cell if cell >= 0 else None
 
 
 def even_positions(group: Cells, n_groups: int, rng: np.random.Generator) -> Floats:

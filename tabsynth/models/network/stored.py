@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from tabsynth.encode import Variable
 from tabsynth.errors import ModelFileError
-from tabsynth.models.bayesian_network import FittedBayesianNetwork, Leaf
+from tabsynth.models.bayesian_network import FittedBayesianNetwork
 from tabsynth.models.network.choice import Function
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import LogLinear
 from tabsynth.models.public_cells import PublicCells
 from tabsynth.models.stored import require_names

@@ -1,0 +1,53 @@
+"""Columns that hang on a column of the tree by a table of fine cells, and what is known of that one given them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.models.network.choice import Function
+from tabsynth.models.network.columns import NetworkColumn, even_positions
+
+Floats = npt.NDArray[np.float64]
+Cells = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A child column given its parent: the probability of each fine cell, (n_parent_cells, n_child_cells)."""
+
+    function: Function
+    conditional: Floats
+
+    def draw(self, parent: Cells, rng: np.random.Generator) -> Cells:
+        """The child's fine cell in each row, given the parent's, (n_rows,)."""
+        n_parent, n_child = self.conditional.shape
+        ends = np.cumsum(self.conditional, axis=1)
+        ends[:, -1] = 1.0
+        line = (ends + np.arange(n_parent)[:, None]).ravel()
+        position = parent + even_positions(parent, n_parent, rng)
+        found: Cells = np.searchsorted(line, position, side="right") - parent * n_child
+        return np.clip(found, 0, n_child - 1)
+
+
+def given_cells(
+    columns: Sequence[NetworkColumn], leaves: Sequence[Leaf], held: Mapping[int, int]
+) -> dict[int, NetworkColumn]:
+    """Columns of the tree of which fine cells in `held` say something, with the counts that they leave.
+
+    Fine cell f of a column counts its share of its coarse cell times the probability of all that is held,
+    of the column itself and of the leaves on it, given f: both the likelihood of coarse cells and the
+    distribution of fine cells in them follow.
+    """
+    parents = {leaf.function.child: leaf for leaf in leaves}
+    counts: dict[int, Floats] = {}
+    for v, cell in held.items():
+        if v in parents:
+            parent, factor = parents[v].function.parent, parents[v].conditional[:, cell]
+        else:
+            parent, factor = v, (np.arange(columns[v].cells.n_cells) == cell).astype(np.float64)
+        counts[parent] = counts.get(parent, columns[parent].shares) * factor
+    return {v: NetworkColumn(columns[v].cells, row, columns[v].coarse) for v, row in counts.items()}
