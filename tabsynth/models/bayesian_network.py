@@ -26,12 +26,17 @@ from tabsynth.errors import ConditionError, UsageError
 from tabsynth.models.base import Condition, Progress, no_progress
 from tabsynth.models.denoise import common_total, denoised
 from tabsynth.models.empirical import MIN_GROUP
+from tabsynth.models.explicit import CellProbabilities, Edge
 from tabsynth.models.latent import Part as LatentPart
 from tabsynth.models.marginals import fit_latents, require_group_size
-from tabsynth.models.network.choice import Choice, Function, all_pairs, choose, excess, reference
+from tabsynth.models.network.choice import Choice, all_pairs, choose, excess, reference
 from tabsynth.models.network.coarse import coarse_cells
-from tabsynth.models.network.columns import NetworkColumn, even_positions
+from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.edges import edges_of
+from tabsynth.models.network.exact import fine_marginal
 from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.leaves import Leaf, given_cells
+from tabsynth.models.network.likelihood import Likelihood
 from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
 from tabsynth.models.network.sampling import TreeSampler
 from tabsynth.models.public_cells import PublicCells
@@ -48,11 +53,12 @@ _RELEASES = 16  # of pair marginals, for each column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leaf:
-    """A child column given its parent: the probability of each fine cell, (n_parent_cells, n_child_cells)."""
+class _Given:
+    """What rows are drawn from: the tree's states, columns with their fine cells, and fine cells that are held."""
 
-    function: Function
-    conditional: Floats
+    sampler: TreeSampler
+    columns: tuple[NetworkColumn, ...]
+    held: Mapping[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,90 +74,77 @@ class FittedBayesianNetwork:
         return tuple(column.variable for column in self.columns)
 
     @cached_property
-    def _sampler(self) -> TreeSampler:
-        return TreeSampler.of(self.model.tree, self.model.beliefs)
+    def _free(self) -> _Given:
+        return _Given(TreeSampler.of(self.model.tree, self.model.beliefs), self.columns, {})
 
     @cached_property
-    def _samplers_given(self) -> dict[tuple[Condition, ...], tuple[TreeSampler, dict[int, int]]]:
+    def _found_given(self) -> dict[tuple[Condition, ...], _Given]:
         return {}
+
+    @cached_property
+    def _likelihood(self) -> Likelihood:
+        return Likelihood.of(self.columns, self.leaves, self.model.tree, self.model.beliefs)
 
     def sample_block(
         self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
     ) -> EncodedTable:
         """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
         rng = streams.generator("bayesian_network.sample", block)
-        sampler, held = self._given(conditions) if conditions else (self._sampler, {})
-        coarse = sampler.draw(n_rows, rng)
+        given = self._given(conditions) if conditions else self._free
         fine = {
-            v: np.full(n_rows, held[v]) if v in held else self.columns[v].fine_of(states, rng)
-            for v, states in coarse.items()
+            v: given.columns[v].fine_of(states, rng) for v, states in given.sampler.draw(n_rows, rng).items()
         }
         for leaf in self.leaves:
-            self._add_leaf(leaf, fine, held, rng)
+            child, parent = leaf.function.child, leaf.function.parent
+            held = given.held.get(child)
+            fine[child] = leaf.draw(fine[parent], rng) if held is None else np.full(n_rows, held)
         columns = {c.variable.name: c.encoded(fine[v], rng) for v, c in enumerate(self.columns)}
         for condition in conditions:
             columns[condition.column] = _pinned(columns[condition.column], condition)
         return EncodedTable(n_rows, columns)
 
-    def _add_leaf(
-        self, leaf: Leaf, fine: dict[int, Any], held: dict[int, int], rng: np.random.Generator
-    ) -> None:
-        """The child's fine cells; where the child is held, the parent's are drawn anew to agree with it."""
-        child, parent = leaf.function.child, leaf.function.parent
-        n_parent, n_child = leaf.conditional.shape
-        if child in held:
-            if parent not in held:
-                weights = self.columns[parent].shares * leaf.conditional[:, held[child]]
-                given = self.columns[parent].coarse[fine[parent]]
-                fine[parent] = _column_with(self.columns[parent], weights).fine_of(given, rng)
-            fine[child] = np.full(len(fine[parent]), held[child])
-            return
-        ends = np.cumsum(leaf.conditional, axis=1)
-        ends[:, -1] = 1.0
-        line = (ends + np.arange(n_parent)[:, None]).ravel()
-        position = fine[parent] + even_positions(fine[parent], n_parent, rng)
-        found = np.searchsorted(line, position, side="right") - fine[parent] * n_child
-        fine[child] = np.clip(found, 0, n_child - 1)
-
-    def _given(self, conditions: tuple[Condition, ...]) -> tuple[TreeSampler, dict[int, int]]:
-        """A sampler of the model given the conditions, and the fine cell of every column they hold."""
-        if conditions not in self._samplers_given:
-            position = {column.variable.name: v for v, column in enumerate(self.columns)}
-            held: dict[int, int] = {}
-            for condition in conditions:
-                v = position[condition.column]
-                cell = self.columns[v].cell_at(condition)
-                if cell is None:
-                    raise ConditionError(
-                        f"column {condition.column!r}: the value asked for has no probability under the model"
-                    )
-                held[v] = cell
-            names = ", ".join(repr(condition.column) for condition in conditions)
-            impossible = f"under the model no row can have the values asked for in {names} at once"
+    def _given(self, conditions: tuple[Condition, ...]) -> _Given:
+        """What to sample from given the conditions."""
+        if conditions not in self._found_given:
+            held = self._held(conditions)
+            told = given_cells(self.columns, self.leaves, held)
             try:
-                beliefs = self.model.given(self.evidence(held))
+                beliefs = self.model.given({v: column.coarse_counts for v, column in told.items()})
             except FloatingPointError:
-                raise ConditionError(impossible) from None
-            self._samplers_given[conditions] = TreeSampler.of(self.model.tree, beliefs), held
-        return self._samplers_given[conditions]
+                names = ", ".join(repr(condition.column) for condition in conditions)
+                raise ConditionError(
+                    f"under the model no row can have the values asked for in {names} at once"
+                ) from None
+            columns = tuple(told.get(v, column) for v, column in enumerate(self.columns))
+            self._found_given[conditions] = _Given(TreeSampler.of(self.model.tree, beliefs), columns, held)
+        return self._found_given[conditions]
 
-    def evidence(self, held: Mapping[int, int]) -> dict[int, Floats]:
-        """The likelihood of each coarse state of the tree's columns, given fine cells of some columns."""
-        likelihood = {v: np.ones(column.n_coarse) for v, column in enumerate(self.columns)}
-        leaves = {leaf.function.child: leaf for leaf in self.leaves}
-        for v, cell in held.items():
-            if v not in leaves:
-                state = self.columns[v].coarse[cell]
-                likelihood[v] *= np.arange(self.columns[v].n_coarse) == state
-                continue
-            parent = leaves[v].function.parent
-            weights = leaves[v].conditional[:, cell]
-            if parent in held:
-                likelihood[parent] *= weights[held[parent]]
-            else:
-                column = self.columns[parent]
-                likelihood[parent] *= np.bincount(column.coarse, weights=column.shares * weights)
-        return {v: row for v, row in likelihood.items() if v not in leaves and (row != 1).any()}
+    def _held(self, conditions: tuple[Condition, ...]) -> dict[int, int]:
+        """The fine cell of every column that the conditions hold."""
+        position = {column.variable.name: v for v, column in enumerate(self.columns)}
+        held: dict[int, int] = {}
+        for condition in conditions:
+            v = position[condition.column]
+            cell = self.columns[v].cell_at(condition)
+            if cell is None:
+                raise ConditionError(
+                    f"column {condition.column!r}: the value asked for has no probability under the model"
+                )
+            held[v] = cell
+        return held
+
+    def log_prob(self, data: EncodedTable) -> Floats:
+        """Natural log of the probability of every row, (n_rows,); see `Likelihood.of_rows`."""
+        return self._likelihood.of_rows(data)
+
+    def marginal(self, columns: Sequence[int], *, coarse: bool) -> CellProbabilities:
+        """The joint distribution of the columns at these positions; see `fine_marginal`."""
+        tree, beliefs = self.model.tree, self.model.beliefs
+        return fine_marginal(self.columns, self.leaves, tree, beliefs, columns, coarse=coarse)
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Pairs that were measured and near-functions, the strongest first."""
+        return edges_of(self.columns, self.leaves, self.model)
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         arrays: dict[str, npt.NDArray[Any]] = {}
@@ -410,10 +403,6 @@ def _base(column: NetworkColumn) -> Floats:
     """The column's coarse distribution, held above zero so that data can still speak for a rare cell."""
     counts = np.maximum(column.coarse_counts, 0.5)
     return np.asarray(counts / counts.sum())
-
-
-def _column_with(column: NetworkColumn, weights: Floats) -> NetworkColumn:
-    return NetworkColumn(column.cells, weights, column.coarse)
 
 
 def _pinned(column: EncodedColumn, condition: Condition) -> EncodedColumn:
