@@ -1,7 +1,8 @@
 """Every column by itself: the same marginals as the copula, no dependence between columns.
 
 The baseline that any other engine must beat, and the quickest way to a table of the right shape for
-testing software. It gives no privacy guarantee when fitted without a budget.
+testing software. With a privacy budget it learns one noisy histogram of each column, in cells of the
+column's public domain; it gives no privacy guarantee when fitted without a budget.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from tabsynth.models.latent import (
     store_latents,
     variables_on,
 )
-from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
+from tabsynth.models.marginals import MarginalKind, fit_latents, require_cells, require_group_size
+from tabsynth.models.noisy_marginals import ONE_WAY, cells_and_codes, one_ways
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_normal
-from tabsynth.privacy.queries import AnyQueries
+from tabsynth.privacy.plan import Part
+from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
 
 
@@ -70,11 +73,12 @@ class Independent:
 
     `marginals`: "empirical" (pieces of at least `min_group` rows) or "parametric" (the best of the
     `copulas` library's families by AIC; needs the extra `parametric`). `min_group` ≥ 1: the fewest rows
-    that share a published value or stretch.
+    that share a published value or stretch. With a privacy budget marginals are empirical, and noise stands
+    in for `min_group`.
     """
 
     name: ClassVar[str] = "independent"
-    guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
+    guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
     summary: ClassVar[str] = "every column by itself; the baseline"
 
@@ -83,6 +87,10 @@ class Independent:
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
+
+    def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
+        require_cells(self.marginals, engine=self.name)
+        return (Part(statistic=ONE_WAY, share=1.0, count=len(variables)),) if variables else ()
 
     def fit(
         self,
@@ -93,6 +101,10 @@ class Independent:
         progress: Progress = no_progress,
     ) -> FittedIndependent:
         progress("marginals", 0.0)
+        if not isinstance(queries, Queries):
+            cells, codes = cells_and_codes(data)
+            columns = one_ways(cells, codes, queries=queries)
+            return FittedIndependent(tuple(latent for column in columns for latent in column.latents))
         return FittedIndependent(
             fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
         )

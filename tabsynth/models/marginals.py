@@ -27,6 +27,15 @@ def require_group_size(min_group: int) -> None:
         raise UsageError(f"min_group must be 1 or more, found {min_group}")
 
 
+def require_cells(marginals: MarginalKind, *, engine: str) -> None:
+    """Raise `UsageError` for marginals that are not made of counts, which is all that noise is added to."""
+    if marginals != "empirical":
+        raise UsageError(
+            f"engine {engine!r}: {marginals} marginals cannot be fitted with differential privacy; take "
+            "marginals=empirical, or ask for no privacy in words"
+        )
+
+
 def fit_latents(
     data: EncodedTable, *, queries: Queries, marginals: MarginalKind, min_group: int
 ) -> tuple[Latent, ...]:
