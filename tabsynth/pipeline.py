@@ -24,7 +24,8 @@ from tabsynth.errors import DataError, InputError, ModelFileError, PrivacyError,
 from tabsynth.io import Layout, schema_layout, to_layout
 from tabsynth.model_folder import privacy_from_data, read_folder, require_fields, write_folder
 from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, make_engine, settings_of
+from tabsynth.models.marginal_frame import marginal_frame, positions_of
+from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger, NoPrivacy, Privacy, guarantee
 from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
@@ -185,6 +186,35 @@ class FittedPipeline:
                 cells = pl.select(pl.when(~missing).then(cells)).to_series()
             columns[name] = cells.alias(name)
         return pl.DataFrame([columns[name] for name in self.schema.column_names])
+
+    def log_prob(self, data: Any) -> npt.NDArray[np.float64]:
+        """How probable each row's modelled columns are under the model: natural logarithms, (n_rows,).
+
+        Exact. Whole numbers, decimals, times and levels count their probability, numbers without declared
+        decimals their density per unit (or their probability, where single values have one). A text or
+        identifier counts as present or missing. -inf says that the model never makes such a row. Raises
+        `UsageError` for an engine that cannot say, `InputError` for data of another structure or type.
+        """
+        model = explicit(self.model, self.engine.name, what="probabilities of rows")
+        rows = as_table(data.frame if isinstance(data, Table) else data, self.schema)[0]
+        return model.log_prob(encode_table(rows))
+
+    def marginal(self, *columns: str, coarse: bool = False) -> Any:
+        """The joint distribution of 1 to 3 columns under the model, exact and without sampling.
+
+        A table of the kind that was fitted, with a row for each joint cell: its level or interval of each
+        column, and its `probability`. `coarse` takes the few cells between which dependence was learnt.
+        Raises `UsageError` for an engine that cannot say, for columns it does not model, and for more than
+        4 million cells.
+        """
+        model = explicit(self.model, self.engine.name, what="marginals")
+        found = model.marginal(positions_of(columns, model, self.schema), coarse=coarse)
+        frame = marginal_frame(found, [self.schema[name] for name in columns])
+        stored = {column.name: polars_dtype(column) for column in self.schema.columns}
+        as_they_are = tuple(
+            column for column in self.layout.columns if frame.schema.get(column.name) == stored[column.name]
+        )
+        return to_layout(frame, replace(self.layout, columns=as_they_are))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a model folder (`tabsynth.model_folder`); raises `OutputExistsError` unless `overwrite`."""

@@ -9,8 +9,9 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal
 
 from tabsynth.errors import UsageError
-from tabsynth.models.base import Synthesizer
+from tabsynth.models.base import FittedModel, Synthesizer
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.explicit import ExplicitModel
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 
@@ -18,6 +19,8 @@ ENGINES: Mapping[str, type[Synthesizer]] = {
     engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
+EXPLICIT_ENGINES = (BayesianNetwork.name,)
+"""Those whose fitted models are `ExplicitModel`s."""
 
 
 def engine_class(name: str) -> type[Synthesizer]:
@@ -27,6 +30,14 @@ def engine_class(name: str) -> type[Synthesizer]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"there is no engine {name!r}: {hint}choose one of {', '.join(ENGINES)}")
     return ENGINES[name]
+
+
+def explicit(model: FittedModel, engine: str, *, what: str) -> ExplicitModel:
+    """The model, as one whose distribution can be computed; raises `UsageError` naming the engines of those."""
+    if isinstance(model, ExplicitModel):
+        return model
+    able = ", ".join(EXPLICIT_ENGINES)
+    raise UsageError(f"a model of engine {engine!r} cannot give {what}; engines that can: {able}")
 
 
 def settings_of(recipe: Synthesizer) -> dict[str, Any]:
