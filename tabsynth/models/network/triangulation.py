@@ -48,6 +48,7 @@ def grow(
         if refusals >= most_refusals:
             break
         if any(pair[0] in clique and pair[1] in clique for clique in best):
+            kept.append(pair)  # or a later triangulation, filled in another way, would lose it
             continue
         wider = cliques_of([*kept, pair], sizes)
         if sum(math.prod(sizes[v] for v in clique) for clique in wider) <= most_cells:
