@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     tampered = shutil.copytree(folder / "model", folder / "tampered")
     text = (tampered / "model.json").read_text(encoding="utf-8")
-    (tampered / "model.json").write_text(text.replace("gaussian_copula", "independent"), encoding="utf-8")
+    (tampered / "model.json").write_text(text.replace("bayesian_network", "independent"), encoding="utf-8")
     lines = (folder / "stays.csv").read_text(encoding="utf-8").splitlines()
     (folder / "ragged.csv").write_text(
         "\n".join([*lines, f"{CANARY_TEXT},{CANARY_NUMBER}"]), encoding="utf-8"
@@ -65,10 +65,18 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("unknown setting", (*_FIT_ANYHOW, "--set", "min_grup=3"), "UsageError", "did you mean 'min_group'?"),
     ("setting without =", (*_FIT_ANYHOW, "--set", "min_group"), "UsageError", "expected --set key=value"),
     ("setting given twice", (*_FIT_ANYHOW, "--set", "min_group=3", "--set", "min_group=4"), "UsageError", "given twice"),
-    ("no privacy stated", _FIT, "PrivacyError", "--no-privacy"),
-    ("a budget", (*_FIT, "--epsilon", "1"), "PrivacyError", "cannot give differential privacy"),
     ("a budget and none", (*_FIT_ANYHOW, "--epsilon", "1"), "UsageError", "not both"),
-    ("delta alone", (*_FIT, "--delta", "0.1"), "UsageError", "without epsilon"),
+    ("a delta and none", (*_FIT_ANYHOW, "--delta", "0.1"), "UsageError", "not both"),
+    ("a budget of nothing", (*_FIT, "--epsilon", "0"), "UsageError", "epsilon must be positive"),
+    ("a budget too small", (*_FIT, "--epsilon", "1e-18", "--delta", "1e-18"), "UsageError", "too small"),
+    ("no ledger there", (*_FIT, "--ledger", "absent"), "UsageError", "no ledger can be opened there"),
+    ("a ledger that is none", (*_FIT, "--ledger", "stays.csv"), "PrivacyError", "is no ledger"),
+    ("a ledger for no privacy", (*_FIT_ANYHOW, "--ledger", "absent"), "UsageError", "under a ledger's cap"),
+    ("a source without a ledger", (*_FIT, "--source", "x"), "UsageError", "belongs to a ledger"),
+    ("a ledger of no name", ("ledger", "create", "new", "--source", "", "--epsilon", "1"), "UsageError", "1 to 200"),
+    ("a ledger that exists", ("ledger", "create", "stays.csv", "--source", "x", "--epsilon", "1"), "OutputExistsError", "never overwritten"),
+    ("nothing to show", ("ledger", "show", "absent"), "UsageError", "no ledger"),
+    ("a plan of no rows", ("budget", "plan", "--schema", "schema.yaml", "--rows", "-1"), "UsageError", "0 or more"),
     ("no source", ("fit", "stay.csv", *_FIT_ANYHOW[2:]), "StructureError", "did you mean stays.csv?"),
     ("unknown kind of file", ("fit", "run.yaml", *_FIT_ANYHOW[2:]), "UsageError", "unknown kind of file"),
     ("ragged", ("fit", "ragged.csv", *_FIT_ANYHOW[2:]), "StructureError", "1 with 2 fields, expected 9"),
@@ -122,7 +130,15 @@ def test_bad_input_ends_with_code_2_and_leaves_nothing(
     assert _state(made) == before
 
 
-@pytest.mark.parametrize("name", ["no privacy stated", "ragged", "tampered model", "value of no type"])
+@pytest.mark.parametrize("name", ["no rows", "wrong type", "out of domain"])
+def test_no_cell_is_a_fault_of_a_private_fit(made: Path, tmp_path: Path, name: str) -> None:
+    (args,) = (fault[1] for fault in FAULTS if fault[0] == name)
+    done = tabsynth_here(*args[:4], "--out", tmp_path / "m", "--json", "--quiet", cwd=made)
+    assert (done.code, done.err) == (0, "")
+    assert done.json["guarantee"] == "Differentially private: ε = 1, δ = 1e-06, unit: row."
+
+
+@pytest.mark.parametrize("name", ["a budget and none", "ragged", "tampered model", "value of no type"])
 def test_the_process_ends_with_that_code(made: Path, name: str) -> None:
     (args,) = (fault[1] for fault in FAULTS if fault[0] == name)
     done = tabsynth(*args, cwd=made)

@@ -20,13 +20,14 @@ from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_y
 from tabsynth.config.run import run
 from tabsynth.config.steps import first_rows, folder_names, left_out, require_free, staged, table_of
 from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
-from tabsynth.errors import OutputExistsError, PrivacyError, SchemaError, StructureError, UsageError
+from tabsynth.errors import OutputExistsError, BudgetError, SchemaError, StructureError, UsageError
 from tabsynth.io import column_names, write_frame
 from tabsynth.metrics.base import Status
-from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.pipeline import FittedPipeline, split_rows
-from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget
+from tabsynth.privacy.ledger_file import create_ledger_file, read_ledger_file
 from tabsynth.schema import read_schema
 from tabsynth.schema.types import Column, CsvDialect, Kind, Schema, TableSchema
 
@@ -77,9 +78,22 @@ def test_a_minimal_file_takes_every_default(folder: Path) -> None:
     assert read.tables == (TableRun(name="stays", source=folder / "stays.csv"),)
     assert read.privacy == NO_PRIVACY
     assert (read.seed, read.holdout, read.evaluation, read.formats) == (None, 0.5, True, ())
-    assert read.tables[0].engine == GaussianCopula()
+    assert read.tables[0].engine == make_engine(DEFAULT_ENGINE)
+    assert DEFAULT_ENGINE == "bayesian_network"
     assert read.schema is not None
     assert read.schema["stays"].column_names == ("age", "ward")
+
+
+def test_a_run_is_private_unless_told_otherwise(folder: Path) -> None:
+    for privacy in (None, {}, {"epsilon": 1}, {"delta": 1e-6}):
+        read = run_from_dict(_minimal() | {"privacy": privacy}, folder=folder)
+        assert read.privacy == Budget(epsilon=1.0, delta=1e-6)
+    silent = {key: value for key, value in _minimal().items() if key != "privacy"}
+    assert run_from_dict(silent, folder=folder).privacy == DEFAULT_BUDGET
+    assert RunConfig(tables=(TableRun(name="t", source=folder / "stays.csv"),)).privacy == DEFAULT_BUDGET
+    read = run_from_dict(silent | {"ledger": "kept/ledger"}, folder=folder)
+    assert read.ledger == folder / "kept/ledger"
+    assert run_to_dict(read, folder=folder)["ledger"] == "kept/ledger"
 
 
 def test_every_key_is_read(folder: Path) -> None:
@@ -142,16 +156,15 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         "    csv: {delimter: ';'}\n"
         "  visits:\n"
         "    source: stays.csv\n"
-        "    settings: {min_grup: 20, marginals: odd}\n"
+        "    settings: {min_grup: 20, ridge: odd}\n"
         "    rows: -1\n"
     )
     with pytest.raises(SchemaError) as caught:
         read_run(folder / "run.yaml")
     text = str(caught.value)
-    assert "run.yaml has 12 faults" in text
+    assert "run.yaml has 11 faults" in text
     for expected in (
         "privcy: line 3: unknown key (did you mean 'privacy'?)",
-        "privacy: line 1: required key is missing (privacy: none, or {epsilon: …})",
         "seed: line 4: expected a whole number, found text",
         "holdout: line 5: expected a number below 1, found a whole number",
         "output.formats[1]: line 6: expected text, found a whole number (write it in quotes)",
@@ -161,7 +174,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         "tables.stays.csv.delimter: line 12: unknown key (did you mean 'delimiter'?)",
         "tables.visits: line 13: the schema has no table of this name",
         "unknown setting 'min_grup' (did you mean 'min_group'?)",
-        "setting 'marginals': expected one of",
+        "setting 'ridge': expected float",
         "tables.visits.rows: line 16: expected 0 or more, found a whole number",
     ):
         assert expected.replace("stay.csv is not", f"{folder}/stay.csv is not") in text
@@ -174,11 +187,12 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         ({"tables": {}}, "tables: a run needs at least one table"),
         ({"tables": {"stays": {}}}, "tables.stays.source: required key is missing"),
         ({"tables": {"stays": 3}}, "tables.stays: expected a mapping, found a whole number"),
-        ({"privacy": "some"}, "privacy: expected none or a mapping with epsilon, found text"),
+        ({"privacy": "some"}, "privacy: expected none or a mapping with epsilon and delta, found text"),
         ({"privacy": {"epsilon": -1}}, "privacy: epsilon must be positive"),
         ({"privacy": {"epsilon": 1, "delta": 2}}, "privacy: delta must lie strictly between 0 and 1"),
         ({"privacy": {"epsilon": "one"}}, "privacy.epsilon: expected a number, found text"),
-        ({"privacy": {"delta": 0.1}}, "privacy.epsilon: expected a number, found nothing"),
+        ({"ledger": 5}, "ledger: expected text, found a whole number"),
+        ({"ledger": "l", "privacy": "none"}, "ledger: a run without privacy has no place in a ledger"),
         ({"privacy": {"epsilon": 1, "unit": "row"}}, "privacy.unit: unknown key"),
         ({"seed": -1}, "seed: expected 0 or more, found a whole number"),
         ({"schema": 3}, "schema: expected a file's name or a schema, found a whole number"),
@@ -205,7 +219,7 @@ def _without_line(text: str) -> str:
     ("text", "expected"),
     [
         ("", "run.yaml is empty"),
-        ("- a\n", "expected a mapping with the keys version, privacy and tables, found a list"),
+        ("- a\n", "expected a mapping with the keys version and tables, found a list"),
         ("a: [", "run.yaml is not YAML: line"),
         ("a: \x00", "run.yaml is not YAML"),
         ("version: 1\nversion: 1\nprivacy: none\ntables: {}\n", "stands here twice"),
@@ -287,10 +301,12 @@ def test_the_json_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
     jsonschema.Draft202012Validator.check_schema(document)
     validator = jsonschema.Draft202012Validator(document)
     for schema in ("schema.json", _schema_data(), None):
-        for privacy in ("none", {"epsilon": 1, "delta": 1e-6}):
+        for privacy in ("none", {"epsilon": 1, "delta": 1e-6}, {}, None):
             assert validator.is_valid(_minimal() | {"schema": schema, "privacy": privacy})
     wrong = _minimal()
     del wrong["privacy"]
+    assert validator.is_valid(wrong)
+    del wrong["tables"]
     assert not validator.is_valid(wrong)
     faulty_schema = copy.deepcopy(_schema_data())
     faulty_schema["tables"]["stays"]["columns"]["age"]["kind"] = "int"  # type: ignore[index]
@@ -315,6 +331,7 @@ def test_every_key_has_a_description() -> None:
         ({"seed": -1}, "the seed must be 0 or more"),
         ({"formats": ("xlsx",)}, "unknown formats xlsx"),
         ({"tables": (TableRun(name="stays", source=Path("x.csv"), rows=-1),)}, "rows of table 'stays'"),
+        ({"ledger": Path("l"), "privacy": NO_PRIVACY}, "no place in a ledger"),
         ({"tables": (TableRun(name="other", source=Path("x.csv")),)}, "the schema has no table 'other'"),
     ],
 )
@@ -326,13 +343,12 @@ def test_a_run_that_contradicts_itself_is_refused(wrong: dict[str, object], expe
 
 def test_privacy_from_flags() -> None:
     assert privacy_of(no_privacy=True, epsilon=None, delta=None) == NO_PRIVACY
-    assert privacy_of(no_privacy=False, epsilon=None, delta=None) is None
+    assert privacy_of(no_privacy=False, epsilon=None, delta=None) == DEFAULT_BUDGET
+    assert privacy_of(no_privacy=False, epsilon=None, delta=1e-5) == Budget(epsilon=1.0, delta=1e-5)
     assert privacy_of(no_privacy=False, epsilon=1.0, delta=None) == Budget(epsilon=1.0)
     assert privacy_of(no_privacy=False, epsilon=1.0, delta=1e-5) == Budget(epsilon=1.0, delta=1e-5)
     with pytest.raises(UsageError, match="not both"):
         privacy_of(no_privacy=True, epsilon=1.0, delta=None)
-    with pytest.raises(UsageError, match="without epsilon"):
-        privacy_of(no_privacy=False, epsilon=None, delta=1e-5)
 
 
 def test_csv_options_go_before_the_schema() -> None:
@@ -487,11 +503,35 @@ def test_a_run_of_two_tables_fits_each(folder: Path) -> None:
     assert (folder / "out/visits/synthetic.csv").is_file()
 
 
-def test_a_run_asks_about_privacy_before_it_reads(folder: Path) -> None:
-    config = _config(folder, privacy={"epsilon": 1})
+def test_a_ledger_that_has_too_little_for_all_tables_stops_a_run_before_it_reads(folder: Path) -> None:
+    create_ledger_file(folder / "ledger", source="stays", cap=Budget(epsilon=1.2))
+    data = copy.deepcopy(_schema_data())
+    data["tables"]["visits"] = copy.deepcopy(data["tables"]["stays"])  # type: ignore[index]
+    tables = {name: {"source": "stays.csv"} for name in ("stays", "visits")}
+    config = _config(folder, schema=data, tables=tables, privacy={"epsilon": 1}, ledger="ledger")
     (folder / "stays.csv").unlink()
-    with pytest.raises(PrivacyError, match="cannot give differential privacy"):
+    with pytest.raises(BudgetError, match="about ε = 0"):
         run(config, folder / "out")
+    assert not read_ledger_file(folder / "ledger").charges
+    assert not (folder / "out").exists()
+
+
+def test_a_private_run_charges_its_ledger_and_gives_no_exact_number_of_rows(folder: Path) -> None:
+    create_ledger_file(folder / "ledger", source="stays", cap=Budget(epsilon=2.0))
+    config = _config(folder, privacy={"epsilon": 1}, ledger="ledger", evaluation=True)
+    (table,) = run(config, folder / "out").tables
+    assert table.guarantee == "Differentially private: ε = 1, δ = 1e-06, unit: row."
+    model = FittedPipeline.load(folder / "out/stays/model")
+    record = read_ledger_file(folder / "ledger")
+    assert tuple(charge for _, charge in record.charges) == model.charges == table.pipeline.charges
+    assert record.holds(model.ledger)
+    assert (table.n_fitted, table.n_source) == (model.n_rows, 2 * model.n_rows)
+    assert table.n_synthetic == 2 * model.n_rows
+    assert table.results is not None
+    assert table.results.private_output
+    page = (folder / "out/stays/report.html").read_text()
+    assert "Together they compose to ε = " in page
+    assert "not covered by any guarantee" in page
 
 
 def test_targets_of_all_tables_are_asked_for_before_anything_is_read(folder: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from tabsynth.errors import OutputExistsError
 from tabsynth.metrics.base import MetricResult, Status
-from tabsynth.privacy import Charge
+from tabsynth.privacy import Budget, Charge
+from tabsynth.privacy.accountant import epsilon_of
+from tabsynth.privacy.ledger import LedgerCopy
+from tabsynth.privacy.mechanisms import DiscreteGaussian
 from tabsynth.report import RuleOutcome, render_html, write_report
 
 from .sample_results import discrete, make_results, standard_distributions, wide_results
@@ -86,7 +89,8 @@ def test_the_page_loads_nothing(html: str, page: Page) -> None:
 
 def test_the_page_says_what_it_must(page: Page) -> None:
     for said in (
-        "Private output. Computed from private rows, train and holdout. Not for publication.",
+        "Private output. Internal: computed from the real tables, train and holdout, and not covered by any guarantee. "
+        "Not for publication.",
         "Not anonymous by construction: made without a privacy guarantee (ε = ∞).",
         "confidence intervals computed on differentially private synthetic data are not valid as they stand",
         "Cheap alarms, not evidence of privacy.",
@@ -207,6 +211,23 @@ def test_the_ledger_is_gathered_by_statistic() -> None:
     assert "so the whole stands at ε = ∞" in page.text
     assert "Nothing was read." in Page(render_html(make_results(), ledger=[])).text
     assert "ledger" not in Page(render_html(make_results())).values("id")
+
+
+def test_a_private_models_ledger_says_what_it_composes_to() -> None:
+    noise = DiscreteGaussian(scale=10.0, count=3)
+    charges = tuple(Charge(statistic="pairs", columns=(name,), mechanism=noise) for name in ("age", "sex"))
+    budget = Budget(epsilon=1.0)
+    epsilon = epsilon_of([noise, noise], budget.delta)
+    own = LedgerCopy(former=(), charges=charges, cap=budget)
+    page = Page(render_html(make_results(), ledger=own))
+    assert "pairs discrete Gaussian noise, scale 10 6 age and sex" in page.text
+    assert f"Together they compose to ε = {epsilon:.3g} at δ = 1e-06." in page.text
+    assert "series" not in page.text
+    later = LedgerCopy(
+        former=charges, charges=charges, cap=Budget(epsilon=3), series="s", head="h", source="x"
+    )
+    whole = f"With the 2 charges before them the series stands at ε = {later.epsilon(1e-6):.3g} of 3."
+    assert whole in Page(render_html(make_results(), ledger=later)).text
 
 
 def test_rules_say_whether_they_hold() -> None:

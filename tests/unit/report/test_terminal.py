@@ -40,7 +40,7 @@ def test_everything_stands_in_eighty_columns_without_colour() -> None:
         "Worst columns, by shape error (",
         "Worst pairs, by trend error (117 of 120 beyond the floor)",
         "too few rows in which both columns have a",
-        "Private output: computed from private rows. Not for publication.",
+        "Private output: computed from the real tables, not covered by any guarantee. Not for publication.",
     ):
         assert said in words
 
