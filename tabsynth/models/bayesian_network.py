@@ -186,9 +186,9 @@ class BayesianNetwork:
     )
 
     coarse_cells: int = 12
-    most_cells: int = 300_000
+    most_cells: int = 500_000
     ridge: float = 0.02
-    iterations: int = 120
+    iterations: int = 150
     min_group: int = MIN_GROUP
 
     def __post_init__(self) -> None:
