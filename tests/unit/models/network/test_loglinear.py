@@ -1,0 +1,205 @@
+"""Fitted log-linear models, against enumeration and iterative proportional fitting."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
+from tabsynth.models.network.triangulation import cliques_of
+
+SIZES = (2, 3, 2, 2)
+SCOPES = [(0,), (0, 1), (2, 1), (3, 0), (2, 3), (2,)]
+N = 1000.0
+
+
+def tree_of(scopes, sizes):
+    pairs = [pair for scope in scopes for pair in itertools.combinations(sorted(scope), 2)]
+    return JunctionTree.of(cliques_of(pairs, sizes), sizes)
+
+
+def marginal(joint, scope):
+    summed = joint.sum(axis=tuple(v for v in range(joint.ndim) if v not in scope))
+    return summed.transpose(np.argsort(np.argsort(scope)))
+
+
+def aligned(table, scope, n):
+    """`table` over `scope`, as an array that multiplies onto a joint of n dimensions."""
+    order = np.argsort(scope)
+    shape = [1] * n
+    for v in scope:
+        shape[v] = table.shape[scope.index(v)]
+    return table.transpose(order).reshape(shape)
+
+
+def log_joint(base, scopes, potentials):
+    """ln of the product of base and exp(potentials), not normalised, by broadcasting over all states."""
+    n = len(base)
+    total = sum(aligned(np.log(row), (v,), n) for v, row in enumerate(base))
+    return total + sum(aligned(theta, scope, n) for scope, theta in zip(scopes, potentials, strict=True))
+
+
+def joint_of(model):
+    weights = log_joint(model.base, model.variables, model.potentials)
+    return np.exp(weights - logsumexp(weights))
+
+
+def problem(seed, *, noise, variance):
+    """A joint distribution that no product is, its noisy marginals, and a base that is not uniform."""
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(np.prod(SIZES), 0.7)).reshape(SIZES)
+    base = [rng.dirichlet(np.full(size, 5.0)) for size in SIZES]
+    tables = []
+    for scope in SCOPES:
+        counts = N * marginal(joint, scope)
+        tables.append(Table(scope, counts + noise * rng.normal(size=counts.shape), variance))
+    return joint, base, tables
+
+
+def fitted(base, tables, **options):
+    tree = tree_of(SCOPES, SIZES)
+    return fit_loglinear(
+        tree, tables, base=base, total=N, **{"ridge": 1.0, "most_iterations": 500, **options}
+    )
+
+
+def objective(flat, base, tables, ridge):
+    """The objective as the module states it, by enumeration."""
+    ends = np.cumsum([0, *(table.counts.size for table in tables)])
+    thetas = [flat[a:b].reshape(t.counts.shape) for a, b, t in zip(ends[:-1], ends[1:], tables, strict=True)]
+    value = N * logsumexp(log_joint(base, SCOPES, thetas))
+    for theta, table in zip(thetas, tables, strict=True):
+        value += (-theta * table.counts + ridge / 2 * table.variance * theta**2).sum()
+    return value
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_optimum_is_that_of_a_search_over_the_enumerated_objective(seed):
+    _, base, tables = problem(seed, noise=15.0, variance=225.0)
+    model = fitted(base, tables, ridge=0.02)
+    start = np.zeros(sum(table.counts.size for table in tables))
+    wanted = minimize(objective, start, args=(base, tables, 0.02), method="BFGS", options={"gtol": 1e-3})
+    found = np.concatenate([theta.ravel() for theta in model.potentials])
+    assert objective(found, base, tables, 0.02) <= wanted.fun + 1e-3
+    steps = np.eye(len(found)) * 1e-4
+    slope = [
+        (objective(found + step, base, tables, 0.02) - objective(found - step, base, tables, 0.02)) / 2e-4
+        for step in steps
+    ]
+    np.testing.assert_allclose(slope, 0, atol=0.05)  # in rows, of 1000
+
+
+def test_exact_marginals_give_what_iterative_proportional_fitting_gives():
+    joint, base, tables = problem(2, noise=0.0, variance=1e-6)
+    model = fitted(base, tables, most_iterations=2000)
+    fit = np.exp(log_joint(base, [], []))
+    for _ in range(3000):
+        for scope in SCOPES:
+            ratio = marginal(joint, scope) / marginal(fit, scope)
+            fit = fit * aligned(ratio, scope, fit.ndim)
+    np.testing.assert_allclose(joint_of(model), fit, atol=2e-5)
+    for scope in SCOPES:
+        np.testing.assert_allclose(marginal(joint_of(model), scope), marginal(joint, scope), atol=2e-5)
+
+
+def test_beliefs_are_the_marginals_of_base_and_potentials():
+    _, base, tables = problem(3, noise=30.0, variance=900.0)
+    model = fitted(base, tables, ridge=0.05)
+    joint = joint_of(model)
+    for clique, belief in zip(model.tree.cliques, model.beliefs, strict=True):
+        np.testing.assert_allclose(belief, marginal(joint, clique), rtol=1e-9)
+
+
+@given(st.integers(0, 1000), st.lists(st.integers(0, 3), unique=True))
+@settings(max_examples=30, deadline=None)
+def test_evidence_is_bayes_rule(seed, held):
+    rng = np.random.default_rng(seed)
+    base = tuple(rng.dirichlet(np.ones(size)) for size in SIZES)
+    potentials = tuple(rng.normal(0, 2, [SIZES[v] for v in scope]) for scope in SCOPES)
+    model = LogLinear(tree_of(SCOPES, SIZES), base, tuple(SCOPES), potentials)
+    evidence = {v: rng.gamma(1.0, size=SIZES[v]) * (np.arange(SIZES[v]) != 1) for v in held}
+    joint = joint_of(model)
+    for v, likelihood in evidence.items():
+        joint = joint * aligned(likelihood, (v,), 4)
+    joint /= joint.sum()
+    for clique, belief in zip(model.tree.cliques, model.given(evidence), strict=True):
+        np.testing.assert_allclose(belief, marginal(joint, clique), rtol=1e-9, atol=1e-15)
+
+
+def test_evidence_that_no_state_agrees_with_is_refused():
+    model = LogLinear(JunctionTree.of([(0,)], [2]), (np.array([0.5, 0.5]),), (), ())
+    with pytest.raises(FloatingPointError, match="no state"):
+        model.given({0: np.zeros(2)})
+
+
+def test_two_measurements_of_one_pair_are_both_heeded():
+    """In either order of the axes: together they are one measurement of half the variance."""
+    rng = np.random.default_rng(4)
+    first, second = rng.uniform(50, 150, (2, 2, 3))
+    base = [np.full(2, 0.5), np.full(3, 1 / 3)]
+    tree = JunctionTree.of([(0, 1)], [2, 3])
+    options = {"base": base, "total": N, "ridge": 0.5, "most_iterations": 500}
+    both = fit_loglinear(tree, [Table((0, 1), first, 20.0), Table((1, 0), second.T, 20.0)], **options)
+    one = fit_loglinear(tree, [Table((0, 1), (first + second) / 2, 10.0)], **options)
+    np.testing.assert_allclose(joint_of(both), joint_of(one), atol=1e-5)
+
+
+def test_much_noise_leaves_the_base_and_little_follows_the_counts():
+    counts = np.array([[400.0, 100.0], [100.0, 400.0]])
+    base = [np.full(2, 0.5), np.full(2, 0.5)]
+    tree = JunctionTree.of([(0, 1)], [2, 2])
+    found = [
+        joint_of(
+            fit_loglinear(
+                tree, [Table((0, 1), counts, variance)], base=base, total=N, ridge=1.0, most_iterations=200
+            )
+        )
+        for variance in (1e9, 500.0, 1e-3)
+    ]
+    np.testing.assert_allclose(found[0], 0.25, atol=1e-4)
+    assert 0.26 < found[1][0, 0] < 0.39
+    np.testing.assert_allclose(found[2], counts / N, atol=1e-4)
+
+
+def test_variances_of_single_cells_are_those_of_their_cells():
+    """A cell whose noise is vast says nothing: the base's odds stay."""
+    variance = np.array([[1e-4, 1e-4], [1e9, 1e9]])
+    base = [np.array([0.5, 0.5]), np.array([0.5, 0.5])]
+    model = fit_loglinear(
+        JunctionTree.of([(0, 1)], [2, 2]),
+        [Table((0, 1), np.array([[400.0, 100.0], [0.0, 0.0]]), variance)],
+        base=base,
+        total=N,
+        ridge=1.0,
+        most_iterations=300,
+    )
+    joint = joint_of(model)
+    np.testing.assert_allclose(joint[0], [0.4, 0.1], atol=1e-3)
+    np.testing.assert_allclose(joint[1], [0.25, 0.25], atol=1e-3)
+
+
+def test_nothing_measured_is_the_base():
+    base = [np.array([0.2, 0.8]), np.array([0.3, 0.3, 0.4])]
+    tree = JunctionTree.of([(0,), (1,)], [2, 3])
+    model = fit_loglinear(tree, [], base=base, total=5.0, ridge=1.0, most_iterations=10)
+    found = dict(zip(tree.cliques, model.beliefs, strict=True))
+    np.testing.assert_allclose(found[0,], base[0])
+    np.testing.assert_allclose(found[1,], base[1])
+
+
+def test_a_table_outside_every_clique_is_a_mistake():
+    tree = JunctionTree.of([(0,), (1,)], [2, 2])
+    with pytest.raises(ValueError, match="no clique holds"):
+        fit_loglinear(
+            tree,
+            [Table((0, 1), np.ones((2, 2)), 1.0)],
+            base=[np.full(2, 0.5)] * 2,
+            total=4.0,
+            ridge=1.0,
+            most_iterations=5,
+        )
