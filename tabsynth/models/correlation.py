@@ -42,12 +42,12 @@ def latent_correlation(score_correlation: Floats, coefficients: Floats, spread: 
         for start in range(0, len(i_all), _PAIRS_AT_ONCE):
             i, j = i_all[start : start + _PAIRS_AT_ONCE], j_all[start : start + _PAIRS_AT_ONCE]
             terms = unit[:n_terms, i] * unit[:n_terms, j]
-            solved = np.where(varies[i] & varies[j], _invert(score_correlation[i, j], terms), 0.0)
+            solved = np.where(varies[i] & varies[j], invert_series(score_correlation[i, j], terms), 0.0)
             latent[i, j] = latent[j, i] = solved
     return latent
 
 
-def _invert(target: Floats, terms: Floats) -> Floats:
+def invert_series(target: Floats, terms: Floats) -> Floats:
     """ρ in [-0.995, 0.995] with Σ_k terms_k ρ^k = target, (n_pairs,), by bisection; terms (K, n_pairs)."""
     low = np.full(len(target), -MAX_CORRELATION)
     high = np.full(len(target), MAX_CORRELATION)
@@ -73,11 +73,17 @@ def shrink_unreliable(latent: Floats, score_correlation: Floats, n_rows: Floats,
     the penalty that Akaike's criterion puts on a parameter.
     """
     error = (1 - score_correlation**2) / np.maximum(slope * np.sqrt(np.maximum(n_rows - 1, 1)), 1e-12)
+    found = shrunk(latent, error)
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def shrunk(latent: Floats, error: Floats) -> Floats:
+    """Latent correlations ρ pulled towards 0 by their standard errors: ρ · max(0, 1 - 2 error² / ρ²)."""
     with np.errstate(divide="ignore", over="ignore"):
         kept = np.maximum(0.0, 1 - 2 * (error / np.where(latent == 0, np.inf, latent)) ** 2)
-    shrunk: Floats = latent * np.where(latent == 0, 0.0, kept)
-    np.fill_diagonal(shrunk, 1.0)
-    return shrunk
+    pulled: Floats = latent * np.where(latent == 0, 0.0, kept)
+    return pulled
 
 
 def nearest_correlation(matrix: Floats, *, floor: float = 1e-4, n_iterations: int = 50) -> Floats:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Condition, Progress, no_progress
+from tabsynth.models.coarse_axes import CoarseColumn, axes_of
 from tabsynth.models.conditions import Box, box_of
 from tabsynth.models.correlation import N_TERMS, latent_correlation, shrink_unreliable
 from tabsynth.models.empirical import MIN_GROUP
@@ -36,16 +37,22 @@ from tabsynth.models.latent import (
     store_latents,
     variables_on,
 )
-from tabsynth.models.marginals import MarginalKind, fit_latents, require_group_size
+from tabsynth.models.marginals import MarginalKind, fit_latents, require_cells, require_group_size
+from tabsynth.models.noisy_correlation import measured_pairs, noisy_latent_correlation, ordered_axes
+from tabsynth.models.noisy_marginals import ONE_WAY, cells_and_codes, one_ways
 from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.stored import stored_normal
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import truncated_multivariate_normal
-from tabsynth.privacy.queries import AnyQueries, ScoreMoments
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import Part as BudgetPart
+from tabsynth.privacy.queries import AnyQueries, Queries, ScoreMoments
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
+PAIRS = "pairs of coarse marginals"
+_ONE_WAY_SHARE = 0.2
 _MOMENT_ROWS = 65_536
 
 
@@ -129,7 +136,7 @@ class GaussianCopula:
     """
 
     name: ClassVar[str] = "gaussian_copula"
-    guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
+    guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
     summary: ClassVar[str] = "one correlation matrix between marginals of any shape; seconds, any width"
 
@@ -142,9 +149,18 @@ class GaussianCopula:
         if self.ordering_rounds < 0:
             raise UsageError(f"ordering_rounds must be 0 or more, found {self.ordering_rounds}")
 
+    def parts(self, variables: tuple[Variable, ...]) -> tuple[BudgetPart, ...]:
+        require_cells(self.marginals, engine=self.name)
+        n = len(variables)
+        one_way = BudgetPart(statistic=ONE_WAY, share=_ONE_WAY_SHARE, count=n)
+        pairs = BudgetPart(statistic=PAIRS, share=1 - _ONE_WAY_SHARE, count=n * (n - 1) // 2)
+        return (one_way, pairs) if n > 1 else (one_way,) if n else ()
+
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGaussianCopula:
+        if not isinstance(queries, Queries):
+            return self._fit_privately(data, queries, progress)
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals=self.marginals, min_group=self.min_group)
         if not latents:
@@ -159,6 +175,25 @@ class GaussianCopula:
         silent = np.array([self._is_silent(latent, data.n_rows) for latent in latents])
         correlation[silent] = correlation[:, silent] = 0.0
         np.fill_diagonal(correlation, 1.0)
+        return FittedGaussianCopula(latents, *joint_normal(correlation, _selected(latents)))
+
+    def _fit_privately(
+        self, data: EncodedTable, queries: NoisyQueries, progress: Progress
+    ) -> FittedGaussianCopula:
+        """From noisy counts alone: of every column, then of every pair of columns in few cells."""
+        progress("marginals", 0.0)
+        cells, codes = cells_and_codes(data)
+        found = one_ways(cells, codes, queries=queries)
+        if not found:
+            return FittedGaussianCopula((), np.empty(0), np.empty((0, 0)))
+        progress("pairs", 0.2)
+        n_runs = 8
+        columns = [CoarseColumn.of(one_way, n_runs=n_runs) for one_way in found]
+        tables = measured_pairs(columns, codes, queries=queries, statistic=PAIRS)
+        progress("correlations", 0.7)
+        axes = ordered_axes(axes_of(columns), tables, n_rounds=self.ordering_rounds)
+        latents = tuple(axis.latent for axis in axes)
+        correlation = noisy_latent_correlation(axes, tables)
         return FittedGaussianCopula(latents, *joint_normal(correlation, _selected(latents)))
 
     def _is_silent(self, latent: Latent, n_rows: int) -> bool:

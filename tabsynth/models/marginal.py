@@ -9,7 +9,7 @@ can be added to what it is made from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -71,19 +71,24 @@ class Marginal:
         return float(np.sqrt((self.mass * self.scores**2).sum()))
 
     def hermite_coefficients(self, n_terms: int) -> Floats:
-        """α_k = E[s(Z) He_k(Z)] / √k! for k = 1 … n_terms, shape (n_terms,), s the piece's score.
+        """α_k = E[s(Z) He_k(Z)] / √k! for k = 1 … n_terms, shape (n_terms,), s the piece's score."""
+        return np.array([(self.scores * moments).sum() for moments in self._hermite_moments(n_terms)])
 
-        The mean of He_k over an interval is [He_{k-1}(a) φ(a) - He_{k-1}(b) φ(b)] / mass; normalised
-        Hermite polynomials keep the recursion stable.
+    def hermite_moments(self, n_terms: int) -> Floats:
+        """E[He_k(Z) / √k!; Z in the piece] for k = 1 … n_terms, shape (n_pieces, n_terms)."""
+        return np.stack(list(self._hermite_moments(n_terms)), axis=1)
+
+    def _hermite_moments(self, n_terms: int) -> Iterator[Floats]:
+        """One k after the other: [He_{k-1}(a) φ(a) - He_{k-1}(b) φ(b)] / √k! for the piece (a, b).
+
+        Normalised Hermite polynomials keep the recursion stable.
         """
         finite = np.clip(self.cuts, -30, 30)
         weight = _normal_density(self.cuts)
         previous, current = np.zeros_like(finite), weight.copy()  # h_{k-2} φ, h_{k-1} φ
-        alphas = np.empty(n_terms)
         for k in range(1, n_terms + 1):
-            alphas[k - 1] = (self.scores * (current[:-1] - current[1:])).sum() / np.sqrt(k)
+            yield (current[:-1] - current[1:]) / np.sqrt(k)
             previous, current = current, (finite * current - np.sqrt(k - 1) * previous) / np.sqrt(k)
-        return alphas
 
     def pieces_of(self, values: Values) -> npt.NDArray[np.unsignedinteger]:
         """The piece each value falls in, shape of `values`; values beyond the ends join the end pieces."""
