@@ -56,7 +56,7 @@ def _runs(cells: Cells, counts: Floats, noise: float, most: int) -> list[list[in
     if len(cells) <= most and (mass >= 4 * noise).all():
         return [[int(cell)] for cell in cells]
     target = mass.sum() / most
-    is_heavy = mass >= 0.9 * target
+    is_heavy = (mass >= 0.9 * target) & (mass > 0)
     n_heavy = int(is_heavy.sum())
     share = mass[~is_heavy].sum() / max(1, most - n_heavy)
     runs: list[list[int]] = []
@@ -70,7 +70,7 @@ def _runs(cells: Cells, counts: Floats, noise: float, most: int) -> list[list[in
             continue
         current.append(cell)
         reached += weight
-        if reached >= 0.999 * share:
+        if reached >= 0.999 * share and reached > 0:
             runs.append(current)
             current, reached = [], 0.0
     runs += [current] if current else []
