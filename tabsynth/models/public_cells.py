@@ -166,4 +166,5 @@ def _line_edges(near: float, far: float, n_cells: int) -> Floats:
         return np.linspace(near, far, n_cells + 1)
     start = near if near > 0 else far / _LINE_REACH
     ratios = np.exp(np.linspace(np.log(start), np.log(far), half + 1))
-    return np.unique(np.r_[np.linspace(near, far, half + 1)[:-1], ratios[:-1], far])
+    first = 1 if near > 0 else 0  # e^(ln near) may miss near by a bit, and would be an edge beside it
+    return np.unique(np.r_[np.linspace(near, far, half + 1)[:-1], ratios[first:-1], far])
