@@ -1,0 +1,135 @@
+"""What is measured, and how often: from scores alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabsynth.models.network.choice import Function, all_pairs, choose, excess, reference
+
+
+@st.composite
+def questions(draw):
+    n = draw(st.integers(1, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    total = draw(st.sampled_from([0.0, 30.0, 5000.0]))
+    coarse = [rng.dirichlet(np.ones(size)) * total for size in rng.integers(1, 8, n)]
+    largest = draw(st.sampled_from([1.0, 100.0, 3 * total + 1]))
+    scores = {pair: float(rng.normal(0.3, 1.0) * largest) for pair in all_pairs(n)}
+    for pair in scores:
+        if rng.random() < 0.2:
+            scores[pair] = 2 * total  # as a function of one another would score
+    options = {
+        "scale": draw(st.sampled_from([0.0, 1.0, 40.0])),
+        "n_releases": draw(st.integers(1, 20 * n)),
+        "most_cells": draw(st.integers(1, 2000)),
+    }
+    return scores, coarse, options
+
+
+@given(questions())
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_scores_the_choice_is_one_that_can_be_fitted(question):
+    scores, coarse, options = question
+    choice = choose(scores, coarse, **options)
+    n = len(coarse)
+    children = [function.child for function in choice.functions]
+    parents = [function.parent for function in choice.functions]
+    assert len(set(children)) == len(children), "no child has two parents"
+    assert not set(children) & set(parents), "no column is both"
+    assert {v for clique in choice.cliques for v in clique} == set(range(n)) - set(children)
+    held = {pair for clique in choice.cliques for pair in itertools.combinations(sorted(clique), 2)}
+    assert set(choice.pairs) <= held
+    assert len(set(choice.pairs)) == len(choice.pairs) == len(choice.repeats)
+    assert all(scores[pair] > 0 for pair in choice.pairs)
+    n_used = sum(choice.repeats) + choice.function_repeats * len(children)
+    assert n_used <= options["n_releases"], "no more is released than was paid for"
+    assert all(repeats >= 1 for repeats in choice.repeats)
+    assert n_used == options["n_releases"] or not choice.pairs, (
+        "and no less, where there is something to measure"
+    )
+    assert (choice.function_repeats > 0) == bool(children)
+
+
+@given(questions())
+@settings(max_examples=50, deadline=None)
+def test_the_choice_is_a_function_of_the_scores(question):
+    scores, coarse, options = question
+    shuffled = dict(reversed(scores.items()))
+    first = choose(scores, coarse, **options)
+    assert first == choose(dict(scores), coarse, **options)
+    assert first.functions == choose(shuffled, coarse, **options).functions
+
+
+def counts_of(n_cells, total=10_000.0):
+    return np.full(n_cells, total / n_cells)
+
+
+def test_more_cells_get_more_releases_by_the_power_two_thirds():
+    coarse = [counts_of(8), counts_of(8), counts_of(2), counts_of(4)]
+    scores = dict.fromkeys(all_pairs(4), -1.0) | {(0, 1): 5000.0, (2, 3): 4000.0}
+    choice = choose(scores, coarse, scale=1.0, n_releases=100, most_cells=10_000)
+    repeats = dict(zip(choice.pairs, choice.repeats, strict=True))
+    assert repeats == {(0, 1): 80, (2, 3): 20}  # 64^(2/3) : 8^(2/3) = 16 : 4
+
+
+def test_a_pair_whose_score_its_noise_could_make_is_not_measured():
+    coarse = [counts_of(6), counts_of(6), counts_of(6)]
+    scores = {(0, 1): 3000.0, (0, 2): 8.0, (1, 2): -5.0}
+    assert choose(scores, coarse, scale=4.0, n_releases=48, most_cells=10_000).pairs == ((0, 1),)
+    assert set(choose(scores, coarse, scale=0.0, n_releases=48, most_cells=10_000).pairs) == {(0, 1), (0, 2)}
+
+
+def test_where_not_all_fit_the_dearest_for_its_score_waits():
+    coarse = [counts_of(10), counts_of(10), counts_of(2)]
+    scores = {(0, 1): 1000.0, (0, 2): 900.0, (1, 2): 800.0}
+    choice = choose(scores, coarse, scale=0.0, n_releases=48, most_cells=45)
+    assert set(choice.pairs) == {(0, 2), (1, 2)}
+
+
+def test_a_function_leaves_the_tree_and_hangs_on_its_parent():
+    # Of 10,000 rows, 4 equal levels: a function of another column scores 2 n (1 - 4/16) = 15,000.
+    coarse = [counts_of(4), counts_of(8), counts_of(5)]
+    scores = {(0, 1): 14_900.0, (0, 2): 500.0, (1, 2): 700.0}
+    choice = choose(scores, coarse, scale=1.0, n_releases=100, most_cells=10_000)
+    assert choice.functions == (Function(child=0, parent=1),)
+    assert choice.function_repeats == 4
+    assert choice.pairs == ((1, 2),)
+    assert choice.repeats == (96,)
+    weak = choose({**scores, (0, 1): 12_000.0}, coarse, scale=1.0, n_releases=100, most_cells=10_000)
+    assert weak.functions == ()
+
+
+def test_of_two_levels_nothing_is_called_a_function():
+    coarse = [counts_of(2), counts_of(2)]
+    assert choose({(0, 1): 10_000.0}, coarse, scale=1.0, n_releases=100, most_cells=100).functions == ()
+
+
+def test_functions_take_at_most_a_quarter_of_the_releases():
+    n = 20
+    coarse = [counts_of(4)] * n
+    choice = choose(dict.fromkeys(all_pairs(n), 15000.0), coarse, scale=1.0, n_releases=320, most_cells=10**6)
+    assert 0 < choice.function_repeats * len(choice.functions) <= 80
+
+
+def test_one_column_has_no_pairs():
+    choice = choose({}, [counts_of(3)], scale=1.0, n_releases=16, most_cells=100)
+    assert (choice.cliques, choice.pairs, choice.repeats) == (((0,),), (), ())
+
+
+def test_the_reference_is_what_independent_columns_would_count():
+    first, second = np.array([30.0, 70.0]), np.array([50.0, 25.0, 25.0])
+    assert reference(first, second).tolist() == [[15, 8, 8], [35, 18, 18]]  # 7.5 and 17.5 to even
+    assert reference(np.zeros(2), np.zeros(2)).tolist() == [[0, 0], [0, 0]]
+
+
+def test_independent_rows_have_an_excess_about_zero():
+    """Mean of 400 tables of 4,000 rows: within six standard errors, about 1 % of the score itself."""
+    rng = np.random.default_rng(0)
+    shares = np.outer([0.5, 0.3, 0.2], [0.4, 0.4, 0.2])
+    expected = np.rint(4000 * shares).astype(np.int64)
+    found = np.array([excess(np.abs(rng.poisson(expected) - expected).sum(), expected) for _ in range(400)])
+    assert abs(found.mean()) < 6 * found.std() / 20 + 1.0
+    assert excess(100.0, np.zeros((2, 2), dtype=np.int64)) == pytest.approx(100.0)
