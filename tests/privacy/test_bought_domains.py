@@ -1,14 +1,19 @@
 """A bought domain is a function of released numbers: frozen answers give the same domain on neighbouring tables."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabsynth.privacy.domains import buy_domains
+from tabsynth.schema.types import Domain, Kind, Origin
 from tabsynth.table import Table
 from tests.privacy.drafts import as_series, cells, drafted_tables, quiet
 from tests.privacy.transcripts import Transcript, assert_neighbours
+
+PUBLIC = Domain(origin=Origin.PUBLIC, by="us", source="a codebook")
 
 
 @st.composite
@@ -33,7 +38,7 @@ def neighbours(draw, k):
 @pytest.mark.parametrize("k", [1, 3])
 def test_domains_depend_on_released_numbers_alone(k):
     @given(neighbours(k), st.sampled_from([0.05, 1.5]))
-    @settings(max_examples=70, deadline=None)
+    @settings(max_examples=60, deadline=None)
     def check(pair, scale):
         schema, frame, others = pair
         first = Transcript(queries=quiet(schema, scale=scale))
@@ -42,6 +47,31 @@ def test_domains_depend_on_released_numbers_alone(k):
             second = first.replay()
             assert buy_domains(Table(schema, other), second) == bought
             assert_neighbours(first, second, sensitivity=k)
+
+    check()
+
+
+def _stated(column):
+    """The column as a codebook states it, without bounds; special durations may be beyond nanoseconds."""
+    specials = () if column.kind is Kind.DURATION else column.special_values
+    return replace(column, domain=PUBLIC, bounds=None, special_values=specials)
+
+
+def test_missing_bounds_depend_on_released_numbers_alone():
+    """Of columns that are stated to be public but for their bounds."""
+
+    @given(neighbours(2), st.sampled_from([0.05, 1.5]))
+    @settings(max_examples=50, deadline=None)
+    def check(pair, scale):
+        drafted, frame, others = pair
+        schema = replace(drafted, columns=tuple(_stated(column) for column in drafted.columns))
+        first = Transcript(queries=quiet(schema, scale=scale))
+        bought = buy_domains(Table(schema, frame), first)
+        assert all(column.bounds is not None for column in bought.columns if column.kind.is_continuous)
+        for other in others:
+            second = first.replay()
+            assert buy_domains(Table(schema, other), second) == bought
+            assert_neighbours(first, second, sensitivity=2)
 
     check()
 

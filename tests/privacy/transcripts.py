@@ -68,7 +68,8 @@ class Transcript:
 
     def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
         values, counts = observed_values(cells)
-        levels = dict(zip(values.to_list(), counts.tolist(), strict=True))
+        # Python's datetimes have no nanoseconds: levels that differ in these alone would be one.
+        levels = dict(zip(values.to_physical().to_list(), counts.tolist(), strict=True))
         self.exact.append({**levels, None: len(cells) - int(counts.sum())})
         return self._told("frequent_levels", statistic, cells, columns, asked=(columns,))
 
