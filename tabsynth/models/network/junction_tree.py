@@ -34,8 +34,8 @@ class JunctionTree:
 
     @classmethod
     def of(cls, cliques: Sequence[Clique], sizes: Sequence[int]) -> JunctionTree:
-        """The tree of largest separators over the maximal cliques of a triangulated graph."""
-        ordered = [tuple(sorted(clique, key=lambda v: (sizes[v], v))) for clique in cliques]
+        """The tree of largest separators over the maximal cliques of a triangulated graph, whatever their order."""
+        ordered = sorted(tuple(sorted(clique, key=lambda v: (sizes[v], v))) for clique in cliques)
         neighbours = _spanning_tree(ordered)
         root = max(range(len(ordered)), key=lambda i: math.prod(sizes[v] for v in ordered[i]))
         order, parents = [root], {root: -1}

@@ -22,7 +22,8 @@ from tabsynth.models.stored import require_names
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 _MOST_CELLS = 1 << 28
-_LARGEST_POTENTIAL = 500.0
+_LARGEST_POTENTIAL = 1e4
+_ROUNDING = 1e-6  # by how much shares may miss 1
 
 
 def restore_network(
@@ -50,8 +51,8 @@ def restore_network(
     )
     columns = tuple(_column(variable, v, arrays) for v, variable in enumerate(variables))
     sizes = [column.n_coarse for column in columns]
-    tree = _tree(cliques, sizes, children=[child for child, _ in pairs])
-    base = tuple(_array(arrays, f"column.{v}.base", (size,), least=1e-300) for v, size in enumerate(sizes))
+    tree = _tree(cliques, sizes, pairs)
+    base = tuple(_shares(arrays, f"column.{v}.base", size, least=1e-300) for v, size in enumerate(sizes))
     potentials = tuple(
         _array(arrays, f"potential.{k}", tuple(sizes[v] for v in scope), least=-_LARGEST_POTENTIAL)
         for k, scope in enumerate(scopes)
@@ -62,7 +63,12 @@ def restore_network(
     for scope in scopes:
         _require(any(set(scope) <= set(clique) for clique in cliques), "potentials", "outside every clique")
     leaves = tuple(_leaf(k, pair, columns, arrays) for k, pair in enumerate(pairs))
-    return FittedBayesianNetwork(columns, LogLinear(tree, base, scopes, potentials), leaves)
+    model = LogLinear(tree, base, scopes, potentials)
+    try:
+        model.beliefs  # noqa: B018  # kept for sampling
+    except FloatingPointError:
+        raise ModelFileError("'potentials': they leave no state possible") from None
+    return FittedBayesianNetwork(columns, model, leaves)
 
 
 def _groups(parameters: Mapping[str, Any], name: str, n_columns: int) -> tuple[tuple[int, ...], ...]:
@@ -76,11 +82,14 @@ def _groups(parameters: Mapping[str, Any], name: str, n_columns: int) -> tuple[t
 
 
 def _tree(
-    cliques: Sequence[tuple[int, ...]], sizes: Sequence[int], *, children: Sequence[int]
+    cliques: Sequence[tuple[int, ...]], sizes: Sequence[int], pairs: Sequence[tuple[int, ...]]
 ) -> JunctionTree:
+    children, parents = [child for child, _ in pairs], [parent for _, parent in pairs]
     wanted = set(range(len(sizes))) - set(children)
     held = {v for clique in cliques for v in clique}
     _require(held == wanted and len(set(children)) == len(children), "cliques", "not every column")
+    _require(set(parents) <= wanted, "leaves", "on columns outside the tree")
+    _require(len(cliques) <= len(wanted), "cliques", "more than columns")
     if not cliques:
         return JunctionTree((), (), (), ())
     n_cells = sum(math.prod(sizes[v] for v in clique) for clique in cliques)
@@ -100,15 +109,13 @@ def _column(variable: Variable, v: int, arrays: Arrays) -> NetworkColumn:
     _require(n_numbers > 0 or not variable.is_continuous, name, "no cells for its numbers")
     lower = _array(arrays, f"{name}.lower", (n_numbers,), dtype=dtype)
     upper = _array(arrays, f"{name}.upper", (n_numbers,), dtype=dtype)
-    _require(bool((lower <= upper).all() and (lower[:-1] <= lower[1:]).all()), name, "cells out of order")
+    is_apart = upper[:-1] < lower[1:] if variable.is_lattice else upper[:-1] <= lower[1:]
+    _require(bool((lower <= upper).all() and is_apart.all()), name, "cells out of order")
     cells = PublicCells(variable, lower, upper)
-    counts = _array(arrays, f"{name}.counts", (cells.n_cells,), least=0.0)
+    counts = _shares(arrays, f"{name}.counts", cells.n_cells, least=0.0)
     coarse = _array(arrays, f"{name}.coarse", (cells.n_cells,), dtype=np.dtype(np.uint16)).astype(np.intp)
-    _require(
-        bool((np.unique(coarse) == np.arange(coarse.max() + 1)).all() if len(coarse) else False),
-        f"{name}.coarse",
-        "not numbered without gaps",
-    )
+    is_numbered = len(coarse) > 0 and np.array_equal(np.unique(coarse), np.arange(coarse.max() + 1))
+    _require(is_numbered, f"{name}.coarse", "not numbered without gaps")
     return NetworkColumn(cells, counts, coarse)
 
 
@@ -116,7 +123,9 @@ def _leaf(k: int, pair: tuple[int, ...], columns: Sequence[NetworkColumn], array
     child, parent = pair
     shape = (columns[parent].cells.n_cells, columns[child].cells.n_cells)
     conditional = _array(arrays, f"leaf.{k}", shape, least=0.0)
-    _require(bool(np.allclose(conditional.sum(axis=1), 1.0, atol=1e-6)), f"leaf.{k}", "not distributions")
+    _require(
+        bool(np.allclose(conditional.sum(axis=1), 1.0, atol=_ROUNDING)), f"leaf.{k}", "not distributions"
+    )
     return Leaf(Function(child, parent), conditional)
 
 
@@ -135,6 +144,15 @@ def _array(
     _require(bool(np.isfinite(array).all()), name, "not finite everywhere")
     _require(least is None or bool((array >= least).all()), name, "values below what they can be")
     return array
+
+
+def _shares(arrays: Arrays, name: str, n: int, *, least: float) -> npt.NDArray[np.float64]:
+    """A distribution, or nothing but zeros where that is allowed."""
+    shares = _array(arrays, name, (n,), least=least)
+    _require(bool((shares <= 1 + _ROUNDING).all()), name, "values above what they can be")
+    total = float(shares.sum())
+    _require(abs(total - 1) <= _ROUNDING or (total == 0 and least == 0), name, "not a distribution")
+    return shares
 
 
 def _require(holds: bool, name: str, fault: str) -> None:

@@ -143,3 +143,12 @@ def test_spread_and_product_multiply_onto_the_axes_of_a_clique():
     assert constant.shape == (2, 3, 4)
     constant[0, 0, 0] = 9.0
     assert (constant == 9).sum() == 1, "a new array, not a view of one cell"
+
+
+@given(problems(), st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_the_tree_is_the_same_in_whatever_order_cliques_are_given(problem, seed):
+    """So that a stored model, which keeps the cliques alone, draws the same rows as the fitted one."""
+    tree, _ = problem
+    shuffled = [tree.cliques[i] for i in np.random.default_rng(seed).permutation(len(tree.cliques))]
+    assert JunctionTree.of([clique[::-1] for clique in shuffled], tree.sizes) == tree
