@@ -76,8 +76,8 @@ def _show(session: Session, report: PlanReport) -> None:
     session.show(report.guarantee)
     session.show(f"Engine: {report.engine}")
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown.add_column("part", overflow="fold")
-    heads = ["of the budget", "releases", "noise (σ)"]
+    shown.add_column("part", no_wrap=True)
+    heads = ["budget", "releases", "noise σ"]
     if report.n_guessed:
         heads.append(f"error at {report.n_guessed // 100:,} rows")
     for head in heads:

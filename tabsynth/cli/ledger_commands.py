@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tabsynth.privacy import Charge
+    from tabsynth.privacy.mechanisms import Mechanism
 
 SourceOption = Annotated[
     str,
@@ -23,6 +24,10 @@ SourceOption = Annotated[
     ),
 ]
 _MOST_NAMED = 6
+_LEGEND = (
+    "Gaussian: discrete Gaussian noise of scale σ in every count; from: levels of fewer, noise included, are not "
+    "released; k: rows of one unit."
+)
 
 
 def create(
@@ -95,6 +100,7 @@ def _show_model(session: Session, path: Path) -> None:
     model = FittedPipeline.load(path)
     copy, privacy = model.ledger, model.privacy
     _show_charges(session, copy.charges)
+    session.show(_LEGEND)
     epsilon: float | None = None
     said = "Some releases were exact: ε = ∞."
     if isinstance(privacy, Budget):
@@ -133,6 +139,7 @@ def _show_file(session: Session, path: Path) -> None:
     for fit in fits:
         session.show(f"Fit {fit}")
         _show_charges(session, tuple(charge for number, charge in record.charges if number == fit))
+    session.show(_LEGEND)
     session.show(
         f"Source {printable(record.source)!r}: ε = {spent:.4g} of {record.cap.epsilon:g} spent at δ = {record.cap.delta:g}; "
         f"a further fit may have about ε = {left:.2g}."
@@ -166,21 +173,36 @@ def _show_charges(session: Session, charges: Sequence[Charge]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tabsynth.privacy.mechanisms import describe, once, releases
+    from tabsynth.privacy.mechanisms import once, releases
 
     gathered: dict[tuple[str, object], list[Charge]] = {}
     for charge in charges:
         gathered.setdefault((charge.statistic, once(charge.mechanism)), []).append(charge)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("statistic", "mechanism", "releases", "columns"):
-        shown.add_column(head, overflow="fold", justify="right" if head == "releases" else "left")
+    for head in ("statistic", "mechanism", "releases"):
+        shown.add_column(head, no_wrap=True, justify="right" if head == "releases" else "left")
+    shown.add_column("columns", overflow="fold")
     for (statistic, _), found in gathered.items():
         names = list(dict.fromkeys(name for charge in found for name in charge.columns))
         more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
         shown.add_row(
             Text(printable(statistic)),
-            Text(describe(once(found[0].mechanism))),
+            Text(_brief(found[0].mechanism)),
             f"{sum(releases(charge.mechanism) for charge in found):,}",
             Text(printable(", ".join(names[:_MOST_NAMED]) + more)),
         )
     Console(highlight=False, markup=False).print(shown)
+
+
+def _brief(mechanism: Mechanism) -> str:
+    """One release of a mechanism in few words: "Gaussian σ 31.1, from 180, k 5"."""
+    from tabsynth.privacy.mechanisms import Exact, Exponential, ThresholdedDiscreteGaussian
+
+    if isinstance(mechanism, Exact):
+        return "exact"
+    if isinstance(mechanism, Exponential):
+        return f"noisy maximum, ε {mechanism.epsilon:.4g}"
+    words = f"Gaussian σ {mechanism.scale:.4g}"
+    if isinstance(mechanism, ThresholdedDiscreteGaussian):
+        words += f", from {mechanism.threshold:,}"
+    return words if mechanism.sensitivity == 1 else f"{words}, k {mechanism.sensitivity}"

@@ -316,7 +316,8 @@ class BayesianNetwork:
         }
         n_releases, scale = _RELEASES * len(columns), 0.0
         if not isinstance(queries, Queries):
-            scale = queries.plan[PAIRS].mechanism.scale
+            # Drafts of text that turn out never to be missing leave releases over.
+            n_releases, scale = queries.left(PAIRS), queries.plan[PAIRS].mechanism.scale
         return choose(
             scores,
             [column.coarse_counts for column in columns],
