@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabsynth.privacy.domains import buy_domains
-from tabsynth.schema.types import Domain, Kind, Origin
+from tabsynth.schema.types import Domain, Origin
 from tabsynth.table import Table
 from tests.privacy.drafts import as_series, cells, drafted_tables, quiet
 from tests.privacy.transcripts import Transcript, assert_neighbours
@@ -52,8 +52,8 @@ def test_domains_depend_on_released_numbers_alone(k):
 
 
 def _stated(column):
-    """The column as a codebook states it, without bounds; special durations may be beyond nanoseconds."""
-    specials = () if column.kind is Kind.DURATION else column.special_values
+    """The column as a codebook states it, without bounds; of nanoseconds, without values beyond their range."""
+    specials = () if column.dtype.endswith("[ns]") else column.special_values
     return replace(column, domain=PUBLIC, bounds=None, special_values=specials)
 
 
