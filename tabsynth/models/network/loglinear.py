@@ -7,11 +7,12 @@ measured marginal. With measurements y_m of n rows, noise of variance v_m and ri
 
 the dual of: the p closest to q (n times the relative entropy) whose marginals miss y_m by little (the
 squares over 2 λ v_m); compare McKenna, Sheldon and Miklau 2019, section 4. It is smooth and convex; its
-gradient is n p_m - y_m + λ v_m θ_m, for which messages are passed once.
+gradient is n p_m - y_m + λ v_m θ_m, for which messages are passed once. λ v_m is never below 0.01.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from tabsynth.models.network.junction_tree import Clique, JunctionTree, margins, product
 
 Floats = npt.NDArray[np.float64]
+_LEAST_RIDGE = 0.01  # rows per unit of θ: cells that are exactly zero keep finite potentials
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,8 +127,11 @@ def fit_loglinear(
 
     variables = tuple(table.variables for table in tables)
     layout = _Layout(tree, variables)
-    counts = [table.counts for table in tables]
-    ridges = [ridge * np.broadcast_to(table.variance, table.counts.shape) for table in tables]
+    ridges = [
+        np.maximum(ridge * np.broadcast_to(table.variance, table.counts.shape), _LEAST_RIDGE)
+        for table in tables
+    ]
+    counts = [_of_total(table.counts, r, total) for table, r in zip(tables, ridges, strict=True)]
     scale = np.concatenate(
         [(1 / np.sqrt(np.maximum(y, 1.0) + r)).ravel() for y, r in zip(counts, ridges, strict=True)]
         or [np.empty(0)]
@@ -141,7 +146,10 @@ def fit_loglinear(
     def objective(position: Floats) -> tuple[float, Floats]:
         theta = position * scale
         factors, log_scale = layout.factors(base, unpacked(theta))
-        beliefs, log_total = tree.calibrate(factors)
+        try:
+            beliefs, log_total = tree.calibrate(factors)
+        except FloatingPointError:  # a step so far that every product is too small for a double
+            return math.inf, np.zeros(len(aims))
         expected = np.concatenate([found.ravel() for found in layout.marginals(beliefs)]) * total
         value = total * (log_total + log_scale) - theta @ aims + 0.5 * (weights * theta) @ theta
         gradient = expected - aims + weights * theta
@@ -149,9 +157,8 @@ def fit_loglinear(
 
     position = np.zeros(len(aims))
     if len(aims):
-        with threadpool_limits(
-            1
-        ):  # its vectors are short: threads cost more than they save, and change last bits
+        # Its vectors are short: threads cost more than they save, and change last bits.
+        with threadpool_limits(1):
             found = minimize(
                 objective,
                 position,
@@ -161,3 +168,12 @@ def fit_loglinear(
             )
         position = np.asarray(found.x)
     return LogLinear(tree, tuple(base), variables, tuple(unpacked(position * scale)))
+
+
+def _of_total(counts: Floats, ridge: Floats, total: float) -> Floats:
+    """The counts with their sum moved to `total`, each by its share of the ridge.
+
+    The constant that θ would need for the sum drops out of p, so the optimum stays the same; without it θ
+    stays small where a measurement's sum and the total disagree.
+    """
+    return np.asarray(counts + (total - counts.sum()) * ridge / ridge.sum())

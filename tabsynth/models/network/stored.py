@@ -112,7 +112,7 @@ def _column(variable: Variable, v: int, arrays: Arrays) -> NetworkColumn:
     is_apart = upper[:-1] < lower[1:] if variable.is_lattice else upper[:-1] <= lower[1:]
     _require(bool((lower <= upper).all() and is_apart.all()), name, "cells out of order")
     cells = PublicCells(variable, lower, upper)
-    counts = _shares(arrays, f"{name}.counts", cells.n_cells, least=0.0)
+    counts = _shares(arrays, f"{name}.counts", cells.n_cells, least=0.0, may_miss=True)
     coarse = _array(arrays, f"{name}.coarse", (cells.n_cells,), dtype=np.dtype(np.uint16)).astype(np.intp)
     is_numbered = len(coarse) > 0 and np.array_equal(np.unique(coarse), np.arange(coarse.max() + 1))
     _require(is_numbered, f"{name}.coarse", "not numbered without gaps")
@@ -146,12 +146,14 @@ def _array(
     return array
 
 
-def _shares(arrays: Arrays, name: str, n: int, *, least: float) -> npt.NDArray[np.float64]:
-    """A distribution, or nothing but zeros where that is allowed."""
+def _shares(
+    arrays: Arrays, name: str, n: int, *, least: float, may_miss: bool = False
+) -> npt.NDArray[np.float64]:
+    """Shares that sum to 1, or to less where they may be of a table that holds hardly a row."""
     shares = _array(arrays, name, (n,), least=least)
     _require(bool((shares <= 1 + _ROUNDING).all()), name, "values above what they can be")
     total = float(shares.sum())
-    _require(abs(total - 1) <= _ROUNDING or (total == 0 and least == 0), name, "not a distribution")
+    _require(total <= 1 + _ROUNDING and (total >= 1 - _ROUNDING or may_miss), name, "not a distribution")
     return shares
 
 

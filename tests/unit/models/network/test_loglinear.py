@@ -68,10 +68,16 @@ def fitted(base, tables, **options):
     )
 
 
+def unpacked(flat, tables):
+    ends = np.cumsum([0, *(table.counts.size for table in tables)])
+    return tuple(
+        flat[a:b].reshape(t.counts.shape) for a, b, t in zip(ends[:-1], ends[1:], tables, strict=True)
+    )
+
+
 def objective(flat, base, tables, ridge):
     """The objective as the module states it, by enumeration."""
-    ends = np.cumsum([0, *(table.counts.size for table in tables)])
-    thetas = [flat[a:b].reshape(t.counts.shape) for a, b, t in zip(ends[:-1], ends[1:], tables, strict=True)]
+    thetas = unpacked(flat, tables)
     value = N * logsumexp(log_joint(base, SCOPES, thetas))
     for theta, table in zip(thetas, tables, strict=True):
         value += (-theta * table.counts + ridge / 2 * table.variance * theta**2).sum()
@@ -84,14 +90,16 @@ def test_the_optimum_is_that_of_a_search_over_the_enumerated_objective(seed):
     model = fitted(base, tables, ridge=0.02)
     start = np.zeros(sum(table.counts.size for table in tables))
     wanted = minimize(objective, start, args=(base, tables, 0.02), method="BFGS", options={"gtol": 1e-3})
+    best = LogLinear(model.tree, tuple(base), tuple(SCOPES), unpacked(wanted.x, tables))
+    np.testing.assert_allclose(joint_of(model), joint_of(best), atol=1e-5)
+    # The slope vanishes but for constants, which say nothing of the distribution.
     found = np.concatenate([theta.ravel() for theta in model.potentials])
-    assert objective(found, base, tables, 0.02) <= wanted.fun + 1e-3
-    steps = np.eye(len(found)) * 1e-4
-    slope = [
-        (objective(found + step, base, tables, 0.02) - objective(found - step, base, tables, 0.02)) / 2e-4
-        for step in steps
-    ]
-    np.testing.assert_allclose(slope, 0, atol=0.05)  # in rows, of 1000
+    slope = []
+    for step in np.eye(len(found)) * 1e-4:
+        higher, lower = (objective(found + side * step, base, tables, 0.02) for side in (1, -1))
+        slope.append((higher - lower) / 2e-4)
+    for one in unpacked(np.array(slope), tables):
+        np.testing.assert_allclose(one - one.mean(), 0, atol=0.05)  # in rows, of 1000
 
 
 def test_exact_marginals_give_what_iterative_proportional_fitting_gives():
@@ -102,9 +110,9 @@ def test_exact_marginals_give_what_iterative_proportional_fitting_gives():
         for scope in SCOPES:
             ratio = marginal(joint, scope) / marginal(fit, scope)
             fit = fit * aligned(ratio, scope, fit.ndim)
-    np.testing.assert_allclose(joint_of(model), fit, atol=2e-5)
+    np.testing.assert_allclose(joint_of(model), fit, atol=2e-4)
     for scope in SCOPES:
-        np.testing.assert_allclose(marginal(joint_of(model), scope), marginal(joint, scope), atol=2e-5)
+        np.testing.assert_allclose(marginal(joint_of(model), scope), marginal(joint, scope), atol=2e-4)
 
 
 def test_beliefs_are_the_marginals_of_base_and_potentials():
@@ -203,3 +211,32 @@ def test_a_table_outside_every_clique_is_a_mistake():
             ridge=1.0,
             most_iterations=5,
         )
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_measurements_that_contradict_each_other_and_the_total_are_fitted_all_the_same(scale):
+    """Counts that cannot be: sums of anything, cells certain and impossible at once, hardly any noise."""
+    rng = np.random.default_rng(0)
+    tables = [Table(scope, scale * rng.normal(size=[SIZES[v] for v in scope]), 1e-9) for scope in SCOPES]
+    first = np.zeros((2, 3))
+    first[0, 0] = scale
+    tables += [Table((0, 1), first, 1e-9), Table((0, 1), first[::-1, ::-1].copy(), 1e-9)]
+    base = [np.full(size, 1 / size) for size in SIZES]
+    for total in (1.0, 1e6):
+        model = fit_loglinear(
+            tree_of(SCOPES, SIZES), tables, base=base, total=total, ridge=0.02, most_iterations=100
+        )
+        assert all(np.isfinite(belief).all() for belief in model.beliefs)
+        assert np.isfinite(joint_of(model)).all()
+
+
+def test_the_total_of_a_measurement_says_nothing_of_the_distribution():
+    rng = np.random.default_rng(0)
+    counts = rng.uniform(50, 150, (2, 3))
+    base = [np.full(2, 0.5), np.full(3, 1 / 3)]
+    tree = JunctionTree.of([(0, 1)], [2, 3])
+    options = {"base": base, "total": N, "ridge": 0.5, "most_iterations": 500}
+    joints = [
+        joint_of(fit_loglinear(tree, [Table((0, 1), counts + more, 20.0)], **options)) for more in (0.0, 70.0)
+    ]
+    np.testing.assert_allclose(*joints, atol=1e-6)

@@ -134,7 +134,7 @@ def put(index, value):
         ("column.0.counts", put(0, -0.1), "below what they can be"),
         ("column.0.counts", put(0, np.nan), "not finite"),
         ("column.0.counts", put(0, 1e308), "above what they can be"),
-        ("column.0.counts", lambda a: a / 2, "not a distribution"),
+        ("column.0.counts", lambda a: a * 1.5, "not a distribution"),
         ("column.0.counts", lambda a: a[:-1], r"expected float64 of shape \(4,\)"),
         ("column.0.counts", lambda a: a.astype(np.int64), "expected float64"),
         ("column.0.coarse", lambda a: a.astype(np.int64), "expected uint16"),
