@@ -310,7 +310,7 @@ class TestLedger:
             fit(stays(100), schema=STATED, engine=QUICK, ledger=ledger)  # what was set aside is free again
 
     def test_a_ledger_in_memory_will_do(self):
-        ledger = Ledger(Budget(epsilon=1.2))
+        ledger = Ledger(Budget(epsilon=1.0))
         fit(stays(100), schema=STATED, engine=QUICK, ledger=ledger)
         with pytest.raises(BudgetError):
             fit(stays(100), schema=STATED, engine=QUICK, ledger=ledger)
