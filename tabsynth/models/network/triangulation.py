@@ -20,16 +20,20 @@ def cliques_of(pairs: Sequence[Pair], sizes: Sequence[int]) -> list[tuple[int, .
     """
     adjacent = _adjacency(pairs, len(sizes))
     found: list[int] = []
-    left = (1 << len(sizes)) - 1
-    while left:
-        column = min(_bits(left), key=lambda v: (_fill(v, adjacent), _n_cells(adjacent[v] | 1 << v, sizes)))
-        clique = adjacent[column] | 1 << column
+    cost = {v: _cost(v, adjacent, sizes) for v in range(len(sizes))}
+    while cost:
+        column = min(cost, key=lambda v: (cost[v], v))
+        del cost[column]
+        neighbours = adjacent[column]
+        clique = neighbours | 1 << column
         if not any(clique & other == clique for other in found):
             found.append(clique)
-        neighbours = adjacent[column]
+        changed = neighbours
         for other in _bits(neighbours):
             adjacent[other] = (adjacent[other] | neighbours) & ~(1 << other) & ~(1 << column)
-        left &= ~(1 << column)
+            changed |= adjacent[other]
+        for other in _bits(changed):
+            cost[other] = _cost(other, adjacent, sizes)
     return [tuple(_bits(clique)) for clique in found]
 
 
@@ -77,11 +81,8 @@ def _bits(columns: int) -> list[int]:
     return found
 
 
-def _fill(column: int, adjacent: Sequence[int]) -> int:
-    """Twice the number of edges that eliminating a column adds."""
-    neighbours = adjacent[column]
-    return sum((neighbours & ~adjacent[v]).bit_count() - 1 for v in _bits(neighbours))
-
-
-def _n_cells(columns: int, sizes: Sequence[int]) -> int:
-    return math.prod(sizes[v] for v in _bits(columns))
+def _cost(column: int, adjacent: Sequence[int], sizes: Sequence[int]) -> tuple[int, int]:
+    """Twice the number of edges that eliminating a column adds, and the cells of the clique it makes."""
+    neighbours = _bits(adjacent[column])
+    fill = sum((adjacent[column] & ~adjacent[v]).bit_count() - 1 for v in neighbours)
+    return fill, sizes[column] * math.prod(sizes[v] for v in neighbours)
