@@ -14,6 +14,7 @@ from tabsynth.encode import encode_table
 from tabsynth.errors import ConditionError, DataError
 from tabsynth.models import registry
 from tabsynth.models.base import BLOCK_ROWS
+from tabsynth.models.explicit import ExplicitModel
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Ledger
 from tabsynth.privacy.mechanisms import EXACT
@@ -242,6 +243,10 @@ def test_arrays_and_parameters_are_plain(name):
     model = fitted(name).model
     assert json.loads(json.dumps(dict(model.parameters()))) == model.parameters()
     assert all(isinstance(array, np.ndarray) for array in model.arrays().values())
+
+
+def test_its_models_are_explicit_where_the_registry_says_so(name):
+    assert isinstance(fitted(name).model, ExplicitModel) == (name in registry.EXPLICIT_ENGINES)
 
 
 def test_a_table_of_identifiers_alone_can_be_made(name):

@@ -59,11 +59,11 @@ def fitted(data: Table, privacy: str = "none", **settings) -> FittedPipeline:
     return fit(data, engine="bayesian_network", settings=settings, privacy=BUDGETS[privacy])
 
 
-@pytest.mark.parametrize("privacy", BUDGETS)
-@pytest.mark.parametrize("n_rows", [0, 1, 2, 400])
+@pytest.mark.parametrize(
+    ("privacy", "n_rows"),
+    [("none", 1), ("none", 400), *((p, n) for p in ("much", "little") for n in (0, 1, 400))],
+)
 def test_tables_of_any_size(privacy, n_rows, tmp_path):
-    if n_rows == 0 and privacy == "none":
-        pytest.skip("without privacy, a table of no rows is refused before the engine sees it")
     pipeline = fitted(table(n_rows), privacy)
     rows = pipeline.sample(300, seed=1)
     assert check_table(Table.conform(rows, pipeline.schema)) == ()
@@ -111,13 +111,13 @@ def test_constant_columns(privacy):
         assert rows["never"].null_count() == 100
 
 
-@pytest.mark.parametrize("privacy", ["none", "much"])
-def test_sixty_columns(privacy):
+def test_sixty_columns():
+    """A chain: each column is the one before it, or with probability 0.4 anything."""
     rng = np.random.default_rng(0)
-    first = rng.integers(0, 3, 600)
-    frame = pl.DataFrame(
-        {f"c{k}": np.where(rng.random(600) < 0.6, first, rng.integers(0, 3, 600)) for k in range(60)}
-    )
+    cells = [rng.integers(0, 3, 600)]
+    for _ in range(59):
+        cells.append(np.where(rng.random(600) < 0.6, cells[-1], rng.integers(0, 3, 600)))
+    frame = pl.DataFrame({f"c{k}": column for k, column in enumerate(cells)})
     schema = TableSchema(
         name="t",
         columns=tuple(
@@ -126,8 +126,8 @@ def test_sixty_columns(privacy):
         ),
     )
     data = Table.conform(frame, tabsynth.confirm(schema, by="a test", source="its code"))
-    pipeline = fitted(data, privacy, most_cells=20_000, iterations=10)
-    assert pipeline.model.model.tree.n_cells <= 20_000
+    pipeline = fitted(data, "much", most_cells=5000, iterations=10)
+    assert pipeline.model.model.tree.n_cells <= 5000
     rows = pipeline.sample(500, seed=0)
     assert rows.width == 60
     assert np.isfinite(pipeline.log_prob(rows)).all()
