@@ -11,7 +11,7 @@ import polars as pl
 import tabsynth
 
 rng = np.random.default_rng(1)
-n = 5000
+n = 20_000
 income = rng.lognormal(10.3, 0.5, n).round(-2)
 late = rng.poisson(np.clip(2.5 - income / 25_000, 0.05, None))
 loans = pl.DataFrame(
@@ -23,7 +23,10 @@ loans = pl.DataFrame(
     }
 )
 
-fitted = tabsynth.fit(loans, schema=tabsynth.draft_schema(loans), privacy=tabsynth.NO_PRIVACY)
+schema = tabsynth.confirm(
+    tabsynth.draft_schema(loans), by="A. Steward", source="loan form", columns=["purpose", "default"]
+)
+fitted = tabsynth.fit(loans, schema=schema)  # differentially private: ε = 1
 
 started = time.perf_counter()
 rare = fitted.sample(10_000, seed=1, where={"purpose": "boat", "default": "yes"})
@@ -37,6 +40,8 @@ print(
     f"mean late payments, real loans in default: {loans.filter(pl.col('default') == 'yes')['late_payments'].mean():.2f}"
 )
 print(f"mean late payments, synthetic, both held:  {rare['late_payments'].mean():.2f}")
+
+print(fitted.guarantee)
 
 try:
     fitted.sample(10, where={"purpose": "yacht"})

@@ -9,7 +9,7 @@ import pandas as pd
 import tabsynth
 
 rng = np.random.default_rng(1)
-n = 1000
+n = 5000
 age = rng.integers(18, 95, n)
 stays = pd.DataFrame(
     {
@@ -23,7 +23,7 @@ stays = pd.DataFrame(
 )
 
 schema = tabsynth.draft_schema(stays, name="stays")
-fitted = tabsynth.fit(stays, schema=schema, privacy=tabsynth.NO_PRIVACY)
+fitted = tabsynth.fit(stays, schema=schema)  # differentially private: ε = 1
 synthetic = fitted.sample(1000, seed=1)
 
 print(synthetic.head())

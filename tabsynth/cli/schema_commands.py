@@ -192,7 +192,7 @@ def check(
             session.show(f"  - {fault}")
         if unknown:
             session.show(f"Left out is {what_is_left_out(unknown)}.")
-        session.show("This output is private: it was computed from the data.")
+        session.show("This output is private: it was computed from the data, and no guarantee covers it.")
         found = count(len(faults), "fault")
         rows = "" if n_rows is None else f"{n_rows:,} rows, "
         fits = f"fits the schema, less {count(len(unknown), 'column')}" if unknown else "fits the schema"

@@ -11,11 +11,11 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROMISED = {
-    "pandas_round_trip.py": ["synthetic", "Not anonymous by construction"],
-    "conditional_sampling.py": ["synthetic rows with both: 10000", "refused: "],
+    "pandas_round_trip.py": ["synthetic", "Differentially private: ε = 1, δ = 1e-06, unit: row."],
+    "conditional_sampling.py": ["synthetic rows with both: 10000", "Differentially private: ", "refused: "],
     "evaluate_and_report.py": [
         "independent       report-independent.html",
-        "gaussian_copula   report-gaussian_copula.html",
+        "bayesian_network  report-bayesian_network.html",
     ],
 }
 
