@@ -113,14 +113,16 @@ def fit_privately(
 
 
 def _widest(schema: TableSchema) -> TableSchema:
-    """The schema with every column that an engine may get to see."""
-    return replace(
-        schema,
-        columns=tuple(
-            replace(column, nullable=True) if _is_draft(column) and not column.kind.is_modelled else column
-            for column in schema.columns
-        ),
-    )
+    """The schema with every column that an engine may get to see, and no bound that nobody has stated."""
+    return replace(schema, columns=tuple(_undrafted(column) for column in schema.columns))
+
+
+def _undrafted(column: Column) -> Column:
+    if not _is_draft(column):
+        return column
+    if column.kind.is_continuous:
+        return replace(column, bounds=None)
+    return column if column.kind.is_modelled else replace(column, nullable=True)
 
 
 def _is_draft(column: Column) -> bool:

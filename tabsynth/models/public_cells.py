@@ -83,6 +83,12 @@ class PublicCells:
         levels = column.codes.astype(np.int64) + (self.n_numbers - 1)
         return np.where(column.codes == 0, numbers, levels).astype(dtype)
 
+    def with_single(self, values: npt.NDArray[np.int64]) -> PublicCells:
+        """The same cells of a lattice, but that each of `values` within the bounds has one of its own."""
+        inside = values[(values >= self.lower[0]) & (values <= self.upper[-1])]
+        first = np.unique(np.r_[self.lower, inside, inside[inside < self.upper[-1]] + 1])
+        return PublicCells(self.variable, first, np.r_[first[1:] - 1, self.upper[-1]])
+
     def values_in(self, cells: npt.NDArray[np.intp], at: Floats) -> Values:
         """The values at shares `at` in [0, 1) of the number cells `cells`, (n_rows,)."""
         return self._stretches.values_within(cells, at)
