@@ -1,0 +1,346 @@
+"""Whole private fits with every draw of noise on tape: beside its charge, and to be played to neighbours.
+
+The real fit runs, with the real queries, plan and ledger; only `noise.discrete_gaussian` is listened to, or
+answered from another fit's tape. The checks below raise `AssertionError`; `test_planted_faults` proves of
+each that it can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.stats import chi2, norm
+
+from tabsynth import private_fit
+from tabsynth.encode import EncodedTable
+from tabsynth.models.base import Synthesizer
+from tabsynth.privacy import Budget, Charge, Ledger, noise
+from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import BudgetPlan
+from tabsynth.private_fit import PrivateFit
+from tabsynth.randomness import Streams
+from tabsynth.table import Table
+
+Integers = npt.NDArray[np.int64]
+Answer = Callable[[Integers, float], Integers]
+NEVER = 1e-9  # how often each chi-square test fails by chance
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """One call for noise: its charge (None where no charge came just before), what was exact, what was told."""
+
+    charge: Charge | None
+    scale: float
+    releases: tuple[Integers, ...]
+    told: Integers
+
+    @property
+    def exact(self) -> npt.NDArray[np.float64]:
+        return np.concatenate([release.reshape(-1) for release in self.releases]).astype(np.float64)
+
+
+class PlayedToTheEndError(Exception):
+    """The last recorded answer has been asked for: nothing that follows reads the table."""
+
+
+@dataclass
+class Tape:
+    """Draws as they happen. `answer` stands in for the noise; `source` repeats the answers of another tape."""
+
+    answer: Answer | None = None
+    source: Tape | None = None
+    stops: bool = False
+    draws: list[Draw] = field(default_factory=list)
+    said: list[tuple[str, float]] = field(default_factory=list)
+    _pending: Charge | None = None
+    _cut: tuple[Integers, ...] | None = None
+
+    @property
+    def told(self) -> list[Integers]:
+        return [draw.told for draw in self.draws]
+
+    def charged(self, charge: Charge) -> None:
+        self._pending = charge
+
+    def cut(self, releases: Sequence[Integers]) -> None:
+        """The next draw is for these histograms together."""
+        self._cut = tuple(np.array(release) for release in releases)
+
+    def draw(self, counts: Integers, scale: float, real: Callable[[], Integers]) -> Integers:
+        charge, self._pending = self._pending, None
+        releases, self._cut = self._cut, None
+        if releases is None:
+            is_one = charge is not None and isinstance(charge.mechanism, ThresholdedDiscreteGaussian)
+            releases = (counts.copy(),) if is_one else tuple(np.atleast_1d(counts).copy().reshape(-1, 1))
+        told = self._told(counts, scale, real)
+        self.draws.append(Draw(charge, scale, releases, np.array(told)))
+        if self.stops and self.source is not None and len(self.draws) == len(self.source.draws):
+            raise PlayedToTheEndError
+        return told
+
+    def _told(self, counts: Integers, scale: float, real: Callable[[], Integers]) -> Integers:
+        if self.source is not None:
+            assert len(self.draws) < len(self.source.draws), "more is asked of a neighbouring table"
+            told = self.source.draws[len(self.draws)].told
+            assert told.shape == counts.shape, "something else is asked of a neighbouring table"
+            return told.copy()
+        return real() if self.answer is None else self.answer(counts, scale)
+
+
+class TapedLedger(Ledger):
+    """A ledger that puts its charges on a tape as they are recorded."""
+
+    def __init__(self, tape: Tape, cap: Budget | None = None) -> None:
+        super().__init__(cap)
+        self._tape = tape
+
+    def _record(self, entry: Charge) -> None:
+        self._tape.charged(entry)
+
+
+@contextlib.contextmanager
+def listening(tape: Tape) -> Iterator[None]:
+    """All noise that is drawn goes through `tape`."""
+    drawn, averaged = noise.discrete_gaussian, noise.averages
+
+    def draw(counts: Integers, *, scale: float) -> Integers:
+        return tape.draw(counts, scale, lambda: drawn(counts, scale=scale))
+
+    def average(histograms: Sequence[Integers], *, scale: float, repeats: Sequence[int]) -> object:
+        tape.cut([counts for counts, n in zip(histograms, repeats, strict=True) for _ in range(n)])
+        return averaged(histograms, scale=scale, repeats=repeats)
+
+    noise.discrete_gaussian, noise.averages = draw, average  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        noise.discrete_gaussian, noise.averages = drawn, averaged
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A private fit with its tape; `fitted` is None where the fit was left at its last question."""
+
+    fitted: PrivateFit | None
+    tape: Tape
+    ledger: TapedLedger
+    plan: BudgetPlan
+
+
+def run(
+    table: Table, recipe: Synthesizer, plan: BudgetPlan, *, tape: Tape | None = None, seed: int = 0
+) -> Run:
+    """`fit_privately` with everything on tape."""
+    tape = tape or Tape()
+    ledger = TapedLedger(tape)
+    fitted = None
+    with listening(tape), contextlib.suppress(PlayedToTheEndError):
+        fitted = private_fit.fit_privately(
+            table,
+            recipe,
+            queries=NoisyQueries(ledger, plan),
+            streams=Streams(seed),
+            progress=lambda stage, share: tape.said.append((stage, share)),
+        )
+    return Run(fitted, tape, ledger, plan)
+
+
+def run_engine(data: EncodedTable, recipe: Synthesizer, plan: BudgetPlan, *, tape: Tape) -> Run:
+    """The engine's own part of a fit, of a table that lies inside its domain; keeps no model."""
+    ledger = TapedLedger(tape)
+    with listening(tape), contextlib.suppress(PlayedToTheEndError):
+        recipe.fit(data, queries=NoisyQueries(ledger, plan), streams=Streams(0))
+    return Run(None, tape, ledger, plan)
+
+
+def silence(counts: Integers, _scale: float) -> Integers:
+    """No noise: what is chosen is chosen by the table itself, as sharply as can be."""
+    return counts.copy()
+
+
+def script(seed: int) -> Answer:
+    """Noise of the right size that can be had again."""
+    rng = np.random.default_rng(seed)
+    return lambda counts, scale: counts + np.rint(rng.normal(0, scale, counts.shape)).astype(np.int64)
+
+
+def check_charged_first(tape: Tape) -> None:
+    """Just before every draw: a charge of that noise, and of as many releases."""
+    assert tape.draws
+    for draw in tape.draws:
+        assert draw.charge is not None, "released before it was charged"
+        assert draw.charge.mechanism.scale == draw.scale
+        assert draw.charge.mechanism.count == len(draw.releases)
+
+
+def check_as_planned(charges: Sequence[Charge], plan: BudgetPlan) -> None:
+    """Only what the plan holds, at most as often, and with the same noise."""
+    used: Counter[str] = Counter()
+    for charge in charges:
+        planned = plan[charge.statistic]
+        assert replace(charge.mechanism, count=1) == replace(planned.mechanism, count=1)
+        used[charge.statistic] += charge.mechanism.count
+    for statistic, count in used.items():
+        assert count <= plan[statistic].part.count
+
+
+def check_noise(tape: Tape) -> None:
+    """What was told less what was exact has the variance that was charged, statistic by statistic."""
+    squares: dict[str, list[npt.NDArray[np.float64]]] = {}
+    for draw in tape.draws:
+        assert draw.charge is not None
+        off = (draw.told.reshape(-1) - draw.exact) / draw.charge.mechanism.scale
+        squares.setdefault(draw.charge.statistic, []).append(off**2)
+    everything = np.concatenate([found for parts in squares.values() for found in parts])
+    for each in (everything, *(np.concatenate(parts) for parts in squares.values())):
+        assert chi2.ppf(NEVER, len(each)) < each.sum() < chi2.isf(NEVER, len(each))
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """δ of one Gaussian release of that μ (Balle and Wang 2018)."""
+    second = math.exp(epsilon + norm.logcdf(-mu / 2 - epsilon / mu))
+    return float(norm.cdf(mu / 2 - epsilon / mu) - second)
+
+
+def gaussian_epsilon(mu: float, delta: float) -> float:
+    return float(brentq(lambda epsilon: gaussian_delta(mu, epsilon) - delta, 0, 1000))
+
+
+def threshold_delta(mechanism: ThresholdedDiscreteGaussian) -> float:
+    """δ of one release's threshold by summing the noise's masses, worst over how k rows may be spread."""
+    x = np.arange(-int(15 * mechanism.scale) - 20, int(15 * mechanism.scale) + 21)
+    masses = np.exp(-(x**2) / (2 * mechanism.scale**2))
+    masses /= masses.sum()
+    reaches = {
+        rows: float(masses[x >= mechanism.threshold - rows].sum())
+        for rows in range(1, mechanism.sensitivity + 1)
+    }
+    return max(
+        1 - math.prod(1 - reaches[rows] for rows in spread) for spread in _spreads(mechanism.sensitivity)
+    )
+
+
+def _spreads(total: int, most: int | None = None) -> Iterator[tuple[int, ...]]:
+    """Every way to cut a whole number into a sum."""
+    if total == 0:
+        yield ()
+    for first in range(min(total, most or total), 0, -1):
+        for rest in _spreads(total - first, first):
+            yield (first, *rest)
+
+
+def check_composition(ledger: Ledger, budget: Budget) -> None:
+    """The ledger's ε by hand: dp-accounting's distributions one after the other, and Gaussian closed forms.
+
+    δ of thresholds is summed from the masses of the noise. All of it fits the budget.
+    """
+    from dp_accounting.pld.privacy_loss_distribution import from_discrete_gaussian_mechanism
+
+    mechanisms = [charge.mechanism for charge in ledger.charges]
+    thresholds = math.fsum(
+        mechanism.count * threshold_delta(mechanism)
+        for mechanism in mechanisms
+        if isinstance(mechanism, ThresholdedDiscreteGaussian)
+    )
+    assert thresholds < budget.delta, "thresholds alone take more than δ"
+    counts: Counter[tuple[float, int]] = Counter()
+    for mechanism in mechanisms:
+        counts[mechanism.scale, mechanism.sensitivity] += mechanism.count
+    mu = math.sqrt(sum(count * (k / scale) ** 2 for (scale, k), count in counts.items()))
+    composed = None
+    for (scale, sensitivity), count in counts.items():
+        single = from_discrete_gaussian_mechanism(
+            scale, sensitivity=sensitivity, value_discretization_interval=mu / 8000
+        )
+        several = single.self_compose(count)
+        composed = several if composed is None else composed.compose(several)
+    left = budget.delta - thresholds
+    by_hand = composed.get_epsilon_for_delta(left)
+    assert by_hand <= budget.epsilon * 1.002  # the grid, which errs upwards
+    for expected in (by_hand, gaussian_epsilon(mu, left)):
+        assert abs(ledger.epsilon(budget.delta) / expected - 1) < 0.02
+    assert ledger.epsilon(budget.delta) <= budget.epsilon
+
+
+def check_neighbours(one: Run, other: Run) -> None:
+    """Asked the same; every exact vector changed by integers of sum at most what was charged."""
+    assert one.ledger.charges == other.ledger.charges
+    assert len(one.tape.draws) == len(other.tape.draws)
+    for before, after in zip(one.tape.draws, other.tape.draws, strict=True):
+        assert before.charge is not None
+        assert before.scale == after.scale
+        for first, second in zip(before.releases, after.releases, strict=True):
+            assert np.abs(first - second).sum() <= before.charge.mechanism.sensitivity
+
+
+def check_same_end(one: Run, other: Run) -> None:
+    """Two fits that were told the same numbers gave the same model, bit for bit."""
+    first, second = one.fitted, other.fitted
+    assert first is not None
+    assert second is not None
+    arrays, others = first.model.arrays(), second.model.arrays()
+    assert list(arrays) == list(others)
+    for name, array in arrays.items():
+        assert array.dtype == others[name].dtype
+        assert array.shape == others[name].shape
+        assert array.tobytes() == others[name].tobytes(), name
+    assert first.model.parameters() == second.model.parameters()
+    assert (first.schema, first.n_rows, first.surrogates) == (second.schema, second.n_rows, second.surrogates)
+    assert one.tape.said == other.tape.said
+
+
+def check_fresh_noise(runs: Sequence[Run]) -> None:
+    """No two fits of one table drew the same noise. Large draws alone: these agree by chance never."""
+    for one, other in pairwise(runs):
+        for first, second in zip(one.tape.draws, other.tape.draws, strict=False):
+            if first.exact.size >= 30 and first.exact.size == second.exact.size:
+                noises = [draw.told.reshape(-1) - draw.exact for draw in (first, second)]
+                assert (noises[0] != noises[1]).any(), "the same noise twice"
+
+
+def conduct(work: Callable[[], object]) -> tuple[object, ...]:
+    """How something ended, but for its result: the error, and all that was warned of, logged or printed."""
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    out, err, fault = io.StringIO(), io.StringIO(), None
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            warnings.simplefilter("always")
+            try:
+                work()
+            except Exception as raised:  # noqa: BLE001
+                fault = f"{type(raised).__name__}: {raised}"
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    return fault, [str(one.message) for one in warned], records, out.getvalue(), err.getvalue()
+
+
+QUIET = (None, [], [], "", "")
+
+
+def check_quiet(work: Callable[[], object]) -> None:
+    """It ends without an error, a warning, a log record or a printed word."""
+    assert conduct(work) == QUIET
