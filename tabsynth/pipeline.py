@@ -216,6 +216,24 @@ class FittedPipeline:
         )
         return to_layout(frame, replace(self.layout, columns=as_they_are))
 
+    def draw(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a drawing of which columns the model joins and how strongly, .html or .svg, and return the path.
+
+        Raises `UsageError` for an engine without a network and for any other ending, `OutputExistsError`
+        where `path` exists and `overwrite` is not set.
+        """
+        from tabsynth.report.network import Network, write_network
+
+        model = explicit(self.model, self.engine.name, what="a drawing of its network")
+        network = Network(
+            title=self.schema.name,
+            columns=tuple(variable.name for variable in model.variables),
+            edges=model.edges(),
+            guarantee=self.guarantee,
+            is_given=isinstance(self.privacy, Budget),
+        )
+        return write_network(network, path, overwrite=overwrite)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write a model folder (`tabsynth.model_folder`); raises `OutputExistsError` unless `overwrite`."""
         document = {

@@ -12,6 +12,7 @@ import typer
 
 from tabsynth.cli import (
     budget_commands,
+    draw_commands,
     import_commands,
     ledger_commands,
     run_commands,
@@ -62,6 +63,7 @@ app.add_typer(ledger_app, name="ledger")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
+app.command("draw")(draw_commands.draw)
 app.command("evaluate")(table_commands.evaluate)
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)

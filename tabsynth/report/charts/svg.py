@@ -68,13 +68,14 @@ class Svg:
         element.set("class", css)
         _title(element, title)
 
-    def path(self, points: Iterable[Point], css: str, *, closed: bool = False) -> None:
+    def path(self, points: Iterable[Point], css: str, *, closed: bool = False, title: str = "") -> None:
         steps = [f"{coordinate(x)} {coordinate(y)}" for x, y in points]
         if not steps:
             return
         element = self._add("path")
         element.set("d", f"M{'L'.join(steps)}{'Z' if closed else ''}")
         element.set("class", css)
+        _title(element, title)
 
     def text(
         self,
@@ -98,6 +99,36 @@ class Svg:
         element.text = text.printable(words)
         if title and title != words:
             _title(element, title)
+
+    @property
+    def size(self) -> Point:
+        """Width and height of a picture."""
+        return float(self._element.attrib["width"]), float(self._element.attrib["height"])
+
+    def place(self, picture: Svg, *, x: float, y: float, css: str = "") -> None:
+        """Another picture's shapes, moved by (x, y); its name and description stay behind."""
+        group = self.group(x=x, y=y, css=css)
+        for shape in picture.shapes:
+            group.append(shape)
+
+    @property
+    def shapes(self) -> list[ET.Element]:
+        """What has been drawn, in order."""
+        return [shape for shape in self._element if shape.tag != "desc"]
+
+    def append(self, shape: ET.Element) -> None:
+        """Draw a shape of another picture."""
+        self._element.append(shape)
+
+    def as_file(self, *, title: str, style: str) -> str:
+        """The picture as a document of its own, which `style` paints."""
+        element = ET.Element(
+            self._element.tag, {"xmlns": "http://www.w3.org/2000/svg", **self._element.attrib}
+        )
+        ET.SubElement(element, "title").text = text.printable(title)
+        ET.SubElement(element, "style").text = style
+        element.extend(self._element)
+        return ET.tostring(element, encoding="unicode", xml_declaration=True)
 
     def __str__(self) -> str:
         return ET.tostring(self._element, encoding="unicode")
