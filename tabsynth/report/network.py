@@ -16,6 +16,7 @@ from tabsynth.report.charts.svg import Svg
 _SUFFIXES = (".html", ".svg")
 _KEY_SHARES = (0.02, 0.10, 0.50)
 _LIST_COLUMNS, _LINE, _WIDTH = 3, 17.0, 940.0
+_MAX_NAME, _MAX_TITLE = 24.0, 36.0  # ems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def render_network_svg(network: Network) -> str:
         css="sheet",
     )
     svg.rect(0, 0, width, head + down + foot, "ground")
-    svg.text(28, 44, network.title, "headline")
+    svg.text(28, 44, text.fit(network.title, _MAX_TITLE), "headline")
     for number, line in enumerate(lines):
         svg.text(28, 68 + _LINE * number, line, "line")
     svg.place(chart, x=(width - across) / 2, y=head, css="net")
@@ -209,7 +210,7 @@ def _lead(network: Network) -> str:
     n_edges = len(network.edges)
     joined = "1 pair of them joined" if n_edges == 1 else f"{text.count(n_edges)} pairs of them joined"
     strongest = max(network.edges, key=lambda edge: edge.share)
-    names = f"{strongest.columns[0]} and {strongest.columns[1]}"
+    names = " and ".join(text.fit(name, _MAX_NAME) for name in strongest.columns)
     return f"{columns}, {joined} in the model; the strongest are {names} at {text.percent(strongest.share)}."
 
 
@@ -233,7 +234,7 @@ def _caption(network: Network, links: Sequence[Link]) -> str:
         parts.append("Every edge is drawn.")
     if links and alone:
         verb = "stands" if len(alone) == 1 else "stand"
-        names = text.enumerate_names(tuple(alone), limit=len(alone))
+        names = text.enumerate_names(tuple(text.fit(name, _MAX_NAME) for name in alone), limit=len(alone))
         parts.append(f"Not joined to any other {verb}: {names}.")
     return " ".join(parts)
 

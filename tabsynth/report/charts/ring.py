@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-_MOST_MOVED = 120  # nodes; beyond these the first places stay
+_MOST_MOVED = 60  # nodes; beyond these the first places stay
 _MOST_PASSES = 8
 
 
@@ -16,8 +16,8 @@ def ring_order(n_nodes: int, weights: Mapping[tuple[int, int], float]) -> list[i
     """Nodes 0 … n_nodes - 1 in their order around a ring, where Σ weight · distance along the ring is small.
 
     Nodes are put in one by one, the one tied most to those already there at the place that suits it best,
-    then each is moved as long as that helps. The node with the largest sum of weights comes first. No
-    chance is involved.
+    then each is moved as long as that helps. The node with the largest sum of weights comes first, those
+    without any last. No chance is involved.
     """
     W = np.zeros((n_nodes, n_nodes))
     for (i, j), weight in weights.items():
@@ -25,20 +25,21 @@ def ring_order(n_nodes: int, weights: Mapping[tuple[int, int], float]) -> list[i
         W[j, i] += weight
     strength = W.sum(axis=1)
     order: list[int] = []
-    left = list(range(n_nodes))
+    left = [node for node in range(n_nodes) if strength[node] > 0]
+    alone = [node for node in range(n_nodes) if not strength[node] > 0]
     while left:
         ties = W[:, order].sum(axis=1) if order else strength
         node = max(left, key=lambda v: (ties[v], strength[v], -v))
         left.remove(node)
         order = _best_with(node, order, W)
-    for _ in range(_MOST_PASSES if n_nodes <= _MOST_MOVED else 0):
+    for _ in range(_MOST_PASSES if len(order) <= _MOST_MOVED else 0):
         before = _length(order, W)
-        for node in range(n_nodes):
+        for node in sorted(order):
             moved = _best_with(node, [v for v in order if v != node], W)
             order = moved if _length(moved, W) < _length(order, W) - 1e-9 else order
         if _length(order, W) > before - 1e-9:
             break
-    return _turned(order, int(strength.argmax())) if n_nodes else []
+    return [*_turned(order, int(strength.argmax())), *alone] if order else alone
 
 
 def _best_with(node: int, order: Sequence[int], W: Floats) -> list[int]:
@@ -50,7 +51,7 @@ def _best_with(node: int, order: Sequence[int], W: Floats) -> list[int]:
 def _length(order: Sequence[int], W: Floats) -> float:
     n = len(order)
     apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    at = np.asarray(order)
+    at = np.asarray(order, dtype=np.intp)
     return float((W[np.ix_(at, at)] * np.minimum(apart, n - apart)).sum())
 
 
