@@ -10,7 +10,7 @@
     document.getElementById("theme-name").textContent = next;
   });
 
-  var net = document.querySelector(".picture > .net");
+  var net = document.querySelector(".picture .scroll .net");
   var parts = Array.from(net.querySelectorAll(".edge, .tip, .node, .node-name"));
   var numbers = function (part) { return Array.from(part.classList).filter(function (c) { return /^n\d+$/.test(c); }); };
   function light(wanted) {
