@@ -7,7 +7,7 @@ and with one more. With k = 1 the unit is the row. Some 5,000 pairs of tables in
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tabsynth.privacy.marginals import Marginal, histograms, l1_distances, n_distinct, observed_values
@@ -43,7 +43,7 @@ def marginals_of(rows):
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_histograms_change_by_the_rows_of_a_unit(k):
     @given(neighbours(k))
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(pair):
         rows, others = pair
         for other in others:
@@ -58,7 +58,7 @@ def test_scores_change_by_the_rows_of_a_unit(k):
     """Against references that are the same for both tables: whole numbers, below 0 too, as noise leaves them."""
 
     @given(neighbours(k), st.integers(0, 2**32 - 1))
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(pair, seed):
         rows, others = pair
         rng = np.random.default_rng(seed)
@@ -92,7 +92,7 @@ def test_observed_levels_change_by_the_rows_of_a_unit(k):
     """And a unit brings at most k levels that nobody else has, which is what thresholds are set for."""
 
     @given(neighbours(k))
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(pair):
         rows, others = pair
 
@@ -110,7 +110,7 @@ def test_observed_levels_change_by_the_rows_of_a_unit(k):
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_distinct_counts_change_by_the_rows_of_a_unit(k):
     @given(neighbours(k))
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(pair):
         rows, others = pair
         names = [pl.Series("id", table[:, 1] * 10 + table[:, 2]) for table in (rows, *others)]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tabsynth.encode import decode_table, encode_table
@@ -89,7 +89,7 @@ class TestParts:
         assert sum(part.share for part in half) == pytest.approx(0.125)
 
     @given(drafted_columns())
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def test_what_a_draft_says_of_the_domain_does_not_matter(self, column):
         said = TableSchema(name="t", columns=(column,))
         bare = Column(name="x", kind=column.kind, dtype=column.dtype)
@@ -417,7 +417,7 @@ class TestNames:
 
 
 @given(drafted_tables(repeats=5), st.sampled_from([0.05, 1.0, 30.0]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_table_gets_a_right_schema_that_encodes_and_decodes(drafted, scale):
     schema, frame = drafted
     queries = quiet(schema, scale=scale)
