@@ -27,6 +27,7 @@ _NANOSECONDS = {
     "nanosecond": 1,
 }
 _UNIT_NANOSECONDS = {"ms": 1_000_000, "us": 1_000, "ns": 1}
+_LEAST, _MOST = -(2**63), 2**63 - 1
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -44,10 +45,7 @@ class ContinuousEncoder:
         if column.bounds is None:
             lower, upper = self._type_limits
         else:
-            lower, upper = (
-                self._position(column.bounds[0], up=True),
-                self._position(column.bounds[1], up=False),
-            )
+            lower, upper = self._stated_limits(column.bounds)
         return Variable(
             name=column.name,
             is_continuous=True,
@@ -92,11 +90,21 @@ class ContinuousEncoder:
         number = cast(float, bound)
         if kind is Kind.INTEGER:
             return int(number)
-        return round(number * 10**self.column.decimals) if self.column.decimals is not None else float(number)
+        if self.column.decimals is None:
+            return float(number)
+        return round(min(max(number * 10**self.column.decimals, float(_LEAST)), float(_MOST)))
 
     def _in_ticks(self, microseconds: int, *, up: bool) -> int:
         physical = microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit]
         return -(-physical // self._ticks) if up else physical // self._ticks
+
+    def _stated_limits(self, bounds: tuple[Scalar, Scalar]) -> tuple[int | float, int | float]:
+        """Declared bounds in encoded units; of the lattice at least one point, and none beyond 64 bits."""
+        lower, upper = self._position(bounds[0], up=True), self._position(bounds[1], up=False)
+        if self._is_lattice:
+            upper = min(max(upper, _LEAST), _MOST)
+            lower = min(max(lower, _LEAST), upper)
+        return lower, upper
 
     @property
     def _type_limits(self) -> tuple[int | None, int | None]:

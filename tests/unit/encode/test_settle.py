@@ -3,10 +3,14 @@
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable, encode_table, settle
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
+from tests.privacy.drafts import as_series, cells
+from tests.unit.schema.strategies import columns
 
 LEVEL = Variable(name="level", is_continuous=False, n_levels=4)
 COUNT = Variable(name="count", is_continuous=True, n_levels=3, is_lattice=True, lower=-2, upper=5)
@@ -101,3 +105,35 @@ def test_a_domain_of_nothing_is_refused():
         settled(Variable(name="level", is_continuous=False, n_levels=0), [0])
     with pytest.raises(ValueError, match="'x' has no bounds"):
         settled(Variable(name="x", is_continuous=True, n_levels=1), [0], np.zeros(1))
+
+
+def _is_plain(column):
+    """Whether every level and bound that the strategy draws has a place of its own in the column's storage."""
+    is_level = column.kind.is_discrete or column.special_values
+    return not column.dtype.endswith("[ns]") and not (is_level and column.dtype.startswith(("float32", "dur")))
+
+
+@st.composite
+def stated_columns(draw):
+    """A column of whatever kind whose domain is whole, and cells of its type, few of them in it."""
+    column = draw(columns("x").filter(_is_plain))
+    assume(not column.kind.is_discrete or column.categories or column.dtype == "bool" or column.nullable)
+    assume(not column.kind.is_continuous or column.bounds is not None)
+    return column, as_series(column, draw(st.lists(cells(column), max_size=12)))
+
+
+@given(stated_columns())
+@settings(max_examples=300, deadline=None)
+def test_any_cell_is_brought_into_any_domain(drawn):
+    """Without an error and, as everywhere in these tests, without a warning."""
+    column, series = drawn
+    schema = TableSchema(name="t", columns=(column,))
+    whole = settle(encode_table(Table(schema, pl.DataFrame([series])))).columns
+    for found in whole.values():
+        variable = found.variable
+        assert (found.codes < variable.n_levels).all()
+        if found.values is not None:
+            numbers = found.values[found.codes == 0]
+            assert (numbers >= variable.lower).all()
+            assert (numbers <= variable.upper).all()
+            assert not found.values[found.codes > 0].any()
