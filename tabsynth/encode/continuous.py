@@ -92,7 +92,8 @@ class ContinuousEncoder:
             return int(number)
         if self.column.decimals is None:
             return float(number)
-        return round(min(max(number * 10**self.column.decimals, float(_LEAST)), float(_MOST)))
+        steps: float = number * 10**self.column.decimals
+        return round(min(max(steps, float(_LEAST)), float(_MOST)))
 
     def _in_ticks(self, microseconds: int, *, up: bool) -> int:
         physical = microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit]

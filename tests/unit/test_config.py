@@ -20,7 +20,7 @@ from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_y
 from tabsynth.config.run import run
 from tabsynth.config.steps import first_rows, folder_names, left_out, require_free, staged, table_of
 from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
-from tabsynth.errors import OutputExistsError, BudgetError, SchemaError, StructureError, UsageError
+from tabsynth.errors import BudgetError, OutputExistsError, SchemaError, StructureError, UsageError
 from tabsynth.io import column_names, write_frame
 from tabsynth.metrics.base import Status
 from tabsynth.models.independent import Independent

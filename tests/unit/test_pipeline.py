@@ -52,7 +52,7 @@ def test_a_fit_is_private_unless_told_otherwise():
 
 @pytest.mark.parametrize("privacy", [1.0, "none", {"epsilon": 1}])
 def test_privacy_of_another_kind_is_refused(privacy):
-    with pytest.raises(UsageError, match="a tabsynth.Budget or tabsynth.NO_PRIVACY, found"):
+    with pytest.raises(UsageError, match=r"a tabsynth\.Budget or tabsynth\.NO_PRIVACY, found"):
         fit("no-such-file.csv", privacy=privacy)
 
 

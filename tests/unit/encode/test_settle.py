@@ -110,7 +110,9 @@ def test_a_domain_of_nothing_is_refused():
 def _is_plain(column):
     """Whether every level and bound that the strategy draws has a place of its own in the column's storage."""
     is_level = column.kind.is_discrete or column.special_values
-    return not column.dtype.endswith("[ns]") and not (is_level and column.dtype.startswith(("float32", "dur")))
+    return not column.dtype.endswith("[ns]") and not (
+        is_level and column.dtype.startswith(("float32", "dur"))
+    )
 
 
 @st.composite

@@ -85,7 +85,7 @@ OBJECTS = [
     True,
     np.True_,
     2**70,
-    dt.datetime(2020, 1, 31, 12, 30, 0, 5),
+    dt.datetime(2020, 1, 31, 12, 30, 0, 5),  # noqa: DTZ001
     dt.datetime(2020, 1, 31, tzinfo=dt.UTC),
     dt.date(2020, 1, 31),
     dt.timedelta(days=-1, seconds=5),
@@ -115,7 +115,7 @@ def test_what_an_object_says_does_not_depend_on_the_others(dtype):
         ("float64", [0.1, -1e300, None]),
         ("bool", [True, False, None]),
         ("date", [dt.date(2020, 1, 31), None]),
-        ("datetime[us]", [dt.datetime(2020, 1, 31, 12, 0, 0, 7), None]),
+        ("datetime[us]", [dt.datetime(2020, 1, 31, 12, 0, 0, 7), None]),  # noqa: DTZ001
         ("duration[us]", [dt.timedelta(days=-3, microseconds=1), dt.timedelta(0), None]),
         ("string", ["a", "ü", None]),
     ],

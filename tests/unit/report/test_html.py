@@ -89,8 +89,7 @@ def test_the_page_loads_nothing(html: str, page: Page) -> None:
 
 def test_the_page_says_what_it_must(page: Page) -> None:
     for said in (
-        "Private output. Internal: computed from the real tables, train and holdout, and not covered by any guarantee. "
-        "Not for publication.",
+        "Private output. Internal: computed from the real tables, train and holdout, and not covered by any guarantee. Not for publication.",
         "Not anonymous by construction: made without a privacy guarantee (ε = ∞).",
         "confidence intervals computed on differentially private synthetic data are not valid as they stand",
         "Cheap alarms, not evidence of privacy.",
