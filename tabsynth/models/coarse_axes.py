@@ -20,6 +20,8 @@ from tabsynth.models.noisy_marginals import OneWay
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]
 
+N_RUNS = 3
+"""Noise in every cell makes few cells tell more of a correlation than many, at any budget but none."""
 MOST_LEVELS = 24
 
 
@@ -33,7 +35,7 @@ class CoarseColumn:
     n_cells: int
 
     @classmethod
-    def of(cls, one_way: OneWay, *, n_runs: int, most_levels: int = MOST_LEVELS) -> CoarseColumn:
+    def of(cls, one_way: OneWay, *, n_runs: int = N_RUNS, most_levels: int = MOST_LEVELS) -> CoarseColumn:
         """At most `n_runs` cells of numbers, or of levels with an order, and `most_levels` of other levels."""
         cells, counts = one_way.cells, one_way.counts
         is_line = cells.variable.is_ordered and cells.variable.null_code is None and not cells.n_numbers
@@ -85,18 +87,17 @@ class CoarseAxis:
         fine = self.source.one_way.cells.n_numbers
         if self.latent.part is Part.VALUE:
             return self.source.cell_of[:fine]
-        of_code = self.source.cell_of[fine:]
-        if fine:
-            of_code = np.concatenate([np.zeros(1, dtype=np.intp), of_code - self.source.n_numbers + 1])
+        of_code: Cells = self.source.cell_of[fine:]
+        if fine:  # code 0 is a number, whichever
+            of_code = np.insert(of_code - (self.source.n_numbers - 1), 0, 0)
         return of_code[self.latent.marginal.lower]
 
     @cached_property
     def mass(self) -> Floats:
         """The probability of each axis cell, (n_axis_cells,), sums to 1."""
-        mass: Floats = np.bincount(
-            self.cell_of_piece, weights=self.latent.marginal.mass, minlength=len(self.fold)
-        )
-        return mass
+        weights = self.latent.marginal.mass
+        mass = np.bincount(self.cell_of_piece, weights=weights, minlength=len(self.fold))
+        return np.asarray(mass, dtype=np.float64)
 
     def hermite(self, n_terms: int) -> Floats:
         """E[h_k(Z); Z in cell] for normalised Hermite polynomials h_1 …, shape (n_axis_cells, n_terms).

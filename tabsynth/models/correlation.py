@@ -73,17 +73,11 @@ def shrink_unreliable(latent: Floats, score_correlation: Floats, n_rows: Floats,
     the penalty that Akaike's criterion puts on a parameter.
     """
     error = (1 - score_correlation**2) / np.maximum(slope * np.sqrt(np.maximum(n_rows - 1, 1)), 1e-12)
-    found = shrunk(latent, error)
-    np.fill_diagonal(found, 1.0)
-    return found
-
-
-def shrunk(latent: Floats, error: Floats) -> Floats:
-    """Latent correlations ρ pulled towards 0 by their standard errors: ρ · max(0, 1 - 2 error² / ρ²)."""
     with np.errstate(divide="ignore", over="ignore"):
         kept = np.maximum(0.0, 1 - 2 * (error / np.where(latent == 0, np.inf, latent)) ** 2)
-    pulled: Floats = latent * np.where(latent == 0, 0.0, kept)
-    return pulled
+    shrunk: Floats = latent * np.where(latent == 0, 0.0, kept)
+    np.fill_diagonal(shrunk, 1.0)
+    return shrunk
 
 
 def nearest_correlation(matrix: Floats, *, floor: float = 1e-4, n_iterations: int = 50) -> Floats:

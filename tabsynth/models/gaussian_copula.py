@@ -52,7 +52,7 @@ from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
 PAIRS = "pairs of coarse marginals"
-_ONE_WAY_SHARE = 0.2
+_ONE_WAY_SHARE = 0.7
 _MOMENT_ROWS = 65_536
 
 
@@ -187,8 +187,7 @@ class GaussianCopula:
         if not found:
             return FittedGaussianCopula((), np.empty(0), np.empty((0, 0)))
         progress("pairs", 0.2)
-        n_runs = 8
-        columns = [CoarseColumn.of(one_way, n_runs=n_runs) for one_way in found]
+        columns = [CoarseColumn.of(one_way) for one_way in found]
         tables = measured_pairs(columns, codes, queries=queries, statistic=PAIRS)
         progress("correlations", 0.7)
         axes = ordered_axes(axes_of(columns), tables, n_rounds=self.ordering_rounds)

@@ -15,13 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.coarse_axes import CoarseAxis, CoarseColumn
-from tabsynth.models.correlation import N_TERMS, invert_series, shrunk
+from tabsynth.models.correlation import N_TERMS, invert_series
 from tabsynth.models.denoise import on_simplex
 from tabsynth.privacy.queries import AnyQueries, Marginal
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
+
+_SIGNAL = 0.1  # variance of the mean scores of levels, before they are seen
+_TYPICAL = 0.2  # standard deviation of latent correlations, before they are seen
 _RATIOS = (0.5, 1.2)
+_NO_SLOPE = 1e-60
+_PAIRS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,54 +85,63 @@ def _coordinate(index: int, axes: Sequence[CoarseAxis], tables: PairTables) -> F
     """Position of each cell of an axis on the leading axis of the cells' shrunk mean scores."""
     axis = axes[index]
     others = [other for other in axes if other.column != axis.column]
-    counts = axis.mass * max(tables.total, 1.0)
+    rows = np.maximum(axis.mass * tables.total, 1.0)[:, None]
     if not others:
-        return np.zeros(len(counts))
+        return np.zeros(len(rows))
     sums = np.stack([tables.between(axis, other) @ other.scores for other in others], axis=1)
-    noise = tables.variance * np.array([((other.scores @ other.fold) ** 2).sum() for other in others])
-    rows = counts[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = sums / np.maximum(rows, 1.0)
-    means = means - (counts[:, None] * means).sum(axis=0) / counts.sum()
-    error = (noise / np.maximum(rows, 1.0) + 1.0) / np.maximum(rows, 1.0)
-    means *= _SIGNAL / (_SIGNAL + error)
+    spread = np.array([((other.scores @ other.fold) ** 2).sum() for other in others])
+    noise = tables.variance * np.outer(axis.fold.sum(axis=1), spread)
+    means = sums / rows
+    means -= (rows * means).sum(axis=0) / rows.sum()
+    means *= _SIGNAL / (_SIGNAL + (1 + noise / rows) / rows)
     weighted = means * np.sqrt(rows)
     _, vectors = np.linalg.eigh(weighted.T @ weighted)
     coordinate: Floats = means @ vectors[:, -1]
     return coordinate
 
 
-_SIGNAL = 0.1  # variance of levels' mean scores
-
-
 def noisy_latent_correlation(axes: Sequence[CoarseAxis], tables: PairTables) -> Floats:
     """Pairwise latent correlations over the rows where both axes are present, shape (n_axes, n_axes).
 
-    Shrunk by their standard errors, noise included; 0 between axes of one column, 1 on the diagonal. The
-    result need not be positive semi-definite.
+    Each is pulled towards 0 as its standard error, noise included, calls for. 0 between axes of one column,
+    1 on the diagonal. The result need not be positive semi-definite.
     """
     latent = np.eye(len(axes))
-    hermite = [axis.hermite(N_TERMS) for axis in axes]
-    found = [
-        (i, j, *_pair(axes[i], axes[j], hermite[i], hermite[j], tables))
-        for i, j in combinations(range(len(axes)), 2)
-        if axes[i].column != axes[j].column
-    ]
-    if not found:
+    apart = [(i, j) for i, j in combinations(range(len(axes)), 2) if axes[i].column != axes[j].column]
+    if not apart:
         return latent
-    i, j = np.array([pair[:2] for pair in found]).T
-    target, error = np.array([pair[2] for pair in found]), np.array([pair[3] for pair in found])
-    terms = np.stack([pair[4] for pair in found], axis=1)
-    slope = np.maximum(terms[0], 1e-300)
-    rho = shrunk(invert_series(target / slope, terms / slope), error / slope)
-    latent[i, j] = latent[j, i] = rho
+    hermite = [axis.hermite(N_TERMS) for axis in axes]
+    rho = np.zeros(len(apart))
+    for start in range(0, len(apart), _PAIRS_AT_ONCE):
+        chunk = slice(start, start + _PAIRS_AT_ONCE)
+        found = [_excess(axes[i], axes[j], hermite[i], hermite[j], tables) for i, j in apart[chunk]]
+        excess, n_rows, series = (np.array(part) for part in zip(*found, strict=True))
+        rho[chunk] = _solved(excess, n_rows, series.T)
+    rows, cols = np.array(apart).T
+    latent[rows, cols] = latent[cols, rows] = rho
     return latent
 
 
-def _pair(
+def _solved(excess: Floats, n_rows: Floats, series: Floats) -> Floats:
+    """The correlations at which their series, (n_terms, n_pairs), sum to `excess`, shrunk by their errors.
+
+    As for normal correlations around 0: ρ τ² / (τ² + error²). An axis without spread has correlation 0.
+    """
+    slope = series[0]  # also the variance of n_rows · excess, as weights are slopes over variances
+    speaks = slope > _NO_SLOPE
+    slope = np.where(speaks, slope, 1.0)
+    rho = invert_series(excess / slope, series / slope)
+    error = 1 / (n_rows * np.sqrt(slope))
+    return np.where(speaks, rho * _TYPICAL**2 / (_TYPICAL**2 + error**2), 0.0)
+
+
+def _excess(
     first: CoarseAxis, second: CoarseAxis, hermite_1: Floats, hermite_2: Floats, tables: PairTables
 ) -> tuple[float, float, Floats]:
-    """A weighted sum of a table's excess over independence, its standard error, and its series in ρ."""
+    """A weighted sum of a table's excess over independence, the rows behind it, and its series in ρ.
+
+    A cell's weight is the slope of its probability at ρ = 0 over the variance of its count.
+    """
     table = tables.between(first, second)
     n_rows = _rows_with_both(first, second, table, tables.total)
     mass_1, mass_2, spread = first.mass, second.mass, 1.0
@@ -139,12 +153,9 @@ def _pair(
         spread *= _spread_ratio(second, mass_2)
     independent = np.outer(mass_1, mass_2)
     noise = tables.variance * np.outer(first.fold.sum(axis=1), second.fold.sum(axis=1))
-    variance = noise + n_rows * independent + 1e-9
-    weights = np.outer(hermite_1[:, 0], hermite_2[:, 0]) / variance
-    target = float((weights * (table / n_rows - independent)).sum()) / spread
-    error = float(np.sqrt((weights**2 * variance).sum())) / n_rows
-    series = ((weights.T @ hermite_1) * hermite_2).sum(axis=0)
-    return target, error, series
+    weights = np.outer(hermite_1[:, 0], hermite_2[:, 0]) / (noise + n_rows * independent + 1e-9)
+    excess = float((weights * (table / n_rows - independent)).sum()) / spread
+    return excess, n_rows, ((weights.T @ hermite_1) * hermite_2).sum(axis=0)
 
 
 def _rows_with_both(first: CoarseAxis, second: CoarseAxis, table: Floats, total: float) -> float:
