@@ -299,7 +299,8 @@ def fit(
     """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
 
     Differentially private at ε = 1 and δ = 1e-6 where `privacy` says nothing else; `tabsynth.NO_PRIVACY`
-    asks for none. Without a `schema` one is drafted from the data, and every domain in it is bought.
+    asks for none. Without a `schema` one is drafted from the data, and every domain in it is bought; the
+    names, kinds and types of columns are taken as public, whoever stated them.
     `engine` is a name, with `settings` as its hyperparameters, or a recipe. `ledger`, a ledger file or an
     open one, is continued: the whole fit must fit under its cap. `seed` decides what little is random in
     fitting beside noise, which no seed reaches.
