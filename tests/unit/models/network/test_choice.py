@@ -30,7 +30,7 @@ def questions(draw):
 
 
 @given(questions())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_the_scores_the_choice_is_one_that_can_be_fitted(question):
     scores, coarse, options = question
     choice = choose(scores, coarse, **options)

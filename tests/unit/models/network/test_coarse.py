@@ -31,7 +31,7 @@ def cells_of(options):
 
 
 @given(columns())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_cell_is_in_one_and_they_are_numbered_by_their_first_member(options):
     coarse = cells_of(options)
     assert coarse.shape == options["counts"].shape
@@ -41,7 +41,7 @@ def test_every_cell_is_in_one_and_they_are_numbered_by_their_first_member(option
 
 
 @given(columns())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_cells_of_a_line_are_runs_and_null_is_alone(options):
     coarse = cells_of(options)
     n_ordered, alone = options["n_ordered"], options["alone"]
@@ -55,7 +55,7 @@ def test_cells_of_a_line_are_runs_and_null_is_alone(options):
 
 
 @given(columns())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_there_are_at_least_one_and_at_most_about_as_many_as_asked(options):
     coarse, most = cells_of(options), options["most"]
     n_levels = len(coarse) - options["n_ordered"]

@@ -44,7 +44,7 @@ def marginal(joint, clique):
 
 
 @given(problems())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_cliques_run_together_parents_first(problem):
     tree, _ = problem
     met = set()
@@ -63,7 +63,7 @@ def test_cliques_run_together_parents_first(problem):
 
 
 @given(problems())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_beliefs_are_the_marginals_of_the_product_of_all_factors(problem):
     tree, factors = problem
     joint = joint_of(tree, factors)

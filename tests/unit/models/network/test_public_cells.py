@@ -33,7 +33,7 @@ def ordered(numbers):
 
 
 @given(ordered(integers()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whole_numbers_are_cut_into_cells_that_leave_none_out(bounds):
     lower, upper = bounds
     cells = PublicCells.of(whole(lower, upper))
@@ -51,7 +51,7 @@ def test_whole_numbers_are_cut_into_cells_that_leave_none_out(bounds):
 
 
 @given(ordered(integers()), st.integers(0, 10**6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_whole_number_falls_in_its_cell(bounds, seed):
     lower, upper = bounds
     cells = PublicCells.of(whole(lower, upper, n_levels=3, null_code=1))
@@ -82,7 +82,7 @@ def reals():
 
 
 @given(ordered(reals()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_line_is_cut_into_stretches_that_touch(bounds):
     lower, upper = bounds
     cells = PublicCells.of(real(lower, upper))
@@ -98,7 +98,7 @@ def test_the_line_is_cut_into_stretches_that_touch(bounds):
 
 
 @given(ordered(reals()), st.integers(0, 10**6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_number_of_the_line_falls_in_its_stretch_and_zero_in_its_atom(bounds, seed):
     lower, upper = bounds
     cells = PublicCells.of(real(lower, upper))

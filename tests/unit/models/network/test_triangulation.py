@@ -51,7 +51,7 @@ def n_cells(cliques, sizes):
 
 
 @given(graphs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_cliques_are_the_maximal_ones_of_a_chordal_graph_that_holds_every_pair(graph):
     pairs, sizes = graph
     cliques = cliques_of(pairs, sizes)
@@ -81,7 +81,7 @@ def test_no_columns_have_no_cliques():
 
 
 @given(graphs(), st.integers(1, 400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_growing_stays_within_the_limit_and_takes_pairs_in_their_order(graph, most_cells):
     pairs, sizes = graph
     cliques = grow(pairs, sizes, most_cells=most_cells)
@@ -101,7 +101,7 @@ def test_a_pair_that_another_fills_in_is_not_lost_when_that_is_filled_in_otherwi
 
 
 @given(graphs(), st.integers(1, 400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pairs_passed_over_had_no_room(graph, most_cells):
     """Taken one by one from what was kept, against a copy of the rule that keeps no cliques in between."""
     pairs, sizes = graph

@@ -1,0 +1,70 @@
+"""Values that many rows share keep cells of their own, and only those above the threshold do."""
+
+import numpy as np
+import pytest
+
+from tabsynth.encode import EncodedColumn, Variable
+from tabsynth.models.frequent_values import FREQUENT, cells_with_frequent, frequent_parts
+from tabsynth.models.public_cells import PublicCells
+from tabsynth.privacy import Budget, Ledger
+from tabsynth.privacy.plan import make_plan
+from tabsynth.privacy.queries import NoisyQueries
+
+
+def variable(name="amount", lower=0, upper=99_999, *, is_lattice=True, is_bounded=True) -> Variable:
+    return Variable(
+        name=name,
+        is_continuous=True,
+        n_levels=1,
+        is_lattice=is_lattice,
+        lower=lower,
+        upper=upper,
+        is_bounded=is_bounded,
+    )
+
+
+def queries(variables, epsilon=50.0) -> NoisyQueries:
+    plan = make_plan(frequent_parts(variables, share=1.0), Budget(epsilon=epsilon, delta=1e-6))
+    return NoisyQueries(Ledger(), plan)
+
+
+def test_only_columns_that_may_be_wide_are_asked():
+    narrow = variable(upper=127)
+    line = variable(is_lattice=False, upper=1e6)
+    unknown = variable(
+        lower=None, upper=None, is_bounded=False, is_lattice=False
+    )  # may be bought as a lattice
+    word = Variable(name="word", is_continuous=False, n_levels=3)
+    assert frequent_parts([narrow, line, word], share=0.1) == ()
+    (part,) = frequent_parts([narrow, line, word, variable(), unknown], share=0.1)
+    assert (part.statistic, part.count, part.is_thresholded) == (FREQUENT, 2, True)
+
+
+def test_a_spike_gets_a_cell_and_a_rare_value_none():
+    # ε = 50 on one release: noise below 1, threshold below 10; 500 rows pass, 1 row does not.
+    values = np.r_[np.full(500, 15_024), [77_777], np.arange(0, 90_000, 500)].astype(np.int64)
+    column = EncodedColumn(variable(), np.zeros(len(values), np.uint8), values)
+    cells = cells_with_frequent(column, queries([variable()]))
+    single = cells.lower[cells.lower == cells.upper]
+    assert 15_024 in single
+    assert 77_777 not in single
+    plain = PublicCells.of(variable())
+    assert cells.n_cells == plain.n_cells + 2  # the spike, and the stretch after it
+    np.testing.assert_array_equal(cells.lower[1:], cells.upper[:-1] + 1)
+    assert (cells.lower[0], cells.upper[-1]) == (0, 99_999)
+
+
+def test_values_at_and_beyond_the_bounds():
+    plain = PublicCells.of(variable(lower=10, upper=1_000))
+    cells = plain.with_single(np.array([-5, 10, 1_000, 2_000]))
+    np.testing.assert_array_equal(cells.lower[1:], cells.upper[:-1] + 1)
+    assert (cells.lower[0], cells.upper[0]) == (10, 10)
+    assert (cells.lower[-1], cells.upper[-1]) == (1_000, 1_000)
+
+
+@pytest.mark.parametrize("upper", [2**63 - 1, 2**40])
+def test_the_ends_of_the_type(upper):
+    cells = PublicCells.of(variable(lower=-(2**63), upper=upper)).with_single(np.array([upper, -(2**63), 5]))
+    assert (cells.lower <= cells.upper).all()
+    assert 5 in cells.lower[cells.lower == cells.upper]
+    assert cells.upper[-1] == upper
