@@ -119,3 +119,28 @@ def test_after_enough_refusals_in_a_row_it_is_left_at_that():
     pairs = [(0, 1), (0, 2), (3, 4)]
     assert (3, 4) in edges_in(grow(pairs, sizes, most_cells=40, most_refusals=3))
     assert (3, 4) not in edges_in(grow(pairs, sizes, most_cells=40, most_refusals=2))
+
+
+def eliminated(pairs, sizes):
+    """Cliques by the rule as it is stated, every fill counted anew at every step."""
+    around = {v: {w for pair in pairs if v in pair for w in pair} - {v} for v in range(len(sizes))}
+    made = []
+    while around:
+
+        def cost(v):
+            missing = [(a, b) for a, b in itertools.combinations(sorted(around[v]), 2) if b not in around[a]]
+            return len(missing), math.prod(sizes[w] for w in (v, *around[v])), v
+
+        column = min(around, key=cost)
+        made.append({column, *around[column]})
+        for other in around[column]:
+            around[other] = (around[other] | around[column]) - {other, column}
+        del around[column]
+    return {tuple(sorted(one)) for one in made if not any(one < other for other in made)}
+
+
+@given(graphs(most=12))
+@settings(max_examples=80, deadline=None)
+def test_columns_go_in_the_order_of_the_fewest_edges_added(graph):
+    pairs, sizes = graph
+    assert set(cliques_of(pairs, sizes)) == eliminated(pairs, sizes)
