@@ -55,7 +55,7 @@ def demo(
             session.note("No privacy is asked for: the synthetic rows are not anonymous by construction.")
         else:
             session.note(
-                "Its domains are public, by the survey's codebook: all of the budget goes to its rows."
+                "Its domains are public, from codebooks and limits set beforehand: all of the budget goes to its rows."
             )
         with session.progress() as report:
             outcome = make_demo(out, privacy=privacy, overwrite=overwrite, progress=report)

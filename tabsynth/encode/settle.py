@@ -39,10 +39,12 @@ def _settled(column: EncodedColumn, rng: np.random.Generator) -> EncodedColumn:
         return EncodedColumn(variable, codes)
     if variable.lower is None or variable.upper is None:
         raise ValueError(f"column {variable.name!r} has no bounds")
-    values = np.where(codes == 0, np.clip(column.values, variable.lower, variable.upper), 0)
-    values = values.astype(column.values.dtype, copy=False)
-    if n_outside:
-        codes = np.where(outside, 0, codes).astype(codes.dtype)
+    values = column.values
+    beyond = ((values < variable.lower) | (values > variable.upper)) & (codes == 0)
+    if n_outside or beyond.any():  # else no copy: columns may be large
+        values, codes = values.copy(), codes.copy()
+        values[beyond] = np.clip(values[beyond], variable.lower, variable.upper)
+        codes[outside] = 0
         values[outside] = _even(variable, n_outside, rng)
     return EncodedColumn(variable, codes, values)
 
