@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from tabsynth.encode import Variable
 from tabsynth.errors import ModelFileError
-from tabsynth.models.bayesian_network import FittedBayesianNetwork
 from tabsynth.models.network.choice import Function
 from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.fitted import FittedBayesianNetwork
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import LogLinear

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
-from tabsynth.models.bayesian_network import FittedBayesianNetwork
 from tabsynth.models.network.choice import Function
 from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.fitted import FittedBayesianNetwork
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import LogLinear

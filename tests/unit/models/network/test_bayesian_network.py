@@ -10,7 +10,9 @@ import tabsynth
 from tabsynth.check import check_table
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import UsageError
-from tabsynth.models.bayesian_network import ONE_WAY, PAIRS, SCORES, BayesianNetwork
+from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.network.measuring import PAIRS, SCORES
+from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.types import Column, Kind, TableSchema
