@@ -227,7 +227,7 @@ def main() -> None:
     ]
     audits = [audit(**how) for how in wanted]  # type: ignore[arg-type]
     rounded = [
-        {key: round(value, 4) if isinstance(value, float) and value > 1e-4 else value for key, value in asdict(one).items()}
+        {key: round(value, 4) if isinstance(value, float) and abs(value) > 1e-4 else value for key, value in asdict(one).items()}
         for one in audits
     ]  # fmt: skip
     arguments.out.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
