@@ -38,7 +38,6 @@ from tabsynth.models.network.measuring import (
     base_of,
     cells_of_columns,
     choose_pairs,
-    coarse_table,
     count_columns,
     measure,
 )
@@ -116,31 +115,34 @@ class BayesianNetwork:
         if not cells:
             return FittedBayesianNetwork((), LogLinear(JunctionTree((), (), (), ()), (), (), ()), ())
         fine = [cell.cells_of(column) for cell, column in zip(cells, data.columns.values(), strict=True)]
-        columns, noisy, variance = count_columns(names, cells, fine, queries, most_coarse=self.coarse_cells)
+        columns, counted = count_columns(names, cells, fine, queries, most_coarse=self.coarse_cells)
         coarse = [column.coarse.astype(np.uint16)[codes] for column, codes in zip(columns, fine, strict=True)]
         choice = Choice((), 0, tuple((v,) for v in range(len(columns))), (), ())
         progress("dependence", 0.2)
         if len(columns) > 1:
-            choice = choose_pairs(names, columns, coarse, queries, most_cells=self.most_cells)
+            choice = choose_pairs(
+                names,
+                columns,
+                coarse,
+                queries,
+                variance=counted[0].variance,
+                most_cells=self.most_cells,
+            )
         progress("pairs", 0.35)
-        tables, leaves = measure(names, columns, fine, coarse, choice, queries)
+        measured = measure(names, columns, counted, fine, coarse, choice, queries)
+        columns = measured.columns
         progress("network", 0.5)
-        one_ways = [
-            coarse_table(v, column, counts, variance)
-            for v, (column, counts) in enumerate(zip(columns, noisy, strict=True))
-        ]
-        children = {leaf.function.child for leaf in leaves}
         total = max(float(columns[0].counts.sum()), 1.0)
         model = fit_loglinear(
             JunctionTree.of(choice.cliques, [column.n_coarse for column in columns]),
-            [table for v, table in enumerate(one_ways) if v not in children] + tables,
+            measured.tables,
             base=[base_of(column) for column in columns],
             total=total,
             ridge=self.ridge,
             most_iterations=self.iterations,
         )
         shares = tuple(NetworkColumn(c.cells, c.counts / total, c.coarse) for c in columns)
-        return FittedBayesianNetwork(shares, model, tuple(leaves))
+        return FittedBayesianNetwork(shares, model, measured.leaves)
 
     @classmethod
     def restore(

@@ -95,8 +95,8 @@ def _coordinate(index: int, axes: Sequence[CoarseAxis], tables: PairTables) -> F
     means -= (rows * means).sum(axis=0) / rows.sum()
     means *= _SIGNAL / (_SIGNAL + (1 + noise / rows) / rows)
     weighted = means * np.sqrt(rows)
-    _, vectors = np.linalg.eigh(weighted.T @ weighted)
-    coordinate: Floats = means @ vectors[:, -1]
+    leading = np.linalg.svd(weighted, full_matrices=False).Vh[0]
+    coordinate: Floats = means @ leading
     return coordinate
 
 

@@ -20,6 +20,7 @@ _WORTH = 0.7  # least score of a pair, in multiples of what its noise alone woul
 _THRIFT = 0.3  # pairs are taken in order of score / cells**_THRIFT
 _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
+_COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,17 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Cliques over all columns but the functions' children; pairs inside them with their releases."""
+    """Cliques over all columns but the functions' children; pairs inside them with their releases.
+
+    `column_repeats`: further releases of each column's own counts, where few pairs are worth measuring.
+    """
 
     functions: tuple[Function, ...]
     function_repeats: int
     cliques: tuple[tuple[int, ...], ...]
     pairs: tuple[Pair, ...]
     repeats: tuple[int, ...]
+    column_repeats: tuple[int, ...] = ()
 
 
 def reference(first: Floats, second: Floats) -> Integers:
@@ -59,12 +64,15 @@ def choose(
     scale: float,
     n_releases: int,
     most_cells: int,
+    fine: Sequence[int] = (),
+    known: float = math.inf,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
     `scores` are the released excess scores of all pairs (i < j), `coarse` the released one-way counts. A
     pair is worth measuring where its score stands out from the error that its noise makes; releases go to
-    pairs in proportion to cells^(2/3), which makes the sum of these errors least.
+    pairs in proportion to cells^(2/3), which makes the sum of these errors least. The columns' own counts,
+    of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
     """
     sizes = [len(counts) for counts in coarse]
     functions = _functions(scores, coarse, n_releases)
@@ -73,7 +81,8 @@ def choose(
     left = max(n_releases - function_repeats * len(functions), 0)
     worthy = [pair for pair, score in scores.items() if score > 0 and not children & set(pair)]
     for _ in range(8):
-        noise = _noise(worthy, sizes, scale, left)
+        releases = _releases(worthy, sizes, fine, known, left)[: len(worthy)]
+        noise = _noise(worthy, sizes, scale, releases)
         kept = [pair for pair in worthy if scores[pair] > _WORTH * noise[pair]]
         if len(kept) == len(worthy):
             break
@@ -82,12 +91,16 @@ def choose(
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     cliques = [c for c in grow(worthy, inside, most_cells=most_cells) if not children & set(c)]
     measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
+    wanted = _releases(measured, sizes, fine, known, left)
+    least = np.repeat([1, 0], [len(measured), len(fine)])
+    repeats = _rounded(wanted, least, left)
     return Choice(
         functions=functions,
         function_repeats=function_repeats,
         cliques=tuple(cliques),
         pairs=tuple(measured),
-        repeats=tuple(_repeats(measured, sizes, left)),
+        repeats=tuple(repeats[: len(measured)]),
+        column_repeats=tuple(repeats[len(measured) :]),
     )
 
 
@@ -117,26 +130,47 @@ def _functions(
     return tuple(Function(child, parent) for child, parent in sorted(found.items()))
 
 
-def _noise(pairs: Sequence[Pair], sizes: Sequence[int], scale: float, n_releases: int) -> dict[Pair, float]:
+def _releases(
+    pairs: Sequence[Pair], sizes: Sequence[int], fine: Sequence[int], known: float, n_releases: int
+) -> Floats:
+    """The best releases of each pair and then of each column, not yet whole, (n_pairs + n_columns,).
+
+    Least Σ cells / √(releases + what is known already): in proportion to cells^(2/3), by water-filling.
+    """
+    weights = np.array(
+        [(sizes[a] * sizes[b]) ** (2 / 3) for a, b in pairs]
+        + [_COLUMN_WEIGHT * n_cells ** (2 / 3) for n_cells in fine]
+    )
+    given = np.repeat([0.0, known], [len(pairs), len(fine)])
+    if math.isinf(known):
+        weights[len(pairs) :], given[len(pairs) :] = 0.0, 0.0
+    is_open = weights > 0
+    for _ in range(len(weights) + 1):
+        level = (n_releases + given[is_open].sum()) / max(weights[is_open].sum(), 1e-300)
+        is_wanting = is_open & (weights * level > given)
+        if (is_wanting == is_open).all():
+            break
+        is_open = is_wanting
+    return np.where(is_open, weights * level - given, 0.0)
+
+
+def _noise(pairs: Sequence[Pair], sizes: Sequence[int], scale: float, releases: Floats) -> dict[Pair, float]:
     """The sum of absolute errors that noise makes in each pair's counts."""
     cells = np.array([sizes[a] * sizes[b] for a, b in pairs], dtype=np.float64)
-    weights = cells ** (2 / 3)
-    releases = np.maximum(n_releases * weights / max(weights.sum(), 1.0), 1e-9)
-    errors = _MEAN_ABSOLUTE * cells * scale / np.sqrt(releases)
+    errors = _MEAN_ABSOLUTE * cells * scale / np.sqrt(np.maximum(releases, 1e-9))
     return dict(zip(pairs, errors.tolist(), strict=True))
 
 
-def _repeats(pairs: Sequence[Pair], sizes: Sequence[int], n_releases: int) -> list[int]:
-    """Releases of each pair, at least 1, `n_releases` in all (largest remainders)."""
-    if not pairs:
-        return []
-    weights = np.array([(sizes[a] * sizes[b]) ** (2 / 3) for a, b in pairs])
-    spare = n_releases - len(pairs)
-    wanted = np.maximum(n_releases * weights / weights.sum() - 1, 0)
-    wanted = spare * wanted / wanted.sum() if wanted.sum() > 0 else wanted
-    repeats = 1 + np.floor(wanted).astype(int)
+def _rounded(wanted: Floats, least: npt.NDArray[np.int64], n_releases: int) -> list[int]:
+    """Whole releases near `wanted`, each at least `least`, `n_releases` in all (largest remainders)."""
+    spare = n_releases - int(least.sum())
+    above = np.maximum(wanted - least, 0)
+    if spare <= 0 or above.sum() <= 0:
+        return [int(n) for n in least]
+    above = spare * above / above.sum()
+    repeats = least + np.floor(above).astype(np.int64)
     rest = n_releases - int(repeats.sum())
-    repeats[np.argsort(-(wanted % 1), kind="stable")[:rest]] += 1
+    repeats[np.argsort(-(above % 1), kind="stable")[:rest]] += 1
     return [int(n) for n in repeats]
 
 

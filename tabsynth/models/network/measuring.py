@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +53,8 @@ def count_columns(
     queries: AnyQueries,
     *,
     most_coarse: int,
-) -> tuple[tuple[NetworkColumn, ...], list[Floats], float]:
-    """Columns with denoised counts, the noisy counts as released, and the variance of their noise.
+) -> tuple[tuple[NetworkColumn, ...], list[Measurement]]:
+    """Columns with denoised counts, and the noisy counts as released.
 
     `most_coarse`: coarse cells of a column, about; 0 for as many as the noise allows.
     """
@@ -80,7 +82,7 @@ def count_columns(
             most=most_coarse or _coarse_cells(total, variance),
         )
         columns.append(NetworkColumn(cell, plain, coarse))
-    return tuple(columns), noisy, variance
+    return tuple(columns), released
 
 
 def choose_pairs(
@@ -89,9 +91,10 @@ def choose_pairs(
     coarse: Sequence[Codes],
     queries: AnyQueries,
     *,
+    variance: float,
     most_cells: int,
 ) -> Choice:
-    """What to measure, by released scores of all pairs."""
+    """What to measure, by released scores of all pairs; `variance` is that of the columns' own counts."""
     pairs = all_pairs(len(columns))
     wanted = [_pair_marginal(names, columns, coarse, i, j) for i, j in pairs]
     expected = [reference(columns[i].coarse_counts, columns[j].coarse_counts) for i, j in pairs]
@@ -100,16 +103,19 @@ def choose_pairs(
         pair: excess(float(score), counts)
         for pair, score, counts in zip(pairs, released, expected, strict=True)
     }
-    n_releases, scale = RELEASES * len(columns), 0.0
+    n_releases, scale, fine = RELEASES * len(columns), 0.0, []
     if not isinstance(queries, Queries):
         # Drafts of text that turn out never to be missing leave releases over.
         n_releases, scale = queries.left(PAIRS), queries.plan[PAIRS].mechanism.scale
+        fine = [column.cells.n_cells for column in columns]
     return choose(
         scores,
         [column.coarse_counts for column in columns],
         scale=scale,
         n_releases=n_releases,
         most_cells=most_cells,
+        fine=fine,
+        known=scale**2 / variance if variance > 0 else math.inf,
     )
 
 
@@ -123,22 +129,32 @@ def _coarse_cells(total: float, variance: float) -> int:
     return round(float(np.clip(12 * (max(ratio, 1e-12) / 660) ** 0.16, 8, 20)))
 
 
-def coarse_table(v: int, column: NetworkColumn, counts: Floats, variance: float) -> Table:
+def coarse_table(v: int, column: NetworkColumn, counted: Measurement) -> Table:
     """Noisy counts of the coarse cells of column number `v`, from those of its fine cells."""
-    sums = np.bincount(column.coarse, weights=counts, minlength=column.n_coarse)
+    sums = np.bincount(column.coarse, weights=counted.values, minlength=column.n_coarse)
     sizes = np.bincount(column.coarse, minlength=column.n_coarse)
-    return Table((v,), sums.astype(np.float64), (variance * sizes).astype(np.float64))
+    return Table((v,), sums.astype(np.float64), (counted.variance * sizes).astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Pairs of coarse cells, near-functions by their fine cells, and the columns by all releases of each."""
+
+    tables: tuple[Table, ...]
+    leaves: tuple[Leaf, ...]
+    columns: tuple[NetworkColumn, ...]
 
 
 def measure(
     names: Sequence[str],
     columns: Sequence[NetworkColumn],
+    counted: Sequence[Measurement],
     fine: Sequence[Codes],
     coarse: Sequence[Codes],
     choice: Choice,
     queries: AnyQueries,
-) -> tuple[list[Table], list[Leaf]]:
-    """The chosen pairs of coarse cells, and near-functions by their fine cells."""
+) -> Measured:
+    """Everything that was chosen, in one release; `counted` are the columns' own counts so far."""
     wanted = [
         Marginal(
             (names[function.parent], names[function.child]),
@@ -147,19 +163,49 @@ def measure(
         )
         for function in choice.functions
     ]
-    repeats = [choice.function_repeats] * len(wanted) + list(choice.repeats)
+    again = [v for v, n in enumerate(choice.column_repeats) if n > 0]
+    repeats = [choice.function_repeats] * len(wanted) + [choice.column_repeats[v] for v in again]
+    wanted += [Marginal((names[v],), (fine[v],), (columns[v].cells.n_cells,)) for v in again]
+    repeats += choice.repeats
     wanted += [_pair_marginal(names, columns, coarse, i, j) for i, j in choice.pairs]
-    released = queries.marginals(PAIRS, wanted, repeats) if wanted else []
-    n_functions = len(choice.functions)
-    leaves = [
-        Leaf(function, _conditional(measured, columns[function.parent], columns[function.child]))
-        for function, measured in zip(choice.functions, released[:n_functions], strict=True)
-    ]
-    tables = [
+    released = iter(queries.marginals(PAIRS, wanted, repeats) if wanted else [])
+    of_functions = [next(released) for _ in choice.functions]
+    both = list(counted)
+    for v in again:
+        both[v] = _together(counted[v], next(released))
+    total = common_total([each.values for each in both], [each.variance for each in both])
+    better = tuple(_recounted(column, each, total) for column, each in zip(columns, both, strict=True))
+    leaves = tuple(
+        Leaf(function, _conditional(measured, better[function.parent], better[function.child]))
+        for function, measured in zip(choice.functions, of_functions, strict=True)
+    )
+    children = {function.child for function in choice.functions}
+    one_ways = [coarse_table(v, better[v], both[v]) for v in range(len(better)) if v not in children]
+    pairs = [
         Table(pair, measured.values, measured.variance)
-        for pair, measured in zip(choice.pairs, released[n_functions:], strict=True)
+        for pair, measured in zip(choice.pairs, released, strict=True)
     ]
-    return tables, leaves
+    return Measured((*one_ways, *pairs), leaves, better)
+
+
+def _together(first: Measurement, second: Measurement) -> Measurement:
+    """Two noisy measurements of the same counts as one, weighted by the inverse of their variances."""
+    share = second.variance / (first.variance + second.variance)
+    values = share * first.values + (1 - share) * second.values
+    return Measurement(values, variance=share * first.variance)
+
+
+def _recounted(column: NetworkColumn, counted: Measurement, total: float) -> NetworkColumn:
+    """The column with the same cells, its counts denoised anew."""
+    variable = column.variable
+    counts = denoised(
+        counted.values,
+        counted.variance,
+        total=total,
+        is_ordered=variable.is_ordered,
+        n_numbers=column.cells.n_numbers,
+    )
+    return NetworkColumn(column.cells, counts, column.coarse)
 
 
 def _conditional(measured: Measurement, parent: NetworkColumn, child: NetworkColumn) -> Floats:
