@@ -133,3 +133,21 @@ def test_independent_rows_have_an_excess_about_zero():
     found = np.array([excess(np.abs(rng.poisson(expected) - expected).sum(), expected) for _ in range(400)])
     assert abs(found.mean()) < 6 * found.std() / 20 + 1.0
     assert excess(100.0, np.zeros((2, 2), dtype=np.int64)) == pytest.approx(100.0)
+
+
+def test_columns_get_the_releases_that_no_pair_is_worth():
+    coarse = [np.full(4, 250.0)] * 3
+    nothing = dict.fromkeys([(0, 1), (0, 2), (1, 2)], -1.0)
+    choice = choose(nothing, coarse, scale=9.0, n_releases=48, most_cells=10_000, fine=[8, 8, 64], known=2.0)
+    assert choice.pairs == ()
+    # Least Σ cells / √(known + r): known + r in proportion to cells^(2/3) = 4, 4, 16; 54 in all, less 2 each.
+    assert choice.column_repeats == (7, 7, 34)
+
+
+def test_columns_that_are_known_well_get_none():
+    coarse = [np.full(4, 250.0)] * 2
+    choice = choose(
+        {(0, 1): 1_500.0}, coarse, scale=1.0, n_releases=32, most_cells=10_000, fine=[8, 8], known=100.0
+    )
+    assert choice.repeats == (32,)
+    assert choice.column_repeats == (0, 0)
