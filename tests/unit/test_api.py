@@ -57,7 +57,8 @@ def test_all_is_complete_and_every_name_is_there() -> None:
     assert set(tabsynth.__all__) <= set(dir(tabsynth))
     wanted = (
         "draft_schema read_schema write_schema confirm check split fit FittedPipeline evaluate Results "
-        "NO_PRIVACY Budget Schema TableSchema Column Kind Role engines errors"
+        "NO_PRIVACY DEFAULT_BUDGET Budget budget_plan PlanReport Ledger LedgerFile Charge create_ledger_file "
+        "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role engines errors"
     )
     assert set(wanted.split()) == set(tabsynth.__all__)
     for name in tabsynth.__all__:

@@ -119,7 +119,8 @@ def _is_plain(column):
 def stated_columns(draw):
     """A column of whatever kind whose domain is whole, and cells of its type, few of them in it."""
     column = draw(columns("x").filter(_is_plain))
-    assume(not column.kind.is_discrete or column.categories or column.dtype == "bool" or column.nullable)
+    has_levels = column.categories or (column.kind is Kind.BOOLEAN and column.dtype == "bool")
+    assume(not column.kind.is_discrete or has_levels or column.nullable)
     assume(not column.kind.is_continuous or column.bounds is not None)
     return column, as_series(column, draw(st.lists(cells(column), max_size=12)))
 
