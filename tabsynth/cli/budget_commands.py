@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.columns import count
+from tabsynth.cli.notes import note_weak
 from tabsynth.cli.options import (
     DebugOption,
     DeltaOption,
@@ -56,6 +57,7 @@ def plan(
         budget = privacy_of(no_privacy=False, epsilon=epsilon, delta=delta)
         assert isinstance(budget, Budget)
         chosen = table_of(read_schema(schema), table)
+        note_weak(session, budget)
         report = budget_plan(chosen, engine=recipe, privacy=budget, rows=rows)
         _show(session, report)
         session.finish(

@@ -10,9 +10,11 @@ from tabsynth.cli.session import Session
 
 if TYPE_CHECKING:
     from tabsynth.config.types import CsvOptions
+    from tabsynth.privacy import Budget, Charge
     from tabsynth.schema.types import TableSchema
 
 _MOST_NAMED = 8
+USUAL_EPSILON, USUAL_DELTA = 10, 1e-4
 
 
 def note_left_out(
@@ -37,6 +39,31 @@ def what_is_left_out(names: Iterable[str]) -> str:
     more = f" and {len(every) - _MOST_NAMED:,} more" if len(every) > _MOST_NAMED else ""
     columns = "1 column" if len(every) == 1 else f"{len(every):,} columns"
     return f"{columns} that the schema does not know: {listed}{more}"
+
+
+def note_weak(session: Session, budget: Budget) -> None:
+    """A line for each number of a budget that leaves little of its guarantee."""
+    if budget.epsilon > USUAL_EPSILON:
+        session.note(
+            f"ε = {budget.epsilon:g} is a weak guarantee: one unit may make an outcome e^{budget.epsilon:g} times as "
+            f"likely. Seldom is more than {USUAL_EPSILON} asked for."
+        )
+    if budget.delta > USUAL_DELTA:
+        session.note(
+            f"δ = {budget.delta:g} is a weak guarantee: keep it far below one over the number of rows, by a "
+            "round number."
+        )
+
+
+def note_units(session: Session, former: Iterable[Charge], *, max_rows: int) -> None:
+    """A line where a ledger's fits protect units of several rows, and this one protects single rows."""
+    from tabsynth.privacy.ledger import rows_per_unit
+
+    if max_rows == 1 and (most := rows_per_unit(former)) > 1:
+        session.note(
+            f"Earlier fits of this ledger protect persons of up to {most} rows, this one protects single rows: for "
+            "a person of several rows, it costs more than the ledger is charged. Declare the same unit."
+        )
 
 
 def note_new_folder(session: Session, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.notes import note_left_out, note_weak
 from tabsynth.cli.options import (
     DebugOption,
     DeltaOption,
@@ -103,7 +103,7 @@ def run(
         from tabsynth.config.files import read_run
         from tabsynth.config.run import run as carry_out
         from tabsynth.config.steps import require_free
-        from tabsynth.privacy import NO_PRIVACY
+        from tabsynth.privacy import NO_PRIVACY, Budget
         from tabsynth.schema.unit import unit_question
 
         config = read_run(file)
@@ -117,6 +117,9 @@ def run(
             session.note(
                 "Each table gets the budget: a person in several of them has the sum of what they cost."
             )
+        if isinstance(config.privacy, Budget):
+            note_weak(session, config.privacy)
+        session.has_ledger = config.ledger is not None
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         schemas = () if outcome.run.schema is None else outcome.run.schema.tables
@@ -158,7 +161,9 @@ def run(
             files={
                 **{out / path: what for table in outcome.tables for path, what in table.files.items()},
                 out / _RUN_FILE: "the run, to be repeated",
-                out / "schema.yaml": "its schema",
+                out / "schema.yaml": "its schema; private: its drafted domains were read off the data"
+                if any(column.domain.origin.value == "draft" for table in schemas for column in table.columns)
+                else "its schema",
             },
             next_steps=[["tabsynth", "sample", models[0], "--rows", "1000", "--out", "more.csv"]],
         )

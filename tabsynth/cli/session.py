@@ -33,12 +33,16 @@ BROKEN_PIPE = 128 + 13  # as a shell says it of a tool that SIGPIPE ends
 
 @dataclass(kw_only=True)
 class Session:
-    """Use as a context manager around a command's work; turns its errors into messages and exit codes."""
+    """Use as a context manager around a command's work; turns its errors into messages and exit codes.
+
+    `has_ledger`: a ledger file is charged, which an interrupt does not undo.
+    """
 
     command: str
     json_output: bool = False
     quiet: bool = False
     debug: bool = False
+    has_ledger: bool = False
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -57,7 +61,8 @@ class Session:
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(BROKEN_PIPE) from None  # whoever read the output has had enough
         if isinstance(error, KeyboardInterrupt):
-            self._fail(INTERRUPTED, "Interrupted: nothing was written.", error)
+            charged = " What the ledger was charged stays charged." if self.has_ledger else ""
+            self._fail(INTERRUPTED, f"Interrupted: nothing was written.{charged}", error)
         elif isinstance(error, BudgetError):
             self._fail(DENIED, str(error), error)
         elif isinstance(error, TabsynthError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.notes import note_left_out, note_new_folder
+from tabsynth.cli.notes import note_left_out, note_new_folder, note_units, note_weak
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -181,6 +181,7 @@ def fit(
         from tabsynth.pipeline import fit as fit_table
         from tabsynth.plan_report import budget_plan
         from tabsynth.privacy import Budget
+        from tabsynth.privacy.domains import describe_constants
         from tabsynth.private_fit import require_guarantee
         from tabsynth.schema import read_schema
 
@@ -195,9 +196,12 @@ def fit(
         _note_unit(session, chosen)
         plan = None
         if isinstance(privacy, Budget):
+            note_weak(session, privacy)
             plan = budget_plan(chosen, engine=recipe, privacy=privacy)
+        session.has_ledger = ledger is not None
         with session.progress() as report, opened_ledger(ledger, source=source) as opened:
             if opened is not None and plan is not None:
+                note_units(session, opened.former, max_rows=plan.plan.sensitivity)
                 opened.reserve(planned.mechanism for planned in plan.plan.parts)  # before a row is read
                 opened.free()
             report("reading", 0.0)
@@ -211,6 +215,8 @@ def fit(
         session.show(pipeline.guarantee)
         if plan is not None:
             session.show(plan.purchase or "All domains are public: none had to be bought.")
+            if constants := describe_constants(pipeline.schema):
+                session.show(constants)
         session.finish(
             f"Fitted {recipe.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
             f"{len(chosen.columns)} columns",

@@ -173,9 +173,30 @@ def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:
         )
     if bounds:
         rows = f"{grids.significant(plan[BOUNDS].mechanism.scale, 1000):,.0f}"
-        lines.append(f"Bounds of {', '.join(bounds)}: about {rows} rows at either end may be cut to them.")
+        lines.append(
+            f"Bounds of {', '.join(bounds)}: about {rows} rows at either end may be cut to them, "
+            "several times as many where values lie far apart."
+        )
     lines.append("What a codebook states, `tabsynth schema confirm` makes public, and costs nothing.")
     return "\n".join(lines)
+
+
+def describe_constants(schema: TableSchema) -> str:
+    """What people are told of columns of which a fit bought one level at most; "" where there is none.
+
+    Read off the domains that were bought, so it costs nothing.
+    """
+    names = [
+        column.name
+        for column in schema.columns
+        if column.domain == _CHARGED and column.categories is not None and len(column.categories) == 1
+    ]
+    if not names:
+        return ""
+    return (
+        f"No more than one level was found of {', '.join(names)}: constant in the model. Confirm levels that are "
+        "public, or take more rows or a larger ε."
+    )
 
 
 def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:

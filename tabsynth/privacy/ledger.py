@@ -18,8 +18,10 @@ from tabsynth.privacy.accountant import delta_of, epsilon_left, epsilon_of
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.mechanisms import (
     EXACT,
+    DiscreteGaussian,
     Exact,
     Mechanism,
+    ThresholdedDiscreteGaussian,
     mechanism_from_data,
     mechanism_to_data,
 )
@@ -147,6 +149,13 @@ class LedgerCopy:
     def epsilon(self, delta: float) -> float:
         """ε of the whole series up to then, at `delta`."""
         return epsilon_of((entry.mechanism for entry in (*self.former, *self.charges)), delta)
+
+
+def rows_per_unit(charges: Iterable[Charge]) -> int:
+    """The most rows of one unit that any of `charges` protects; 1 where none is private."""
+    mechanisms = (charge.mechanism for charge in charges)
+    noisy = (DiscreteGaussian, ThresholdedDiscreteGaussian)
+    return max((found.sensitivity for found in mechanisms if isinstance(found, noisy)), default=1)
 
 
 def charges_to_data(charges: Sequence[Charge]) -> list[dict[str, object]]:

@@ -209,3 +209,45 @@ def test_a_run_is_private_and_keeps_its_figures_apart(folder: Path, tmp_path: Pa
     again = tabsynth_here("run", "out/run.yaml", "--out", "again", "--json", cwd=tmp_path)
     assert again.code == 0, again.err
     assert again.json["tables"]["stays"]["private_output"] is True
+
+
+def test_budgets_that_guarantee_little_are_pointed_out(folder: Path) -> None:
+    plan = ("budget", "plan", "--schema", "schema.yaml", *_ENGINE)
+    usual = tabsynth_here(*plan, "--epsilon", "10", "--delta", "1e-4", cwd=folder)
+    assert (usual.code, usual.err) == (0, "")
+    weak = tabsynth_here(*plan, "--epsilon", "10.5", "--delta", "0.001", cwd=folder)
+    assert weak.code == 0
+    assert "ε = 10.5 is a weak guarantee" in weak.err
+    assert "δ = 0.001 is a weak guarantee" in weak.err
+
+
+def test_columns_that_noise_makes_constant_are_named(folder: Path, tmp_path: Path) -> None:
+    """σ is above 10,000 rows at this ε: a level of 1,237 is found with a probability far below 1e-6."""
+    args = (*_FIT, "--out", tmp_path / "m", "--epsilon", "0.001")
+    done = tabsynth_here(*args, cwd=folder)
+    assert done.code == 0, done.err
+    bought = FittedPipeline.load(tmp_path / "m").schema
+    line = next(line for line in done.out.splitlines() if line.startswith("No more than one level"))
+    names = [c.name for c in bought.columns if c.categories is not None and len(c.categories) == 1]
+    assert names
+    assert f" of {', '.join(names)}: " in line
+
+
+def test_units_mixed_in_one_ledger_are_pointed_out(folder: Path, tmp_path: Path) -> None:
+    """And names of columns are whole where the ledger is shown in eighty columns."""
+    text = (folder / "stated.yaml").read_text(encoding="utf-8")
+    unit = text.replace("    columns:", "    unit: {column: stay id, max_rows: 3}\n    columns:", 1)
+    (tmp_path / "persons.yaml").write_text(unit, encoding="utf-8")
+    ledger = tmp_path / "ledger"
+    assert tabsynth_here("ledger", "create", ledger, "--source", "s", "--epsilon", "2", cwd=folder).code == 0
+    fit = ("fit", "stays.csv", *_ENGINE, "--ledger", ledger, "--epsilon", "0.5")
+    persons = tabsynth_here(*fit, "--schema", tmp_path / "persons.yaml", "--out", tmp_path / "m1", cwd=folder)
+    assert (persons.code, "single rows" in persons.err) == (0, False)
+    shown = tabsynth_here("ledger", "show", ledger, cwd=folder).out
+    assert "Units differ" not in shown
+    assert "admitted" in shown
+    rows = tabsynth_here(*fit, "--schema", "stated.yaml", "--out", tmp_path / "m2", cwd=folder)
+    assert rows.code == 0
+    assert "persons of up to 3 rows, this one protects single rows" in rows.err
+    shown = tabsynth_here("ledger", "show", ledger, cwd=folder).out
+    assert "Units differ: fit 2 protects single rows." in shown

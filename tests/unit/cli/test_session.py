@@ -147,3 +147,17 @@ def test_json_and_quiet_keep_words_away(capsys: pytest.CaptureFixture[str]) -> N
     with Session(command="split") as session:
         session.note("a note")
     assert capsys.readouterr() == ("", "a note\n")
+
+
+@pytest.mark.parametrize(
+    ("has_ledger", "said"),
+    [
+        (False, "Error: Interrupted: nothing was written.\n"),
+        (True, "Error: Interrupted: nothing was written. What the ledger was charged stays charged.\n"),
+    ],
+)
+def test_an_interrupt_says_that_charges_stay(
+    has_ledger: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ended(KeyboardInterrupt(), has_ledger=has_ledger) == 130
+    assert capsys.readouterr() == ("", said)
