@@ -147,7 +147,7 @@ def test_columns_get_the_releases_that_no_pair_is_worth():
 def test_columns_that_are_known_well_get_none():
     coarse = [np.full(4, 250.0)] * 2
     choice = choose(
-        {(0, 1): 1_500.0}, coarse, scale=1.0, n_releases=32, most_cells=10_000, fine=[8, 8], known=100.0
+        {(0, 1): 700.0}, coarse, scale=1.0, n_releases=32, most_cells=10_000, fine=[8, 8], known=100.0
     )
     assert choice.repeats == (32,)
     assert choice.column_repeats == (0, 0)
