@@ -70,14 +70,15 @@ rows = st.tuples(
 @st.composite
 def neighbours(draw, k):
     """Persons of at most k rows, one more, and who is left out in turn. In some tables d and b follow a."""
-    persons = draw(st.lists(st.lists(rows, min_size=1, max_size=k), max_size=8))
+    n = draw(st.sampled_from([0, 1, 2, 6, 14, 20]))
+    persons = draw(st.lists(st.lists(rows, min_size=1, max_size=k), min_size=n, max_size=n))
     bond = draw(st.sampled_from(["none", "some", "strong"]))
     if bond != "none":
         persons = [[(a, "pqr".index(a), c, a == "p") for a, _, c, _ in person] for person in persons]
     if bond == "strong":
         persons = persons * 12
     n = len(persons)
-    gone = range(n) if n <= 12 else draw(st.sets(st.integers(0, n - 1), min_size=12, max_size=12))
+    gone = range(n) if n <= 20 else draw(st.sets(st.integers(0, n - 1), min_size=20, max_size=20))
     return persons, draw(st.lists(rows, min_size=1, max_size=k)), sorted(gone)
 
 
@@ -176,7 +177,7 @@ def test_neighbours_differ_by_the_sensitivity_and_end_alike(name, k):
         seen.update(charge.statistic for charge in fitted[0].ledger.charges)
 
     check()
-    assert pairs > 150
+    assert pairs > 100  # some 300 as a rule, 2000 with all engines
     assert seen == {planned.part.statistic for planned in plan.parts}  # every phase
 
 
