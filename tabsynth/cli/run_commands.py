@@ -101,6 +101,7 @@ def run(
     """Carry out a run file: split, fit, sample, evaluate and report for every table."""
     with Session(command="run", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.files import read_run
+        from tabsynth.config.run import holds_drafts
         from tabsynth.config.run import run as carry_out
         from tabsynth.config.steps import require_free
         from tabsynth.privacy import NO_PRIVACY, Budget
@@ -162,7 +163,7 @@ def run(
                 **{out / path: what for table in outcome.tables for path, what in table.files.items()},
                 out / _RUN_FILE: "the run, to be repeated",
                 out / "schema.yaml": "its schema; private: its drafted domains were read off the data"
-                if any(column.domain.origin.value == "draft" for table in schemas for column in table.columns)
+                if outcome.run.schema is not None and holds_drafts(outcome.run.schema)
                 else "its schema",
             },
             next_steps=[["tabsynth", "sample", models[0], "--rows", "1000", "--out", "more.csv"]],

@@ -141,6 +141,13 @@ def confirm(
             session.note("Comments in the file are not kept; write them as description: instead.")
         write_schema(changed, schema, private_note=holds_drafts(changed))
         left = _drafts(changed[chosen.name])
+        session.show("Private fits use these domains as they stand, without noise.")
+        drafted = [name for name in names if name in _drafts(chosen) and chosen[name].bounds is not None]
+        if drafted:
+            session.show(
+                f"Bounds in the draft may be the least and greatest value of the data: {', '.join(drafted)}. If the "
+                "source states others, write those into the file."
+            )
         session.finish(
             f"Confirmed {count(len(names), 'column')} as public, by {by}",
             data={"confirmed": list(names), "still_draft": left},

@@ -26,6 +26,11 @@ _MOST_NAMED = 3  # levels in the name of a group
 def positions_of(names: Sequence[str], model: ExplicitModel, schema: TableSchema) -> tuple[int, ...]:
     """Where the model has these columns, 1 to 3 different ones; raises `UsageError` that lists what is wrong."""
     known = {variable.name: v for v, variable in enumerate(model.variables)}
+    refuse(
+        f"name columns one by one, as texts, found {type(name).__name__}"
+        for name in names
+        if not isinstance(name, str)
+    )
     faults = [] if 1 <= len(names) <= MOST_COLUMNS else [f"a marginal is of 1 to {MOST_COLUMNS} columns"]
     for at, name in enumerate(names):
         if name in names[:at]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 from tabsynth.errors import UsageError
 from tabsynth.schema.types import PrivacyUnit
@@ -32,6 +33,9 @@ class Budget:
     delta: float = 1e-6
 
     def __post_init__(self) -> None:
+        for name, value in (("epsilon", self.epsilon), ("delta", self.delta)):
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise UsageError(f"{name} must be a number, found {type(value).__name__}")
         if not 0 < self.epsilon < float("inf"):
             raise UsageError(
                 f"epsilon must be positive and finite, found {self.epsilon}; for none, ask for no privacy"

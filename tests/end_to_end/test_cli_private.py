@@ -251,3 +251,14 @@ def test_units_mixed_in_one_ledger_are_pointed_out(folder: Path, tmp_path: Path)
     assert "persons of up to 3 rows, this one protects single rows" in rows.err
     shown = tabsynth_here("ledger", "show", ledger, cwd=folder).out
     assert "Units differ: fit 2 protects single rows." in shown
+
+
+def test_confirming_says_what_a_statement_costs(folder: Path, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_bytes((folder / "schema.yaml").read_bytes())
+    confirm = ("schema", "confirm", schema, "--by", "A", "--source", "B", "--column")
+    bounded = tabsynth_here(*confirm, "age", cwd=folder)
+    assert "as they stand, without noise" in bounded.out
+    assert "least and greatest value of the data: age. " in bounded.out
+    again = tabsynth_here(*confirm, "age", cwd=folder)
+    assert "least and greatest" not in again.out

@@ -228,3 +228,8 @@ def test_ends_off_a_lattice_are_rounded_as_far_as_they_stay_apart():
         "[1.0000001, 2]",
     ]
     assert labels(size, [0.0, 1.0, 1.0], [1.0, 1.0, 2.0], [0, 1, 2]) == ["[0, 1]", "1", "[1, 2]"]
+
+
+def test_a_marginal_takes_names_one_by_one(fitted):
+    with pytest.raises(UsageError, match=r"^name columns one by one, as texts, found list$"):
+        fitted.marginal(["a", "b"])

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tabsynth.errors import PrivacyError, UsageError
@@ -156,3 +157,21 @@ def test_a_statistic_that_is_not_planned():
     )
     with pytest.raises(KeyError, match="others"):
         plan["others"]
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1j])
+def test_a_budget_is_of_numbers(value):
+    with pytest.raises(UsageError, match=f"^epsilon must be a number, found {type(value).__name__}$"):
+        Budget(epsilon=value)
+    with pytest.raises(UsageError, match=f"^delta must be a number, found {type(value).__name__}$"):
+        Budget(epsilon=1, delta=value)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
+def test_a_budget_is_positive_and_finite(value):
+    with pytest.raises(UsageError, match="epsilon must be positive and finite"):
+        Budget(epsilon=value)
+
+
+def test_a_budget_takes_numbers_of_numpy():
+    assert Budget(epsilon=np.float32(0.5), delta=np.float64(1e-6)).epsilon == 0.5
