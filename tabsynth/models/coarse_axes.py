@@ -131,18 +131,23 @@ def axes_of(columns: Sequence[CoarseColumn]) -> tuple[CoarseAxis, ...]:
 
 
 def _runs(counts: Floats, most: int) -> Cells:
-    """At most `most` runs of neighbours of about equal mass, numbered in order; a heavy cell stays alone."""
-    run_of = np.zeros(len(counts), dtype=np.intp)
-    left, room = float(counts.sum()), most
-    current, reached = 0, 0.0
-    for cell, count in enumerate(counts.tolist()):
-        share = left / max(room, 1)
-        overshoots = reached + count - share > share - reached
-        if room > 1 and reached > share / 4 and overshoots:
-            current, room, left, reached = current + 1, room - 1, left - reached, 0.0
-        run_of[cell] = current
-        reached += count
-    return run_of
+    """At most `most` runs of neighbours, numbered in order, of masses as even as they can be.
+
+    Cuts are those nearest to quantiles; where heavy cells leave some over, they go where they even out most.
+    """
+    ends = np.cumsum(counts)
+    is_cut = np.zeros(len(counts), dtype=bool)  # whether a run ends with the cell
+    inner, total = ends[:-1], float(ends[-1]) if len(ends) else 0.0
+    if total > 0 and len(inner):
+        for part in range(1, most):
+            is_cut[np.argmin(np.abs(inner - total * part / most))] = True
+        for _ in range(most - 1 - int(is_cut.sum())):
+            below, above = np.r_[0.0, ends[is_cut]], np.r_[ends[is_cut], total]
+            run = np.searchsorted(below, inner, side="right") - 1
+            gain = (inner - below[run]) * (above[run] - inner)
+            is_cut[np.argmax(gain)] |= gain.max() > 0
+    runs: Cells = np.cumsum(is_cut) - is_cut
+    return runs
 
 
 def _commonest(counts: Floats, most: int) -> Cells:
