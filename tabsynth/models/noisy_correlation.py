@@ -140,7 +140,8 @@ def _excess(
 ) -> tuple[float, float, Floats]:
     """A weighted sum of a table's excess over independence, the rows behind it, and its series in ρ.
 
-    A cell's weight is the slope of its probability at ρ = 0 over the variance of its count.
+    A cell's weight is the slope of its probability at ρ = 0 over the variance of its count, both as they
+    would be without gaps.
     """
     table = tables.between(first, second)
     n_rows = _rows_with_both(first, second, table, tables.total)
@@ -151,10 +152,10 @@ def _excess(
     if first.is_partial:
         mass_2 = on_simplex(table.sum(axis=0), n_rows) / n_rows
         spread *= _spread_ratio(second, mass_2)
-    independent = np.outer(mass_1, mass_2)
     noise = tables.variance * np.outer(first.fold.sum(axis=1), second.fold.sum(axis=1))
-    weights = np.outer(hermite_1[:, 0], hermite_2[:, 0]) / (noise + n_rows * independent + 1e-9)
-    excess = float((weights * (table / n_rows - independent)).sum()) / spread
+    variance = noise + n_rows * np.outer(first.mass, second.mass) + 1e-9
+    weights = np.outer(hermite_1[:, 0], hermite_2[:, 0]) / variance
+    excess = float((weights * (table / n_rows - np.outer(mass_1, mass_2))).sum()) / spread
     return excess, n_rows, ((weights.T @ hermite_1) * hermite_2).sum(axis=0)
 
 
