@@ -19,6 +19,7 @@ _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _WORTH = 0.7  # least score of a pair, in multiples of what its noise alone would score
 _THRIFT = 0.3  # pairs are taken in order of score / cells**_THRIFT
 _FUNCTIONAL = 0.85  # of the score that a function would reach
+_FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
@@ -75,9 +76,11 @@ def choose(
     of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
     """
     sizes = [len(counts) for counts in coarse]
-    functions = _functions(scores, coarse, n_releases)
+    function_repeats = max(1, round(_FUNCTION_SHARE * n_releases))
+    noise_of_cell = _MEAN_ABSOLUTE * scale / math.sqrt(function_repeats)
+    functions = _functions(scores, coarse, n_releases, fine, noise_of_cell)
     children = {function.child for function in functions}
-    function_repeats = max(1, round(_FUNCTION_SHARE * n_releases)) if functions else 0
+    function_repeats *= bool(functions)
     left = max(n_releases - function_repeats * len(functions), 0)
     worthy = [pair for pair, score in scores.items() if score > 0 and not children & set(pair)]
     for _ in range(8):
@@ -105,11 +108,16 @@ def choose(
 
 
 def _functions(
-    scores: Mapping[Pair, float], coarse: Sequence[Floats], n_releases: int
+    scores: Mapping[Pair, float],
+    coarse: Sequence[Floats],
+    n_releases: int,
+    fine: Sequence[int],
+    noise_of_cell: float,
 ) -> tuple[Function, ...]:
     """Children that are all but functions of a parent; no column is both, and no child has two parents.
 
-    A function of another column reaches the score 2 n (1 - Σ q²), q the child's own distribution.
+    A function of another column reaches the score 2 n (1 - Σ q²), q the child's own distribution. Noise in
+    the table of their fine cells must stay below half of the rows; else they are a pair like others.
     """
     most = int(0.25 / _FUNCTION_SHARE) if n_releases > 1 / _FUNCTION_SHARE else 0
     found: dict[int, int] = {}
@@ -118,9 +126,11 @@ def _functions(
             counts = coarse[child]
             total = max(float(counts.sum()), 1.0)
             whole = 2 * total * (1 - float(((counts / total) ** 2).sum()))
+            noise = noise_of_cell * (fine[child] * fine[parent] if fine else 1)
             if (
                 2 < len(counts) <= len(coarse[parent]) + 1
                 and score > _FUNCTIONAL * whole > 0
+                and noise <= _FUNCTION_NOISE * total
                 and not {child, parent} & found.keys()
                 and child not in found.values()
                 and len(found) < most

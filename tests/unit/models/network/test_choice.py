@@ -151,3 +151,12 @@ def test_columns_that_are_known_well_get_none():
     )
     assert choice.repeats == (32,)
     assert choice.column_repeats == (0, 0)
+
+
+def test_a_function_whose_table_noise_would_drown_is_a_pair_like_others():
+    coarse = [np.full(4, 250.0)] * 2
+    scores = {(0, 1): 1_500.0}  # 2 n (1 - 4/16): a function
+    how = {"n_releases": 50, "most_cells": 10_000, "known": 1.0}
+    # Two releases: 0.8 · cells · scale / √2 against 500 rows.
+    assert choose(scores, coarse, scale=10.0, fine=[4, 4], **how).functions
+    assert not choose(scores, coarse, scale=10.0, fine=[40, 40], **how).functions
