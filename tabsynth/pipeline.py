@@ -28,9 +28,10 @@ from tabsynth.models.marginal_frame import marginal_frame, positions_of
 from tabsynth.models.registry import DEFAULT_ENGINE, engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger, NoPrivacy, Privacy, guarantee
-from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
+from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data, rows_per_unit
 from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
 from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.privacy.queries import Queries
 from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
@@ -345,12 +346,14 @@ def _fit_within(
     if schema is not None or isinstance(data, Table):
         known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
         plan = plan_fit(known, recipe, budget)
+        _require_one_unit(ledger, plan)
         ledger.reserve(planned.mechanism for planned in plan.parts)
     n_former = len(ledger.charges)
     try:
         table, layout = as_table(data, schema, strict=False)
         if plan is None:
             plan = plan_fit(table.schema, recipe, budget)
+            _require_one_unit(ledger, plan)
             ledger.reserve(planned.mechanism for planned in plan.parts)
         table = bound_rows(table, Streams(secrets.randbits(128)))  # never by a seed that others may know
         fitted = fit_privately(
@@ -371,6 +374,22 @@ def _fit_within(
         layout=schema_layout(layout, fitted.schema),
         surrogates=fitted.surrogates,
     )
+
+
+def _require_one_unit(ledger: Ledger, plan: BudgetPlan) -> None:
+    """Raise `PrivacyError` where earlier fits of the ledger protect units of another number of rows.
+
+    Their charges would be added as if they protected the same units, which is worth nothing to a person of
+    several rows. Persons of one row each and rows cannot be told apart here: for both, the sum is right.
+    """
+    earlier = (*ledger.former, *ledger.charges)
+    rows = rows_per_unit(earlier)
+    if earlier and rows != plan.sensitivity:
+        raise PrivacyError(
+            f"earlier fits of this ledger protect units of up to {rows} rows, this one of up to {plan.sensitivity}: "
+            "what they spend cannot be added up, so nothing was read or charged. Declare the same unit and "
+            "max_rows in the schema, or begin a ledger for a series of its own"
+        )
 
 
 @contextmanager

@@ -129,7 +129,6 @@ def _show_model(session: Session, path: Path) -> None:
 
 def _show_file(session: Session, path: Path) -> None:
     from tabsynth.privacy.accountant import epsilon_left, epsilon_of
-    from tabsynth.privacy.ledger import rows_per_unit
     from tabsynth.privacy.ledger_file import read_ledger_file
 
     record = read_ledger_file(path)
@@ -141,13 +140,6 @@ def _show_file(session: Session, path: Path) -> None:
         session.show(f"Fit {fit}")
         _show_charges(session, tuple(charge for number, charge in record.charges if number == fit))
     session.show(_LEGEND)
-    rows = {fit: rows_per_unit(charge for number, charge in record.charges if number == fit) for fit in fits}
-    if max(rows.values(), default=1) > 1 and min(rows.values()) == 1:
-        single = ", ".join(str(fit) for fit in fits if rows[fit] == 1)
-        session.show(
-            f"Units differ: fit {single} protects single rows. For a person of several rows the sum is larger "
-            "than stated."
-        )
     session.show(
         f"Source {printable(record.source)!r}: ε = {spent:.4g} of {record.cap.epsilon:g} spent at δ = {record.cap.delta:g}; "
         f"a further fit may have about ε = {left:.2g}."

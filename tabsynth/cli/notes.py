@@ -10,7 +10,7 @@ from tabsynth.cli.session import Session
 
 if TYPE_CHECKING:
     from tabsynth.config.types import CsvOptions
-    from tabsynth.privacy import Budget, Charge
+    from tabsynth.privacy import Budget
     from tabsynth.schema.types import TableSchema
 
 _MOST_NAMED = 8
@@ -52,17 +52,6 @@ def note_weak(session: Session, budget: Budget) -> None:
         session.note(
             f"δ = {budget.delta:g} is a weak guarantee: keep it far below one over the number of rows, by a "
             "round number."
-        )
-
-
-def note_units(session: Session, former: Iterable[Charge], *, max_rows: int) -> None:
-    """A line where a ledger's fits protect units of several rows, and this one protects single rows."""
-    from tabsynth.privacy.ledger import rows_per_unit
-
-    if max_rows == 1 and (most := rows_per_unit(former)) > 1:
-        session.note(
-            f"Earlier fits of this ledger protect persons of up to {most} rows, this one protects single rows: for "
-            "a person of several rows, it costs more than the ledger is charged. Declare the same unit."
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.notes import note_left_out, note_new_folder, note_units, note_weak
+from tabsynth.cli.notes import note_left_out, note_new_folder, note_weak
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -201,7 +201,6 @@ def fit(
         session.has_ledger = ledger is not None
         with session.progress() as report, opened_ledger(ledger, source=source) as opened:
             if opened is not None and plan is not None:
-                note_units(session, opened.former, max_rows=plan.plan.sensitivity)
                 opened.reserve(planned.mechanism for planned in plan.plan.parts)  # before a row is read
                 opened.free()
             report("reading", 0.0)

@@ -256,6 +256,17 @@ class TestLedger:
         create_ledger_file(tmp_path / "ledger", source="stays", cap=Budget(epsilon=1.25))
         return tmp_path / "ledger"
 
+    @pytest.mark.parametrize("first", ["row", "person"])
+    def test_fits_of_other_units_are_refused(self, path, first):
+        person = replace(STATED, unit=PrivacyUnit(column=STATED.columns[0].name, max_rows=3))
+        order = [STATED, person] if first == "row" else [person, STATED]
+        budget = Budget(epsilon=0.3)
+        fit(stays(200), schema=order[0], engine=QUICK, privacy=budget, ledger=path)
+        before = read_ledger_file(path)
+        with pytest.raises(PrivacyError, match="cannot be added up"):
+            fit(stays(200), schema=order[1], engine=QUICK, privacy=budget, ledger=path)
+        assert read_ledger_file(path) == before
+
     def test_a_later_fit_continues_it_and_cannot_exceed_it(self, path, tmp_path):
         half = Budget(epsilon=0.7)
         first = fit(stays(200), schema=STATED, engine=QUICK, privacy=half, ledger=path)
