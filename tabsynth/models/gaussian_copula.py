@@ -1,11 +1,13 @@
 """Gaussian copula over every column: marginals of any shape, one correlation matrix between them.
 
 Each column stands on one or two latent axes (`tabsynth.models.latent`); cells are the pieces that a
-normal vector falls into. Fitting reads one-way counts and second
-moments of the pieces' normal scores, nothing else. Nominal levels are put in the order in which they
-go along with the other columns (the leading axis of the levels' mean scores, as in correspondence
-analysis: Benzécri 1973; Greenacre 1984), and correlations are corrected for ties
-(`tabsynth.models.correlation`).
+normal vector falls into. Without privacy, fitting reads one-way counts and second moments of the pieces'
+normal scores, nothing else. Nominal levels are put in the order in which they go along with the other
+columns (the leading axis of the levels' mean scores, as in correspondence analysis: Benzécri 1973;
+Greenacre 1984), and correlations are corrected for ties (`tabsynth.models.correlation`).
+
+With a privacy budget it reads a noisy histogram of every column, in cells of the column's public domain,
+and one of every pair of columns in few cells each (`tabsynth.models.noisy_correlation`).
 
 What it cannot say: dependence that is not monotone along the chosen order of levels, or that differs
 between the tails. It gives no privacy guarantee when fitted without a budget.
@@ -132,7 +134,9 @@ class GaussianCopula:
 
     `marginals`: "empirical" (pieces of at least `min_group` rows) or "parametric" (the best of the
     `copulas` library's families by AIC; needs the extra `parametric`). `min_group` ≥ 1: the fewest rows
-    that share a published value or stretch, or that dependence is learnt from. `ordering_rounds` ≥ 0: passes over the nominal columns.
+    that share a published value or stretch, or that dependence is learnt from. `ordering_rounds` ≥ 0: passes
+    over the nominal columns. With a privacy budget marginals are empirical, and noise stands in for
+    `min_group`.
     """
 
     name: ClassVar[str] = "gaussian_copula"
