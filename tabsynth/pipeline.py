@@ -82,6 +82,20 @@ def _held_out(unit_of_row: npt.NDArray[np.int64], *, holdout: float, seed: int |
     return pl.Series(np.isin(unit_of_row, held), dtype=pl.Boolean)
 
 
+def split_by_coin(
+    frame: pl.DataFrame, unit_of_row: npt.NDArray[np.int64], *, holdout: float
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Train and holdout rows for a private fit: a coin of the system's entropy decides for each unit.
+
+    One unit more changes train by that unit's rows at most. A seed that others know, or a number held out
+    that depends on the number of units, would change it by other units' rows too. Either side may be empty.
+    """
+    _, position = np.unique(unit_of_row, return_inverse=True)
+    n_units = int(position.max(initial=-1)) + 1
+    held = pl.Series(Streams(secrets.randbits(128)).generator("split").random(n_units)[position] < holdout)
+    return frame.filter(~held), frame.filter(held)
+
+
 def bound_rows(table: Table, streams: Streams) -> Table:
     """At most `max_rows` rows of each person, chosen at random; rows that name nobody are kept."""
     unit = table.schema.unit
@@ -355,7 +369,9 @@ def _fit_within(
             plan = plan_fit(table.schema, recipe, budget)
             _require_one_unit(ledger, plan)
             ledger.reserve(planned.mechanism for planned in plan.parts)
-        table = bound_rows(table, Streams(secrets.randbits(128)))  # never by a seed that others may know
+        table = bound_rows(
+            _naming_somebody(table), Streams(secrets.randbits(128))
+        )  # never by a seed that others may know
         fitted = fit_privately(
             table, recipe, queries=NoisyQueries(ledger, plan), streams=streams, progress=progress
         )
@@ -390,6 +406,16 @@ def _require_one_unit(ledger: Ledger, plan: BudgetPlan) -> None:
             "what they spend cannot be added up, so nothing was read or charged. Declare the same unit and "
             "max_rows in the schema, or begin a ledger for a series of its own"
         )
+
+
+def _naming_somebody(table: Table) -> Table:
+    """The rows that name a person, where the unit is one.
+
+    A name that cannot be read as its column's type is null by now, so rows that name nobody may all be of
+    one person, and no bound would hold for them.
+    """
+    unit = table.schema.unit.column
+    return table if unit is None else Table(table.schema, table.frame.filter(pl.col(unit).is_not_null()))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 
 from tabsynth.encode import Surrogate, encode_table, settle
 from tabsynth.encode.table import variables_of
-from tabsynth.errors import PrivacyError
+from tabsynth.errors import PrivacyError, SchemaError
 from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.privacy.budget import Budget, NoPrivacy, Privacy
 from tabsynth.privacy.domains import buy_domains, domain_parts
@@ -24,7 +24,8 @@ from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part, make_plan
 from tabsynth.randomness import Streams
 from tabsynth.schema.draft import NO_ROWS
-from tabsynth.schema.types import Column, Kind, Origin, TableSchema
+from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
+from tabsynth.schema.validate import schema_findings
 from tabsynth.table import Table
 
 ROWS, IDENTIFIERS = "number of rows", "numbers of identifiers"
@@ -57,9 +58,11 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
 
     The number of columns an engine sees is known but for drafts of text and identifiers, which it sees
     where they may be missing: the plan is for as many as there can be. Raises `PrivacyError` where the
-    engine cannot be private and `UsageError` where the budget is too small for any noise.
+    engine cannot be private, `UsageError` where the budget is too small for any noise, and `SchemaError`
+    where the schema does not say how many rows a person has, or in which format text is a date.
     """
     require_guarantee(budget, recipe)
+    _require_sound(schema)
     variables = variables_of(_widest(schema))
     asked = recipe.parts(variables)
     if variables and not asked:
@@ -110,6 +113,14 @@ def fit_privately(
     model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     n_rows = min(max(round(noisy_rows), 1), MOST_ROWS)
     return PrivateFit(schema=schema, model=model, n_rows=n_rows, surrogates=surrogates)
+
+
+def _require_sound(schema: TableSchema) -> None:
+    """Raise `SchemaError` for a unit without a bound, and for formats without which cells are read by other cells."""
+    findings = schema_findings(Schema(tables=(schema,)))
+    faults = [f.as_fault() for f in findings if "unit" in f.path[2:] or f.path[-1] == "format"]
+    if faults:
+        raise SchemaError("no private fit can follow this schema; nothing was read", faults)
 
 
 def _widest(schema: TableSchema) -> TableSchema:

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tabsynth.config.files import run_to_yaml
 from tabsynth.config.steps import (
     dialect_of,
@@ -34,7 +36,7 @@ from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
 from tabsynth.models.base import Progress, no_progress
-from tabsynth.pipeline import FittedPipeline, fit, split, split_rows
+from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_rows
 from tabsynth.privacy import Budget, Charge, Ledger
 from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.private_fit import plan_fit, require_guarantee
@@ -265,18 +267,26 @@ def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:
 
     Without a schema one is drafted from train alone, so that no bound and no category of the holdout gets
     into the model; types and the forms of dates are those of the whole file. Where the fit is private no
-    cell is an error.
+    cell is an error, and no seed decides who is held out.
     """
     strict = not isinstance(config.privacy, Budget)
     if config.schema is not None:
         real = read_real(table.source, table_of(config.schema, table.name), csv=table.csv, strict=strict)
-        return split(real, holdout=config.holdout, seed=config.seed) if config.evaluation else (real, None)
+        if not config.evaluation:
+            return real, None
+        if strict:
+            return split(real, holdout=config.holdout, seed=config.seed)
+        halves = split_by_coin(real.frame, real.unit_codes(), holdout=config.holdout)
+        return Table(real.schema, halves[0]), Table(real.schema, halves[1])
     dialect = dialect_of(table.source, None, table.csv)
     frame, layout = read_table(table.source, dialect=dialect, strict=strict)
     if not config.evaluation:
         schema = draft_of(frame, layout, name=table.name)
         return Table.conform(frame, schema, strict=strict), None
-    train, holdout = split_rows(frame, holdout=config.holdout, seed=config.seed)
+    if strict:
+        train, holdout = split_rows(frame, holdout=config.holdout, seed=config.seed)
+    else:
+        train, holdout = split_by_coin(frame, np.arange(frame.height), holdout=config.holdout)
     schema = draft_of(train, layout, name=table.name)
     return Table.conform(train, schema, strict=strict), Table.conform(holdout, schema, strict=strict)
 
