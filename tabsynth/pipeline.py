@@ -359,6 +359,7 @@ def _fit_within(
     plan = None
     if schema is not None or isinstance(data, Table):
         known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
+        _require_purchase(ledger, known)
         plan = plan_fit(known, recipe, budget)
         _require_one_unit(ledger, plan)
         ledger.reserve(planned.mechanism for planned in plan.parts)
@@ -369,9 +370,7 @@ def _fit_within(
             plan = plan_fit(table.schema, recipe, budget)
             _require_one_unit(ledger, plan)
             ledger.reserve(planned.mechanism for planned in plan.parts)
-        table = bound_rows(
-            _naming_somebody(table), Streams(secrets.randbits(128))
-        )  # never by a seed that others may know
+        table = bound_rows(_naming_somebody(table), Streams(secrets.randbits(128)))  # never by a known seed
         fitted = fit_privately(
             table, recipe, queries=NoisyQueries(ledger, plan), streams=streams, progress=progress
         )
@@ -390,6 +389,19 @@ def _fit_within(
         layout=schema_layout(layout, fitted.schema),
         surrogates=fitted.surrogates,
     )
+
+
+def _require_purchase(ledger: Ledger, schema: TableSchema) -> None:
+    """Raise `PrivacyError` for domains that an earlier fit bought where the ledger knows of no earlier fit.
+
+    They came out of the table at a cost, which would be missing from what the release is said to give.
+    """
+    bought = [column.name for column in schema.columns if column.domain.origin is Origin.CHARGED]
+    if bought and not ledger.former and not ledger.charges:
+        raise PrivacyError(
+            f"the domains of {', '.join(bought)} were bought by an earlier fit, and this ledger holds none: continue "
+            "the ledger of that fit, or mark them as drafts to have them bought anew; nothing was read"
+        )
 
 
 def _require_one_unit(ledger: Ledger, plan: BudgetPlan) -> None:

@@ -58,4 +58,5 @@ def _even(
     if variable.is_lattice:
         return rng.integers(int(variable.lower), int(variable.upper), size=n, endpoint=True, dtype=np.int64)
     share = rng.random(n)
-    return variable.lower * (1 - share) + variable.upper * share
+    between = variable.lower * (1 - share) + variable.upper * share  # a bound may be missed by rounding
+    return np.clip(between, variable.lower, variable.upper)

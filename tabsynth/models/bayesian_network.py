@@ -47,7 +47,7 @@ from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 
-_SHARES = {ONE_WAY: 0.16, FREQUENT: 0.03, SCORES: 0.04, PAIRS: 0.77}
+_SHARES = {ONE_WAY: 0.13, FREQUENT: 0.025, SCORES: 0.03, PAIRS: 0.815}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,13 @@ def test_a_field_of_another_type_or_range_is_refused(sound, tmp_path, field, val
         {"more": 1},
         *(
             {"charges": [{"statistic": "s", "columns": [], "mechanism": {"name": "exact"}, **part}]}
-            for part in ({"statistic": 1}, {"columns": "ab"}, {"columns": [1]}, {"mechanism": "none"}, {"x": 1})
+            for part in (
+                {"statistic": 1},
+                {"columns": "ab"},
+                {"columns": [1]},
+                {"mechanism": "none"},
+                {"x": 1},
+            )
         ),
     ],
 )
