@@ -14,9 +14,9 @@ import pytest
 
 from tabsynth.config.run import run
 from tabsynth.config.types import RunConfig, TableRun
-from tabsynth.errors import SchemaError
+from tabsynth.errors import PrivacyError, SchemaError
 from tabsynth.pipeline import fit, split_by_coin
-from tabsynth.privacy import noise
+from tabsynth.privacy import Budget, Ledger, noise
 from tabsynth.schema.types import Column, Domain, Kind, Origin, PrivacyUnit, Schema, TableSchema
 
 PUBLIC = Domain(origin=Origin.PUBLIC, by="A", source="B")
@@ -78,6 +78,17 @@ def test_dates_held_as_text_without_a_format_are_refused():
         schema=replace(schema, columns=(replace(column, format="%Y-%m-%d"),)),
         engine="independent",
     )
+
+
+def test_what_an_earlier_fit_bought_is_not_free_in_the_next():
+    drafted = TableSchema(name="t", columns=(replace(LEVEL, categories=None, domain=Domain()),))
+    data = pl.DataFrame({"level": ["a"] * 3000 + ["b"] * 2000})
+    ledger = Ledger(Budget(epsilon=3.0))
+    bought = fit(data, schema=drafted, engine="independent", ledger=ledger).schema
+    with pytest.raises(PrivacyError, match="level were bought by an earlier fit"):
+        fit(data, schema=bought, engine="independent")
+    again = fit(data, schema=bought, engine="independent", ledger=ledger)
+    assert len(again.ledger.former) == 3
 
 
 def test_coins_fall_for_units_one_by_one_at_the_stated_share():
