@@ -3,12 +3,11 @@
 The model is p(x) ∝ q(x) · exp(Σ_m θ_m(x_m)), where q is the product of one-way distributions and every m a
 measured marginal. With measurements y_m of n rows, noise of variance v_m and ridge λ, θ minimises
 
-    n log Z(θ) - Σ_m <θ_m, y_m> + λ/2 Σ_m v_m (|θ_m|² + 2 |D θ_m|²),
+    n log Z(θ) - Σ_m <θ_m, y_m> + λ/2 Σ_m v_m |θ_m|²,
 
 the dual of: the p closest to q (n times the relative entropy) whose marginals miss y_m by little (the
 squares over 2 λ v_m); compare McKenna, Sheldon and Miklau 2019, section 4. It is smooth and convex; its
-gradient is n p_m - y_m + λ v_m (θ_m + 2 DᵀD θ_m), for which messages are passed once. D takes differences
-of neighbouring states where they lie on a line: dependence is expected to change little from one to the next. λ v_m is never below 0.01.
+gradient is n p_m - y_m + λ v_m θ_m, for which messages are passed once. λ v_m is never below 0.01.
 """
 
 from __future__ import annotations
@@ -25,20 +24,15 @@ from tabsynth.models.network.junction_tree import Clique, JunctionTree, margins,
 
 Floats = npt.NDArray[np.float64]
 _LEAST_RIDGE = 0.01  # rows per unit of θ: cells that are exactly zero keep finite potentials
-_SMOOTHNESS = 2.0  # weight of differences between neighbouring states against the states themselves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A measured marginal: `counts` (noisy, may be negative) over `variables`, `variance` of each cell.
-
-    `n_ordered`: how many states of each variable, from the first on, lie in order on a line; () for none.
-    """
+    """A measured marginal: `counts` (noisy, may be negative) over `variables`, `variance` of each cell."""
 
     variables: Clique
     counts: Floats
     variance: float | Floats
-    n_ordered: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,15 +140,6 @@ def fit_loglinear(
     aims = np.concatenate([y.ravel() for y in counts] or [np.empty(0)])
     weights = np.concatenate([r.ravel() for r in ridges] or [np.empty(0)])
 
-    def ridged(theta: Floats) -> Floats:
-        """The gradient of the penalty."""
-        penalty = weights * theta
-        for part, into, ridge_of, table in zip(
-            unpacked(theta), unpacked(penalty), ridges, tables, strict=True
-        ):
-            _add_roughness(part, into, ridge_of, table.n_ordered)
-        return penalty
-
     def unpacked(theta: Floats) -> list[Floats]:
         return [theta[a:b].reshape(y.shape) for a, b, y in zip(ends[:-1], ends[1:], counts, strict=True)]
 
@@ -166,9 +151,8 @@ def fit_loglinear(
         except FloatingPointError:  # a step so far that every product is too small for a double
             return math.inf, np.zeros(len(aims))
         expected = np.concatenate([found.ravel() for found in layout.marginals(beliefs)]) * total
-        penalty = ridged(theta)
-        value = total * (log_total + log_scale) - theta @ aims + 0.5 * penalty @ theta
-        gradient = expected - aims + penalty
+        value = total * (log_total + log_scale) - theta @ aims + 0.5 * (weights * theta) @ theta
+        gradient = expected - aims + weights * theta
         return value / total, gradient * scale / total
 
     position = np.zeros(len(aims))
@@ -193,14 +177,3 @@ def _of_total(counts: Floats, ridge: Floats, total: float) -> Floats:
     stays small where a measurement's sum and the total disagree.
     """
     return np.asarray(counts + (total - counts.sum()) * ridge / ridge.sum())
-
-
-def _add_roughness(theta: Floats, into: Floats, ridge: Floats, n_ordered: Sequence[int]) -> None:
-    """Add the gradient of λ v Σ (θ_{i+1} - θ_i)² along the ordered states of each axis to `into`."""
-    for axis, n_states in enumerate(n_ordered):
-        if n_states < 3:
-            continue
-        steps = _SMOOTHNESS * ridge.flat[0] * np.diff(np.moveaxis(theta, axis, 0)[:n_states], axis=0)
-        ordered = np.moveaxis(into, axis, 0)
-        ordered[: n_states - 1] -= steps
-        ordered[1:n_states] += steps

@@ -182,17 +182,10 @@ def measure(
     children = {function.child for function in choice.functions}
     one_ways = [coarse_table(v, better[v], both[v]) for v in range(len(better)) if v not in children]
     pairs = [
-        Table(pair, measured.values, measured.variance, tuple(_n_ordered(better[v]) for v in pair))
+        Table(pair, measured.values, measured.variance)
         for pair, measured in zip(choice.pairs, released, strict=True)
     ]
     return Measured((*one_ways, *pairs), leaves, better)
-
-
-def _n_ordered(column: NetworkColumn) -> int:
-    """How many coarse cells, from the first on, lie in order on a line."""
-    if column.cells.n_numbers:
-        return len(np.unique(column.coarse[: column.cells.n_numbers]))
-    return column.n_coarse - (column.variable.null_code is not None) if column.variable.is_ordered else 0
 
 
 def _together(first: Measurement, second: Measurement) -> Measurement:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from tabsynth.models.network import loglinear
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
 from tabsynth.models.network.triangulation import cliques_of
@@ -241,24 +240,3 @@ def test_the_total_of_a_measurement_says_nothing_of_the_distribution():
         joint_of(fit_loglinear(tree, [Table((0, 1), counts + more, 20.0)], **options)) for more in (0.0, 70.0)
     ]
     np.testing.assert_allclose(*joints, atol=1e-6)
-
-
-def test_roughness_is_the_gradient_of_squared_differences():
-    """λ v Σ (θ_{i+1} - θ_i)² over the ordered states of each axis; its gradient by central differences."""
-    rng = np.random.default_rng(5)
-    theta, ridge = rng.normal(size=(5, 4)), np.full((5, 4), 0.7)
-
-    def penalty(at):
-        return 0.7 * (np.diff(at[:4], axis=0) ** 2).sum() + 0.7 * (np.diff(at[:, :3], axis=1) ** 2).sum()
-
-    found = np.zeros((5, 4))
-    loglinear._add_roughness(theta, found, ridge, (4, 3))
-    expected = np.zeros((5, 4))
-    for cell in np.ndindex(5, 4):
-        step = np.zeros((5, 4))
-        step[cell] = 1e-6
-        expected[cell] = (penalty(theta + step) - penalty(theta - step)) / 2e-6
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    unordered = np.zeros((5, 4))
-    loglinear._add_roughness(theta, unordered, ridge, (2, 0))
-    assert not unordered.any()
