@@ -25,7 +25,7 @@ Codes = npt.NDArray[np.unsignedinteger]
 MOST_SINGLE = 128
 N_WIDE = 64
 _RATIO = 100.0
-_LINE_REACH = 1e6  # how far towards zero cells of even ratio go on the line
+_LINE_REACH = 1e4  # how far towards zero cells of even ratio go on the line
 
 
 @dataclass(frozen=True, eq=False)
