@@ -19,7 +19,7 @@ from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 
-BLOCK_ROWS = 8192
+BLOCK_ROWS = 32_768
 """Rows are drawn in blocks of this many, each from a stream of its own, so that they do not depend on
 how sampling is cut into batches or over cores."""
 

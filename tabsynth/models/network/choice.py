@@ -21,6 +21,8 @@ _THRIFT = 0.3  # pairs are taken in order of score / cells**_THRIFT
 _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
+_TARGET_SCORE = 4.0  # how many times over a dependence on the target counts
+_TARGET_RELEASES = 2.0  # and its releases
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
 
@@ -67,6 +69,7 @@ def choose(
     most_cells: int,
     fine: Sequence[int] = (),
     known: float = math.inf,
+    target: int | None = None,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
@@ -74,27 +77,35 @@ def choose(
     pair is worth measuring where its score stands out from the error that its noise makes; releases go to
     pairs in proportion to cells^(2/3), which makes the sum of these errors least. The columns' own counts,
     of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
+    Pairs with the `target` go before others and are measured more precisely, as it is what the table is for.
     """
     sizes = [len(counts) for counts in coarse]
     function_repeats = max(1, round(_FUNCTION_SHARE * n_releases))
     noise_of_cell = _MEAN_ABSOLUTE * scale / math.sqrt(function_repeats)
+    importance = {pair: _TARGET_SCORE if target in pair else 1.0 for pair in scores}
     functions = _functions(scores, coarse, n_releases, fine, noise_of_cell)
+    functions = tuple(function for function in functions if function.child != target)
     children = {function.child for function in functions}
     function_repeats *= bool(functions)
     left = max(n_releases - function_repeats * len(functions), 0)
     worthy = [pair for pair, score in scores.items() if score > 0 and not children & set(pair)]
     for _ in range(8):
-        releases = _releases(worthy, sizes, fine, known, left)[: len(worthy)]
+        releases = _releases(worthy, sizes, fine, known, left, target)[: len(worthy)]
         noise = _noise(worthy, sizes, scale, releases)
-        kept = [pair for pair in worthy if scores[pair] > _WORTH * noise[pair]]
+        kept = [pair for pair in worthy if importance[pair] * scores[pair] > _WORTH * noise[pair]]
         if len(kept) == len(worthy):
             break
         worthy = kept
-    worthy.sort(key=lambda pair: (-scores[pair] / (sizes[pair[0]] * sizes[pair[1]]) ** _THRIFT, pair))
+    worthy.sort(
+        key=lambda pair: (
+            -importance[pair] * scores[pair] / (sizes[pair[0]] * sizes[pair[1]]) ** _THRIFT,
+            pair,
+        )
+    )
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     cliques = [c for c in grow(worthy, inside, most_cells=most_cells) if not children & set(c)]
     measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
-    wanted = _releases(measured, sizes, fine, known, left)
+    wanted = _releases(measured, sizes, fine, known, left, target)
     least = np.repeat([1, 0], [len(measured), len(fine)])
     repeats = _rounded(wanted, least, left)
     return Choice(
@@ -141,14 +152,19 @@ def _functions(
 
 
 def _releases(
-    pairs: Sequence[Pair], sizes: Sequence[int], fine: Sequence[int], known: float, n_releases: int
+    pairs: Sequence[Pair],
+    sizes: Sequence[int],
+    fine: Sequence[int],
+    known: float,
+    n_releases: int,
+    target: int | None = None,
 ) -> Floats:
     """The best releases of each pair and then of each column, not yet whole, (n_pairs + n_columns,).
 
     Least Σ cells / √(releases + what is known already): in proportion to cells^(2/3), by water-filling.
     """
     weights = np.array(
-        [(sizes[a] * sizes[b]) ** (2 / 3) for a, b in pairs]
+        [(sizes[a] * sizes[b]) ** (2 / 3) * (_TARGET_RELEASES if target in (a, b) else 1) for a, b in pairs]
         + [_COLUMN_WEIGHT * n_cells ** (2 / 3) for n_cells in fine]
     )
     given = np.repeat([0.0, known], [len(pairs), len(fine)])

@@ -15,6 +15,9 @@ from tabsynth.models.public_cells import PublicCells
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
 Cells = npt.NDArray[np.intp]
+Integers = npt.NDArray[np.int64]
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +60,11 @@ class NetworkColumn:
         ends[last] = np.arange(1, self.n_coarse + 1)
         return order, ends
 
-    def fine_of(self, coarse: Cells, rng: np.random.Generator) -> Cells:
+    def fine_of(self, coarse: Cells, rng: np.random.Generator, *, beside: Integers | None = None) -> Cells:
         """A fine cell for each row, shares met as evenly as the number of rows allows, (n_rows,)."""
         order, ends = self._order
-        return order[
-            np.minimum(
-                np.searchsorted(ends, coarse + even_positions(coarse, self.n_coarse, rng), side="right"),
-                len(order) - 1,
-            )
-        ]
+        position = coarse + even_positions(coarse, self.n_coarse, rng, beside=beside)
+        return order[np.minimum(np.searchsorted(ends, position, side="right"), len(order) - 1)]
 
     def encoded(self, fine: Cells, rng: np.random.Generator) -> EncodedColumn:
         """Codes and values of each row's fine cell; values lie evenly within theirs."""
@@ -88,21 +87,39 @@ class NetworkColumn:
         return cell if cell >= 0 else None
 
 
-def even_positions(group: Cells, n_groups: int, rng: np.random.Generator) -> Floats:
-    """Positions in [0, 1) that fill it evenly within each group, in random order, (n_rows,).
+def even_positions(
+    group: Cells, n_groups: int, rng: np.random.Generator, *, beside: Integers | None = None
+) -> Floats:
+    """Positions in [0, 1) that fill it evenly within each group, (n_rows,).
 
     Systematic sampling: the k rows of a group stand at (i + u) / k, so that any share of the group is met
-    to within one row instead of by chance (Cochran 1977, chapter 8).
+    to within one row instead of by chance (Cochran 1977, chapter 8). Their order is random; with `beside`, a
+    key of each row, rows of a group whose keys are close stand far apart, as points of a golden-section
+    lattice do (Niederreiter 1992, chapter 3), so that any stretch of keys meets the shares too.
     """
     n_rows = len(group)
-    shuffled = rng.permutation(n_rows)
-    keys = group[shuffled]
-    if n_groups <= 1 << 16:
-        keys = keys.astype(np.uint16)  # which numpy sorts by radix, several times quicker
-    order = shuffled[np.argsort(keys, kind="stable")]
+    order = _in_groups(group, n_groups, rng) if beside is None else _spread(group, beside, rng)
     counts = np.bincount(group, minlength=n_groups)
     starts = np.cumsum(counts) - counts
     positions = np.empty(n_rows)
     ordered = group[order]
     positions[order] = (np.arange(n_rows) - starts[ordered] + rng.random(n_groups)[ordered]) / counts[ordered]
     return np.minimum(positions, np.nextafter(1.0, 0.0))
+
+
+def _in_groups(group: Cells, n_groups: int, rng: np.random.Generator) -> Cells:
+    """The rows group by group, in random order."""
+    shuffled = rng.permutation(len(group))
+    keys = group[shuffled]
+    if n_groups <= 1 << 16:
+        keys = keys.astype(np.uint16)  # which numpy sorts by radix, several times quicker
+    return shuffled[np.argsort(keys, kind="stable")]
+
+
+def _spread(group: Cells, beside: Integers, rng: np.random.Generator) -> Cells:
+    """The rows group by group, neighbours in `beside` spread over the whole of their group."""
+    n_rows = len(group)
+    by_key = np.lexsort((rng.random(n_rows), beside, group))
+    lattice = np.empty(n_rows)
+    lattice[by_key] = (np.arange(n_rows) * _GOLDEN + rng.random()) % 1
+    return np.lexsort((lattice, group))

@@ -14,16 +14,20 @@ from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.errors import ConditionError
 from tabsynth.models.base import Condition
 from tabsynth.models.explicit import CellProbabilities, Edge
-from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.columns import Cells, Integers, NetworkColumn
 from tabsynth.models.network.edges import edges_of
 from tabsynth.models.network.exact import fine_marginal
 from tabsynth.models.network.leaves import Leaf, given_cells
 from tabsynth.models.network.likelihood import Likelihood
 from tabsynth.models.network.loglinear import LogLinear
 from tabsynth.models.network.sampling import TreeSampler
+from tabsynth.models.network.thinning import halved, order_of_neighbours
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]
+
+_CAREFUL_BLOCKS = 4
+_HALVINGS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +66,46 @@ class FittedBayesianNetwork:
     def sample_block(
         self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
     ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
+        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions.
+
+        The first blocks are drawn with as little left to chance as time allows; in a table of more rows than
+        those, chance no longer matters.
+        """
         rng = streams.generator("bayesian_network.sample", block)
         given = self._given(conditions) if conditions else self._free
-        fine = {
-            v: given.columns[v].fine_of(states, rng) for v, states in given.sampler.draw(n_rows, rng).items()
-        }
-        for leaf in self.leaves:
-            child, parent = leaf.function.child, leaf.function.parent
-            held = given.held.get(child)
-            fine[child] = leaf.draw(fine[parent], rng) if held is None else np.full(n_rows, held)
+        halvings = _HALVINGS if block < _CAREFUL_BLOCKS else 0
+        fine = self._fine_cells(given, n_rows << halvings, rng, spread=halvings > 0)
+        for _ in range(halvings):
+            coarse = [column.coarse[fine[v]] for v, column in enumerate(self.columns)]
+            kept = halved(coarse, [column.n_coarse for column in self.columns], rng)
+            fine = {v: cells[kept] for v, cells in fine.items()}
         columns = {c.variable.name: c.encoded(fine[v], rng) for v, c in enumerate(self.columns)}
         for condition in conditions:
             columns[condition.column] = _pinned(columns[condition.column], condition)
         return EncodedTable(n_rows, columns)
+
+    def _fine_cells(
+        self, given: _Given, n_rows: int, rng: np.random.Generator, *, spread: bool
+    ) -> dict[int, Cells]:
+        """The fine cell of every column in `n_rows` rows; with `spread`, even beside other columns too."""
+        states = given.sampler.draw(n_rows, rng, spread=spread)
+        drawn = {v: (cells, given.columns[v].n_coarse) for v, cells in states.items()}
+
+        def beside(own: int) -> Integers | None:
+            others = [entry for v, entry in drawn.items() if v != own] if spread else []
+            return (
+                order_of_neighbours([c for c, _ in others], [n for _, n in others], rng) if others else None
+            )
+
+        fine = {v: given.columns[v].fine_of(cells, rng, beside=beside(v)) for v, cells in states.items()}
+        for leaf in self.leaves:
+            child, parent = leaf.function.child, leaf.function.parent
+            held = given.held.get(child)
+            if held is None:
+                fine[child] = leaf.draw(fine[parent], rng, beside=beside(parent))
+            else:
+                fine[child] = np.full(n_rows, held)
+        return fine
 
     def _given(self, conditions: tuple[Condition, ...]) -> _Given:
         """What to sample from given the conditions."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.network.choice import Function
-from tabsynth.models.network.columns import NetworkColumn, even_positions
+from tabsynth.models.network.columns import Integers, NetworkColumn, even_positions
 
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]
@@ -22,13 +22,13 @@ class Leaf:
     function: Function
     conditional: Floats
 
-    def draw(self, parent: Cells, rng: np.random.Generator) -> Cells:
+    def draw(self, parent: Cells, rng: np.random.Generator, *, beside: Integers | None = None) -> Cells:
         """The child's fine cell in each row, given the parent's, (n_rows,)."""
         n_parent, n_child = self.conditional.shape
         ends = np.cumsum(self.conditional, axis=1)
         ends[:, -1] = 1.0
         line = (ends + np.arange(n_parent)[:, None]).ravel()
-        position = parent + even_positions(parent, n_parent, rng)
+        position = parent + even_positions(parent, n_parent, rng, beside=beside)
         found: Cells = np.searchsorted(line, position, side="right") - parent * n_child
         return np.clip(found, 0, n_child - 1)
 

@@ -19,6 +19,7 @@ from tabsynth.models.network.coarse import coarse_cells
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import Table
+from tabsynth.models.network.shrinkage import shrunk
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.models.public_cells import PublicCells
 from tabsynth.privacy.queries import AnyQueries, Marginal, Measurement, Queries
@@ -93,6 +94,7 @@ def choose_pairs(
     *,
     variance: float,
     most_cells: int,
+    target: str = "",
 ) -> Choice:
     """What to measure, by released scores of all pairs; `variance` is that of the columns' own counts."""
     pairs = all_pairs(len(columns))
@@ -116,6 +118,7 @@ def choose_pairs(
         most_cells=most_cells,
         fine=fine,
         known=scale**2 / variance if variance > 0 else math.inf,
+        target=names.index(target) if target else None,
     )
 
 
@@ -185,6 +188,7 @@ def measure(
         Table(pair, measured.values, measured.variance)
         for pair, measured in zip(choice.pairs, released, strict=True)
     ]
+    pairs = shrunk(pairs, [column.coarse_counts for column in better])
     return Measured((*one_ways, *pairs), leaves, better)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tabsynth.models.network.columns import even_positions
 from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.thinning import order_of_neighbours
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.intp]
@@ -56,17 +57,24 @@ class TreeSampler:
             steps.append(_Step(given, new, n_given, n_new, ends.ravel()))
         return cls(tree.sizes, tuple(steps))
 
-    def draw(self, n_rows: int, rng: np.random.Generator) -> dict[int, States]:
+    def draw(self, n_rows: int, rng: np.random.Generator, *, spread: bool = False) -> dict[int, States]:
         """The state of every variable of the tree in `n_rows` rows.
 
-        Within each state of a separator, the states that follow are met to within one row of their share.
+        Within each state of a separator, the states that follow are met to within one row of their share;
+        with `spread`, also about as evenly beside the variables drawn before, at some cost of time.
         """
         states: dict[int, States] = {}
         for step in self.steps:
             given = np.zeros(n_rows, dtype=np.intp)
             for v in step.given:
                 given = given * self.sizes[v] + states[v]
-            position = given + even_positions(given, step.n_given, rng)
+            others = [v for v in states if v not in step.given] if spread else []
+            beside = (
+                order_of_neighbours([states[v] for v in others], [self.sizes[v] for v in others], rng)
+                if others
+                else None
+            )
+            position = given + even_positions(given, step.n_given, rng, beside=beside)
             joint = np.searchsorted(step.ends, position, side="right") - given * step.n_new
             joint = np.clip(joint, 0, step.n_new - 1)
             for v in reversed(step.new):
