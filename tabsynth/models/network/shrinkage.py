@@ -22,7 +22,6 @@ Floats = npt.NDArray[np.float64]
 
 _OWN = 0.5  # weight of the pair's own directions against those its columns share with all pairs
 _STANDS_OUT = 2.0  # deviations from what is expected, beyond which a coefficient is believed as it is
-_RIDGE = 0.5  # of the noise's variance, which is what is left for the ridge of the fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +74,7 @@ def _shrunk(table: Table, excess: _Excess, first: Floats, second: Floats) -> Tab
     expected = np.where(stands_out, np.maximum(expected, coefficients**2 - excess.variance), expected)
     kept = expected / (expected + excess.variance)
     counts = excess.margins + left @ (coefficients * kept) @ right.T
-    return Table(table.variables, counts, _RIDGE * excess.variance)
+    return Table(table.variables, counts, table.variance)
 
 
 def _second_moment(matrix: Floats, variance: float) -> Floats:
