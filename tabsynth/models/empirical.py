@@ -18,7 +18,8 @@ from tabsynth.models.marginal import Floats, Marginal, Values, gap, width_of
 MIN_GROUP = 11  # the smallest cell that health agencies publish (CMS cell size suppression policy)
 MAX_ATOMS = 4096
 MAX_STRETCHES = 1024
-_TAIL_QUANTILES = np.array([0.0, 0.25, 0.5, 0.75, 0.9, 0.97, 0.995])
+_TAIL_QUANTILES = np.array([0.0, 0.24, 0.48, 0.74, 0.9, 0.97, 0.995])
+"""The ends of a tail's pieces; 1 - q is nobody's square, or a bounded tail could end a piece on a rare value."""
 _INT64 = np.iinfo(np.int64)
 
 Bounds = tuple[float | None, float | None]

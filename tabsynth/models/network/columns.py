@@ -117,9 +117,16 @@ def _in_groups(group: Cells, n_groups: int, rng: np.random.Generator) -> Cells:
 
 
 def _spread(group: Cells, beside: Integers, rng: np.random.Generator) -> Cells:
-    """The rows group by group, neighbours in `beside` spread over the whole of their group."""
+    """The rows group by group, neighbours in `beside` spread over the whole of their group.
+
+    Each group starts at a random one of its places, so that every row is as likely to stand at any.
+    """
     n_rows = len(group)
     by_key = np.lexsort((rng.random(n_rows), beside, group))
     lattice = np.empty(n_rows)
-    lattice[by_key] = (np.arange(n_rows) * _GOLDEN + rng.random()) % 1
-    return np.lexsort((lattice, group))
+    lattice[by_key] = (np.arange(n_rows) * _GOLDEN) % 1
+    order = np.lexsort((lattice, group))
+    counts = np.bincount(group)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    turned = np.arange(n_rows) - starts + np.repeat(rng.integers(0, np.maximum(counts, 1)), counts)
+    return order[starts + turned % np.repeat(counts, counts)]

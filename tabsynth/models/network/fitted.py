@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 _CAREFUL_BLOCKS = 4
 _HALVINGS = 2
+_MANY_COLUMNS = 10  # from which on rows that are spread evenly can still be bettered by thinning
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +74,9 @@ class FittedBayesianNetwork:
         """
         rng = streams.generator("bayesian_network.sample", block)
         given = self._given(conditions) if conditions else self._free
-        halvings = _HALVINGS if block < _CAREFUL_BLOCKS else 0
-        fine = self._fine_cells(given, n_rows << halvings, rng, spread=halvings > 0)
+        is_careful = block < _CAREFUL_BLOCKS
+        halvings = _HALVINGS if is_careful and len(self.columns) >= _MANY_COLUMNS else 0
+        fine = self._fine_cells(given, n_rows << halvings, rng, spread=is_careful)
         for _ in range(halvings):
             coarse = [column.coarse[fine[v]] for v, column in enumerate(self.columns)]
             kept = halved(coarse, [column.n_coarse for column in self.columns], rng)

@@ -18,7 +18,8 @@ import numpy.typing as npt
 States = npt.NDArray[np.intp]
 
 _MOST_PAIRS = 160  # of columns, drawn at random where there are more
-_AT_ONCE = 48  # pairs of rows decided upon before their counts are added up: fewer is better, and slower
+_TURNS = 1000  # in which pairs of rows are decided upon, each knowing the counts so far: more is better, and slower
+_MOST_AT_ONCE = 48
 
 
 def halved(states: Sequence[States], sizes: Sequence[int], rng: np.random.Generator) -> States:
@@ -31,13 +32,14 @@ def halved(states: Sequence[States], sizes: Sequence[int], rng: np.random.Genera
     first, second, width, start, n_cells = _cells_of_pairs(sizes, rng)
     surplus = np.zeros(n_cells, dtype=np.float32)
     kept = np.empty(n_kept, dtype=np.intp)
-    for at in range(0, n_kept, _AT_ONCE):
-        two = rows[couples[at : at + _AT_ONCE]]
+    at_once = int(np.clip(n_kept // _TURNS, 1, _MOST_AT_ONCE))
+    for at in range(0, n_kept, at_once):
+        two = rows[couples[at : at + at_once]]
         cells = two[..., first] * width + two[..., second] + start
         worse = surplus[cells].sum(axis=2)
         choice = (worse[:, 1] < worse[:, 0]).astype(np.intp)
         each = np.arange(len(choice))
-        kept[at : at + _AT_ONCE] = couples[at + each, choice]
+        kept[at : at + at_once] = couples[at + each, choice]
         np.add.at(surplus, cells[each, choice].ravel(), np.float32(1))
         np.subtract.at(surplus, cells[each, 1 - choice].ravel(), np.float32(1))
     return kept

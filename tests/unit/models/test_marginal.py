@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import hermite_e
 from scipy import integrate, stats
@@ -97,6 +97,7 @@ def test_values_that_too_few_rows_share_do_not_keep_their_counts(values, min_gro
     rare=st.lists(st.integers(-(10**9), 10**9), max_size=60, unique=True),
     is_lattice=st.booleans(),
 )
+@example(common=[0] * 8 + [50] * 4, rare=[], is_lattice=False)
 @settings(max_examples=300, deadline=None)
 def test_no_end_of_a_piece_is_a_value_that_few_rows_share(common, rare, is_lattice):
     # far apart, so that no middle of a gap and no rounded tail can fall on one of them by chance

@@ -160,3 +160,24 @@ def test_a_function_whose_table_noise_would_drown_is_a_pair_like_others():
     # Two releases: 0.8 · cells · scale / √2 against 500 rows.
     assert choose(scores, coarse, scale=10.0, fine=[4, 4], **how).functions
     assert not choose(scores, coarse, scale=10.0, fine=[40, 40], **how).functions
+
+
+def test_pairs_with_the_target_come_first_and_are_measured_twice_as_often():
+    """Three columns alike, room for one pair: without a target the largest score, with one its largest."""
+    coarse = [counts_of(5) for _ in range(3)]
+    scores = {(0, 1): 3000.0, (0, 2): 2000.0, (1, 2): 1000.0}
+    options = {"scale": 1.0, "n_releases": 100, "most_cells": 30}
+    assert choose(scores, coarse, **options).pairs == ((0, 1),)
+    assert choose(scores, coarse, **options, target=2).pairs == ((0, 2),)
+    options["most_cells"] = 125
+    choice = choose(scores, coarse, **options, target=2)
+    repeats = dict(zip(choice.pairs, choice.repeats, strict=True))
+    assert repeats[0, 2] == repeats[1, 2] == pytest.approx(2 * repeats[0, 1], abs=1)
+
+
+def test_a_target_is_never_left_hanging_on_another_column():
+    coarse = [counts_of(6), counts_of(6)]
+    options = {"scale": 0.0, "n_releases": 100, "most_cells": 10_000}
+    found = choose({(0, 1): 16_000.0}, coarse, **options).functions
+    assert found == (Function(0, 1),)
+    assert choose({(0, 1): 16_000.0}, coarse, **options, target=0).functions != found

@@ -128,11 +128,13 @@ def test_coarse_cells_without_any_count_are_spread_evenly():
     assert np.bincount(fine, minlength=4).tolist() == [0, 100, 100, 100]
 
 
-@given(st.lists(st.integers(0, 4), max_size=200), st.integers(0, 1000))
+@given(st.lists(st.integers(0, 4), max_size=200), st.integers(0, 1000), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_even_positions_have_one_row_in_every_kth_of_a_group(groups, seed):
+def test_even_positions_have_one_row_in_every_kth_of_a_group(groups, seed, is_spread):
     group = np.array(groups, dtype=np.intp)
-    found = even_positions(group, 5, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    beside = rng.integers(0, 9, len(group)) if is_spread else None
+    found = even_positions(group, 5, rng, beside=beside)
     assert ((found >= 0) & (found < 1)).all()
     for g in set(groups):
         mine = np.sort(found[group == g])
@@ -172,3 +174,48 @@ def test_the_coarse_joint_of_the_helper_is_that_of_the_model():
         other = ({0, 1, 2} - set(clique)).pop()
         summed = joint.sum(axis=other).transpose(np.argsort(np.argsort(clique)))
         np.testing.assert_allclose(belief, summed, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_a_row_is_as_likely_at_any_place_of_its_group_whatever_its_key(k):
+    """k × k shares over 6,000 draws, each within six standard errors of 1/k: false alarms below 1e-7."""
+    rng = np.random.default_rng(k)
+    group, key = np.zeros(k, dtype=np.intp), np.arange(k)
+    places = np.array([np.argsort(even_positions(group, 1, rng, beside=key)) for _ in range(6000)])
+    for row in range(k):
+        share = (places == row).mean(axis=0)
+        assert np.abs(share - 1 / k).max() < 6 * (1 / k * (1 - 1 / k) / 6000) ** 0.5
+
+
+def test_any_stretch_of_keys_meets_the_shares_too():
+    """Golden-section points: in any run of 100 keys, within 4 rows of the share of each quarter.
+
+    At random a run would be off by 4.3 rows on average, and the worst of 40 by more than 10.
+    """
+    rng = np.random.default_rng(5)
+    key = rng.permutation(1000)
+    position = np.empty(1000)
+    position[key] = even_positions(np.zeros(1000, dtype=np.intp), 1, rng, beside=key)[key]
+    in_order = position[np.argsort(key)].reshape(10, 100)
+    quarters = np.stack([np.bincount((run * 4).astype(int), minlength=4) for run in in_order])
+    assert np.abs(quarters - 25).max() <= 4
+
+
+def test_the_first_blocks_follow_the_model_as_others_do_and_vary_less():
+    """Squares of what all pairs of columns are off by, over 20 blocks of either kind: less than half."""
+    model = mixed(11)
+    joint = fine_joint(model)
+    pairs = list(itertools.combinations(range(joint.ndim), 2))
+
+    def off(block):
+        squares = 0.0
+        for seed in range(20):
+            rows = cells_in(model, model.sample_block(block, n_rows=2048, streams=Streams(seed)))
+            for i, j in pairs:
+                wanted = joint.sum(axis=tuple(v for v in range(joint.ndim) if v not in (i, j)))
+                counts = np.zeros(wanted.shape)
+                np.add.at(counts, (rows[:, i], rows[:, j]), 1)
+                squares += ((counts / 2048 - wanted) ** 2).sum()
+        return squares
+
+    assert off(0) < 0.5 * off(100)

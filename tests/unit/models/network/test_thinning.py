@@ -1,0 +1,72 @@
+"""Half of the rows, chosen to speak for all of them."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tabsynth.models.network.thinning import halved, order_of_neighbours
+
+SIZES = (4, 3, 5, 2)
+
+
+def states_of(n_rows, rng, sizes=SIZES):
+    first = rng.integers(0, sizes[0], n_rows)
+    return [np.where(rng.random(n_rows) < 0.5, first, rng.integers(0, size, n_rows)) % size for size in sizes]
+
+
+def counts_of_pairs(states, rows, sizes=SIZES):
+    found = []
+    for i, j in itertools.combinations(range(len(sizes)), 2):
+        found.append(np.bincount(states[i][rows] * sizes[j] + states[j][rows], minlength=sizes[i] * sizes[j]))
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("n_rows", [0, 2, 7, 100])
+def test_half_of_the_rows_are_kept_none_twice(n_rows):
+    rng = np.random.default_rng(1)
+    kept = halved(states_of(n_rows, rng), SIZES, rng)
+    assert len(kept) == len(set(kept.tolist())) == n_rows // 2
+    assert set(kept.tolist()) <= set(range(n_rows))
+
+
+def test_every_row_is_as_likely_to_be_kept_as_any_other():
+    """Ten very unlike rows, 4,000 times: each share within six standard errors of a half (below 1e-7)."""
+    rng = np.random.default_rng(2)
+    states = [np.array([0, 0, 0, 0, 0, 0, 0, 1, 2, 3]), np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 0])]
+    times = np.zeros(10)
+    for _ in range(4000):
+        times[halved(states, (4, 3), rng)] += 1
+    assert np.abs(times / 4000 - 0.5).max() < 6 * 0.5 / 4000**0.5
+
+
+def test_what_is_kept_agrees_in_all_pairs_of_columns_better_than_a_random_half():
+    """The squares fall to less than a tenth of a random half's, on the mean of ten tables."""
+    rng = np.random.default_rng(3)
+    ours, random = [], []
+    for _ in range(10):
+        states = states_of(4000, rng)
+        whole = counts_of_pairs(states, np.arange(4000)) / 2
+        ours.append(((counts_of_pairs(states, halved(states, SIZES, rng)) - whole) ** 2).sum())
+        half = rng.permutation(4000)[:2000]
+        random.append(((counts_of_pairs(states, half) - whole) ** 2).sum())
+    assert np.mean(ours) < 0.1 * np.mean(random)
+
+
+def test_many_columns_are_thinned_by_some_of_their_pairs():
+    rng = np.random.default_rng(4)
+    sizes = [3] * 60
+    states = [rng.integers(0, 3, 500) for _ in sizes]
+    assert len(halved(states, sizes, rng)) == 250
+
+
+def test_the_key_runs_to_and_fro_and_never_overflows():
+    """Of two columns, the second one's states rise and fall in turn: neighbours in the order differ in one step."""
+    grid = np.array(list(itertools.product(range(3), range(4))), dtype=np.intp)
+    for seed in range(8):
+        key = order_of_neighbours([grid[:, 0], grid[:, 1]], (3, 4), np.random.default_rng(seed))
+        assert sorted(key.tolist()) == list(range(12))
+        steps = np.abs(np.diff(grid[np.argsort(key)], axis=0)).sum(axis=1)
+        assert (steps == 1).all()
+    many = order_of_neighbours([np.full(3, 19)] * 40, [20] * 40, np.random.default_rng(0))
+    assert (many >= 0).all()
