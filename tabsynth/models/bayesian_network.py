@@ -70,9 +70,9 @@ class BayesianNetwork:
 
     target: str = ""
     coarse_cells: int = 0
-    most_cells: int = 800_000
+    most_cells: int = 1_200_000
     ridge: float = 0.02
-    iterations: int = 150
+    iterations: int = 200
     min_group: int = MIN_GROUP
 
     def __post_init__(self) -> None:

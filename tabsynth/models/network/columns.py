@@ -18,6 +18,7 @@ Cells = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.int64]
 
 _GOLDEN = (5**0.5 - 1) / 2
+KEY_BITS = 38  # of the keys that rows are spread by, which leaves 25 for their group
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,8 @@ class NetworkColumn:
     def fine_of(self, coarse: Cells, rng: np.random.Generator, *, beside: Integers | None = None) -> Cells:
         """A fine cell for each row, shares met as evenly as the number of rows allows, (n_rows,)."""
         order, ends = self._order
+        if self.n_coarse == len(order):
+            return order[coarse]
         position = coarse + even_positions(coarse, self.n_coarse, rng, beside=beside)
         return order[np.minimum(np.searchsorted(ends, position, side="right"), len(order) - 1)]
 
@@ -122,10 +125,12 @@ def _spread(group: Cells, beside: Integers, rng: np.random.Generator) -> Cells:
     Each group starts at a random one of its places, so that every row is as likely to stand at any.
     """
     n_rows = len(group)
-    by_key = np.lexsort((rng.random(n_rows), beside, group))
+    shuffled = rng.permutation(n_rows)
+    keys = (group << KEY_BITS) + beside
+    by_key = shuffled[np.argsort(keys[shuffled])]
     lattice = np.empty(n_rows)
     lattice[by_key] = (np.arange(n_rows) * _GOLDEN) % 1
-    order = np.lexsort((lattice, group))
+    order = np.argsort(group + lattice)
     counts = np.bincount(group)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     turned = np.arange(n_rows) - starts + np.repeat(rng.integers(0, np.maximum(counts, 1)), counts)

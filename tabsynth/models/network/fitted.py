@@ -94,10 +94,10 @@ class FittedBayesianNetwork:
         drawn = {v: (cells, given.columns[v].n_coarse) for v, cells in states.items()}
 
         def beside(own: int) -> Integers | None:
-            others = [entry for v, entry in drawn.items() if v != own] if spread else []
-            return (
-                order_of_neighbours([c for c, _ in others], [n for _, n in others], rng) if others else None
-            )
+            others = [entry for v, entry in drawn.items() if v != own]
+            if not spread or not others:
+                return None
+            return order_of_neighbours([c for c, _ in others], [n for _, n in others], rng)
 
         fine = {v: given.columns[v].fine_of(cells, rng, beside=beside(v)) for v, cells in states.items()}
         for leaf in self.leaves:

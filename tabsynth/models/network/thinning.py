@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.models.network.columns import KEY_BITS
+
 States = npt.NDArray[np.intp]
 
 _MOST_PAIRS = 160  # of columns, drawn at random where there are more
@@ -50,12 +52,12 @@ def order_of_neighbours(
 ) -> npt.NDArray[np.int64]:
     """A key that puts similar rows side by side, (n_rows,): columns in random order, to and fro.
 
-    As many columns as 62 bits hold.
+    As many columns as 38 bits hold.
     """
     key = np.zeros(len(states[0]), dtype=np.int64)
     most = 1
     for v in rng.permutation(len(states)):
-        if most * sizes[v] >= 1 << 62:
+        if most * sizes[v] > 1 << KEY_BITS:
             break
         most *= sizes[v]
         key = key * sizes[v] + np.where(key % 2 == 1, sizes[v] - 1 - states[v], states[v])
