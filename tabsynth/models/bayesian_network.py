@@ -46,6 +46,7 @@ from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
+from tabsynth.schema.hints import did_you_mean
 
 _SHARES = {ONE_WAY: 0.13, FREQUENT: 0.025, SCORES: 0.03, PAIRS: 0.815}
 
@@ -89,10 +90,16 @@ class BayesianNetwork:
                 "or more and a positive ridge"
             )
 
+    def _require_target(self, names: tuple[str, ...]) -> None:
+        if self.target and self.target not in names:
+            raise UsageError(
+                f"bayesian_network: the target {self.target!r} is not a column that is modelled; "
+                + did_you_mean(self.target, names)
+            )
+
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
         n = len(variables)
-        if self.target and self.target not in {variable.name for variable in variables}:
-            raise UsageError(f"bayesian_network: the target {self.target!r} is not a column that is modelled")
+        self._require_target(tuple(variable.name for variable in variables))
         if n == 0:
             return ()
         one_way = Part(statistic=ONE_WAY, share=_SHARES[ONE_WAY], count=n)
@@ -115,6 +122,7 @@ class BayesianNetwork:
     ) -> FittedBayesianNetwork:
         progress("one-way marginals", 0.0)
         names = tuple(data.columns)
+        self._require_target(names)
         cells = cells_of_columns(data, queries, min_group=self.min_group)
         if not cells:
             return FittedBayesianNetwork((), LogLinear(JunctionTree((), (), (), ()), (), (), ()), ())

@@ -192,6 +192,26 @@ def test_settings_out_of_range_are_refused(settings):
         BayesianNetwork(**settings)
 
 
+@pytest.mark.parametrize("privacy", BUDGETS)
+def test_a_target_must_be_a_column_that_is_modelled(privacy):
+    with pytest.raises(UsageError, match="target 'flog' is not a column.*did you mean 'flag'"):
+        fitted(table(50), privacy, target="flog")
+    assert fitted(table(50), privacy, target="flag").sample(9, seed=0).height == 9
+
+
+@pytest.mark.parametrize("privacy", ["none", "much"])
+def test_a_target_keeps_what_depends_on_it_where_the_tree_holds_few_pairs(privacy):
+    """Code depends on level more than flag on code; a tree of 24 cells holds the one or the other."""
+    data = table(4000, columns={name: COLUMNS[name] for name in ("level", "code", "flag")})
+
+    def joined(target):
+        edges = fitted(data, privacy, target=target, most_cells=24).model.edges()
+        return {frozenset(edge.columns) for edge in edges}
+
+    assert frozenset(("flag", "code")) not in joined("")
+    assert frozenset(("flag", "code")) in joined("flag")
+
+
 def test_parts_are_known_from_the_columns_alone():
     variables = variables_of(table(5).schema)
     recipe = BayesianNetwork()
