@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tabsynth import engines, errors
-    from tabsynth.api import check, confirm, draft_schema, evaluate, split
+    from tabsynth.api import audit, check, confirm, draft_schema, evaluate, split
+    from tabsynth.audit import AuditResults
     from tabsynth.evaluate import Results
     from tabsynth.pipeline import FittedPipeline, fit
     from tabsynth.plan_report import PlanReport, budget_plan
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BUDGET",
     "NO_PRIVACY",
+    "AuditResults",
     "Budget",
     "Charge",
     "Column",
@@ -48,6 +50,7 @@ __all__ = [
     "Role",
     "Schema",
     "TableSchema",
+    "audit",
     "budget_plan",
     "check",
     "confirm",
@@ -67,6 +70,7 @@ __all__ = [
 _HOMES = {
     "DEFAULT_BUDGET": "privacy",
     "NO_PRIVACY": "privacy",
+    "AuditResults": "audit",
     "Budget": "privacy",
     "Charge": "privacy",
     "Column": "schema.types",
@@ -79,6 +83,7 @@ _HOMES = {
     "Role": "schema.types",
     "Schema": "schema.types",
     "TableSchema": "schema.types",
+    "audit": "api",
     "budget_plan": "plan_report",
     "check": "api",
     "confirm": "api",
@@ -95,7 +100,7 @@ _HOMES = {
 
 
 class _Package(ModuleType):
-    """Keeps the functions `check` and `evaluate` in view: the modules of those names, once imported by
+    """Keeps the functions `audit`, `check` and `evaluate` in view: the modules of those names, once imported by
     any other, would else be bound over them. `from tabsynth.evaluate import …` works as ever.
     """
 

@@ -7,7 +7,7 @@
 
 Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
 things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
-told otherwise; `split`, `check` and `evaluate` read private rows as they are, and what they give is private.
+told otherwise; `split`, `check`, `evaluate` and `audit` read private rows as they are, and what they give is private.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from tabsynth.audit import AuditResults
+from tabsynth.audit import audit as audit_tables
+from tabsynth.audit.bound import bound_of
 from tabsynth.check import check_table
 from tabsynth.errors import DataError, Fault, StructureError
 from tabsynth.evaluate import Results
@@ -123,5 +126,39 @@ def evaluate(
         title=title,
         seed=seed,
         guarantee=guarantee,
+        progress=progress,
+    )
+
+
+def audit(
+    synthetic: Any,
+    train: Any,
+    holdout: Any,
+    *,
+    schema: AnySchema | None = None,
+    budget: str = "2m",
+    epsilon: float | None = None,
+    delta: float = 1e-5,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> AuditResults:
+    """Attack a synthetic table, whoever made it: can it be told who was in train?
+
+    Train and holdout are real, disjoint and split at random. The attacks first prove on releases with a
+    known answer what they can see; `results.outcome` is "pass", "fail" or "inconclusive". `budget` is
+    "2m", "20m" or "4h"; a stated `epsilon` and `delta` add what any attacker could do against them. The
+    result is private output. Raises `InputError` where a table does not fit the schema or has fewer than
+    200 rows, `UsageError` for an unknown budget or an impossible ε or δ.
+    """
+    first, _ = as_table(train, schema)
+    others = [as_table(data, first.schema)[0] for data in (synthetic, holdout)]
+    return audit_tables(
+        others[0],
+        first,
+        others[1],
+        schema=first.schema,
+        budget=budget,
+        bound=None if epsilon is None else bound_of(epsilon, delta),
+        seed=seed,
         progress=progress,
     )

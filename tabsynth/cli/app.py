@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tabsynth.cli import (
+    audit_commands,
     budget_commands,
     draw_commands,
     import_commands,
@@ -65,6 +66,7 @@ app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
 app.command("draw")(draw_commands.draw)
 app.command("evaluate")(table_commands.evaluate)
+app.command("audit")(audit_commands.audit)
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)
 

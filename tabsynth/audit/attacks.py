@@ -1,0 +1,90 @@
+"""Membership attacks on one release: each gives every candidate a score, higher for likelier members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.audit.neighbours import Matrix, Near, best_bandwidth, search
+from tabsynth.encode import EncodedTable
+from tabsynth.metrics.learners import Boosting, Features, in_parallel, predict
+from tabsynth.metrics.proximity import Space, is_copy
+
+Scores = npt.NDArray[np.float64]
+
+DISTANCE, DENSITY, CLASSIFIER, MATCH = "distance", "density_ratio", "classifier", "match"
+TITLES = {
+    DISTANCE: "Distance, relative",
+    DENSITY: "Density ratio",
+    CLASSIFIER: "Classifier",
+    MATCH: "Exact and near match",
+}
+NEAR_SHARE = 0.01
+"""Of the range of a column: how far numbers of a near match may differ, by root mean square."""
+N_ROUNDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attacker:
+    """What an attacker has before the release: candidates, and reference rows of the same population."""
+
+    candidates: EncodedTable
+    reference: EncodedTable
+    space: Space
+    embedded: Matrix
+    bandwidth: float
+    near_reference: Near
+    matches_reference: Scores
+    seed: int
+
+    @classmethod
+    def of(cls, candidates: EncodedTable, reference: EncodedTable, *, seed: int) -> Self:
+        """Coordinates and bandwidth come from the reference alone, which holds no candidate's row."""
+        space = Space.of(reference, [reference, candidates])
+        known, asked = space.embed(reference), space.embed(candidates)
+        bandwidth = best_bandwidth(space, known)
+        near = search(asked, known, bandwidth=bandwidth)
+        matches = _matches(candidates, reference, near, space)
+        return cls(candidates, reference, space, asked, bandwidth, near, matches, seed)
+
+    def scores(self, release: EncodedTable) -> dict[str, Scores]:
+        """Of each attack, the score of every candidate, shape (n_candidates,)."""
+        parts = in_parallel([partial(self._by_distance, release), partial(self._by_classifier, release)])
+        return {name: scores for part in parts for name, scores in part.items()}
+
+    def _by_distance(self, release: EncodedTable) -> dict[str, Scores]:
+        """Three attacks from one search.
+
+        Relative distance: log of the distance to the nearest reference row over that to the nearest
+        released one. Density ratio: DOMIAS (van Breugel et al. 2023), log density under the release less
+        that under the reference. Match: 2 for an equal released row, 1 for a near one, 0 for none, less
+        the same for the reference.
+        """
+        near = search(self.embedded, self.space.embed(release), bandwidth=self.bandwidth)
+        known = self.near_reference
+        return {
+            DISTANCE: 0.5 * (np.log(known.squared_distance) - np.log(near.squared_distance)),
+            DENSITY: near.log_density - known.log_density,
+            MATCH: _matches(self.candidates, release, near, self.space) - self.matches_reference,
+        }
+
+    def _by_classifier(self, release: EncodedTable) -> dict[str, Scores]:
+        """How sure boosted trees, taught released against reference rows, are of "released"."""
+        features = Features.of([release, self.reference, self.candidates])
+        matrix = np.concatenate([features.matrix(release), features.matrix(self.reference)])
+        labels = np.repeat([1.0, 0.0], [release.n_rows, self.reference.n_rows])
+        booster = Boosting(seed=self.seed, n_rounds=N_ROUNDS).fit(
+            matrix, labels, features=features, objective={"objective": "binary"}
+        )
+        share = np.clip(predict(booster, features.matrix(self.candidates)), 1e-12, 1 - 1e-12)
+        return {CLASSIFIER: np.log(share) - np.log1p(-share)}
+
+
+def _matches(queries: EncodedTable, rows: EncodedTable, near: Near, space: Space) -> Scores:
+    """2 where a row is equal, 1 where all levels and nearly all of every number is, 0 elsewhere."""
+    close = max(2.0 * NEAR_SHARE**2 * len(space.lines), 1e-12)
+    return np.where(is_copy(queries, of=rows), 2.0, np.where(near.squared_distance <= close, 1.0, 0.0))

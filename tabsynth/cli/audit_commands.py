@@ -1,0 +1,104 @@
+"""`audit`: membership attacks on one synthetic table, calibrated, with a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.options import (
+    DebugOption,
+    DecimalOption,
+    DelimiterOption,
+    EncodingOption,
+    NullMarkOption,
+    OverwriteOption,
+    QuietOption,
+    SchemaOption,
+    TableOption,
+)
+from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
+from tabsynth.errors import UsageError
+
+
+def audit(
+    synthetic: Annotated[Path, typer.Option("--synthetic", metavar="FILE", help="The synthetic table.")],
+    train: Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows it was made from.")],
+    holdout: Annotated[Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")],
+    schema: SchemaOption,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="TIME", help="2m, 20m or 4h: how many rows are looked at.")
+    ] = "2m",
+    epsilon: Annotated[
+        float | None, typer.Option("--epsilon", metavar="E", help="The stated ε: prints what it allows.")
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option("--delta", metavar="D", help="The stated δ; 1e-5 unless said.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes every draw.")] = 0,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Every figure, as JSON; - for one object on stdout, nothing else.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Attack a synthetic table: can it be told who was in train? Any table, whoever made it.
+
+    Exit code 0: pass; 3: fail; 4: inconclusive. The output is private.
+    """
+    to_stdout = json_file == Path("-")
+    out = None if to_stdout else json_file
+    with Session(command="audit", json_output=to_stdout, quiet=quiet, debug=debug) as session:
+        from tabsynth.audit import audit as audit_tables
+        from tabsynth.audit.bound import bound_of
+        from tabsynth.audit.sizes import sizes_of
+        from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.config.types import csv_options
+        from tabsynth.schema import read_schema
+
+        sizes_of(budget)
+        if delta is not None and epsilon is None:
+            raise UsageError("a δ belongs to an ε: give --epsilon too")
+        bound = None if epsilon is None else bound_of(epsilon, 1e-5 if delta is None else delta)
+        if out is not None:
+            require_free(out, overwrite=overwrite)
+        chosen = table_of(read_schema(schema), table)
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        paths = (synthetic, train, holdout)
+        with session.progress() as report:
+            report("Reading", 0.0)
+            tables = [read_real(path, chosen, csv=csv) for path in paths]
+            unknown = note_left_out(session, paths, chosen, csv=csv)
+            results = audit_tables(
+                *tables, schema=chosen, budget=budget, bound=bound, seed=seed, progress=report
+            )
+        if out is not None:
+            results.write_json(out, overwrite=overwrite)
+        if not to_stdout and not quiet:
+            from rich.console import Console
+
+            from tabsynth.audit.terminal import render_audit
+
+            render_audit(results, Console(highlight=False))
+        code = {"pass": DONE, "fail": DENIED, "inconclusive": INCONCLUSIVE}[results.outcome.value]
+        session.finish(
+            "Audited",
+            data={"exit_code": code, "left_out": unknown, **results.to_dict()},
+            ok=code == DONE,
+            files={} if out is None else {out: "every figure; private"},
+        )
+    raise typer.Exit(code)
