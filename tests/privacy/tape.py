@@ -198,15 +198,21 @@ def check_as_planned(charges: Sequence[Charge], plan: BudgetPlan) -> None:
 
 
 def check_noise(tape: Tape) -> None:
-    """What was told less what was exact has the variance that was charged, statistic by statistic."""
+    """What was told less what was exact has the variance that was charged, statistic by statistic.
+
+    Noise is whole, and of one release it may well be 0: it counts half a step more against too little.
+    """
     squares: dict[str, list[npt.NDArray[np.float64]]] = {}
     for draw in tape.draws:
         assert draw.charge is not None
-        off = (draw.told.reshape(-1) - draw.exact) / draw.charge.mechanism.scale
-        squares.setdefault(draw.charge.statistic, []).append(off**2)
-    everything = np.concatenate([found for parts in squares.values() for found in parts])
-    for each in (everything, *(np.concatenate(parts) for parts in squares.values())):
-        assert chi2.ppf(NEVER, len(each)) < each.sum() < chi2.isf(NEVER, len(each))
+        off, scale = np.abs(draw.told.reshape(-1) - draw.exact), draw.charge.mechanism.scale
+        both = np.stack([(off / scale) ** 2, ((off + 0.5) / scale) ** 2])
+        squares.setdefault(draw.charge.statistic, []).append(both)
+    everything = np.concatenate([found for parts in squares.values() for found in parts], axis=1)
+    for each in (everything, *(np.concatenate(parts, axis=1) for parts in squares.values())):
+        n, (least, most) = each.shape[1], each.sum(axis=1)
+        assert chi2.ppf(NEVER, n) < most
+        assert least < chi2.isf(NEVER, n)
 
 
 def gaussian_delta(mu: float, epsilon: float) -> float:
