@@ -36,6 +36,14 @@ def known_releases(train: EncodedTable, spare: EncodedTable, n: int) -> dict[str
     }
 
 
+def known_release(
+    name: str, *, train: EncodedTable, spare: EncodedTable, n: int, streams: Streams
+) -> EncodedTable:
+    """The release of that name; the same rows for the same streams."""
+    _, _, make = known_releases(train, spare, n)[name]
+    return make(streams.generator(f"audit/calibration/{name}"))
+
+
 def calibrate(
     attacker: Attacker,
     candidates: Candidates,
@@ -48,9 +56,9 @@ def calibrate(
 ) -> tuple[Calibrated, ...]:
     """Each known release, attacked as the real one is; `begin` hears its title before the work."""
     found = []
-    for name, (title, is_leak, make) in known_releases(train, spare, n).items():
+    for name, (title, is_leak, _) in known_releases(train, spare, n).items():
         begin(title)
-        release = make(streams.generator(f"audit/calibration/{name}"))
+        release = known_release(name, train=train, spare=spare, n=n, streams=streams)
         battery = battery_of(attacker.scores(release), candidates)
         found.append(Calibrated(name=name, title=title, is_leak=is_leak, battery=battery))
     return tuple(found)

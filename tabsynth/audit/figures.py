@@ -51,12 +51,16 @@ class Accusation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackFigures:
-    """One attack on one release; `auc_interval` is DeLong's 95 %, `auc_p` one-sided against one half."""
+    """One attack on one release; `auc_interval` is DeLong's 95 %, `auc_p` one-sided against one half.
+
+    `reversed_p` is the p-value of the other side: non-members score higher.
+    """
 
     attack: str
     auc: float
     auc_interval: tuple[float, float]
     auc_p: float
+    reversed_p: float
     accusations: tuple[Accusation, ...]
 
     def at(self, threshold: str) -> Accusation | None:
@@ -70,6 +74,7 @@ class Battery:
 
     `p_value` is the smallest of all times their number; `flagged` says that it is at most `ALPHA`, which
     a release made without train reaches with a probability of at most `ALPHA`. `strongest` is its attack.
+    `reversed_p` is the same for non-members above members, over the areas alone.
     """
 
     attacks: tuple[AttackFigures, ...]
@@ -79,6 +84,7 @@ class Battery:
     strongest: str
     max_auc: float
     risk_upper: float
+    reversed_p: float
 
 
 def battery_of(scores: Mapping[str, Scores], candidates: Candidates) -> Battery:
@@ -100,18 +106,21 @@ def battery_of(scores: Mapping[str, Scores], candidates: Candidates) -> Battery:
         strongest=strongest,
         max_auc=max(figures.auc for figures in found),
         risk_upper=max(accusation.risk_upper for figures in found for accusation in figures.accusations),
+        reversed_p=min(1.0, len(found) * min(figures.reversed_p for figures in found)),
     )
 
 
 def _figures(name: str, scores: Scores, candidates: Candidates, *, n_rates: int) -> AttackFigures:
     evaluated = ~candidates.is_validation
     members, others = (scores[evaluated & side] for side in (candidates.is_member, ~candidates.is_member))
-    auc = delong_auc(members, others)
+    auc, turned = delong_auc(members, others), delong_auc(others, members)
+    n_pairs = min(len(members), len(others))
     return AttackFigures(
         attack=name,
         auc=auc.value,
         auc_interval=auc.interval or (0.0, 1.0),
-        auc_p=auc_p_value(auc, n=min(len(members), len(others))),
+        auc_p=auc_p_value(auc, n=n_pairs),
+        reversed_p=auc_p_value(turned, n=n_pairs),
         accusations=tuple(
             accusation(threshold, members > limit, others > limit, n_rates=n_rates)
             for threshold, limit in _thresholds(scores, candidates).items()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tabsynth.audit.bound import Bound
 from tabsynth.audit.figures import ALPHA, Battery
+from tabsynth.audit.holdout import HoldoutCopies
 from tabsynth.audit.verdict import RISK_LIMIT, Calibrated, Outcome, Verdict
 from tabsynth.errors import Fault, InputError
 from tabsynth.io import atomic_path
@@ -39,7 +40,8 @@ class Counts:
 class AuditResults:
     """Everything an audit found; computed from private rows, so not for publication.
 
-    `release` is the battery on the synthetic table, `calibration` the same on releases with a known answer.
+    `release` is the battery on the synthetic table, `calibration` the same on releases with a known answer,
+    `holdout` whether the holdout was held out.
     `detectable_share` is the smallest share of train that, if copied, matching alone flags with 80 %
     probability, None where no share is. Holds no cell and no row.
     """
@@ -48,6 +50,7 @@ class AuditResults:
     verdict: Verdict
     release: Battery
     calibration: tuple[Calibrated, ...]
+    holdout: HoldoutCopies
     detectable_share: float | None
     counts: Counts
     budget: str

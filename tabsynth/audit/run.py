@@ -11,8 +11,9 @@ import polars as pl
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.audit.attacks import MATCH, Attacker
 from tabsynth.audit.bound import Bound
-from tabsynth.audit.calibration import NULL, calibrate
+from tabsynth.audit.calibration import NULL, calibrate, known_release
 from tabsynth.audit.figures import battery_of
+from tabsynth.audit.holdout import holdout_copies
 from tabsynth.audit.results import AuditResults, Counts
 from tabsynth.audit.sizes import MIN_ROWS, sizes_of
 from tabsynth.audit.split import Units, candidates_of, cut
@@ -75,7 +76,7 @@ def audit(
     release = draw_rows(encode_table(made), sizes.release, streams.generator("audit/release"))
     parts = cut(*units, sizes=sizes, streams=streams)
     candidates = candidates_of(encoded_train, encoded_holdout, parts, streams=streams)
-    reference = take_rows(encoded_holdout, parts.reference)
+    reference, spare = (take_rows(encoded_holdout, rows) for rows in (parts.reference, parts.spare))
     learner_seed = int(streams.generator("audit/learner").integers(2**31))
     # two attacks run at once, each on a core of its own
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
@@ -84,20 +85,23 @@ def audit(
             attacker,
             candidates,
             train=encoded_train,
-            spare=take_rows(encoded_holdout, parts.spare),
+            spare=spare,
             n=release.n_rows,
             streams=streams,
             begin=begin,
         )
         begin("The release")
         battery = battery_of(attacker.scores(release), candidates)
+    unrelated = known_release(NULL, train=encoded_train, spare=spare, n=release.n_rows, streams=streams)
+    held_out = holdout_copies(candidates, release=release, unrelated=unrelated)
     begin("Done")
     evaluated = battery.attacks[0].accusations[0]
     return AuditResults(
         title=f"Audit of synthetic {schema.name}",
-        verdict=decide(battery, calibration),
+        verdict=decide(battery, calibration, holdout=held_out),
         release=battery,
         calibration=calibration,
+        holdout=held_out,
         detectable_share=_power(calibration),
         counts=Counts(
             train=train.n_rows,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tabsynth.audit.attacks import TITLES
 from tabsynth.audit.figures import Accusation, Battery
 from tabsynth.audit.results import AuditResults
-from tabsynth.audit.verdict import POWER, Calibrated, Outcome
+from tabsynth.audit.verdict import POWER, Calibrated, Outcome, p_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,8 +50,8 @@ def render_audit(results: AuditResults, console: Console) -> None:
         console.print(
             Text(
                 f"\nAt ε = {bound.epsilon:g}, δ = {bound.delta:g} the best of all attackers could reach an AUC "
-                f"of {bound.auc:.3f}, and {bound.tpr_at_1:.1%} of members at 1 % false alarms "
-                f"({bound.tpr_at_01:.2%} at 0.1 %)."
+                f"of {bound.auc:.3f}, and {bound.tpr_at_1:.1%} of members at 1% false alarms "
+                f"({bound.tpr_at_01:.2%} at 0.1%)."
             )
         )
     for note in results.notes:
@@ -82,7 +82,7 @@ def _calibration_table(calibration: tuple[Calibrated, ...]) -> Table:
         table.add_row(
             known.title,
             f"{known.battery.max_auc:.3f}",
-            _p(known.battery.p_value),
+            p_words(known.battery.p_value).removeprefix("= "),
             "yes" if known.battery.flagged else "no",
             "yes" if known.is_leak else "no",
         )
@@ -123,10 +123,6 @@ def _tpr(found: Accusation | None) -> str:
         return _NONE
     low, high = found.attack.interval
     return f"{found.attack.value:.1%} ({low:.1%}-{high:.1%})"
-
-
-def _p(value: float) -> str:
-    return "< .0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _table(first: str, *heads: str) -> Table:

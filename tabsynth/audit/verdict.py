@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tabsynth.audit.figures import ALPHA, Battery
+from tabsynth.audit.holdout import HoldoutCopies
 
 RISK_LIMIT = 0.09
 POWER = 0.8
+REVERSED_ALPHA = 0.001
+"""For non-members above members: rare enough to cost honest releases nothing."""
 
 
 class Outcome(StrEnum):
@@ -41,12 +44,13 @@ class Verdict:
     unseen: tuple[str, ...]
 
 
-def decide(release: Battery, calibration: tuple[Calibrated, ...]) -> Verdict:
+def decide(release: Battery, calibration: tuple[Calibrated, ...], *, holdout: HoldoutCopies) -> Verdict:
     """Fail: the battery flags the release, and does not flag rows that train had no part in.
 
     The p-value is corrected for every test of the battery, so a release made without train is failed with a
     probability of at most `ALPHA`. Pass: all leaks are seen, the null is quiet, the release is not flagged,
-    and the upper bound of its risk is below `RISK_LIMIT`. Anything else is inconclusive.
+    and the upper bound of its risk is below `RISK_LIMIT`. Anything else is inconclusive, as is a release
+    that knows the holdout better than train, or holds copies of it: they were swapped, or it was not held out.
     """
     unseen = tuple(known.title for known in calibration if known.is_leak and not known.is_as_expected)
     loud = [known.title for known in calibration if not known.is_leak and not known.is_as_expected]
@@ -58,11 +62,23 @@ def decide(release: Battery, calibration: tuple[Calibrated, ...]) -> Verdict:
         return Verdict(outcome=Outcome.INCONCLUSIVE, reasons=(reason,), unseen=unseen)
     if release.flagged:
         reason = (
-            f"members are told from non-members (corrected p = {release.p_value:.2g}); a release made "
+            f"members are told from non-members (corrected p {p_words(release.p_value)}); a release made "
             f"without train is flagged in at most {ALPHA:.0%} of audits"
         )
         return Verdict(outcome=Outcome.FAIL, reasons=(reason,), unseen=unseen)
     reasons = [f"could not have seen: {', '.join(unseen)}"] if unseen else []
+    if holdout.was_used:
+        reasons.insert(
+            0,
+            f"{holdout.released.value:.0%} of non-members equal a released row and {holdout.unrelated.value:.0%} "
+            "an unrelated one: was the holdout used to make the release?",
+        )
+    elif release.reversed_p <= REVERSED_ALPHA:
+        reasons.insert(
+            0,
+            "the release knows holdout rows better than train rows: were the two files swapped, or holdout "
+            "rows used to make it?",
+        )
     if release.risk_upper >= RISK_LIMIT:
         reasons.append(
             f"the upper bound of the risk is {release.risk_upper:.3f}, not below {RISK_LIMIT}: more rows, "
@@ -73,6 +89,11 @@ def decide(release: Battery, calibration: tuple[Calibrated, ...]) -> Verdict:
     seen = "every known leak was flagged, unrelated rows were not, and the release was not"
     risk = f"risk at most {release.risk_upper:.3f} (95 %), below {RISK_LIMIT}"
     return Verdict(outcome=Outcome.PASS, reasons=(seen, risk), unseen=())
+
+
+def p_words(value: float) -> str:
+    """`= 0.0123`, or `< 0.0001`."""
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
 
 
 def detectable_share(*, n_members: int, n_others: int, false: int, n_tests: int) -> float | None:

@@ -73,6 +73,23 @@ def test_a_holdout_of_other_people_is_inconclusive():
     assert "split at random" in found.verdict.reasons[0]
 
 
+def test_copies_of_the_whole_table_or_of_the_holdout_do_not_pass():
+    both = joined(drawn(400, 1).frame, drawn(600, 2).frame)
+    for release in (both, drawn(600, 2)):
+        found = audited(release)
+        assert found.outcome is Outcome.INCONCLUSIVE
+        assert found.holdout.was_used
+        assert found.holdout.released.value == 1.0
+        assert "was the holdout used" in " ".join(found.verdict.reasons)
+
+
+def test_swapped_files_score_the_wrong_way_round(null: AuditResults):
+    found = audited(drawn(600, 2))
+    assert found.release.max_auc < 0.5
+    assert found.release.reversed_p < 1e-6
+    assert null.release.reversed_p > 0.001  # missed with a probability of .001; the seeds are fixed
+
+
 def test_power_is_between_what_was_seen_and_what_was_not(null: AuditResults):
     assert 0.01 < null.detectable_share < 0.2
 
