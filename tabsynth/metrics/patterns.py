@@ -63,11 +63,10 @@ OUTLIERS = MetricInfo(
     title="Outliers",
     group="fidelity",
     direction=Direction.LOWER,
-    percent=True,
     meaning=(
         "Whether as many numbers lie beyond train's .005 quantile and beyond its .995 as in train: the differences "
-        "of the two shares, each divided by .005, averaged; 0 % agrees, 100 % is what lost tails score, and tails "
-        "twice as heavy; no upper limit. The headline is the mean over number columns."
+        "of the two shares, each divided by .005, averaged; 0 agrees, 1 is what lost tails score, and tails twice "
+        "as heavy; no upper limit. The headline is the mean over number columns."
     ),
     caveat=(
         "It counts how many lie beyond, not how far: tail_error does that. It rests on 1 % of the rows, so it is "

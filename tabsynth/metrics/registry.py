@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from tabsynth.metrics.base import Metric, MetricInfo
 from tabsynth.metrics.detection import TwoSampleTest
+from tabsynth.metrics.divergence import ColumnDivergence
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
+from tabsynth.metrics.patterns import Dependencies, MissingnessPatterns, Tails
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
+from tabsynth.metrics.support import SupportOverlap
 from tabsynth.metrics.utility import Utility
 
 METRICS: tuple[Metric, ...] = (
     ColumnFidelity(),
     PairFidelity(),
+    ColumnDivergence(),
+    SupportOverlap(),
+    MissingnessPatterns(),
+    Dependencies(),
+    Tails(),
     TwoSampleTest(),
     Utility(),
     ExactCopies(),
