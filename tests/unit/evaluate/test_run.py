@@ -13,10 +13,12 @@ from tabsynth.evaluate import Results, evaluate
 from tabsynth.evaluate.run import compute_safely
 from tabsynth.metrics.base import Detail, Direction, MetricInfo, MetricResult, Status
 from tabsynth.metrics.detection import TwoSampleTest
+from tabsynth.metrics.divergence import ColumnDivergence
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
+from tabsynth.metrics.patterns import Dependencies, MissingnessPatterns, Tails
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
-from tabsynth.metrics.registry import METRICS
+from tabsynth.metrics.support import SupportOverlap
 from tabsynth.metrics.utility import Utility
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, PrivacyUnit
@@ -32,6 +34,11 @@ SCHEMA = schema_of(
 QUICK = (
     ColumnFidelity(),
     PairFidelity(),
+    ColumnDivergence(),
+    SupportOverlap(),
+    MissingnessPatterns(),
+    Dependencies(),
+    Tails(),
     TwoSampleTest(n_rounds=10),
     Utility(n_rounds=10),
     ExactCopies(),
@@ -84,7 +91,7 @@ def test_everything_is_there(results):
         "train against holdout",
     ]
     assert all(row.roc == () for row in results.metrics)
-    assert set(results.seconds) == {"encode", "charts"} | {metric.infos[0].name for metric in METRICS}
+    assert set(results.seconds) == {"encode", "charts"} | {metric.infos[0].name for metric in QUICK}
 
 
 def test_the_title_defaults_to_the_tables_name():
@@ -126,7 +133,7 @@ def test_progress_rises_to_one():
     shares = [share for _, share in heard]
     assert shares == sorted(shares)
     assert (shares[0], heard[-1]) == (0.0, ("Done", 1.0))
-    assert [label for label, _ in heard[1:4]] == ["Column shapes", "Pair trends", "Two-sample test"]
+    assert [label for label, _ in heard[1:4]] == ["Column shapes", "Pair trends", "Jensen-Shannon"]
 
 
 def test_tables_of_another_schema_are_conformed():
