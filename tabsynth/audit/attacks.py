@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.audit.neighbours import Matrix, Near, best_bandwidth, search
+from tabsynth.audit.neighbours import Matrix, Near, best_bandwidth, coordinates, search, space_of
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.learners import Boosting, Features, in_parallel, predict
 from tabsynth.metrics.proximity import Space, is_copy
@@ -44,8 +44,8 @@ class Attacker:
     @classmethod
     def of(cls, candidates: EncodedTable, reference: EncodedTable, *, seed: int) -> Self:
         """Coordinates and bandwidth come from the reference alone, which holds no candidate's row."""
-        space = Space.of(reference, [reference, candidates])
-        known, asked = space.embed(reference), space.embed(candidates)
+        space = space_of(reference, [reference, candidates])
+        known, asked = coordinates(space, reference), coordinates(space, candidates)
         bandwidth = best_bandwidth(space, known)
         near = search(asked, known, bandwidth=bandwidth)
         matches = _matches(candidates, reference, near, space)
@@ -64,7 +64,7 @@ class Attacker:
         that under the reference. Match: 2 for an equal released row, 1 for a near one, 0 for none, less
         the same for the reference.
         """
-        near = search(self.embedded, self.space.embed(release), bandwidth=self.bandwidth)
+        near = search(self.embedded, coordinates(self.space, release), bandwidth=self.bandwidth)
         known = self.near_reference
         return {
             DISTANCE: 0.5 * (np.log(known.squared_distance) - np.log(near.squared_distance)),

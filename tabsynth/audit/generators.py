@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.audit.neighbours import coordinates, space_of
 from tabsynth.audit.split import stack
 from tabsynth.encode import EncodedColumn, EncodedTable
-from tabsynth.metrics.proximity import Space
 from tabsynth.metrics.sampling import draw_rows, take_rows
 
 N_NEIGHBOURS = 5
@@ -41,14 +41,14 @@ def interpolated(table: EncodedTable, n: int, rng: np.random.Generator) -> Encod
     """
     base = np.concatenate([rng.permutation(table.n_rows) for _ in range(-(-n // table.n_rows))])[:n]
     pool = rng.permutation(table.n_rows)[:MAX_POOL]
-    space = Space.of(table, [table])
-    rows = space.embed(take_rows(table, pool))
+    space = space_of(table, [table])
+    rows = coordinates(space, take_rows(table, pool))
     norms = np.einsum("ij,ij->i", rows, rows)
     n_near = min(N_NEIGHBOURS, len(pool) - 1)
     partner = base.copy()
     for start in range(0, n if n_near > 0 else 0, CHUNK):
         asked = base[start : start + CHUNK]
-        distances = norms - 2.0 * space.embed(take_rows(table, asked)) @ rows.T
+        distances = norms - 2.0 * coordinates(space, take_rows(table, asked)) @ rows.T
         distances[asked[:, None] == pool] = np.inf  # a row is no neighbour of itself
         near = np.argpartition(distances, n_near - 1, axis=1)[:, :n_near]
         chosen = near[np.arange(len(asked)), rng.integers(0, n_near, len(asked))]
@@ -77,5 +77,7 @@ def _between(
         mixed = np.rint(mixed)
     both = (first.codes == 0) & (second.codes == 0)
     picked = np.where(takes_second, second.values, first.values)
-    values = np.where(both, np.clip(mixed.astype(first.values.dtype), low, high), picked)
+    with np.errstate(invalid="ignore"):  # the largest integers round beyond their type
+        inside = np.clip(mixed.astype(first.values.dtype), low, high)
+    values = np.where(both, inside, picked)
     return replace(first, codes=codes, values=values)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.encode import EncodedTable
 from tabsynth.metrics.proximity import Space
 
 BLOCK_QUERIES = 512
 BLOCK_ROWS = 8_192
 BANDWIDTHS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 TUNING_ROWS = 2_000
+FAR = 1e3
 
 Matrix = npt.NDArray[np.floating]
 Vector = npt.NDArray[np.float64]
@@ -29,6 +32,22 @@ class Near:
     log_density: Vector
 
 
+def space_of(reference: EncodedTable, tables: Sequence[EncodedTable]) -> Space:
+    """Coordinates by the spread and the levels of `reference`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Space.of(reference, tables)
+
+
+def coordinates(space: Space, table: EncodedTable) -> Matrix:
+    """The table's rows in the space, shape (n_rows, n_coordinates), all finite.
+
+    Numbers near the largest double overflow on their way: they are then put far outside.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        embedded: Matrix = space.embed(table)
+    return np.nan_to_num(embedded, copy=False, nan=0.5, posinf=FAR, neginf=-FAR)
+
+
 def search(queries: Matrix, rows: Matrix, *, bandwidth: float) -> Near:
     """Both figures of `rows` at `queries`; shapes (n, n_coordinates), neither empty.
 
@@ -36,7 +55,7 @@ def search(queries: Matrix, rows: Matrix, *, bandwidth: float) -> Near:
     for each level. Squared distances below what rounding can make of 0 are that value. Memory is one block.
     """
     norms, own = (np.einsum("ij,ij->i", side, side) for side in (rows, queries))
-    rounding = 8 * float(np.finfo(rows.dtype).eps) * (1.0 + float(norms.max()) + float(own.max()))
+    rounding = 8 * float(np.finfo(rows.dtype).eps) * (1.0 + 2.0 * own)  # of rows that are near, so as long
     nearest = np.full(len(queries), np.inf)
     density = np.full(len(queries), -np.inf)
     for first in range(0, len(queries), BLOCK_QUERIES):

@@ -79,7 +79,7 @@ def audit(
     reference, spare = (take_rows(encoded_holdout, rows) for rows in (parts.reference, parts.spare))
     learner_seed = int(streams.generator("audit/learner").integers(2**31))
     # two attacks run at once, each on a core of its own
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+    with threadpool_limits(1):
         attacker = Attacker.of(candidates.rows, reference, seed=learner_seed)
         calibration = calibrate(
             attacker,

@@ -20,6 +20,7 @@ from tabsynth.errors import DataError, InputError, OutputExistsError, StructureE
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
 from tests.unit.audit.tables import PERSONS, SCHEMA, drawn, joined, persons
+from tests.unit.metrics.tables import category, integer, number, schema_of
 
 
 def audited(synthetic: Table, seed: int = 0, **options) -> AuditResults:
@@ -202,6 +203,38 @@ def test_unread_columns_are_named_and_large_releases_are_cut(monkeypatch: pytest
     assert "250 of 300" in found.notes[0]
     assert found.notes[1].endswith("note.")
     assert "zanzibarquokka" not in json.dumps(found.to_dict())
+
+
+def hard(n: int, seed: int) -> pl.DataFrame:
+    """Nulls, the largest numbers, a constant, and a level that no schema knows."""
+    rng = np.random.default_rng(seed)
+    whole = pl.Series("big", rng.integers(-(2**63), 2**63 - 1, n, endpoint=True))
+    real = pl.Series(
+        "f", np.where(rng.random(n) < 0.7, rng.choice([1.7e308, -1.7e308, 1e-300], n), rng.normal(size=n))
+    )
+    level = pl.Series("c", rng.choice(["a", "b", "z"], n))
+    kept = pl.Series(rng.random(n) < 0.9)
+    frame = pl.DataFrame({"big": whole, "f": real, "one": [1] * n, "c": level})
+    return frame.with_columns(pl.when(kept).then(pl.col("big", "f")))
+
+
+@pytest.mark.parametrize("names", [("big", "f", "one", "c"), ("c",), ("one",)])
+def test_hard_columns_end_in_a_verdict(names: tuple[str, ...]):
+    columns = (
+        integer("big", nullable=True),
+        number("f", nullable=True),
+        integer("one"),
+        category("c", "ab", nullable=True),
+    )
+    schema = schema_of(*(column for column in columns if column.name in names))
+    tables = [Table.conform(hard(n, n), schema) for n in (300, 400, 600)]
+    found = audit(*tables, schema=schema)
+    assert found.outcome is Outcome.INCONCLUSIVE  # not flagged with a probability of .95; the seeds are fixed
+    assert not found.release.flagged
+    json.dumps(found.to_dict(), allow_nan=False)
+    if "big" in names:
+        copies = audit(tables[1], *tables[1:], schema=schema)
+        assert copies.outcome is Outcome.FAIL
 
 
 def test_the_public_call_takes_frames():
