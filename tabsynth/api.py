@@ -104,6 +104,8 @@ def evaluate(
     *,
     schema: AnySchema | None = None,
     target: str | None = None,
+    quasi_identifiers: Sequence[str] | None = None,
+    sensitive: Sequence[str] | None = None,
     title: str = "",
     seed: int = 0,
     guarantee: str = "",
@@ -112,8 +114,10 @@ def evaluate(
     """Compare a synthetic table with the train rows it was made from, beside real holdout rows.
 
     Every figure stands beside its floor, the same figure for the holdout. `target` is the column that the
-    utility figures predict. The result is private output, and so is the report drawn from it. Raises
-    `InputError` where a table does not fit the schema, `UsageError` for an unknown target.
+    utility figures predict; `quasi_identifiers` (what others may know of a person) and `sensitive` (what
+    nobody should learn) are columns for the disclosure figures, by default those with such a role in the
+    schema. The result is private output, and so is the report drawn from it. Raises `InputError` where a
+    table does not fit the schema, `UsageError` for an unknown target or column.
     """
     first, _ = as_table(train, schema)
     others = [as_table(data, first.schema)[0] for data in (synthetic, holdout)]
@@ -123,6 +127,8 @@ def evaluate(
         others[1],
         schema=first.schema,
         target=target,
+        quasi_identifiers=quasi_identifiers,
+        sensitive=sensitive,
         title=title,
         seed=seed,
         guarantee=guarantee,

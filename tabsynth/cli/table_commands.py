@@ -341,6 +341,22 @@ def evaluate(
     target: Annotated[
         str | None, typer.Option("--target", metavar="COL", help="Column that the utility figures predict.")
     ] = None,
+    quasi_identifier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quasi-identifier",
+            metavar="COL",
+            help="Column that others may know of a person; repeatable. Default: the roles in the schema.",
+        ),
+    ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensitive",
+            metavar="COL",
+            help="Column that nobody should learn of a person; repeatable. Default: the roles in the schema.",
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", metavar="MODEL", help="Adds the model's guarantee and ledger to the report."),
@@ -368,12 +384,14 @@ def evaluate(
         from tabsynth.config.steps import read_real, staged, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.evaluate import evaluate as evaluate_tables
+        from tabsynth.evaluate import roles_of
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.schema import read_schema
 
         chosen = table_of(read_schema(schema), table)
         if target is not None and target not in chosen:
             raise UsageError(f"the target {target!r} is not a column of table {chosen.name!r}")
+        keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
         fitted = None if model is None else FittedPipeline.load(model)
         with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
@@ -385,6 +403,8 @@ def evaluate(
                 *tables,
                 schema=chosen,
                 target=target,
+                quasi_identifiers=keys,
+                sensitive=secrets,
                 title=title,
                 seed=seed,
                 guarantee="" if fitted is None else fitted.guarantee,

@@ -1,6 +1,7 @@
 """Metrics over synthetic, train and holdout tables, gathered into `Results`."""
 
 from tabsynth.evaluate.results import Associations, Distribution, Headline, Results
+from tabsynth.evaluate.roles import roles_of
 from tabsynth.evaluate.run import evaluate
 from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, RocCurve
 
@@ -14,4 +15,5 @@ __all__ = [
     "Results",
     "RocCurve",
     "evaluate",
+    "roles_of",
 ]

@@ -15,6 +15,7 @@ from tabsynth.errors import UsageError
 from tabsynth.evaluate.associations import MAX_COLUMNS, associations
 from tabsynth.evaluate.distributions import distributions
 from tabsynth.evaluate.results import Results
+from tabsynth.evaluate.roles import roles_of
 from tabsynth.metrics.base import EvalData, Metric, MetricResult, Status
 from tabsynth.metrics.registry import METRICS
 from tabsynth.randomness import Streams
@@ -33,6 +34,8 @@ def evaluate(
     *,
     schema: TableSchema,
     target: str | None = None,
+    quasi_identifiers: Sequence[str] | None = None,
+    sensitive: Sequence[str] | None = None,
     seed: int = 0,
     title: str = "",
     guarantee: str = "",
@@ -43,14 +46,17 @@ def evaluate(
 
     Train and holdout are real and disjoint. Every figure is computed for the holdout too: its floor. A
     figure that cannot be computed is a row with its reason. `progress` hears what is being done and the
-    share that is done, in [0, 1]; `seed` fixes every subsample, fold and learner. The result is private
-    output, for it was computed from private rows.
+    share that is done, in [0, 1]; `seed` fixes every subsample, fold and learner. `quasi_identifiers` and
+    `sensitive` are for the disclosure figures; without them the roles in the schema count. The result is
+    private output, for it was computed from private rows.
 
-    Raises `StructureError` where a table lacks the schema's columns, `UsageError` for an unknown target.
+    Raises `StructureError` where a table lacks the schema's columns, `UsageError` for an unknown target,
+    or for named columns that are unknown, not compared, or named as both.
     """
     refuse((whole_number_fault(seed, "the seed"),))
     if target is not None and target not in schema:
         raise UsageError(f"the target {target!r} is not a column of table {schema.name!r}")
+    roles = roles_of(schema, quasi_identifiers=quasi_identifiers, sensitive=sensitive)
     streams, seconds = Streams(seed), dict[str, float]()
     steps = len(metrics) + 2
 
@@ -61,6 +67,7 @@ def evaluate(
     begin(0, "Reading the tables")
     started = time.perf_counter()
     data = _eval_data(synthetic, train, holdout, schema=schema, target=target)
+    data = replace(data, quasi_identifiers=roles[0], sensitive=roles[1])
     seconds["encode"] = time.perf_counter() - started
     found: list[MetricResult] = []
     for step, metric in enumerate(metrics, start=1):

@@ -36,7 +36,7 @@ class MetricInfo:
 
     name: str
     title: str
-    group: str  # "fidelity", "detection", "utility", "proximity"
+    group: str  # "fidelity", "detection", "utility", "proximity", "disclosure"
     direction: Direction
     percent: bool = False  # value is a share in [0, 1] that reads best in percent
     meaning: str = ""
@@ -88,7 +88,8 @@ class MetricResult:
 class EvalData:
     """The three tables of an evaluation, under one schema, and their encodings.
 
-    Train and holdout are real and disjoint; synthetic was made from train.
+    Train and holdout are real and disjoint; synthetic was made from train. What disclosure figures take as
+    known of a person, and as sensitive, are names of columns.
     """
 
     synthetic: Table
@@ -98,6 +99,8 @@ class EvalData:
     encoded_train: EncodedTable
     encoded_holdout: EncodedTable
     target: str | None = None
+    quasi_identifiers: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
 
 class Metric(Protocol):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from tabsynth.metrics.attribute_inference import AttributeInference
 from tabsynth.metrics.base import Metric, MetricInfo
 from tabsynth.metrics.detection import TwoSampleTest
+from tabsynth.metrics.disclosure import Attribution
 from tabsynth.metrics.divergence import ColumnDivergence
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
 from tabsynth.metrics.patterns import Dependencies, MissingnessPatterns, Tails
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
+from tabsynth.metrics.rare import RareCombinations
 from tabsynth.metrics.support import SupportOverlap
+from tabsynth.metrics.syntactic import SyntacticAnonymity
 from tabsynth.metrics.utility import Utility
 
 METRICS: tuple[Metric, ...] = (
@@ -24,6 +28,10 @@ METRICS: tuple[Metric, ...] = (
     Utility(),
     ExactCopies(),
     NearestRows(),
+    SyntacticAnonymity(),
+    Attribution(),
+    RareCombinations(),
+    AttributeInference(),
 )
 
 

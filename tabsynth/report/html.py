@@ -91,7 +91,7 @@ def _context(
         "report": report,
         "facts": sections.table_facts(report.results),
         "sections": [sections.SectionLink(id=name, title=title) for name, title, shown in links if shown],
-        "cards": [sections.card(group) for group in report.groups],
+        "cards": [sections.card(group) for group in report.groups if group.has_card],
         "worst": sections.worst_blocks(report, columns),
         "failed": [views.gap_view(gap) for gap in report.failed],
         "not_applicable": [views.gap_view(gap) for gap in report.not_applicable],

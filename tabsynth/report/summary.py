@@ -22,7 +22,9 @@ _GROUPS = {
     "detection": ("Detection", "Can a classifier tell the rows from real ones?"),
     "utility": ("Utility", "Is a model trained on it as good as one trained on real rows?"),
     "proximity": ("Proximity", "Do the rows sit too close to the rows they were made from?"),
+    "disclosure": ("Disclosure", "What does the release say of the people behind the real rows?"),
 }
+_BELOW = frozenset({"disclosure"})  # groups that have no card on the first screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Group:
     question: str
     scores: tuple[Score, ...]
     smoke_test: bool
+    has_card: bool = True  # on the first screen
     pair_metric: str = ""  # the metric that leads the pairs, where it is of this group
 
     @property
@@ -119,7 +122,7 @@ def summarise(results: Results) -> Report:
     guarantee = read_guarantee(results.guarantee)
     return Report(
         title=text.printable(results.title) or "Synthetic table",
-        alarm=alarm_sentence(score for group in groups for score in group.scores),
+        alarm=alarm_sentence(score for group in groups if group.has_card for score in group.scores),
         finding=lead_sentence(
             column_score=_whole_table_score(groups, columns),
             pair_score=_whole_table_score(groups, pairs),
@@ -170,6 +173,7 @@ def _groups(results: Results, infos: Mapping[str, MetricInfo], *, pair_metric: s
                 question=question,
                 scores=tuple(ordered),
                 smoke_test=any(score.info.smoke_test for score in ordered),
+                has_card=name not in _BELOW,
                 pair_metric=pair_metric,
             )
         )

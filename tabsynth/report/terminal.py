@@ -36,7 +36,7 @@ def render_terminal(results: Results, console: Console) -> None:
     console.print()
     console.print(_headline_table(report))
     console.print(Text("Floor: the same figure for real holdout rows against train.", style="dim"))
-    if any(group.smoke_test for group in report.groups):
+    if any(group.smoke_test for group in report.groups if group.has_card):
         console.print(Text("* smoke test: a cheap alarm, not evidence of privacy.", style="dim"))
     for title, subjects in (("Worst columns", report.columns), ("Worst pairs", report.pairs)):
         short = [subject for subject in subjects if subject.score.verdict.level.rank > 0]
@@ -82,7 +82,7 @@ def _headline_table(report: Report) -> Table:
     from rich.text import Text
 
     table = _table(("figure", False), ("synthetic", True), ("floor", True), ("verdict", False))
-    for group in report.groups:
+    for group in (group for group in report.groups if group.has_card):
         for i, score in enumerate((group.headline, *group.others)):
             title = text.printable(score.info.title) + (" *" if score.info.smoke_test else "")
             table.add_row(

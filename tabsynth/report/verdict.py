@@ -40,6 +40,12 @@ _WORDS = {
     ),
     "utility": ("as useful as real rows", "nearly as useful", "less useful", "much less useful"),
     "proximity": ("no alarm", "look closer", "alarm", "strong alarm"),
+    "disclosure": (
+        "no more than of unseen rows",
+        "hardly more than of unseen rows",
+        "more than of unseen rows",
+        "much more than of unseen rows",
+    ),
 }
 _OTHER_WORDS = ("at the floor", "near the floor", "beyond the floor", "far beyond the floor")
 
@@ -93,6 +99,8 @@ def _limits(info: MetricInfo, floor: float) -> tuple[float, float, float]:
         return (0.005 * floor, 0.025 * floor, 0.075 * floor)
     if info.group == "utility":
         return (0.01 * floor, 0.05 * floor, 0.20 * floor)
+    if info.group == "disclosure":  # its figures and floors rest on some thousand rows each
+        return (0.02, 0.05, 0.10)
     if info.group == "proximity":
         return (0.0005, 0.005, 0.02)
     # A floor is itself noisy, the more so for one column: hence the small absolute allowance.

@@ -109,6 +109,7 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("other things there", (*_FIT_ANYHOW[:5], "taken", "--no-privacy", "--overwrite"), "UsageError", "holds other things"),
     ("run file with faults", ("run", "run.yaml", "--out", "r"), "SchemaError", "absent.csv is not there"),
     ("unknown target", ("evaluate", "--synthetic", "stays.csv", "--train", "stays.csv", "--holdout", "stays.csv", "--schema", "schema.yaml", "--target", "x", "--out", "e"), "UsageError", "not a column"),
+    ("unknown columns", ("evaluate", "--synthetic", "stays.csv", "--train", "stays.csv", "--holdout", "stays.csv", "--schema", "schema.yaml", "--quasi-identifier", "x", "--sensitive", "y", "--out", "e"), "UsageError", "the sensitive column 'y' is not a column"),
 ]  # fmt: skip
 
 

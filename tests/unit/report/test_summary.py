@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from tabsynth.evaluate import Results
 from tabsynth.metrics.base import MetricInfo, MetricResult, Status
+from tabsynth.report.html import render_html
 from tabsynth.report.summary import summarise
+from tabsynth.report.terminal import render_terminal
 from tabsynth.report.verdict import Level
 
 from .sample_results import INFOS, make_results
@@ -209,3 +213,20 @@ def test_curves_are_taken_from_the_figures_where_the_results_have_none() -> None
     carried = MetricResult(metric="c2st_auc", value=0.9, roc=results.roc_curves[:1])
     assert summarise(results).roc_curves == results.roc_curves
     assert summarise(replace(results, roc_curves=(), metrics=(carried,))).roc_curves == results.roc_curves[:1]
+
+
+def test_disclosure_has_a_section_and_no_card_and_rings_no_alarm() -> None:
+    results = make_results()
+    info = replace(INFOS[0], name="cap", title="Correct attribution", group="disclosure", smoke_test=True)
+    row = MetricResult(metric="cap", value=0.9, floor=0.1)
+    more = replace(results, infos=(*results.infos, info), metrics=(*results.metrics, row))
+    report = summarise(more)
+    assert [group.name for group in report.groups if not group.has_card] == ["disclosure"]
+    assert report.groups[-1].headline.verdict.words == "much more than of unseen rows"
+    assert report.lead == summarise(results).lead
+    page, before = render_html(more), render_html(results)
+    assert 'id="group-disclosure"' in page
+    assert page.count('<article class="card') == before.count('<article class="card') > 0
+    file = StringIO()
+    render_terminal(more, Console(file=file, width=80))
+    assert "Correct attribution" not in file.getvalue()
