@@ -8,7 +8,7 @@ from sklearn.metrics import auc
 from sklearn.metrics import roc_curve as sklearn_roc
 
 from tabsynth.metrics.base import Status
-from tabsynth.metrics.detection import Side, TwoSampleTest, folds_of, roc_curve
+from tabsynth.metrics.detection import Side, TwoSampleTest, folds_of, propensity_error, roc_curve
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, PrivacyUnit
 from tests.unit.metrics.tables import (
@@ -34,8 +34,12 @@ def make(rng, n, shift=0.0):
 
 
 def compute(synthetic, train, holdout, schema=SCHEMA, test=QUICK, seed=0):
-    (row,) = test.compute(eval_data(schema, synthetic, train, holdout), streams=Streams(seed))
-    return row
+    return both(synthetic, train, holdout, schema, test, seed)[0]
+
+
+def both(synthetic, train, holdout, schema=SCHEMA, test=QUICK, seed=0):
+    """The area under the curve, and the propensity error."""
+    return test.compute(eval_data(schema, synthetic, train, holdout), streams=Streams(seed))
 
 
 def test_tables_of_one_distribution_cannot_be_told_apart():
@@ -91,6 +95,24 @@ def test_constant_tables_are_not_told_apart():
     schema = schema_of(integer("x"), number("y", nullable=True))
     row = compute(*[{"x": [1] * 30, "y": [None] * 30}] * 3, schema=schema)
     assert (row.value, row.floor) == (0.5, 0.5)
+
+
+def test_the_propensity_error_by_hand():
+    # one label in four is 1: distances from .25 are .75, .25, 0 and .25
+    scores, labels = np.array([1.0, 0.0, 0.25, 0.5]), np.array([1.0, 0.0, 0.0, 0.0])
+    assert propensity_error(scores, labels) == pytest.approx((0.5625 + 0.0625 + 0 + 0.0625) / 4)
+
+
+def test_the_propensity_error_runs_from_nothing_to_a_quarter():
+    rng = np.random.default_rng(10)
+    _, row = both(make(rng, 600, shift=50.0), make(rng, 600), make(rng, 600))
+    assert 0.2 < row.value <= 0.25
+    assert row.floor < 0.03  # 200 rows of a fold, 30 rounds: trees err by less than .17 on average
+    constant = {"x": [1] * 30, "y": [None] * 30}
+    _, row = both(*[constant] * 3, schema=schema_of(integer("x"), number("y", nullable=True)))
+    assert (row.value, row.floor) == (pytest.approx(0.0, abs=1e-12), pytest.approx(0.0, abs=1e-12))
+    _, row = both(*[make(rng, 5)] * 3)
+    assert (row.metric, row.status) == ("c2st_pmse", Status.NOT_APPLICABLE)
 
 
 def test_roc_points_are_scikit_learns():
