@@ -245,6 +245,8 @@ def _accuracies(
 def _headlines(rows: list[MetricResult], left_out: str) -> list[MetricResult]:
     """The rows of the column with the largest gap, without its name among the columns."""
     gaps = [row for row in rows if row.metric == GAP.name]
+    n_tests = sum(row.value is not None for row in gaps)
+    many = f"; the largest of {n_tests} gaps, so p counts {n_tests} times" if n_tests > 1 else ""
     worst = max(gaps, key=lambda row: -2.0 if row.value is None else row.value).columns
     headlines = []
     for row in rows:
@@ -257,7 +259,7 @@ def _headlines(rows: list[MetricResult], left_out: str) -> list[MetricResult]:
                     floor=row.floor,
                     interval=row.interval,
                     status=row.status,
-                    reason=f"{said}{left_out}",
+                    reason=f"{said}{many if row.metric == GAP.name else ''}{left_out}",
                 )
             )
     return headlines

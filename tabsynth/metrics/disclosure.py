@@ -83,7 +83,7 @@ def cap_of(
     shares = np.empty(len(asked_keys))
     columns = [np.ascontiguousarray(known_keys[:, k]) for k in range(known_keys.shape[1])]
     for row, (keys, value) in enumerate(zip(asked_keys, asked_values, strict=True)):
-        differ = np.zeros(len(known_keys), dtype=np.uint8)
+        differ = np.zeros(len(known_keys), dtype=np.uint16)
         for column, key in zip(columns, keys, strict=True):
             differ += column != key
         nearest = differ == differ.min()

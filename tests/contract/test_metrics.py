@@ -1,6 +1,7 @@
 """What every registered metric must do, whatever the tables look like."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -40,6 +41,7 @@ def with_column(cells, **columns):
     return cells | {name: [cell] * n for name, cell in columns.items()}
 
 
+DISCLOSURE = tuple(info.name for info in all_infos() if info.group == "disclosure")
 PLAIN = (rows(60, 1), rows(80, 2), rows(70, 3))
 CASES = {
     "plain": PLAIN,
@@ -100,6 +102,20 @@ def test_every_table_gets_rows_with_values_or_reasons(metric, case, target):
             assert result.floor is None or 0 <= result.floor <= 1
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_named_columns_get_rows_whatever_the_tables_hold(metric, case):
+    named = {"quasi_identifiers": ("c", "x", "note"), "sensitive": ("target", "k")}
+    results = compute_safely(metric, replace(eval_data(SCHEMA, *CASES[case]), **named), streams=Streams(0))
+    assert len({(result.metric, result.columns) for result in results}) == len(results)
+    for result in results:
+        assert result.status is not Status.FAILED or result.reason
+        if result.value is not None and result.interval is not None:
+            assert result.interval[0] <= result.value <= result.interval[1]
+        if result.value is not None and result.metric.startswith(DISCLOSURE):
+            assert math.isfinite(result.value)
+        assert not (result.status is Status.FAILED and result.metric.startswith(DISCLOSURE))
+
+
 def test_the_same_streams_give_the_same_rows(metric):
     data = eval_data(SCHEMA, *PLAIN, "target")
     assert metric.compute(data, streams=Streams(1)) == metric.compute(data, streams=Streams(1))
@@ -131,7 +147,9 @@ def test_no_reason_and_no_detail_shows_a_cell(metric):
     schema = schema_of(category("c", ("a", canary)), number("x"), category("target", "pq"))
     cells = {"c": ["a", canary] * 20, "x": [73914.25, 1.0] * 20, "target": ["p"] * 40}
     for side in (cells, with_column(cells, x=73914.25)):
-        for result in metric.compute(eval_data(schema, side, cells, cells, "target"), streams=Streams(0)):
+        data = eval_data(schema, side, cells, cells, "target")
+        named = replace(data, quasi_identifiers=("c",), sensitive=("x", "target"))
+        for result in (*metric.compute(data, streams=Streams(0)), *metric.compute(named, streams=Streams(0))):
             text = result.reason + " ".join(part.label for part in result.details)
             assert canary not in text
             assert "73914" not in text

@@ -59,6 +59,8 @@ def test_a_rule_of_the_population_is_inferred_without_a_gap(tables):
     assert rows["attribute_gap",].value == rows["attribute_gap", worst].value
     assert rows["attribute_accuracy",].value == rows["attribute_accuracy", worst].value
     assert rows["attribute_gap",].reason.startswith(f"{worst}: 600 train rows against 600 others")
+    assert rows["attribute_gap",].reason.endswith("; the largest of 2 gaps, so p counts 2 times")
+    assert "p counts" not in gap.reason
 
 
 def test_the_target_stands_in(tables):
