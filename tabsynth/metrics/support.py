@@ -34,7 +34,7 @@ _SPACE = (
 INFOS = (
     MetricInfo(
         name="support_coverage",
-        title="Coverage",
+        title="Coverage of support",
         group="fidelity",
         direction=Direction.HIGHER,
         percent=True,

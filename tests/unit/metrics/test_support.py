@@ -6,6 +6,7 @@ import pytest
 from tabsynth.metrics.base import Status
 from tabsynth.metrics.support import SupportOverlap, ball_radii, support_of
 from tabsynth.randomness import Streams
+from tabsynth.schema.types import Column, Kind
 from tests.unit.metrics.tables import category, eval_data, number, rows_of, schema_of
 
 SCHEMA = schema_of(number("x"), category("c"))
@@ -115,8 +116,6 @@ def test_too_few_rows_are_a_reason():
 
 
 def test_a_table_without_modelled_columns_is_a_reason():
-    from tabsynth.schema.types import Column, Kind
-
     schema = schema_of(Column(name="t", kind=Kind.TEXT, dtype="string"))
     cells = {"t": ["u"] * 10}
     (row, *_) = SupportOverlap().compute(eval_data(schema, cells, cells, cells), streams=Streams(0))
