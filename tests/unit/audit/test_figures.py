@@ -8,10 +8,12 @@ from scipy import stats
 
 from tabsynth.audit.figures import (
     accusation,
+    area_p_value,
     auc_p_value,
     battery_of,
     best_threshold,
     clopper_pearson,
+    rank_sum_p_value,
     rate,
 )
 from tabsynth.audit.split import Candidates
@@ -79,6 +81,30 @@ def test_p_value_of_an_area_is_the_normal_tail_on_the_logit_scale():
     assert auc_p_value(Auc(0.4, (0.3, 0.5)), n=10) == 1.0
     assert auc_p_value(delong_auc(np.zeros(5), np.zeros(5)), n=5) == 1.0
     assert auc_p_value(Auc(0.7, None), n=1) == 1.0
+
+
+def test_rank_sum_is_scipys_without_continuity_correction():
+    rng = np.random.default_rng(4)
+    members, others = rng.poisson(2.2, 60) + 0.0, rng.poisson(2, 40) + 0.0
+    wanted = stats.mannwhitneyu(
+        members, others, alternative="greater", method="asymptotic", use_continuity=False
+    )
+    assert rank_sum_p_value(members, others) == pytest.approx(wanted.pvalue)
+    assert rank_sum_p_value(np.zeros(5), np.zeros(5)) == 1.0
+    auc = delong_auc(members, others)
+    assert area_p_value(members, others, auc) == max(auc_p_value(auc, n=40), wanted.pvalue)
+
+
+@pytest.mark.parametrize("sizes", [(2_000, 200), (200, 2_000)])
+def test_rare_chance_matches_are_no_evidence_where_sides_differ_in_size(sizes: tuple[int, int]):
+    # one row in 200 matches by chance, on either side. At level .004 of 300 tests 1.3 may reject: more than
+    # 7 with p < .0003. DeLong's variance alone rejects 80 of the first
+    rng = np.random.default_rng(5)
+    rejected = 0
+    for _ in range(300):
+        members, others = (2.0 * (rng.random(n) < 0.005) for n in sizes)
+        rejected += area_p_value(members, others, delong_auc(members, others)) <= 0.05 / 12
+    assert rejected <= 7
 
 
 def test_fixed_thresholds_need_rows_and_keep_to_their_rate():
