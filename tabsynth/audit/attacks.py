@@ -16,12 +16,14 @@ from tabsynth.metrics.proximity import Space, is_copy
 
 Scores = npt.NDArray[np.float64]
 
-DISTANCE, DENSITY, CLASSIFIER, MATCH = "distance", "density_ratio", "classifier", "match"
+DISTANCE, DENSITY, CLASSIFIER = "distance", "density_ratio", "classifier"
+MATCH, NUMBERS = "match", "numbers"
 TITLES = {
     DISTANCE: "Distance, relative",
     DENSITY: "Density ratio",
     CLASSIFIER: "Classifier",
     MATCH: "Exact and near match",
+    NUMBERS: "Verbatim numbers",
 }
 NEAR_SHARE = 0.01
 """Of the range of a column: how far numbers of a near match may differ, by root mean square."""
@@ -39,6 +41,7 @@ class Attacker:
     bandwidth: float
     near_reference: Near
     matches_reference: Scores
+    numbers_reference: Scores
     seed: int
 
     @classmethod
@@ -49,12 +52,20 @@ class Attacker:
         bandwidth = best_bandwidth(space, known)
         near = search(asked, known, bandwidth=bandwidth)
         matches = _matches(candidates, reference, near, space)
-        return cls(candidates, reference, space, asked, bandwidth, near, matches, seed)
+        numbers = shared_numbers(candidates, of=reference)
+        return cls(candidates, reference, space, asked, bandwidth, near, matches, numbers, seed)
 
     def scores(self, release: EncodedTable) -> dict[str, Scores]:
-        """Of each attack, the score of every candidate, shape (n_candidates,)."""
+        """Of each attack, the score of every candidate, shape (n_candidates,).
+
+        Numbers: in how many columns the candidate's number stands in the release, less in the reference.
+        It sees columns that are copied apart from each other; left out where no column is continuous.
+        """
         parts = in_parallel([partial(self._by_distance, release), partial(self._by_classifier, release)])
-        return {name: scores for part in parts for name, scores in part.items()}
+        found = {name: scores for part in parts for name, scores in part.items()}
+        if any(column.variable.is_continuous for column in self.candidates.columns.values()):
+            found[NUMBERS] = shared_numbers(self.candidates, of=release) - self.numbers_reference
+        return found
 
     def _by_distance(self, release: EncodedTable) -> dict[str, Scores]:
         """Three attacks from one search.
@@ -82,6 +93,18 @@ class Attacker:
         )
         share = np.clip(predict(booster, features.matrix(self.candidates)), 1e-12, 1 - 1e-12)
         return {CLASSIFIER: np.log(share) - np.log1p(-share)}
+
+
+def shared_numbers(queries: EncodedTable, *, of: EncodedTable) -> Scores:
+    """In how many continuous columns the row's cell equals that of some row of `of`; shape (n_queries,)."""
+    shared = np.zeros(queries.n_rows)
+    for name, column in queries.columns.items():
+        if column.variable.is_continuous:
+            alone, known = (
+                EncodedTable(table.n_rows, {name: table.columns[name]}) for table in (queries, of)
+            )
+            shared += is_copy(alone, of=known)
+    return shared
 
 
 def _matches(queries: EncodedTable, rows: EncodedTable, near: Near, space: Space) -> Scores:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tabsynth.audit import generators, neighbours
-from tabsynth.audit.attacks import CLASSIFIER, DENSITY, DISTANCE, MATCH, Attacker
+from tabsynth.audit.attacks import CLASSIFIER, DENSITY, DISTANCE, MATCH, NUMBERS, Attacker, shared_numbers
 from tabsynth.audit.generators import copying, interpolated, unrelated
 from tabsynth.encode import encode_table
 from tabsynth.metrics.proximity import Space, is_copy
@@ -51,7 +51,7 @@ def test_copied_candidates_score_above_the_others():
         take_rows(people, np.arange(50)), encoded(300, 3), share=1.0, n=200, rng=np.random.default_rng(4)
     )
     scores = attacker.scores(release)
-    assert set(scores) == {DISTANCE, DENSITY, CLASSIFIER, MATCH}
+    assert set(scores) == {DISTANCE, DENSITY, CLASSIFIER, MATCH, NUMBERS}
     assert (scores[MATCH] == np.repeat([2.0, 0.0], 50)).mean() >= 0.9  # a few are near by chance
     assert (scores[MATCH][:50] >= 1).all()
     for name in (DISTANCE, DENSITY):
@@ -75,6 +75,21 @@ def test_near_rows_match_and_rows_further_off_do_not():
         table_of(SCHEMA, {"x": [3.0, 4.001, 6.0], "y": [0.0] * 3, "k": [0] * 3, "c": ["a"] * 3})
     )
     assert Attacker.of(asked, reference, seed=0)._by_distance(made)[MATCH].tolist() == [2.0, 1.0, 0.0]
+
+
+def test_numbers_count_whatever_row_they_stand_in():
+    cells = {"x": [1.0, None, 3.0], "y": [1.0, 2.0, 3.0], "c": ["a", "a", "b"]}
+    schema = schema_of(number("x", nullable=True), number("y"), category("c"))
+    asked = encode_table(table_of(schema, cells))
+    made = encode_table(
+        table_of(schema, {"x": [3.0, 9.0, None], "y": [-1.0, 1.0, 2.0], "c": ["b", "a", "a"]})
+    )
+    assert shared_numbers(asked, of=made).tolist() == [1.0, 2.0, 1.0]  # no number in x is a cell like others
+
+
+def test_levels_alone_have_no_numbers_to_share():
+    table = encode_table(table_of(schema_of(category("c")), {"c": list("abc") * 20}))
+    assert NUMBERS not in Attacker.of(table, table, seed=0).scores(table)
 
 
 def test_copiers_copy_as_many_rows_as_they_say():

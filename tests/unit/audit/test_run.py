@@ -51,6 +51,17 @@ def test_a_copy_of_a_fifth_fails(copier: AuditResults):
     assert copier.release.p_value < 1e-4
 
 
+def test_columns_of_train_each_in_another_order_fail():
+    # no row is copied, and every number of a member stands in the release: certain but for the null (.05)
+    rng = np.random.default_rng(6)
+    train = drawn(400, 1).frame
+    shuffled = train.select(pl.col(name).gather(rng.permutation(400)) for name in train.columns)
+    found = audited(joined(shuffled))
+    assert found.outcome is Outcome.FAIL
+    assert found.release.strongest == "numbers"
+    assert found.release.max_auc > 0.99
+
+
 def test_unrelated_rows_do_not_fail_and_what_was_not_seen_is_named(null: AuditResults):
     # flagged with a probability of at most .05; the seeds are fixed
     assert null.outcome is Outcome.INCONCLUSIVE
