@@ -55,19 +55,23 @@ class Attacker:
         numbers = shared_numbers(candidates, of=reference)
         return cls(candidates, reference, space, asked, bandwidth, near, matches, numbers, seed)
 
-    def scores(self, release: EncodedTable) -> dict[str, Scores]:
+    def scores(self, release: EncodedTable, *, whole: EncodedTable | None = None) -> dict[str, Scores]:
         """Of each attack, the score of every candidate, shape (n_candidates,).
+
+        Where `release` is a part of a larger table, equal rows and numbers are sought in the `whole`.
 
         Numbers: in how many columns the candidate's number stands in the release, less in the reference.
         It sees columns that are copied apart from each other; left out where no column is continuous.
         """
-        parts = in_parallel([partial(self._by_distance, release), partial(self._by_classifier, release)])
+        parts = in_parallel(
+            [partial(self._by_distance, release, whole or release), partial(self._by_classifier, release)]
+        )
         found = {name: scores for part in parts for name, scores in part.items()}
         if any(column.variable.is_continuous for column in self.candidates.columns.values()):
-            found[NUMBERS] = shared_numbers(self.candidates, of=release) - self.numbers_reference
+            found[NUMBERS] = shared_numbers(self.candidates, of=whole or release) - self.numbers_reference
         return found
 
-    def _by_distance(self, release: EncodedTable) -> dict[str, Scores]:
+    def _by_distance(self, release: EncodedTable, whole: EncodedTable) -> dict[str, Scores]:
         """Three attacks from one search.
 
         Relative distance: log of the distance to the nearest reference row over that to the nearest
@@ -80,7 +84,7 @@ class Attacker:
         return {
             DISTANCE: 0.5 * (np.log(known.squared_distance) - np.log(near.squared_distance)),
             DENSITY: near.log_density - known.log_density,
-            MATCH: _matches(self.candidates, release, near, self.space) - self.matches_reference,
+            MATCH: _matches(self.candidates, whole, near, self.space) - self.matches_reference,
         }
 
     def _by_classifier(self, release: EncodedTable) -> dict[str, Scores]:

@@ -73,7 +73,8 @@ def audit(
     encoded_train, encoded_holdout = (encode_table(table) for table in real)
     if not encoded_train.columns:
         raise UsageError(f"table {schema.name!r} has no column that is modelled: nothing can be attacked")
-    release = draw_rows(encode_table(made), sizes.release, streams.generator("audit/release"))
+    encoded_made = encode_table(made)
+    release = draw_rows(encoded_made, sizes.release, streams.generator("audit/release"))
     parts = cut(*units, sizes=sizes, streams=streams)
     candidates = candidates_of(encoded_train, encoded_holdout, parts, streams=streams)
     reference, spare = (take_rows(encoded_holdout, rows) for rows in (parts.reference, parts.spare))
@@ -91,7 +92,7 @@ def audit(
             begin=begin,
         )
         begin("The release")
-        battery = battery_of(attacker.scores(release), candidates)
+        battery = battery_of(attacker.scores(release, whole=encoded_made), candidates)
     unrelated = known_release(NULL, train=encoded_train, spare=spare, n=release.n_rows, streams=streams)
     held_out = holdout_copies(candidates, release=release, unrelated=unrelated)
     begin("Done")
@@ -165,7 +166,8 @@ def _notes(synthetic: Table, release: EncodedTable, schema: TableSchema) -> tupl
     notes = []
     if release.n_rows < synthetic.n_rows:
         notes.append(
-            f"{release.n_rows:,} of {synthetic.n_rows:,} synthetic rows were attacked; a larger budget reads more."
+            f"{release.n_rows:,} of {synthetic.n_rows:,} synthetic rows were attacked (equal rows and numbers: "
+            "all); a larger budget reads more."
         )
     unread = [column.name for column in schema.columns if not column.kind.is_modelled]
     if unread:

@@ -74,7 +74,7 @@ def test_near_rows_match_and_rows_further_off_do_not():
     made = encode_table(
         table_of(SCHEMA, {"x": [3.0, 4.001, 6.0], "y": [0.0] * 3, "k": [0] * 3, "c": ["a"] * 3})
     )
-    assert Attacker.of(asked, reference, seed=0)._by_distance(made)[MATCH].tolist() == [2.0, 1.0, 0.0]
+    assert Attacker.of(asked, reference, seed=0)._by_distance(made, made)[MATCH].tolist() == [2.0, 1.0, 0.0]
 
 
 def test_numbers_count_whatever_row_they_stand_in():

@@ -216,6 +216,19 @@ def test_unread_columns_are_named_and_large_releases_are_cut(monkeypatch: pytest
     assert "zanzibarquokka" not in json.dumps(found.to_dict())
 
 
+def test_copies_are_sought_in_all_of_a_release_that_is_cut(monkeypatch: pytest.MonkeyPatch):
+    from tabsynth.audit import run
+    from tabsynth.audit.sizes import Sizes
+
+    # 200 rows are drawn of 4,400: some 18 of the 400 copies, of which 12 are of evaluated members
+    monkeypatch.setattr(run, "sizes_of", lambda _budget: Sizes(candidates=400, release=200, reference=200))
+    found = audited(joined(drawn(400, 1).frame, drawn(4_000, 4).frame))
+    match = next(figures for figures in found.release.attacks if figures.attack == "match")
+    assert found.counts.release == 200
+    assert match.at("best").attack.value == 1.0
+    assert found.outcome is Outcome.FAIL  # but for the null (.05); the seeds are fixed
+
+
 def hard(n: int, seed: int) -> pl.DataFrame:
     """Nulls, the largest numbers, a constant, and a level that no schema knows."""
     rng = np.random.default_rng(seed)
