@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 _SENTENCES = {
-    Outcome.PASS: "no attack tells who is in train, and every known leak would have been seen.",
+    Outcome.PASS: "none of these attacks tells who is in train; each leak planted below was seen.",
     Outcome.FAIL: "the synthetic table betrays who is in train.",
     Outcome.INCONCLUSIVE: "neither a leak nor its absence is shown.",
 }
@@ -72,7 +72,8 @@ def _power_line(results: AuditResults) -> str:
         return "No share of copied rows is sure enough to be caught by matching at this size."
     return (
         f"At this size matching alone catches a copy of {share:.2%} of train with {POWER:.0%} probability; "
-        f"a release made without train is flagged with at most {results.alpha:.0%}."
+        "verbatim copies of fewer people, however exposed, can pass unseen. "
+        f"A release made without train is flagged with at most {results.alpha:.0%}."
     )
 
 

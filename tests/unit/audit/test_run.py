@@ -136,6 +136,7 @@ def test_the_terminal_says_what_matters(null: AuditResults, copier: AuditResults
     assert text.startswith("INCONCLUSIVE: neither a leak nor its absence is shown. could not have seen: ")
     assert "an AUC of 0.731, and 2.7% of members" in text
     assert "Private output" in text
+    assert "copies of fewer people, however exposed, can pass unseen" in text
     assert rendered(copier).startswith("FAIL: the synthetic table betrays who is in train.")
     assert max(len(line) for line in rendered(null).splitlines()) <= 80
 
