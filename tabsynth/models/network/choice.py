@@ -102,6 +102,7 @@ def choose(
             pair,
         )
     )
+    worthy = _backbone_first(worthy)
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     cliques = [c for c in grow(worthy, inside, most_cells=most_cells) if not children & set(c)]
     measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
@@ -116,6 +117,29 @@ def choose(
         repeats=tuple(repeats[: len(measured)]),
         column_repeats=tuple(repeats[len(measured) :]),
     )
+
+
+def _backbone_first(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs of a maximum spanning forest, in their order, then the others in theirs.
+
+    A column whose few rare values make all its scores small is joined by the best of them all the same, as in
+    a tree of Chow and Liu (1968), before strong columns fill the junction tree among themselves.
+    """
+    root: dict[int, int] = {}
+
+    def found(v: int) -> int:
+        while v in root:
+            v = root[v]
+        return v
+
+    backbone = []
+    for pair in pairs:
+        first, second = found(pair[0]), found(pair[1])
+        if first != second:
+            root[first] = second
+            backbone.append(pair)
+    held = set(backbone)
+    return backbone + [pair for pair in pairs if pair not in held]
 
 
 def _functions(

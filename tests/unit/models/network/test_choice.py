@@ -181,3 +181,12 @@ def test_a_target_is_never_left_hanging_on_another_column():
     found = choose({(0, 1): 16_000.0}, coarse, **options).functions
     assert found == (Function(0, 1),)
     assert choose({(0, 1): 16_000.0}, coarse, **options, target=0).functions != found
+
+
+def test_every_column_is_joined_before_strong_ones_fill_the_tree():
+    """Three columns that depend on each other take 125 cells together; a fourth, weakly joined, takes 25 more."""
+    coarse = [counts_of(5) for _ in range(4)]
+    scores = {(0, 1): 3000.0, (0, 2): 2500.0, (1, 2): 2400.0, (2, 3): 300.0}
+    choice = choose(scores, coarse, scale=0.0, n_releases=100, most_cells=140)
+    assert set(choice.pairs) == {(0, 1), (0, 2), (2, 3)}
+    assert set(choose(scores, coarse, scale=0.0, n_releases=100, most_cells=150).pairs) == set(scores)
