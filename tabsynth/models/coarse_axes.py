@@ -20,7 +20,7 @@ from tabsynth.models.noisy_marginals import OneWay
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]
 
-N_RUNS = 3
+N_RUNS = 4
 """Noise in every cell makes few cells tell more of a correlation than many, at any budget but none."""
 MOST_LEVELS = 24
 

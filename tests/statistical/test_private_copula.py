@@ -98,13 +98,12 @@ def test_numbers_with_gaps_keep_their_dependence_and_so_do_the_gaps():
     )
     codes, values = sampled(model, "value")
     cause = sampled(model, "cause")[1]
-    # Six standard errors: 0.003 of a share, 0.016 of a correlation. Coarse cells and selection take 0.078 off the
-    # correlation (mean of 25 fits), a known limit of the engine.
+    # Six standard errors: 0.003 of a share, 0.016 of a correlation; coarse cells and selection take 0.06 off it.
     assert (codes == 1).mean() == pytest.approx((z[:, 1] > 0.3).mean(), abs=0.02)
     assert cause[codes == 1].min() > cause[codes == 0].mean()
     there = z[z[:, 1] <= 0.3]
     seen = np.corrcoef(values[codes == 0], cause[codes == 0])[0, 1]
-    assert seen == pytest.approx(np.corrcoef(there[:, 0], there[:, 1])[0, 1], abs=0.1)
+    assert seen == pytest.approx(np.corrcoef(there[:, 0], there[:, 1])[0, 1], abs=0.08)
 
 
 def test_levels_are_put_in_the_order_in_which_they_go_along_with_the_rest():
