@@ -137,3 +137,13 @@ def test_other_figures_speak_only_when_they_are_off() -> None:
 
 def test_what_a_value_leaves_out_is_said() -> None:
     assert reasons.of_scores([score(0.01, reason="10,000 rows")], leading="") == ["Tails: 10,000 rows"]
+
+
+def test_disclosure_is_no_reason_for_a_column_to_be_unlike_the_real_one() -> None:
+    def of(group: str) -> list[str]:
+        info = MetricInfo(name="gap", title="Gap", group=group, direction=Direction.LOWER)
+        result = MetricResult(metric="gap", columns=("job",), value=0.5, floor=0.0, reason="10 rows")
+        return reasons.of_scores([Score.of(result, info)], leading="")
+
+    assert of("disclosure") == []
+    assert of("fidelity") == ["Gap 0.500, floor 0", "Gap: 10 rows"]
