@@ -200,13 +200,14 @@ def accusation(threshold: str, members: Mask, others: Mask, *, n_rates: int) -> 
         attack=attack,
         control=control,
         baseline=(hits + false) / (n + n_others),
-        risk=_risk(attack.value, control.value),
-        risk_upper=max(0.0, _risk(highest, lowest)),
+        risk=risk_of(attack.value, control.value),
+        risk_upper=max(0.0, risk_of(highest, lowest)),
         p_value=float(hypergeom.sf(hits - 1, n + n_others, n, hits + false)),
     )
 
 
-def _risk(attack: float, control: float) -> float:
+def risk_of(attack: float, control: float) -> float:
+    """(attack - control)/(1 - control): of what a release could add, the share that it does."""
     return (attack - control) / (1.0 - control) if control < 1.0 else 0.0
 
 
