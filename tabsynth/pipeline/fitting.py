@@ -1,0 +1,221 @@
+"""From a real table to a fitted pipeline, within a privacy budget or without any privacy."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tabsynth.arguments import refuse, whole_number_fault
+from tabsynth.check import require_valid
+from tabsynth.encode import Surrogate, encode_table
+from tabsynth.errors import DataError, PrivacyError, UsageError
+from tabsynth.io import schema_layout
+from tabsynth.models.base import Progress, Synthesizer, no_progress
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.pipeline.fitted import FittedPipeline
+from tabsynth.pipeline.splitting import bound_rows
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
+from tabsynth.privacy.ledger import rows_per_unit
+from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import BudgetPlan
+from tabsynth.privacy.queries import Queries
+from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
+from tabsynth.randomness import Streams
+from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
+from tabsynth.source import as_table, only_table
+from tabsynth.table import Table
+
+
+def fit(
+    data: Any,
+    *,
+    schema: TableSchema | Schema | None = None,
+    engine: str | Synthesizer = DEFAULT_ENGINE,
+    settings: Mapping[str, Any] | None = None,
+    privacy: Privacy | None = None,
+    ledger: Ledger | str | Path | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> FittedPipeline:
+    """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
+
+    Differentially private at ε = 1 and δ = 1e-6 where `privacy` says nothing else; `tabsynth.NO_PRIVACY`
+    asks for none. Without a `schema` one is drafted from the data, and every domain in it is bought; the
+    names, kinds and types of columns are taken as public, whoever stated them.
+    `engine` is a name, with `settings` as its hyperparameters, or a recipe. `ledger`, a ledger file or an
+    open one, is continued: the whole fit must fit under its cap. `seed` decides what little is random in
+    fitting beside noise, which no seed reaches.
+
+    A private fit raises for what is asked (`UsageError`, `PrivacyError`, `BudgetError` where the ledger has
+    too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
+    be read), never for a cell: one that is not of its column's domain becomes one that is. Without
+    privacy, `DataError` lists the cells that contradict the schema, or says that there are no rows.
+    """
+    refuse((whole_number_fault(seed, "the seed"),))
+    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
+    if not isinstance(engine, str) and settings:
+        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    privacy = DEFAULT_BUDGET if privacy is None else privacy
+    if not isinstance(privacy, (Budget, NoPrivacy)):
+        raise UsageError(
+            f"privacy is a tabsynth.Budget or tabsynth.NO_PRIVACY, found {type(privacy).__name__}"
+        )
+    require_guarantee(privacy, recipe)
+    if isinstance(privacy, Budget):
+        with _opened(ledger, privacy) as opened:
+            return _fit_within(
+                privacy, data, schema, recipe, ledger=opened, streams=Streams(int(seed)), progress=progress
+            )
+    if ledger is not None:
+        raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
+    return _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
+
+
+def _fit_within(
+    budget: Budget,
+    data: Any,
+    schema: TableSchema | Schema | None,
+    recipe: Synthesizer,
+    *,
+    ledger: Ledger,
+    streams: Streams,
+    progress: Progress,
+) -> FittedPipeline:
+    """A private fit: planned, and reserved in the ledger, before a row is looked at where a schema is given."""
+    plan = None
+    if schema is not None or isinstance(data, Table):
+        known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
+        _require_purchase(ledger, known)
+        plan = plan_fit(known, recipe, budget)
+        _require_one_unit(ledger, plan)
+        ledger.reserve(planned.mechanism for planned in plan.parts)
+    n_former = len(ledger.charges)
+    try:
+        table, layout = as_table(data, schema, strict=False)
+        if plan is None:
+            plan = plan_fit(table.schema, recipe, budget)
+            _require_one_unit(ledger, plan)
+            ledger.reserve(planned.mechanism for planned in plan.parts)
+        table = bound_rows(_naming_somebody(table), Streams(secrets.randbits(128)))  # never by a known seed
+        fitted = fit_privately(
+            table, recipe, queries=NoisyQueries(ledger, plan), streams=streams, progress=progress
+        )
+    finally:
+        ledger.free()
+    progress("done", 1.0)
+    copy = ledger.copy()
+    former, own = (*copy.former, *copy.charges[:n_former]), copy.charges[n_former:]
+    return FittedPipeline(
+        schema=fitted.schema,
+        engine=recipe,
+        model=fitted.model,
+        n_rows=fitted.n_rows,
+        privacy=budget,
+        ledger=replace(copy, former=former, charges=own),
+        layout=schema_layout(layout, fitted.schema),
+        surrogates=fitted.surrogates,
+    )
+
+
+def _require_purchase(ledger: Ledger, schema: TableSchema) -> None:
+    """Raise `PrivacyError` for domains that an earlier fit bought where the ledger knows of no earlier fit.
+
+    They came out of the table at a cost, which would be missing from what the release is said to give.
+    """
+    bought = [column.name for column in schema.columns if column.domain.origin is Origin.CHARGED]
+    if bought and not ledger.former and not ledger.charges:
+        raise PrivacyError(
+            f"the domains of {', '.join(bought)} were bought by an earlier fit, and this ledger holds none: continue "
+            "the ledger of that fit, or mark them as drafts to have them bought anew; nothing was read"
+        )
+
+
+def _require_one_unit(ledger: Ledger, plan: BudgetPlan) -> None:
+    """Raise `PrivacyError` where earlier fits of the ledger protect units of another number of rows.
+
+    Their charges would be added as if they protected the same units, which is worth nothing to a person of
+    several rows. Persons of one row each and rows cannot be told apart here: for both, the sum is right.
+    """
+    earlier = (*ledger.former, *ledger.charges)
+    rows = rows_per_unit(earlier)
+    if earlier and rows != plan.sensitivity:
+        raise PrivacyError(
+            f"earlier fits of this ledger protect units of up to {rows} rows, this one of up to {plan.sensitivity}: "
+            "what they spend cannot be added up, so nothing was read or charged. Declare the same unit and "
+            "max_rows in the schema, or begin a ledger for a series of its own"
+        )
+
+
+def _naming_somebody(table: Table) -> Table:
+    """The rows that name a person, where the unit is one.
+
+    A name that cannot be read as its column's type is null by now, so rows that name nobody may all be of
+    one person, and no bound would hold for them.
+    """
+    unit = table.schema.unit.column
+    return table if unit is None else Table(table.schema, table.frame.filter(pl.col(unit).is_not_null()))
+
+
+@contextmanager
+def _opened(ledger: Ledger | str | Path | None, budget: Budget) -> Iterator[Ledger]:
+    """The ledger to charge: one of this fit alone, the one that is given, or the file at a path, until the end."""
+    if ledger is None:
+        yield Ledger(budget)
+    elif isinstance(ledger, Ledger):
+        yield ledger
+    else:
+        source = read_ledger_file(ledger).source
+        with open_ledger_file(ledger, source=source) as opened:
+            yield opened
+
+
+def _fit_exactly(
+    data: Any,
+    schema: TableSchema | Schema | None,
+    recipe: Synthesizer,
+    *,
+    streams: Streams,
+    progress: Progress,
+) -> FittedPipeline:
+    table, layout = as_table(data, schema)
+    table = bound_rows(table, streams)
+    progress("reading cells", 0.0)
+    encoded = encode_table(table)
+    require_valid(table, encoded)
+    if table.n_rows == 0:
+        raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
+    ledger = Ledger()
+    for column in table.schema.columns:
+        if column.domain.origin is Origin.DRAFT:
+            ledger.charge("drafted domain", (column.name,))
+    queries = Queries(ledger)
+    n_rows = queries.row_count(table.n_rows)
+    surrogates = tuple(
+        Surrogate(
+            column,
+            queries.distinct_share(table.frame[column.name], column=column.name)
+            if column.kind is Kind.IDENTIFIER and not column.unique
+            else 1.0,
+        )
+        for column in table.schema.columns
+        if not column.kind.is_modelled
+    )
+    model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    progress("done", 1.0)
+    return FittedPipeline(
+        schema=table.schema,
+        engine=recipe,
+        model=model,
+        n_rows=n_rows,
+        privacy=NO_PRIVACY,
+        ledger=ledger.copy(),
+        layout=layout,
+        surrogates=surrogates,
+    )
