@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.audit.guesses import Guesses, Question, guesses_of
+from tabsynth.audit.rates import ALPHA, Rate, clopper_pearson, rate, risk_of
 from tabsynth.audit.split import Candidates
 from tabsynth.metrics.intervals import Z_95, Auc, delong_auc
 from tabsynth.metrics.samples import midranks
 
-ALPHA = 0.05
 MAX_CONTROL = 0.25
 """Thresholds that flag more than this share of non-members accuse nobody."""
 FIXED = {"fpr_1": (0.01, 100), "fpr_01": (0.001, 1_000)}
@@ -20,16 +21,6 @@ FIXED = {"fpr_1": (0.01, 100), "fpr_01": (0.001, 1_000)}
 
 Scores = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """`hits` of `n`, its share, and a 95 % Clopper-Pearson interval."""
-
-    hits: int
-    n: int
-    value: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +66,8 @@ class Battery:
 
     `p_value` is the smallest of all times their number; `flagged` says that it is at most `ALPHA`, which
     a release made without train reaches with a probability of at most `ALPHA`. `strongest` is its attack.
-    `reversed_p` is the same for non-members above members, over the areas alone.
+    `reversed_p` is the same for non-members above members, over the areas alone. `guesses` are the other
+    questions put to the release; their tests and bounds are among those of the battery.
     """
 
     attacks: tuple[AttackFigures, ...]
@@ -86,17 +78,23 @@ class Battery:
     max_auc: float
     risk_upper: float
     reversed_p: float
+    guesses: tuple[Guesses, ...] = ()
 
 
-def battery_of(scores: Mapping[str, Scores], candidates: Candidates) -> Battery:
-    """Every figure, from scores of shape (n_candidates,)."""
+def battery_of(
+    scores: Mapping[str, Scores], candidates: Candidates, questions: Sequence[Question] = ()
+) -> Battery:
+    """Every figure, from scores of shape (n_candidates,) and what was asked beside them."""
     n_rates = len(scores) * len(_thresholds(np.zeros(len(candidates.is_member)), candidates))
+    n_rates += sum(question.was_put and question.of_all for question in questions)
+    guesses = tuple(guesses_of(question, n_rates=n_rates) for question in questions)
     found = tuple(_figures(name, score, candidates, n_rates=n_rates) for name, score in scores.items())
     tests = [
         (p, figures.attack)
         for figures in found
         for p in (figures.auc_p, *(accusation.p_value for accusation in figures.accusations))
     ]
+    tests += [(guess.p_value, guess.attack_name) for guess in guesses if guess.p_value is not None]
     smallest, strongest = min(tests)
     p_value = min(1.0, smallest * len(tests))
     return Battery(
@@ -106,8 +104,12 @@ def battery_of(scores: Mapping[str, Scores], candidates: Candidates) -> Battery:
         flagged=p_value <= ALPHA,
         strongest=strongest,
         max_auc=max(figures.auc for figures in found),
-        risk_upper=max(accusation.risk_upper for figures in found for accusation in figures.accusations),
+        risk_upper=max(
+            [accusation.risk_upper for figures in found for accusation in figures.accusations]
+            + [guess.risk_upper for guess in guesses if guess.of_all and guess.risk_upper is not None]
+        ),
         reversed_p=min(1.0, len(found) * min(figures.reversed_p for figures in found)),
+        guesses=guesses,
     )
 
 
@@ -170,9 +172,9 @@ def _thresholds(scores: Scores, candidates: Candidates) -> dict[str, float]:
         for side in (candidates.is_member, ~candidates.is_member)
     )
     limits = {"best": best_threshold(members, others)}
-    for name, (rate, least) in FIXED.items():
+    for name, (share, least) in FIXED.items():
         if len(others) >= least:
-            limits[name] = float(others[len(others) - 1 - int(rate * len(others))])
+            limits[name] = float(others[len(others) - 1 - int(share * len(others))])
     return limits
 
 
@@ -204,22 +206,3 @@ def accusation(threshold: str, members: Mask, others: Mask, *, n_rates: int) -> 
         risk_upper=max(0.0, risk_of(highest, lowest)),
         p_value=float(hypergeom.sf(hits - 1, n + n_others, n, hits + false)),
     )
-
-
-def risk_of(attack: float, control: float) -> float:
-    """(attack - control)/(1 - control): of what a release could add, the share that it does."""
-    return (attack - control) / (1.0 - control) if control < 1.0 else 0.0
-
-
-def rate(hits: int, n: int) -> Rate:
-    """`hits` of `n` ≥ 1 with its interval."""
-    return Rate(hits=hits, n=n, value=hits / n, interval=clopper_pearson(hits, n, alpha=ALPHA))
-
-
-def clopper_pearson(hits: int, n: int, *, alpha: float) -> tuple[float, float]:
-    """The exact interval of a rate (Clopper & Pearson 1934), each end missed with at most alpha/2."""
-    from scipy.stats import beta
-
-    low = float(beta.ppf(alpha / 2, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - alpha / 2, hits + 1, n - hits)) if hits < n else 1.0
-    return low, high

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabsynth.audit.figures import Rate, accusation
+from tabsynth.audit.figures import accusation
+from tabsynth.audit.rates import Rate
 from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.proximity import is_copy

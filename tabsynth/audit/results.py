@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tabsynth.audit.bound import Bound
-from tabsynth.audit.figures import ALPHA, Battery
+from tabsynth.audit.exposure import Exposure
+from tabsynth.audit.figures import Battery
 from tabsynth.audit.holdout import HoldoutCopies
+from tabsynth.audit.rates import ALPHA
+from tabsynth.audit.subgroups import Subgroup
 from tabsynth.audit.verdict import RISK_LIMIT, Calibrated, Outcome, Verdict
 from tabsynth.errors import Fault, InputError
 from tabsynth.io import atomic_path
@@ -18,7 +21,7 @@ from tabsynth.io import atomic_path
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-FORMAT = "tabsynth-audit/1"
+FORMAT = "tabsynth-audit/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,11 @@ class AuditResults:
     `release` is the battery on the synthetic table, `calibration` the same on releases with a known answer,
     `holdout` whether the holdout was held out.
     `detectable_share` is the smallest share of train that, if copied, matching alone flags with 80 %
-    probability, None where no share is. Holds no cell and no row.
+    probability, None where no share is; `detectable_isolated` the fewest of the `isolated` members, those
+    farthest from all others, who are flagged if copied, None where even all are not. `exposure` says how
+    the risk is spread over people, `subgroups` how over groups of them; neither is part of the verdict.
+    `quasi_identifiers` and `sensitive` are the columns that were known and guessed where such were named.
+    Holds no row and no number of one; of cells, only levels that the schema declares and many people share.
     """
 
     title: str
@@ -52,11 +59,17 @@ class AuditResults:
     calibration: tuple[Calibrated, ...]
     holdout: HoldoutCopies
     detectable_share: float | None
+    detectable_isolated: int | None
+    isolated: int
+    exposure: Exposure
+    subgroups: tuple[Subgroup, ...]
     counts: Counts
     budget: str
     seed: int
     unit: str
     bound: Bound | None = None
+    quasi_identifiers: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     alpha: float = ALPHA
     risk_limit: float = RISK_LIMIT

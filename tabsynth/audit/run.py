@@ -12,6 +12,7 @@ from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.audit.attacks import MATCH, Attacker
 from tabsynth.audit.bound import Bound
 from tabsynth.audit.calibration import NULL, calibrate, known_release
+from tabsynth.audit.exposure import exposure_of
 from tabsynth.audit.figures import battery_of
 from tabsynth.audit.holdout import holdout_copies
 from tabsynth.audit.results import AuditResults, Counts
@@ -92,7 +93,8 @@ def audit(
             begin=begin,
         )
         begin("The release")
-        battery = battery_of(attacker.scores(release, whole=encoded_made), candidates)
+        scores = attacker.scores(release, whole=encoded_made)
+        battery = battery_of(scores, candidates)
     unrelated = known_release(NULL, train=encoded_train, spare=spare, n=release.n_rows, streams=streams)
     held_out = holdout_copies(candidates, release=release, unrelated=unrelated)
     begin("Done")
@@ -104,6 +106,10 @@ def audit(
         calibration=calibration,
         holdout=held_out,
         detectable_share=_power(calibration),
+        detectable_isolated=None,
+        isolated=0,
+        exposure=exposure_of(scores, candidates),
+        subgroups=(),
         counts=Counts(
             train=train.n_rows,
             holdout=holdout.n_rows,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tabsynth.audit.figures import ALPHA, Battery
+from tabsynth.audit.figures import Battery
 from tabsynth.audit.holdout import HoldoutCopies
+from tabsynth.audit.rates import ALPHA
 
 RISK_LIMIT = 0.09
 POWER = 0.8

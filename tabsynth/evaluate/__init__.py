@@ -1,9 +1,9 @@
 """Metrics over synthetic, train and holdout tables, gathered into `Results`."""
 
 from tabsynth.evaluate.results import Associations, Distribution, Headline, Results
-from tabsynth.evaluate.roles import roles_of
 from tabsynth.evaluate.run import evaluate
 from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, RocCurve
+from tabsynth.metrics.roles import roles_of
 
 __all__ = [
     "Associations",

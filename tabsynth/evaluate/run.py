@@ -15,9 +15,9 @@ from tabsynth.errors import UsageError
 from tabsynth.evaluate.associations import MAX_COLUMNS, associations
 from tabsynth.evaluate.distributions import distributions
 from tabsynth.evaluate.results import Results
-from tabsynth.evaluate.roles import roles_of
 from tabsynth.metrics.base import EvalData, Metric, MetricResult, Status
 from tabsynth.metrics.registry import METRICS
+from tabsynth.metrics.roles import roles_of
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import TableSchema
 from tabsynth.table import Table

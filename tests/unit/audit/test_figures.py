@@ -12,10 +12,9 @@ from tabsynth.audit.figures import (
     auc_p_value,
     battery_of,
     best_threshold,
-    clopper_pearson,
     rank_sum_p_value,
-    rate,
 )
+from tabsynth.audit.rates import clopper_pearson, rate
 from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.intervals import Auc, delong_auc

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from tabsynth.audit.figures import Battery, rate
+from tabsynth.audit.figures import Battery
 from tabsynth.audit.holdout import HoldoutCopies
+from tabsynth.audit.rates import rate
 from tabsynth.audit.verdict import Calibrated, Outcome, decide, detectable_share, p_words
 
 QUIET = Battery(
