@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.audit.close_numbers import close_numbers, has_numbers, shared_numbers
 from tabsynth.audit.neighbours import Matrix, Near, best_bandwidth, coordinates, search, space_of
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.learners import Boosting, Features, in_parallel, predict
@@ -17,13 +18,14 @@ from tabsynth.metrics.proximity import Space, is_copy
 Scores = npt.NDArray[np.float64]
 
 DISTANCE, DENSITY, CLASSIFIER = "distance", "density_ratio", "classifier"
-MATCH, NUMBERS = "match", "numbers"
+MATCH, NUMBERS, CLOSE = "match", "numbers", "close_numbers"
 TITLES = {
     DISTANCE: "Distance, relative",
     DENSITY: "Density ratio",
     CLASSIFIER: "Classifier",
     MATCH: "Exact and near match",
     NUMBERS: "Verbatim numbers",
+    CLOSE: "Close numbers",
 }
 NEAR_SHARE = 0.01
 """Of the range of a column: how far numbers of a near match may differ, by root mean square."""
@@ -42,6 +44,7 @@ class Attacker:
     near_reference: Near
     matches_reference: Scores
     numbers_reference: Scores
+    close_reference: Scores
     seed: int
 
     @classmethod
@@ -53,7 +56,8 @@ class Attacker:
         near = search(asked, known, bandwidth=bandwidth)
         matches = _matches(candidates, reference, near, space)
         numbers = shared_numbers(candidates, of=reference)
-        return cls(candidates, reference, space, asked, bandwidth, near, matches, numbers, seed)
+        close = close_numbers(candidates, to=reference)
+        return cls(candidates, reference, space, asked, bandwidth, near, matches, numbers, close, seed)
 
     def scores(self, release: EncodedTable, *, whole: EncodedTable | None = None) -> dict[str, Scores]:
         """Of each attack, the score of every candidate, shape (n_candidates,).
@@ -61,14 +65,18 @@ class Attacker:
         Where `release` is a part of a larger table, equal rows and numbers are sought in the `whole`.
 
         Numbers: in how many columns the candidate's number stands in the release, less in the reference.
-        It sees columns that are copied apart from each other; left out where no column is continuous.
+        Close numbers: how near its numbers are to released ones, less how near to the reference's. Both see
+        columns that are copied apart from each other, the second also where a tiny error was added; left out
+        where no column is continuous.
         """
+        searched = whole or release
         parts = in_parallel(
-            [partial(self._by_distance, release, whole or release), partial(self._by_classifier, release)]
+            [partial(self._by_distance, release, searched), partial(self._by_classifier, release)]
         )
         found = {name: scores for part in parts for name, scores in part.items()}
-        if any(column.variable.is_continuous for column in self.candidates.columns.values()):
-            found[NUMBERS] = shared_numbers(self.candidates, of=whole or release) - self.numbers_reference
+        if has_numbers(self.candidates):
+            found[NUMBERS] = shared_numbers(self.candidates, of=searched) - self.numbers_reference
+            found[CLOSE] = close_numbers(self.candidates, to=searched) - self.close_reference
         return found
 
     def _by_distance(self, release: EncodedTable, whole: EncodedTable) -> dict[str, Scores]:
@@ -97,18 +105,6 @@ class Attacker:
         )
         share = np.clip(predict(booster, features.matrix(self.candidates)), 1e-12, 1 - 1e-12)
         return {CLASSIFIER: np.log(share) - np.log1p(-share)}
-
-
-def shared_numbers(queries: EncodedTable, *, of: EncodedTable) -> Scores:
-    """In how many continuous columns the row's cell equals that of some row of `of`; shape (n_queries,)."""
-    shared = np.zeros(queries.n_rows)
-    for name, column in queries.columns.items():
-        if column.variable.is_continuous:
-            alone, known = (
-                EncodedTable(table.n_rows, {name: table.columns[name]}) for table in (queries, of)
-            )
-            shared += is_copy(alone, of=known)
-    return shared
 
 
 def _matches(queries: EncodedTable, rows: EncodedTable, near: Near, space: Space) -> Scores:

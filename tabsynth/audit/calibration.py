@@ -9,6 +9,7 @@ import numpy as np
 from tabsynth.audit.attacks import Attacker
 from tabsynth.audit.figures import battery_of
 from tabsynth.audit.generators import copying, interpolated, unrelated
+from tabsynth.audit.questions import Interviewer
 from tabsynth.audit.split import Candidates
 from tabsynth.audit.verdict import Calibrated
 from tabsynth.encode import EncodedTable
@@ -46,6 +47,7 @@ def known_release(
 
 def calibrate(
     attacker: Attacker,
+    interviewer: Interviewer,
     candidates: Candidates,
     *,
     train: EncodedTable,
@@ -59,6 +61,6 @@ def calibrate(
     for name, (title, is_leak, _) in known_releases(train, spare, n).items():
         begin(title)
         release = known_release(name, train=train, spare=spare, n=n, streams=streams)
-        battery = battery_of(attacker.scores(release), candidates)
+        battery = battery_of(attacker.scores(release), candidates, interviewer.questions(release))
         found.append(Calibrated(name=name, title=title, is_leak=is_leak, battery=battery))
     return tuple(found)

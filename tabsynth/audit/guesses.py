@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
 
 from tabsynth.audit.rates import Rate, rate, risk_bound, risk_of
 from tabsynth.metrics.base import Status
@@ -42,6 +46,11 @@ class Tally:
 
     hits: int
     n: int
+
+    @classmethod
+    def of(cls, is_hit: npt.NDArray[np.bool_]) -> Self:
+        """The tally of one answer to a person, shape (n,)."""
+        return cls(hits=int(is_hit.sum()), n=len(is_hit))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,30 @@ def search(queries: Matrix, rows: Matrix, *, bandwidth: float) -> Near:
     return Near(np.maximum(nearest, rounding), density)
 
 
+def distances(queries: Matrix, rows: Matrix) -> Matrix:
+    """Squared distances, good to rounding, shape (n_queries, n_rows); for blocks, not whole tables."""
+    found: Matrix = queries @ (-2.0 * rows).T
+    found += np.einsum("ij,ij->i", rows, rows)
+    found += np.einsum("ij,ij->i", queries, queries)[:, None]
+    return found
+
+
+def nearest_rows(queries: Matrix, rows: Matrix) -> npt.NDArray[np.intp]:
+    """The index of the row nearest to each query, the first of equals; shape (n_queries,)."""
+    found = np.zeros(len(queries), dtype=np.intp)
+    best = np.full(len(queries), np.inf)
+    for first in range(0, len(queries), BLOCK_QUERIES):
+        asked = slice(first, first + BLOCK_QUERIES)
+        for start in range(0, len(rows), BLOCK_ROWS):
+            block = distances(queries[asked], rows[start : start + BLOCK_ROWS])
+            place = block.argmin(axis=1)
+            lowest = block[np.arange(len(place)), place]
+            closer = lowest < best[asked]
+            found[asked] = np.where(closer, start + place, found[asked])
+            best[asked] = np.where(closer, lowest, best[asked])
+    return found
+
+
 def best_bandwidth(space: Space, rows: Matrix) -> float:
     """The bandwidth under which one half of the reference is likeliest given the other half.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -15,12 +16,16 @@ from tabsynth.audit.calibration import NULL, calibrate, known_release
 from tabsynth.audit.exposure import exposure_of
 from tabsynth.audit.figures import battery_of
 from tabsynth.audit.holdout import holdout_copies
+from tabsynth.audit.isolated import NAME as ISOLATED
+from tabsynth.audit.questions import Interviewer
 from tabsynth.audit.results import AuditResults, Counts
 from tabsynth.audit.sizes import MIN_ROWS, sizes_of
 from tabsynth.audit.split import Units, candidates_of, cut
-from tabsynth.audit.verdict import Calibrated, decide, detectable_share
+from tabsynth.audit.subgroups import subgroups_of
+from tabsynth.audit.verdict import Calibrated, decide, detectable_share, fewest_flagged
 from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.errors import DataError, Fault, UsageError
+from tabsynth.metrics.roles import roles_of
 from tabsynth.metrics.sampling import draw_rows, take_rows
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.randomness import Streams
@@ -39,6 +44,8 @@ def audit(
     schema: TableSchema,
     budget: str = "2m",
     bound: Bound | None = None,
+    quasi_identifiers: Sequence[str] | None = None,
+    sensitive: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> AuditResults:
@@ -46,14 +53,16 @@ def audit(
 
     Train and holdout are real, disjoint and split at random. The same attacks are run on releases with a
     known answer first. `budget` is a name of `sizes.BUDGETS`; `bound` is what a stated guarantee allows;
-    `seed` fixes every draw. The result is private output.
+    `quasi_identifiers` is what one of two parties holds who link a person, `sensitive` what is guessed; where
+    they are not named, the schema's roles count. `seed` fixes every draw. The result is private output.
 
-    Raises `UsageError` for an unknown budget or a table without modelled columns, `StructureError` where a
+    Raises `UsageError` for an unknown budget, columns that cannot have such a role or a table without modelled columns, `StructureError` where a
     table lacks the schema's columns, `DataError` for too few rows or persons, or persons on both sides.
     """
     refuse((whole_number_fault(seed, "the seed"),))
     from threadpoolctl import threadpool_limits
 
+    keys, secrets = roles_of(schema, quasi_identifiers=quasi_identifiers, sensitive=sensitive)
     sizes, streams, seconds = sizes_of(budget), Streams(seed), dict[str, float]()
     began, label, step = time.perf_counter(), "", 0
 
@@ -83,8 +92,17 @@ def audit(
     # two attacks run at once, each on a core of its own
     with threadpool_limits(1):
         attacker = Attacker.of(candidates.rows, reference, seed=learner_seed)
+        interviewer = Interviewer.of(
+            attacker,
+            candidates,
+            most=sizes.asked,
+            quasi_identifiers=keys,
+            sensitive=secrets,
+            seed=learner_seed,
+        )
         calibration = calibrate(
             attacker,
+            interviewer,
             candidates,
             train=encoded_train,
             spare=spare,
@@ -94,7 +112,7 @@ def audit(
         )
         begin("The release")
         scores = attacker.scores(release, whole=encoded_made)
-        battery = battery_of(scores, candidates)
+        battery = battery_of(scores, candidates, interviewer.questions(release, whole=encoded_made))
     unrelated = known_release(NULL, train=encoded_train, spare=spare, n=release.n_rows, streams=streams)
     held_out = holdout_copies(candidates, release=release, unrelated=unrelated)
     begin("Done")
@@ -106,10 +124,12 @@ def audit(
         calibration=calibration,
         holdout=held_out,
         detectable_share=_power(calibration),
-        detectable_isolated=None,
-        isolated=0,
+        detectable_isolated=_isolated_power(calibration),
+        isolated=interviewer.isolated.members(interviewer.isolated.sizes[0]),
         exposure=exposure_of(scores, candidates),
-        subgroups=(),
+        subgroups=subgroups_of(scores, candidates, reference, schema, roles=(*secrets, *keys)),
+        quasi_identifiers=keys,
+        sensitive=secrets,
         counts=Counts(
             train=train.n_rows,
             holdout=holdout.n_rows,
@@ -164,6 +184,17 @@ def _power(calibration: tuple[Calibrated, ...]) -> float | None:
     matching = next(figures for figures in null.attacks if figures.attack == MATCH)
     found = matching.accusations[-1]
     return detectable_share(
+        n_members=found.attack.n, n_others=found.control.n, false=found.control.hits, n_tests=null.n_tests
+    )
+
+
+def _isolated_power(calibration: tuple[Calibrated, ...]) -> int | None:
+    """How many copies of the most isolated members are flagged, given what is found of them by chance."""
+    null = next(known.battery for known in calibration if known.name == NULL)
+    found = next(guess for guess in null.guesses if guess.attack_name == ISOLATED)
+    if found.attack is None or found.control is None:
+        return None
+    return fewest_flagged(
         n_members=found.attack.n, n_others=found.control.n, false=found.control.hits, n_tests=null.n_tests
     )
 

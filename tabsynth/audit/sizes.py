@@ -12,17 +12,21 @@ MIN_ROWS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """The most rows that are looked at: `candidates` of either side, `release` and `reference` rows."""
+    """The most rows that are looked at: `candidates` of either side, `release` and `reference` rows.
+
+    Of `asked` candidates of either side it is tried whether they can be linked, and secrets guessed.
+    """
 
     candidates: int
     release: int
     reference: int
+    asked: int
 
 
 BUDGETS = {
-    "2m": Sizes(candidates=10_000, release=25_000, reference=10_000),
-    "20m": Sizes(candidates=30_000, release=75_000, reference=30_000),
-    "4h": Sizes(candidates=100_000, release=250_000, reference=100_000),
+    "2m": Sizes(candidates=10_000, release=25_000, reference=10_000, asked=6_000),
+    "20m": Sizes(candidates=30_000, release=75_000, reference=30_000, asked=18_000),
+    "4h": Sizes(candidates=100_000, release=250_000, reference=100_000, asked=60_000),
 }
 
 

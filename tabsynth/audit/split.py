@@ -31,6 +31,11 @@ class Candidates:
     is_member: npt.NDArray[np.bool_]
     is_validation: npt.NDArray[np.bool_]
 
+    def first(self, most: int) -> Candidates:
+        """At most that many of either side."""
+        kept = np.concatenate([np.flatnonzero(side)[:most] for side in (self.is_member, ~self.is_member)])
+        return Candidates(take_rows(self.rows, kept), self.is_member[kept], self.is_validation[kept])
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:

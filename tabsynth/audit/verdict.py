@@ -97,24 +97,35 @@ def p_words(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
 
 
+def fewest_flagged(*, n_members: int, n_others: int, false: int, n_tests: int) -> int | None:
+    """The fewest hits among members that one of `n_tests` tests flags beside `false` among the others.
+
+    None where even all of them are not.
+    """
+    from scipy.stats import hypergeom
+
+    low, high = 0, n_members + 1
+    while low < high:
+        hits = (low + high) // 2
+        p_value = hypergeom.sf(hits - 1, n_members + n_others, n_members, hits + false)
+        low, high = (low, hits) if p_value * n_tests <= ALPHA else (hits + 1, high)
+    return None if low > n_members else low
+
+
 def detectable_share(*, n_members: int, n_others: int, false: int, n_tests: int) -> float | None:
     """The smallest share of members copied that matching alone flags with a probability of `POWER`.
 
     `false` of `n_others` evaluated non-members match by chance; members who are not copied do as often.
     None where even a copy of all is not flagged.
     """
-    from scipy.stats import binom, hypergeom
+    from scipy.stats import binom
 
-    total, by_chance = n_members + n_others, false / n_others
-    low, high = 0, n_members + 1
-    while low < high:  # the fewest matches that are flagged
-        hits = (low + high) // 2
-        p_value = hypergeom.sf(hits - 1, total, n_members, hits + false)
-        low, high = (low, hits) if p_value * n_tests <= ALPHA else (hits + 1, high)
-    if low > n_members:
+    by_chance = false / n_others
+    fewest = fewest_flagged(n_members=n_members, n_others=n_others, false=false, n_tests=n_tests)
+    if fewest is None:
         return None
     for thousandth in range(1, 10_001):
         share = thousandth / 10_000
-        if binom.sf(low - 1, n_members, by_chance + share * (1 - by_chance)) >= POWER:
+        if binom.sf(fewest - 1, n_members, by_chance + share * (1 - by_chance)) >= POWER:
             return share
     return None

@@ -9,6 +9,7 @@ what is inferred beyond that of train rows was learnt from them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -221,10 +222,21 @@ def _accuracies(
 ) -> tuple[float, float]:
     """On train rows and on the others, of a learner that has seen `learn_from`."""
     asked = sides.train, sides.outside
-    truth = [labels.labels(table.columns[name]) for table in asked]
+    found = guessed_labels(name, learn_from, asked, labels, learner)
+    shares = [
+        float((guess == labels.labels(table.columns[name])).mean())
+        for guess, table in zip(found, asked, strict=True)
+    ]
+    return shares[0], shares[1]
+
+
+def guessed_labels(
+    name: str, learn_from: EncodedTable, asked: Sequence[EncodedTable], labels: Labels, learner: Boosting
+) -> list[npt.NDArray[np.intp]]:
+    """The label of column `name` that a learner of `learn_from` guesses for each row of each table."""
     classes, learnt = np.unique(labels.labels(learn_from.columns[name]), return_inverse=True)
     if len(classes) == 1:
-        return float((truth[0] == classes[0]).mean()), float((truth[1] == classes[0]).mean())
+        return [np.full(table.n_rows, classes[0]) for table in asked]
     features = Features.of((learn_from, *asked), without=name)
     objective: dict[str, str | int] = {"objective": "multiclass", "num_class": len(classes)}
     if len(classes) == 2:
@@ -234,12 +246,12 @@ def _accuracies(
     booster = learner.fit(
         features.matrix(learn_from), learnt.astype(np.float64), features=features, objective=objective
     )
-    shares = []
-    for table, true in zip(asked, truth, strict=True):
+    guessed = []
+    for table in asked:
         scores = predict(booster, features.matrix(table))
         place = (scores > 0.5).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        shares.append(float((classes[place] == true).mean()))
-    return shares[0], shares[1]
+        guessed.append(classes[place])
+    return guessed
 
 
 def _headlines(rows: list[MetricResult], left_out: str) -> list[MetricResult]:

@@ -203,7 +203,7 @@ def test_unread_columns_are_named_and_large_releases_are_cut(monkeypatch: pytest
     from tabsynth.audit import run
     from tabsynth.audit.sizes import Sizes
 
-    small = Sizes(candidates=200, release=250, reference=150)
+    small = Sizes(candidates=200, release=250, reference=150, asked=200)
     monkeypatch.setattr(run, "sizes_of", lambda _budget: small)
     schema = replace(SCHEMA, columns=(*SCHEMA.columns, Column(name="note", kind=Kind.TEXT, dtype="string")))
     tables = [
@@ -222,7 +222,7 @@ def test_copies_are_sought_in_all_of_a_release_that_is_cut(monkeypatch: pytest.M
     from tabsynth.audit.sizes import Sizes
 
     # 200 rows are drawn of 4,400: some 18 of the 400 copies, of which 12 are of evaluated members
-    monkeypatch.setattr(run, "sizes_of", lambda _budget: Sizes(candidates=400, release=200, reference=200))
+    monkeypatch.setattr(run, "sizes_of", lambda _budget: Sizes(candidates=400, release=200, reference=200, asked=400))
     found = audited(joined(drawn(400, 1).frame, drawn(4_000, 4).frame))
     match = next(figures for figures in found.release.attacks if figures.attack == "match")
     assert found.counts.release == 200

@@ -10,7 +10,7 @@ from tabsynth.encode import encode_table
 from tabsynth.randomness import Streams
 from tests.unit.audit.tables import drawn
 
-WIDE = Sizes(candidates=10_000, release=10_000, reference=10_000)
+WIDE = Sizes(candidates=10_000, release=10_000, reference=10_000, asked=10_000)
 
 
 def test_every_holdout_row_is_in_one_part():
