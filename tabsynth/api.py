@@ -145,6 +145,8 @@ def audit(
     budget: str = "2m",
     epsilon: float | None = None,
     delta: float = 1e-5,
+    quasi_identifiers: Sequence[str] | None = None,
+    sensitive: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> AuditResults:
@@ -152,8 +154,9 @@ def audit(
 
     Train and holdout are real, disjoint and split at random. The attacks first prove on releases with a
     known answer what they can see; `results.outcome` is "pass", "fail" or "inconclusive". `budget` is
-    "2m", "20m" or "4h"; a stated `epsilon` and `delta` add what any attacker could do against them. The
-    result is private output. Raises `InputError` where a table does not fit the schema or has fewer than
+    "2m", "20m" or "4h"; a stated `epsilon` and `delta` add what any attacker could do against them.
+    `sensitive` columns are guessed, `quasi_identifiers` linked with the others; where they are not named, the
+    schema's roles count. The result is private output. Raises `InputError` where a table does not fit the schema or has fewer than
     200 rows, `UsageError` for an unknown budget or an impossible ε or δ.
     """
     first, _ = as_table(train, schema)
@@ -165,6 +168,8 @@ def audit(
         schema=first.schema,
         budget=budget,
         bound=None if epsilon is None else bound_of(epsilon, delta),
+        quasi_identifiers=quasi_identifiers,
+        sensitive=sensitive,
         seed=seed,
         progress=progress,
     )

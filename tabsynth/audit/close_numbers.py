@@ -10,6 +10,7 @@ from tabsynth.metrics.proximity import is_copy
 from tabsynth.metrics.samples import numbers_of
 
 Scores = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 
 CLOSEST = 1e-3
 """Of a gap between two numbers: what lies nearer to an end than this is as near as can be."""
@@ -46,22 +47,47 @@ def close_numbers(queries: EncodedTable, *, to: EncodedTable) -> Scores:
     return score
 
 
+def own_closeness(table: EncodedTable) -> Scores:
+    """The same of each row's numbers to those of all other rows of `table`; shape (n_rows,)."""
+    score = np.zeros(table.n_rows)
+    for column in table.columns.values():
+        if column.variable.is_continuous:
+            number = np.flatnonzero(column.codes == 0)
+            known, place, counts = np.unique(numbers_of(column), return_inverse=True, return_counts=True)
+            alone = counts[place] == 1
+            score[number] += _score(known, known[place], place - alone, place + alone)
+    return score
+
+
 def _closeness(column: EncodedColumn, other: EncodedColumn) -> Scores:
     """−log of the share of the gap; 0 where either side has no number."""
-    known = np.unique(numbers_of(other)).astype(np.float64)
-    score = np.zeros(len(column.codes))
-    if len(known) == 0:
-        return score
+    known = np.unique(numbers_of(other))
     number = np.flatnonzero(column.codes == 0)
-    value = column.as_float()[number]
-    above = np.searchsorted(known, value)
-    low, high = known[np.maximum(above - 1, 0)], known[np.minimum(above, len(known) - 1)]
+    value = numbers_of(column)
+    score = np.zeros(len(column.codes))
+    below = np.searchsorted(known, value, side="right") - 1
+    score[number] = _score(known, value, below, np.searchsorted(known, value, side="left"))
+    return score
+
+
+def _score(
+    known: npt.NDArray[np.number], value: npt.NDArray[np.number], below: Places, above: Places
+) -> Scores:
+    """Of values between the `known` numbers of those places; beyond either end the last gap is the scale."""
+    n = len(known)
+    if n < 2:
+        equal = (below == above) & (below >= 0) & (above < n)
+        return np.where(equal, -np.log(CLOSEST), 0.0)
+    line, value = known.astype(np.float64), value.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        away = np.minimum(np.abs(value - low), np.abs(high - value))
-        # beyond either end the last gap is the scale
-        first, last = (float(known[k + 1] - known[k]) if len(known) > 1 else 0.0 for k in (0, -2))
-        gap = np.where(value < known[0], first, np.where(value > known[-1], last, high - low))
-        share = np.where(away == 0, 0.0, np.where(gap > 0, 2.0 * away / np.where(gap > 0, gap, 1.0), 1.0))
-    share = np.nan_to_num(share, nan=1.0, posinf=1.0)
-    score[number] = -np.log(np.clip(share, CLOSEST, 1.0))
+        low, high = (line[np.clip(place, 0, n - 1)] for place in (below, above))
+        away = np.minimum(
+            np.where(below >= 0, np.abs(value - low), np.inf),
+            np.where(above < n, np.abs(high - value), np.inf),
+        )
+        start = np.clip(np.where(above >= n, below - 1, below), 0, n - 1)
+        end = np.clip(np.where(below < 0, above + 1, above), 0, n - 1)
+        gap = line[end] - line[start]
+        share = np.where(below == above, 0.0, 2.0 * away / np.where(gap > 0, gap, 1.0))
+    score: Scores = -np.log(np.clip(np.nan_to_num(share, nan=1.0, posinf=1.0), CLOSEST, 1.0))
     return score

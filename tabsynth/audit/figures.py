@@ -80,14 +80,22 @@ class Battery:
     reversed_p: float
     guesses: tuple[Guesses, ...] = ()
 
+    @property
+    def widest(self) -> str:
+        """The title of the guess whose bound is that of the whole battery; empty where it is an attack's."""
+        bounds = ((guess.risk_upper, guess.title) for guess in self.guesses if guess.of_all)
+        return next((title for bound, title in bounds if bound == self.risk_upper), "")
+
 
 def battery_of(
     scores: Mapping[str, Scores], candidates: Candidates, questions: Sequence[Question] = ()
 ) -> Battery:
     """Every figure, from scores of shape (n_candidates,) and what was asked beside them."""
     n_rates = len(scores) * len(_thresholds(np.zeros(len(candidates.is_member)), candidates))
-    n_rates += sum(question.was_put and question.of_all for question in questions)
-    guesses = tuple(guesses_of(question, n_rates=n_rates) for question in questions)
+    n_guesses = sum(question.was_put and question.of_all for question in questions)
+    # guesses, if there are any, and accusations share the bound, one half each
+    guesses = tuple(guesses_of(question, n_rates=2 * max(1, n_guesses)) for question in questions)
+    n_rates *= 2 if n_guesses else 1
     found = tuple(_figures(name, score, candidates, n_rates=n_rates) for name, score in scores.items())
     tests = [
         (p, figures.attack)

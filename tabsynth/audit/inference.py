@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.audit.guesses import Question, Tally
-from tabsynth.audit.neighbours import coordinates, nearest_rows, space_of
+from tabsynth.audit.neighbours import FAR, coordinates, nearest_rows, space_of
 from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedColumn, EncodedTable
 from tabsynth.metrics.attribute_inference import MAX_CLASSES, Labels, guessed_labels
@@ -62,8 +62,8 @@ class Secret:
     labels: Labels
 
     @classmethod
-    def of(cls, name: str, reference: EncodedTable) -> Secret:
-        column = reference.columns[name]
+    def of(cls, name: str, people: EncodedTable) -> Secret:
+        column = people.columns[name]
         codes = np.bincount(column.codes, minlength=column.variable.n_levels + 1)
         commonest = np.array([codes.argmax()], dtype=np.intp)
         if column.values is None:
@@ -84,16 +84,16 @@ class Secret:
         return right
 
 
-def secrets_of(reference: EncodedTable, sensitive: tuple[str, ...]) -> tuple[Secret, ...]:
+def secrets_of(people: EncodedTable, sensitive: tuple[str, ...]) -> tuple[Secret, ...]:
     """At most `MAX_NAMED` of the sensitive columns, or the `MAX_UNNAMED` that are hardest to guess blindly.
 
-    Columns that are the same in the whole reference are nobody's secret.
+    Columns in which all people are the same are nobody's secret. Who is a member is not looked at.
     """
-    named = [name for name in reference.columns if not sensitive or name in sensitive]
+    named = [name for name in people.columns if not sensitive or name in sensitive]
     found = []
     for name in named:
-        secret = Secret.of(name, reference)
-        right = float(secret.is_right(secret.blind, reference.columns[name]).mean())
+        secret = Secret.of(name, people)
+        right = float(secret.is_right(secret.blind, people.columns[name]).mean())
         if right < 1.0:
             found.append((right, secret))
     if sensitive:
@@ -102,32 +102,33 @@ def secrets_of(reference: EncodedTable, sensitive: tuple[str, ...]) -> tuple[Sec
 
 
 def inferences(
-    release: EncodedTable, reference: EncodedTable, candidates: Candidates, secret: Secret, *, seed: int
-) -> list[Callable[[], Question]]:
+    release: EncodedTable, asked: Candidates, secret: Secret, *, seed: int
+) -> list[Callable[[], tuple[Question]]]:
     """The two questions of a secret, each a call: by the nearest released row, and by a learner of all."""
-    if len(reference.columns) < 2:
+    if len(release.columns) < 2:
         return []
     return [
-        partial(_asked, BY_NEAREST, partial(_by_nearest, release, reference), candidates, secret),
-        partial(_asked, BY_LEARNER, partial(_by_learner, release, seed=seed), candidates, secret),
+        partial(_asked, BY_NEAREST, partial(_by_nearest, release), asked, secret),
+        partial(_asked, BY_LEARNER, partial(_by_learner, release, seed=seed), asked, secret),
     ]
 
 
 def _asked(
     how: str,
     guess_of: Callable[[EncodedTable, Secret], Guess | str],
-    candidates: Candidates,
+    asked: Candidates,
     secret: Secret,
-) -> Question:
-    people, members = candidates.rows, candidates.is_member
+) -> tuple[Question]:
+    people, members = asked.rows, asked.is_member
     title = f"Inference of {secret.name}, {how}"
     known = tuple(name for name in people.columns if name != secret.name)
     guess = guess_of(people, secret)
     if isinstance(guess, str):
-        return Question(attack_name=NAME, title=title, columns=(secret.name,), known=known, reason=guess)
+        named = Question(attack_name=NAME, title=title, columns=(secret.name,), known=known, reason=guess)
+        return (named,)
     truth = people.columns[secret.name]
     right, blind = secret.is_right(guess, truth), secret.is_right(secret.blind, truth)
-    return Question(
+    question = Question(
         attack_name=NAME,
         title=title,
         columns=(secret.name,),
@@ -136,16 +137,15 @@ def _asked(
         control=Tally.of(right[~members]),
         baseline=Tally.of(blind[members]),
     )
+    return (question,)
 
 
-def _by_nearest(
-    release: EncodedTable, reference: EncodedTable, people: EncodedTable, secret: Secret
-) -> Guess:
+def _by_nearest(release: EncodedTable, people: EncodedTable, secret: Secret) -> Guess:
     """The cell of the released row that is nearest in all other columns."""
     names = tuple(name for name in people.columns if name != secret.name)
-    known, asked, rows = (take_columns(table, names) for table in (reference, people, release))
-    space = space_of(known, [known, asked, rows])
-    nearest = nearest_rows(coordinates(space, asked), coordinates(space, rows))
+    asked, rows = (take_columns(table, names) for table in (people, release))
+    space = space_of(asked, [asked, rows])
+    nearest, _ = nearest_rows(coordinates(space, asked), coordinates(space, rows))
     return Guess.of(take_rows(take_columns(release, (secret.name,)), nearest).columns[secret.name])
 
 
@@ -164,11 +164,14 @@ def _by_learner(release: EncodedTable, people: EncodedTable, secret: Secret, *, 
         return "the release has no number in this column"
     taught = take_rows(learn_from, numbers)
     features = Features.of((taught, people), without=secret.name)
+    line = Line.of(column)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (column.as_float()[numbers] - line.start) / line.spread
+        scaled = np.clip(np.nan_to_num(scaled, nan=0.5), -FAR, FAR)
     booster = learner.fit(
-        features.matrix(taught),
-        column.as_float()[numbers],
-        features=features,
-        objective={"objective": "regression_l1"},
+        features.matrix(taught), scaled, features=features, objective={"objective": "regression_l1"}
     )
     codes = np.zeros(people.n_rows, dtype=np.intp)
-    return Guess(codes, predict(booster, features.matrix(people)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        guessed = line.start + line.spread * predict(booster, features.matrix(people))
+    return Guess(codes, np.nan_to_num(guessed))

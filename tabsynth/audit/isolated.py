@@ -1,7 +1,8 @@
-"""The people who stand apart: attacks on those candidates who are farthest from all others.
+"""The people who stand apart: attacks on those who are farthest from all others.
 
 A copier of a handful of rare people moves no average, so they are asked about alone. Who stands apart is
-decided by the reference, before any release is looked at and without knowing who is a member.
+decided before any release is looked at, among members and non-members alike and without knowing which is
+which; so of a release made without train each is hit as often as the other, and Fisher's test is exact.
 """
 
 from __future__ import annotations
@@ -11,120 +12,116 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.audit.attacks import Attacker
-from tabsynth.audit.close_numbers import CLOSEST, close_numbers, has_numbers
+from tabsynth.audit.close_numbers import CLOSEST, close_numbers, has_numbers, own_closeness
 from tabsynth.audit.guesses import Question, Tally
-from tabsynth.audit.neighbours import coordinates, search
+from tabsynth.audit.neighbours import coordinates, nearest_rows, space_of
+from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedTable
+from tabsynth.metrics.proximity import Space
 from tabsynth.metrics.samples import midranks
 from tabsynth.metrics.sampling import take_rows
 
 NAME = "isolated"
 SHARES = (0.01, 0.05)
+"""Of all people: how many are asked about, the most isolated first."""
 MIN_PEOPLE = 40
 NEARER = 0.25
-"""A released row is somebody's if it is nearer by this factor than the nearest reference row."""
+"""A released row is somebody's if it is nearer by this factor than the nearest other person."""
 CHUNK = 25_000
 
 Scores = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """The most isolated `rows` of the candidates, the farthest first, and what a blind guess knows of them."""
+    """The most isolated people, the farthest first: how far, and how close their numbers, to all others.
 
-    attacker: Attacker
+    `distance` and `closeness` have shape (n_people,), `sizes` are how many each question is about.
+    """
+
+    people: EncodedTable
     is_member: Mask
-    rows: Rows
+    space: Space
+    distance: Scores
+    closeness: Scores
+    sizes: tuple[int, ...]
 
     @classmethod
-    def of(cls, attacker: Attacker, is_member: Mask) -> Isolated:
-        """As many as the largest group needs."""
-        n = max(MIN_PEOPLE, round(max(SHARES) * len(is_member)))
-        order = np.argsort(-isolation(attacker), kind="stable")
-        return cls(attacker, is_member, order[:n])
-
-    def questions(self, release: EncodedTable) -> list[Question]:
-        """Of each share of candidates: is somebody near in the `release`, and are most numbers of one close?"""
-        people = take_rows(self.attacker.candidates, self.rows)
-        found = {"a row": self._has_row(release)}
-        if has_numbers(people):
-            found["numbers"] = self._has_numbers(people, release)
-        return [self._question(what, hit, n) for n in self.sizes for what, hit in found.items()]
+    def of(cls, asked: Candidates) -> Isolated:
+        """Chosen by the larger of two ranks: of the distance to the nearest other, and of `surprise`."""
+        people = asked.rows
+        space = space_of(people, [people])
+        embedded = coordinates(space, people)
+        _, distance = nearest_rows(embedded, embedded, but_themselves=True)
+        rank = np.maximum(midranks(distance), midranks(surprise(people)))
+        sizes = {min(people.n_rows, max(MIN_PEOPLE, round(share * people.n_rows))) for share in SHARES}
+        first = np.argsort(-rank, kind="stable")[: max(sizes)]
+        return cls(
+            take_rows(people, first),
+            asked.is_member[first],
+            space,
+            distance[first],
+            own_closeness(people)[first],
+            tuple(sorted(sizes)),
+        )
 
     @property
-    def sizes(self) -> list[int]:
-        """How many people each group holds, ascending."""
-        n = len(self.is_member)
-        return sorted({min(len(self.rows), max(MIN_PEOPLE, round(share * n))) for share in SHARES})
+    def n_members(self) -> int:
+        """How many of the most isolated are members."""
+        return int(self.is_member[: self.sizes[0]].sum())
 
-    def members(self, n: int) -> int:
-        """How many of the `n` most isolated are members."""
-        return int(self.is_member[self.rows[:n]].sum())
+    def questions(self, release: EncodedTable) -> list[Question]:
+        """Of each size: is a row of theirs in the `release`, and are most of their numbers?"""
+        found = {"their rows": self._has_row(release)}
+        if has_numbers(self.people):
+            found["their numbers"] = self._has_numbers(release)
+        return [self._question(what, hit[:n], n) for n in self.sizes for what, hit in found.items()]
 
     def _question(self, what: str, hit: Mask, n: int) -> Question:
-        members = self.is_member[self.rows[:n]]
-        title = f"The {n:,} most isolated: {what} of theirs"
+        members = self.is_member[:n]
+        title = f"The {n:,} most isolated people: {what}"
         if members.all() or not members.any():
             return Question(attack_name=NAME, title=title, of_all=False, reason="all are on one side")
-        hit = hit[:n]
-        flagged = int(hit.sum())
         return Question(
             attack_name=NAME,
             title=title,
             attack=Tally.of(hit[members]),
             control=Tally.of(hit[~members]),
-            baseline=Tally(hits=flagged, n=n),
+            baseline=Tally.of(hit),
             of_all=False,
         )
 
     def _has_row(self, release: EncodedTable) -> Mask:
-        """Whether a released row is nearer than `NEARER` of the way to the nearest reference row."""
-        attacker = self.attacker
-        asked = attacker.embedded[self.rows]
-        nearest = np.full(len(self.rows), np.inf)
+        """Whether a released row is nearer than `NEARER` of the way to the nearest other person."""
+        asked = coordinates(self.space, self.people)
+        nearest = np.full(len(asked), np.inf)
         for start in range(0, release.n_rows, CHUNK):
             some = take_rows(release, np.arange(start, min(start + CHUNK, release.n_rows)))
-            near = search(asked, coordinates(attacker.space, some), bandwidth=attacker.bandwidth)
-            nearest = np.minimum(nearest, near.squared_distance)
-        known: Scores = attacker.near_reference.squared_distance[self.rows]
-        found: Mask = nearest <= NEARER**2 * known
+            nearest = np.minimum(nearest, nearest_rows(asked, coordinates(self.space, some))[1])
+        found: Mask = nearest <= NEARER**2 * self.distance
         return found
 
-    def _has_numbers(self, people: EncodedTable, release: EncodedTable) -> Mask:
-        """Whether more than half of the numbers are as close as can be to released ones, and not to others."""
-        n_columns = sum(column.variable.is_continuous for column in people.columns.values())
-        lead = close_numbers(people, to=release) - self.attacker.close_reference[self.rows]
+    def _has_numbers(self, release: EncodedTable) -> Mask:
+        """Whether most numbers are as close as can be to released ones, and not to those of others."""
+        n_columns = sum(column.variable.is_continuous for column in self.people.columns.values())
+        lead = close_numbers(self.people, to=release) - self.closeness
         found: Mask = lead > 0.5 * n_columns * -np.log(CLOSEST)
         return found
 
 
-def isolation(attacker: Attacker) -> Scores:
-    """How far each candidate stands apart, in (0, 1]: the larger of two ranks.
-
-    One is of the distance to the nearest reference row, the other of how improbable the candidate's cells
-    are in the reference, each for itself.
-    """
-    distance: Scores = attacker.near_reference.squared_distance
-    ranks = [midranks(score) for score in (distance, surprise(attacker.candidates, attacker.reference))]
-    return np.maximum(*ranks) / attacker.candidates.n_rows
-
-
-def surprise(people: EncodedTable, reference: EncodedTable) -> Scores:
-    """−log of the share of the reference with that level, or with numbers so extreme; summed over columns."""
+def surprise(people: EncodedTable) -> Scores:
+    """−log of the share of people with that level, or with numbers so extreme; summed over columns."""
     total = np.zeros(people.n_rows)
-    for name, column in people.columns.items():
-        known = reference.columns[name]
-        counts = np.bincount(known.codes, minlength=column.variable.n_levels + 1)
-        n = len(known.codes) + 1
-        total -= np.log((counts[column.codes] + 0.5) / n)
-        if column.values is None or known.values is None:
+    for column in people.columns.values():
+        counts = np.bincount(column.codes, minlength=column.variable.n_levels + 1)
+        total -= np.log(counts[column.codes] / people.n_rows)
+        if column.values is None:
             continue
-        numbers = np.sort(known.values[known.codes == 0])
-        below, up_to = (np.searchsorted(numbers, column.values, side=side) for side in ("left", "right"))
+        is_number = column.codes == 0
+        numbers = np.sort(column.values[is_number])
+        value = column.values[is_number]
+        below, up_to = (np.searchsorted(numbers, value, side=side) for side in ("left", "right"))
         beyond = np.minimum(up_to, len(numbers) - below)  # as low, or as high
-        tail = np.minimum(1.0, 2.0 * (beyond + 0.5) / (len(numbers) + 1))
-        total -= np.where(column.codes == 0, np.log(tail), 0.0)
+        total[is_number] -= np.log(np.minimum(1.0, 2.0 * beyond / len(numbers)))
     return total

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.audit.guesses import Question, Tally
-from tabsynth.audit.neighbours import Matrix, coordinates, distances, space_of
+from tabsynth.audit.neighbours import Matrix, coordinates, distances, rounding_of, space_of
 from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.pair_view import binnings_of
@@ -36,18 +36,19 @@ class Halves:
     how: str
 
 
-def halves_of(reference: EncodedTable, quasi_identifiers: tuple[str, ...]) -> Halves:
+def halves_of(people: EncodedTable, quasi_identifiers: tuple[str, ...]) -> Halves:
     """Quasi-identifiers against all others, or else columns dealt in turn, the most dependent first.
 
     So either party has columns that say something of the other's. Dependence is mutual information, over the
-    columns' cells in the reference, in sum over all others.
+    columns' cells among people, in sum over all others; it does not look at who is a member.
     """
-    names = tuple(reference.columns)
+    names = tuple(people.columns)
     known = tuple(name for name in names if name in quasi_identifiers)
     rest = tuple(name for name in names if name not in known)
     if known and rest:
         return Halves(known, rest, "quasi-identifiers against all other columns")
-    some = take_rows(reference, np.arange(min(reference.n_rows, DEPENDENCE_ROWS)))
+    step = max(1, people.n_rows // DEPENDENCE_ROWS)  # of either side
+    some = take_rows(people, np.arange(0, people.n_rows, step))
     binnings = binnings_of(some)
     cells = {name: binning.cells(some.columns[name]).astype(np.intp) for name, binning in binnings.items()}
     total = dict.fromkeys(names, 0.0)
@@ -69,24 +70,22 @@ def mutual_information(one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -
     return float((table[there] * np.log(table[there] / product[there])).sum())
 
 
-def linkability(
-    release: EncodedTable, reference: EncodedTable, candidates: Candidates, halves: Halves, *, seed: int
-) -> Question:
+def linkability(release: EncodedTable, asked: Candidates, halves: Halves, *, seed: int) -> tuple[Question]:
     """How often both halves of a person are nearest to one released row.
 
     The baseline is the rate of members where the released halves are shuffled against each other.
     """
     if not halves.second:
-        return Question(attack_name=NAME, title=TITLE, reason="needs two columns that are modelled")
+        return (Question(attack_name=NAME, title=TITLE, reason="needs two columns that are modelled"),)
     parts = []
     for names in (halves.first, halves.second):
-        known, people, rows = (take_columns(t, names) for t in (reference, candidates.rows, release))
-        space = space_of(known, [known, people, rows])
+        people, rows = (take_columns(table, names) for table in (asked.rows, release))
+        space = space_of(people, [people, rows])
         parts.append((coordinates(space, people), coordinates(space, rows)))
     shuffled = np.random.default_rng(seed).permutation(release.n_rows)
     linked, blind = _links(parts[0], parts[1], shuffled)
-    members = candidates.is_member
-    return Question(
+    members = asked.is_member
+    question = Question(
         attack_name=NAME,
         title=TITLE,
         columns=halves.second,
@@ -96,6 +95,7 @@ def linkability(
         baseline=Tally.of(blind[members]),
         reason=halves.how,
     )
+    return (question,)
 
 
 def _links(
@@ -116,7 +116,5 @@ def _links(
 def _nearest(people: Matrix, rows: Matrix) -> Mask:
     """Which rows are as near as the nearest, but for rounding; shape (n_people, n_rows)."""
     found = distances(people, rows)
-    own = np.einsum("ij,ij->i", people, people)
-    rounding = 8 * float(np.finfo(rows.dtype).eps) * (1.0 + 2.0 * own)
-    nearest: Mask = found <= (found.min(axis=1) + rounding)[:, None]
+    nearest: Mask = found <= (found.min(axis=1) + rounding_of(people))[:, None]
     return nearest

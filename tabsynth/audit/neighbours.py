@@ -55,7 +55,6 @@ def search(queries: Matrix, rows: Matrix, *, bandwidth: float) -> Near:
     for each level. Squared distances below what rounding can make of 0 are that value. Memory is one block.
     """
     norms, own = (np.einsum("ij,ij->i", side, side) for side in (rows, queries))
-    rounding = 8 * float(np.finfo(rows.dtype).eps) * (1.0 + 2.0 * own)  # of rows that are near, so as long
     nearest = np.full(len(queries), np.inf)
     density = np.full(len(queries), -np.inf)
     for first in range(0, len(queries), BLOCK_QUERIES):
@@ -72,7 +71,7 @@ def search(queries: Matrix, rows: Matrix, *, bandwidth: float) -> Near:
             np.exp(distances, out=distances)
             log_sum = np.log(distances.sum(axis=1, dtype=np.float64)) - closest / (2 * bandwidth**2)
             density[asked] = np.logaddexp(density[asked], log_sum)
-    return Near(np.maximum(nearest, rounding), density)
+    return Near(np.maximum(nearest, rounding_of(queries)), density)
 
 
 def distances(queries: Matrix, rows: Matrix) -> Matrix:
@@ -83,20 +82,36 @@ def distances(queries: Matrix, rows: Matrix) -> Matrix:
     return found
 
 
-def nearest_rows(queries: Matrix, rows: Matrix) -> npt.NDArray[np.intp]:
-    """The index of the row nearest to each query, the first of equals; shape (n_queries,)."""
+def nearest_rows(
+    queries: Matrix, rows: Matrix, *, but_themselves: bool = False
+) -> tuple[npt.NDArray[np.intp], Vector]:
+    """The row nearest to each query, the first of equals, and its squared distance; shapes (n_queries,).
+
+    With `but_themselves` the queries are the rows, and none is its own neighbour. Squared distances below
+    what rounding can make of 0 are that value, as in `search`.
+    """
     found = np.zeros(len(queries), dtype=np.intp)
     best = np.full(len(queries), np.inf)
     for first in range(0, len(queries), BLOCK_QUERIES):
         asked = slice(first, first + BLOCK_QUERIES)
         for start in range(0, len(rows), BLOCK_ROWS):
             block = distances(queries[asked], rows[start : start + BLOCK_ROWS])
+            if but_themselves:
+                own = np.arange(first, first + len(block)) - start
+                inside = (own >= 0) & (own < block.shape[1])
+                block[np.flatnonzero(inside), own[inside]] = np.inf
             place = block.argmin(axis=1)
             lowest = block[np.arange(len(place)), place]
             closer = lowest < best[asked]
             found[asked] = np.where(closer, start + place, found[asked])
             best[asked] = np.where(closer, lowest, best[asked])
-    return found
+    return found, np.maximum(best, rounding_of(queries))
+
+
+def rounding_of(queries: Matrix) -> Vector:
+    """What rounding can make of a squared distance of 0 from each query; of rows that are near, so as long."""
+    own: Vector = np.einsum("ij,ij->i", queries, queries).astype(np.float64)
+    return 8 * float(np.finfo(queries.dtype).eps) * (1.0 + 2.0 * own)
 
 
 def best_bandwidth(space: Space, rows: Matrix) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from tabsynth.audit.attacks import Attacker
 from tabsynth.audit.guesses import Question
 from tabsynth.audit.inference import Secret, inferences, secrets_of
 from tabsynth.audit.isolated import Isolated
@@ -22,11 +21,13 @@ from tabsynth.metrics.sampling import take_rows
 
 @dataclass(frozen=True, slots=True)
 class Interviewer:
-    """What an attacker settles before the release: whom to ask about, what to guess, who stands apart."""
+    """What is settled before any release: whom to ask about, what to guess, who stands apart.
 
-    candidates: Candidates
-    asked: Candidates
-    reference: EncodedTable
+    All of it comes from the people asked about, members and non-members alike, and would be the same if
+    other ones of them were the members: so each test is exact.
+    """
+
+    people: Candidates
     halves: Halves
     secrets: tuple[Secret, ...]
     isolated: Isolated
@@ -35,23 +36,18 @@ class Interviewer:
     @classmethod
     def of(
         cls,
-        attacker: Attacker,
-        candidates: Candidates,
+        people: Candidates,
         *,
-        most: int,
         quasi_identifiers: tuple[str, ...],
         sensitive: tuple[str, ...],
         seed: int,
     ) -> Interviewer:
-        """Links and secrets are asked of at most `most` candidates of either side, the rest of all."""
-        reference = attacker.reference
+        """Halves and secrets by the roles of columns, or by what people's columns are like."""
         return cls(
-            candidates,
-            candidates.first(most),
-            reference,
-            halves_of(reference, quasi_identifiers),
-            secrets_of(reference, sensitive),
-            Isolated.of(attacker, candidates.is_member),
+            people,
+            halves_of(people.rows, quasi_identifiers),
+            secrets_of(people.rows, sensitive),
+            Isolated.of(people),
             seed,
         )
 
@@ -64,14 +60,11 @@ class Interviewer:
         rng = np.random.default_rng(self.seed)
         searched = whole or release
         mixed = take_rows(release, rng.permutation(release.n_rows))
-        calls: list[Callable[[], Question | list[Question] | tuple[Question, ...]]] = [
-            partial(singling_out, mixed, searched, self.candidates, seed=self.seed),
-            partial(linkability, mixed, self.reference, self.asked, self.halves, seed=self.seed),
+        calls: list[Callable[[], Sequence[Question]]] = [
+            partial(singling_out, mixed, searched, self.people, seed=self.seed),
+            partial(linkability, mixed, self.people, self.halves, seed=self.seed),
         ]
         for secret in self.secrets:
-            calls += inferences(mixed, self.reference, self.asked, secret, seed=self.seed)
+            calls += inferences(mixed, self.people, secret, seed=self.seed)
         calls.append(partial(self.isolated.questions, searched))
-        found: list[Question] = []
-        for answer in in_parallel(calls):
-            found += [answer] if isinstance(answer, Question) else answer
-        return tuple(found)
+        return tuple(question for answer in in_parallel(calls) for question in answer)

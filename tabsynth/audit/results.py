@@ -37,6 +37,8 @@ class Counts:
     non_members: int
     evaluated_members: int
     evaluated_non_members: int
+    asked_members: int
+    asked_non_members: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from tabsynth.audit.holdout import holdout_copies
 from tabsynth.audit.isolated import NAME as ISOLATED
 from tabsynth.audit.questions import Interviewer
 from tabsynth.audit.results import AuditResults, Counts
-from tabsynth.audit.sizes import MIN_ROWS, sizes_of
-from tabsynth.audit.split import Units, candidates_of, cut
+from tabsynth.audit.sizes import MIN_ROWS, for_columns, sizes_of
+from tabsynth.audit.split import Units, asked_of, candidates_of, cut
 from tabsynth.audit.subgroups import subgroups_of
 from tabsynth.audit.verdict import Calibrated, decide, detectable_share, fewest_flagged
 from tabsynth.encode import EncodedTable, encode_table
@@ -85,6 +85,7 @@ def audit(
         raise UsageError(f"table {schema.name!r} has no column that is modelled: nothing can be attacked")
     encoded_made = encode_table(made)
     release = draw_rows(encoded_made, sizes.release, streams.generator("audit/release"))
+    sizes = for_columns(sizes, encoded_train.variables)
     parts = cut(*units, sizes=sizes, streams=streams)
     candidates = candidates_of(encoded_train, encoded_holdout, parts, streams=streams)
     reference, spare = (take_rows(encoded_holdout, rows) for rows in (parts.reference, parts.spare))
@@ -93,9 +94,7 @@ def audit(
     with threadpool_limits(1):
         attacker = Attacker.of(candidates.rows, reference, seed=learner_seed)
         interviewer = Interviewer.of(
-            attacker,
-            candidates,
-            most=sizes.asked,
+            asked_of(encoded_train, encoded_holdout, parts),
             quasi_identifiers=keys,
             sensitive=secrets,
             seed=learner_seed,
@@ -125,7 +124,7 @@ def audit(
         holdout=held_out,
         detectable_share=_power(calibration),
         detectable_isolated=_isolated_power(calibration),
-        isolated=interviewer.isolated.members(interviewer.isolated.sizes[0]),
+        isolated=interviewer.isolated.n_members,
         exposure=exposure_of(scores, candidates),
         subgroups=subgroups_of(scores, candidates, reference, schema, roles=(*secrets, *keys)),
         quasi_identifiers=keys,
@@ -140,6 +139,8 @@ def audit(
             non_members=len(parts.non_members),
             evaluated_members=evaluated.attack.n,
             evaluated_non_members=evaluated.control.n,
+            asked_members=len(parts.asked_members),
+            asked_non_members=len(parts.asked_others),
         ),
         budget=budget,
         seed=seed,

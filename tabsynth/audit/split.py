@@ -31,20 +31,21 @@ class Candidates:
     is_member: npt.NDArray[np.bool_]
     is_validation: npt.NDArray[np.bool_]
 
-    def first(self, most: int) -> Candidates:
-        """At most that many of either side."""
-        kept = np.concatenate([np.flatnonzero(side)[:most] for side in (self.is_member, ~self.is_member)])
-        return Candidates(take_rows(self.rows, kept), self.is_member[kept], self.is_validation[kept])
-
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Row numbers: members are of train; non-members, reference and spare are disjoint units of holdout."""
+    """Row numbers: members are of train; non-members, reference and spare are disjoint units of holdout.
+
+    `asked_members` and `asked_others` are whom guesses are made about, which need no reference: one row of
+    each unit of train, and of the units of non-members and reference.
+    """
 
     members: Rows
     non_members: Rows
     reference: Rows
     spare: Rows
+    asked_members: Rows
+    asked_others: Rows
 
 
 def cut(train_units: Units, holdout_units: Units, *, sizes: Sizes, streams: Streams) -> Cut:
@@ -61,6 +62,8 @@ def cut(train_units: Units, holdout_units: Units, *, sizes: Sizes, streams: Stre
         non_members=_one_each(holdout_units, asked, rng)[: sizes.candidates],
         reference=rng.permutation(np.flatnonzero(np.isin(holdout_units, known)))[: sizes.reference],
         spare=rng.permutation(np.flatnonzero(np.isin(holdout_units, spare)))[: sizes.release],
+        asked_members=_one_each(train_units, np.unique(train_units), rng)[: sizes.asked],
+        asked_others=_one_each(holdout_units, np.concatenate([asked, known]), rng)[: sizes.asked],
     )
 
 
@@ -80,6 +83,16 @@ def candidates_of(train: EncodedTable, holdout: EncodedTable, parts: Cut, *, str
         stack([take_rows(train, parts.members), take_rows(holdout, parts.non_members)]),
         np.repeat([True, False], sides),
         np.concatenate(validation),
+    )
+
+
+def asked_of(train: EncodedTable, holdout: EncodedTable, parts: Cut) -> Candidates:
+    """Whom guesses are made about, members first; no threshold is set, so none is kept for validation."""
+    sides = [len(parts.asked_members), len(parts.asked_others)]
+    return Candidates(
+        stack([take_rows(train, parts.asked_members), take_rows(holdout, parts.asked_others)]),
+        np.repeat([True, False], sides),
+        np.zeros(sum(sides), dtype=np.bool_),
     )
 
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from tabsynth.audit.attacks import TITLES
 from tabsynth.audit.figures import Accusation, Battery
+from tabsynth.audit.inference import TOLERANCE
+from tabsynth.audit.linkability import NAME as LINKABILITY
 from tabsynth.audit.results import AuditResults
+from tabsynth.audit.subgroups import MIN_ROWS as MIN_GROUP
 from tabsynth.audit.verdict import POWER, Calibrated, Outcome, p_words
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 _STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 _SENTENCES = {
-    Outcome.PASS: "none of these attacks tells who is in train; each leak planted below was seen.",
+    Outcome.PASS: "no attack below tells who is in train, or more of them; each planted leak was seen.",
     Outcome.FAIL: "the synthetic table betrays who is in train.",
     Outcome.INCONCLUSIVE: "neither a leak nor its absence is shown.",
 }
@@ -45,6 +48,8 @@ def render_audit(results: AuditResults, console: Console) -> None:
             style="dim",
         )
     )
+    _print_guesses(results, console)
+    _print_people(results, console)
     if results.bound is not None:
         bound = results.bound
         console.print(
@@ -67,12 +72,19 @@ def render_audit(results: AuditResults, console: Console) -> None:
 
 
 def _power_line(results: AuditResults) -> str:
-    share = results.detectable_share
-    if share is None:
-        return "No share of copied rows is sure enough to be caught by matching at this size."
+    share, few, isolated = results.detectable_share, results.detectable_isolated, results.isolated
+    by_match = (
+        "At this size no share of copied rows is caught for sure by matching"
+        if share is None
+        else f"At this size matching alone catches a copy of {share:.2%} of train with {POWER:.0%} probability"
+    )
+    rare = (
+        f"; copies of the {isolated:,} most isolated members are not"
+        if few is None
+        else f"; of the {isolated:,} most isolated members {few:,} copied are caught"
+    )
     return (
-        f"At this size matching alone catches a copy of {share:.2%} of train with {POWER:.0%} probability; "
-        "verbatim copies of fewer people, however exposed, can pass unseen. "
+        f"{by_match}{rare}. Verbatim copies of fewer people, however exposed, can pass unseen. "
         f"A release made without train is flagged with at most {results.alpha:.0%}."
     )
 
@@ -117,6 +129,85 @@ def _rate_table(battery: Battery) -> Table:
             f"{best.risk_upper:.3f}",
         )
     return table
+
+
+def _print_guesses(results: AuditResults, console: Console) -> None:
+    """What was asked beside membership, and how often it was answered rightly."""
+    from rich.text import Text
+
+    counts = results.counts
+    console.print(Text("\nWhat the release says of people", style="bold"))
+    table = _table("Right guesses", "attack", "control", "without", "risk", "at most", "p")
+    for guess in results.release.guesses:
+        if guess.attack is None or guess.control is None or guess.baseline is None:
+            table.add_row(f"{guess.title}: {guess.reason}", *[_NONE] * 6)
+            continue
+        table.add_row(
+            guess.title,
+            f"{guess.attack.value:.1%}",
+            f"{guess.control.value:.1%}",
+            f"{guess.baseline.value:.1%}",
+            f"{guess.risk:.3f}",
+            f"{guess.risk_upper:.3f}",
+            p_words(guess.p_value or 0.0).removeprefix("= "),
+        )
+    console.print(table)
+    halves = next((guess for guess in results.release.guesses if guess.attack_name == LINKABILITY), None)
+    dealt = f" Halves linked: {halves.reason}." if halves is not None and halves.attack is not None else ""
+    console.print(
+        Text(
+            f"{counts.asked_members:,} people of train against {counts.asked_non_members:,} of the holdout. "
+            "Without: right without the release, by chance or by the commonest answer; of the most isolated: "
+            "all who were hit. A number is right within "
+            f"{TOLERANCE:.0%} of its column's range.{dealt} p is before correction; the risk of the isolated "
+            "is theirs alone and not part of the verdict's.",
+            style="dim",
+        )
+    )
+
+
+def _print_people(results: AuditResults, console: Console) -> None:
+    """How the risk is spread: the most exposed ranks, and groups where one stands out."""
+    from rich.text import Text
+
+    top = results.exposure.top
+    console.print(Text("\nWho bears the risk", style="bold"))
+    table = _table("The most exposed members, by rank", *(str(found.rank) for found in top))
+    table.add_row("bits of exposure", *(f"{found.bits:.1f}" for found in top))
+    table.add_row("non-members so ranked", *(f"{found.bits_non_member:.1f}" for found in top))
+    console.print(table)
+    bands = "; ".join(
+        f"of the most exposed {band.share:.1%} {band.members.value:.0%} are members"
+        for band in results.exposure.bands
+    )
+    chance = results.exposure.bands[0].chance if results.exposure.bands else None
+    said = f"{bands} ({chance:.0%} by chance). " if chance is not None else ""
+    console.print(
+        Text(
+            f"{said[:1].upper()}{said[1:]}One bit: half of the non-members score so high, "
+            f"{results.exposure.most_bits:.1f} bits: none.",
+            style="dim",
+        )
+    )
+    console.print(Text(_group_line(results), style="dim"))
+
+
+def _group_line(results: AuditResults) -> str:
+    groups = results.subgroups
+    if not groups:
+        return f"No column has groups of {MIN_GROUP} or more members and non-members."
+    n_columns = len({group.column for group in groups})
+    title = TITLES[groups[0].attack_name].lower()
+    said = f"{len(groups)} groups of {n_columns} columns, attacked by {title}"
+    found = sorted((group for group in groups if group.p_value <= results.alpha), key=lambda g: g.p_value)
+    if not found:
+        return f"{said}: in none are members told from non-members (corrected p above {results.alpha:g})."
+    named = "; ".join(
+        f"{group.column} = {group.level} (attack {group.attack.value:.1%}, control {group.control.value:.1%}, "
+        f"p {p_words(group.p_value)})"
+        for group in found[:3]
+    )
+    return f"{said}: members are told in {len(found)}, foremost {named}. All groups are in the JSON."
 
 
 def _tpr(found: Accusation | None) -> str:

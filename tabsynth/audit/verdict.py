@@ -81,9 +81,10 @@ def decide(release: Battery, calibration: tuple[Calibrated, ...], *, holdout: Ho
             "rows used to make it?",
         )
     if release.risk_upper >= RISK_LIMIT:
+        of_what = f" ({release.widest})" if release.widest else ""
         reasons.append(
-            f"the upper bound of the risk is {release.risk_upper:.3f}, not below {RISK_LIMIT}: more rows, "
-            "or a larger budget, would narrow it"
+            f"the upper bound of the risk{of_what} is {release.risk_upper:.3f}, not below {RISK_LIMIT}: more "
+            "rows, or a larger budget, would narrow it"
         )
     if reasons:
         return Verdict(outcome=Outcome.INCONCLUSIVE, reasons=tuple(reasons), unseen=unseen)

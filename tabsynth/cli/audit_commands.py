@@ -37,6 +37,22 @@ def audit(
     delta: Annotated[
         float | None, typer.Option("--delta", metavar="D", help="The stated δ; 1e-5 unless said.")
     ] = None,
+    quasi_identifier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quasi-identifier",
+            metavar="COLUMN",
+            help="Repeatable: what one of two parties holds of a person. Default: the schema's roles.",
+        ),
+    ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sensitive",
+            metavar="COLUMN",
+            help="Repeatable: what is guessed of a person. Default: the schema's roles.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes every draw.")] = 0,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
@@ -68,6 +84,7 @@ def audit(
         from tabsynth.audit.sizes import sizes_of
         from tabsynth.config.steps import read_real, require_free, table_of
         from tabsynth.config.types import csv_options
+        from tabsynth.metrics.roles import roles_of
         from tabsynth.schema import read_schema
 
         sizes_of(budget)
@@ -77,6 +94,7 @@ def audit(
         if out is not None:
             require_free(out, overwrite=overwrite)
         chosen = table_of(read_schema(schema), table)
+        keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         paths = (synthetic, train, holdout)
         with session.progress() as report:
@@ -84,7 +102,14 @@ def audit(
             tables = [read_real(path, chosen, csv=csv) for path in paths]
             unknown = note_left_out(session, paths, chosen, csv=csv)
             results = audit_tables(
-                *tables, schema=chosen, budget=budget, bound=bound, seed=seed, progress=report
+                *tables,
+                schema=chosen,
+                budget=budget,
+                bound=bound,
+                quasi_identifiers=keys,
+                sensitive=secrets,
+                seed=seed,
+                progress=report,
             )
         if out is not None:
             results.write_json(out, overwrite=overwrite)

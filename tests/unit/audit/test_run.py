@@ -58,8 +58,9 @@ def test_columns_of_train_each_in_another_order_fail():
     shuffled = train.select(pl.col(name).gather(rng.permutation(400)) for name in train.columns)
     found = audited(joined(shuffled))
     assert found.outcome is Outcome.FAIL
-    assert found.release.strongest == "numbers"
-    assert found.release.max_auc > 0.99
+    told = {figures.attack: figures.auc for figures in found.release.attacks}
+    assert min(told["numbers"], told["close_numbers"]) > 0.99
+    assert told["match"] < 0.6
 
 
 def test_unrelated_rows_do_not_fail_and_what_was_not_seen_is_named(null: AuditResults):
@@ -86,9 +87,11 @@ def test_a_holdout_of_other_people_is_inconclusive():
 
 
 def test_copies_of_the_whole_table_or_of_the_holdout_do_not_pass():
-    both = joined(drawn(400, 1).frame, drawn(600, 2).frame)
-    for release in (both, drawn(600, 2)):
-        found = audited(release)
+    # not flagged, as nothing tells members from others, with a probability of .95; the seeds are fixed
+    train, holdout = drawn(400, 11), drawn(600, 12)
+    both = joined(train.frame, holdout.frame)
+    for release in (both, holdout):
+        found = audit(release, train, holdout, schema=SCHEMA)
         assert found.outcome is Outcome.INCONCLUSIVE
         assert found.holdout.was_used
         assert found.holdout.released.value == 1.0
@@ -222,7 +225,9 @@ def test_copies_are_sought_in_all_of_a_release_that_is_cut(monkeypatch: pytest.M
     from tabsynth.audit.sizes import Sizes
 
     # 200 rows are drawn of 4,400: some 18 of the 400 copies, of which 12 are of evaluated members
-    monkeypatch.setattr(run, "sizes_of", lambda _budget: Sizes(candidates=400, release=200, reference=200, asked=400))
+    monkeypatch.setattr(
+        run, "sizes_of", lambda _budget: Sizes(candidates=400, release=200, reference=200, asked=400)
+    )
     found = audited(joined(drawn(400, 1).frame, drawn(4_000, 4).frame))
     match = next(figures for figures in found.release.attacks if figures.attack == "match")
     assert found.counts.release == 200

@@ -35,7 +35,7 @@ def test_sizes_hold():
     parts = cut(
         np.arange(90),
         np.arange(300),
-        sizes=Sizes(candidates=20, release=30, reference=40),
+        sizes=Sizes(candidates=20, release=30, reference=40, asked=25),
         streams=Streams(1),
     )
     assert [len(rows) for rows in (parts.members, parts.non_members, parts.reference, parts.spare)] == [
