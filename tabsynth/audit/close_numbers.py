@@ -85,9 +85,10 @@ def _score(
             np.where(below >= 0, np.abs(value - low), np.inf),
             np.where(above < n, np.abs(high - value), np.inf),
         )
-        start = np.clip(np.where(above >= n, below - 1, below), 0, n - 1)
-        end = np.clip(np.where(below < 0, above + 1, above), 0, n - 1)
-        gap = line[end] - line[start]
-        share = np.where(below == above, 0.0, 2.0 * away / np.where(gap > 0, gap, 1.0))
+        start = np.where(below < 0, above, np.where(above >= n, below - 1, below))
+        end = np.where(below < 0, above + 1, np.where(above >= n, below, above))
+        gap = line[np.clip(end, 0, n - 1)] - line[np.clip(start, 0, n - 1)]
+        share = np.where(gap > 0, 2.0 * away / np.where(gap > 0, gap, 1.0), 1.0)
+        share = np.where(below == above, 0.0, share)
     score: Scores = -np.log(np.clip(np.nan_to_num(share, nan=1.0, posinf=1.0), CLOSEST, 1.0))
     return score
