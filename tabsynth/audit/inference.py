@@ -31,7 +31,7 @@ MAX_UNNAMED = 3
 """Columns that are guessed where none is sensitive."""
 MAX_LEARNT = 10_000
 N_ROUNDS = 50
-BY_NEAREST, BY_LEARNER = "by the nearest row", "by a learner"
+BY_NEAREST, BY_LEARNER = "nearest row", "learner"
 
 Mask = npt.NDArray[np.bool_]
 
@@ -120,7 +120,7 @@ def _asked(
     secret: Secret,
 ) -> tuple[Question]:
     people, members = asked.rows, asked.is_member
-    title = f"Inference of {secret.name}, {how}"
+    title = f"{secret.name}, by {how}"
     known = tuple(name for name in people.columns if name != secret.name)
     guess = guess_of(people, secret)
     if isinstance(guess, str):
@@ -164,8 +164,8 @@ def _by_learner(release: EncodedTable, people: EncodedTable, secret: Secret, *, 
         return "the release has no number in this column"
     taught = take_rows(learn_from, numbers)
     features = Features.of((taught, people), without=secret.name)
-    line = Line.of(column)
     with np.errstate(over="ignore", invalid="ignore"):
+        line = Line.of(column)
         scaled = (column.as_float()[numbers] - line.start) / line.spread
         scaled = np.clip(np.nan_to_num(scaled, nan=0.5), -FAR, FAR)
     booster = learner.fit(

@@ -73,14 +73,14 @@ class Isolated:
 
     def questions(self, release: EncodedTable) -> list[Question]:
         """Of each size: is a row of theirs in the `release`, and are most of their numbers?"""
-        found = {"their rows": self._has_row(release)}
+        found = {"rows": self._has_row(release)}
         if has_numbers(self.people):
-            found["their numbers"] = self._has_numbers(release)
+            found["numbers"] = self._has_numbers(release)
         return [self._question(what, hit[:n], n) for n in self.sizes for what, hit in found.items()]
 
     def _question(self, what: str, hit: Mask, n: int) -> Question:
         members = self.is_member[:n]
-        title = f"The {n:,} most isolated people: {what}"
+        title = f"{n:,} most isolated: {what}"
         if members.all() or not members.any():
             return Question(attack_name=NAME, title=title, of_all=False, reason="all are on one side")
         return Question(

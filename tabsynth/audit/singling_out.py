@@ -50,7 +50,7 @@ def singling_out(
     )
     found = [
         (
-            "Singling out by one attribute",
+            "Singling out, one attribute",
             _by_one(whole, people),
             _by_random_values(whole, people, rng),
             "",
@@ -59,7 +59,7 @@ def singling_out(
     too_few = "needs two columns that are modelled" if len(people.columns) < 2 else ""
     found.append(
         (
-            "Singling out by several attributes",
+            "Singling out, several",
             _by_several(release, people, seed=seed),
             _by_several(apart, people, seed=seed),
             too_few,

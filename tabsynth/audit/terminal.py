@@ -157,8 +157,8 @@ def _print_guesses(results: AuditResults, console: Console) -> None:
     console.print(
         Text(
             f"{counts.asked_members:,} people of train against {counts.asked_non_members:,} of the holdout. "
-            "Without: right without the release, by chance or by the commonest answer; of the most isolated: "
-            "all who were hit. A number is right within "
+            "Without: right without the release, by chance or the commonest answer; of the most isolated: all "
+            "who were hit. A column, by nearest row or by learner: its cell is guessed from all others. A number is right within "
             f"{TOLERANCE:.0%} of its column's range.{dealt} p is before correction; the risk of the isolated "
             "is theirs alone and not part of the verdict's.",
             style="dim",
@@ -172,9 +172,9 @@ def _print_people(results: AuditResults, console: Console) -> None:
 
     top = results.exposure.top
     console.print(Text("\nWho bears the risk", style="bold"))
-    table = _table("The most exposed members, by rank", *(str(found.rank) for found in top))
-    table.add_row("bits of exposure", *(f"{found.bits:.1f}" for found in top))
-    table.add_row("non-members so ranked", *(f"{found.bits_non_member:.1f}" for found in top))
+    table = _table("Rank of exposure", *(str(found.rank) for found in top))
+    table.add_row("members, bits", *(f"{found.bits:.1f}" for found in top))
+    table.add_row("non-members", *(f"{found.bits_non_member:.1f}" for found in top))
     console.print(table)
     bands = "; ".join(
         f"of the most exposed {band.share:.1%} {band.members.value:.0%} are members"
@@ -198,7 +198,8 @@ def _group_line(results: AuditResults) -> str:
         return f"No column has groups of {MIN_GROUP} or more members and non-members."
     n_columns = len({group.column for group in groups})
     title = TITLES[groups[0].attack_name].lower()
-    said = f"{len(groups)} groups of {n_columns} columns, attacked by {title}"
+    of = f"{n_columns} column{'s' if n_columns > 1 else ''}"
+    said = f"{len(groups)} groups of {of}, attacked by {title}"
     found = sorted((group for group in groups if group.p_value <= results.alpha), key=lambda g: g.p_value)
     if not found:
         return f"{said}: in none are members told from non-members (corrected p above {results.alpha:g})."

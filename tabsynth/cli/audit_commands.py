@@ -1,4 +1,4 @@
-"""`audit`: membership attacks on one synthetic table, calibrated, with a verdict."""
+"""`audit`: attacks on one synthetic table, calibrated, with a verdict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def audit(
         list[str] | None,
         typer.Option(
             "--quasi-identifier",
-            metavar="COLUMN",
+            metavar="COL",
             help="Repeatable: what one of two parties holds of a person. Default: the schema's roles.",
         ),
     ] = None,
@@ -49,7 +49,7 @@ def audit(
         list[str] | None,
         typer.Option(
             "--sensitive",
-            metavar="COLUMN",
+            metavar="COL",
             help="Repeatable: what is guessed of a person. Default: the schema's roles.",
         ),
     ] = None,

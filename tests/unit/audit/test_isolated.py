@@ -113,6 +113,4 @@ def test_levels_alone_are_asked_for_rows_alone():
         for _ in "mo"
     ]
     found = Isolated.of(asked(*tables))
-    assert [question.title for question in found.questions(tables[0])] == [
-        "The 40 most isolated people: their rows"
-    ]
+    assert [question.title for question in found.questions(tables[0])] == ["40 most isolated: rows"]
