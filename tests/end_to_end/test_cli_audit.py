@@ -54,12 +54,17 @@ def test_a_copier_is_denied_and_the_file_says_why(folder: Path):
 
 
 def test_what_cannot_be_seen_is_inconclusive_on_stdout(folder: Path):
-    done = run(folder, "unrelated", "--json", "-", "--epsilon", "1")
+    roles = ("--sensitive", "c", "--quasi-identifier", "x", "--quasi-identifier", "k")
+    done = run(folder, "unrelated", "--json", "-", "--epsilon", "1", *roles)
     assert done.code == 4
     assert (done.json["ok"], done.json["exit_code"]) == (False, 4)
     assert done.json["verdict"]["outcome"] == "inconclusive"
     assert round(done.json["bound"]["auc"], 3) == 0.731
     assert not (folder / "-").exists()
+    guesses = done.json["release"]["guesses"]
+    assert [g["columns"] for g in guesses if g["attack_name"] == "attribute"] == [["c"], ["c"]]
+    link = next(guess for guess in guesses if guess["attack_name"] == "linkability")
+    assert (link["known"], link["columns"]) == (["x", "k"], ["y", "c"])
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,8 @@ def test_what_cannot_be_seen_is_inconclusive_on_stdout(folder: Path):
         (("--delta", "1e-5"), "give --epsilon too"),
         (("--epsilon", "-1"), "must be finite"),
         (("--seed", "-1"), "seed"),
+        (("--sensitive", "z"), "'z' is not a column"),
+        (("--sensitive", "c", "--quasi-identifier", "c"), "both as a quasi-identifier and as sensitive"),
     ],
 )
 def test_impossible_options_are_refused(folder: Path, options: tuple[str, ...], said: str):

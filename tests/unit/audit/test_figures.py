@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,7 +16,8 @@ from tabsynth.audit.figures import (
     best_threshold,
     rank_sum_p_value,
 )
-from tabsynth.audit.rates import clopper_pearson, rate
+from tabsynth.audit.guesses import Question, Tally
+from tabsynth.audit.rates import clopper_pearson, rate, risk_bound
 from tabsynth.audit.split import Candidates
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.intervals import Auc, delong_auc
@@ -130,6 +133,33 @@ def test_the_maximum_is_corrected_for_every_test():
     )
     assert found.p_value == pytest.approx(min(1.0, 6 * smallest))
     assert found.max_auc == max(attack.auc for attack in found.attacks)
+
+
+def test_guesses_are_tested_and_bound_with_the_attacks():
+    side = candidates(300, 300)
+    scores = {"blind": np.random.default_rng(2).normal(size=600)}
+    told = Question(
+        attack_name="linkability",
+        title="Linkability",
+        attack=Tally(hits=90, n=300),
+        control=Tally(hits=30, n=300),
+        baseline=Tally(hits=3, n=300),
+    )
+    unasked = Question(attack_name="attribute", title="s", reason="one column")
+    few = replace(told, attack_name="isolated", title="few", of_all=False, attack=Tally(hits=30, n=30))
+    alone, found = battery_of(scores, side), battery_of(scores, side, [told, unasked])
+    assert (found.n_tests, alone.n_tests) == (4, 3)
+    assert (found.strongest, found.flagged, alone.flagged) == ("linkability", True, False)
+    wanted = stats.fisher_exact([[90, 210], [30, 270]], alternative="greater").pvalue
+    assert found.p_value == pytest.approx(4 * wanted)
+    assert found.risk_upper == found.guesses[0].risk_upper > alone.risk_upper
+    assert (found.widest, alone.widest) == ("Linkability", "")
+    # the bound is shared with the attacks, which get wider themselves
+    assert found.guesses[0].risk_upper == risk_bound(rate(90, 300), rate(30, 300), n_rates=2)
+    assert found.attacks[0].accusations[0].risk_upper > alone.attacks[0].accusations[0].risk_upper
+    # of people who are no fair draw of all the test counts, the bound does not
+    of_few = battery_of(scores, side, [few])
+    assert (of_few.strongest, of_few.risk_upper) == ("isolated", alone.risk_upper)
 
 
 def test_blind_scores_are_flagged_no_more_often_than_stated():

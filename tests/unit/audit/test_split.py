@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tabsynth.audit.sizes import Sizes
-from tabsynth.audit.split import candidates_of, cut
-from tabsynth.encode import encode_table
+from tabsynth.audit.sizes import MIN_ASKED, Sizes, for_columns
+from tabsynth.audit.split import asked_of, candidates_of, cut
+from tabsynth.encode import Variable, encode_table
 from tabsynth.randomness import Streams
 from tests.unit.audit.tables import drawn
 
@@ -55,3 +55,27 @@ def test_candidates_are_the_rows_of_their_side():
     wanted = [train.columns["x"].values[parts.members], holdout.columns["x"].values[parts.non_members]]
     assert (found.rows.columns["x"].values == np.concatenate(wanted)).all()
     assert (found.rows.columns["c"].codes[:90] == train.columns["c"].codes[parts.members]).all()
+
+
+def test_people_asked_about_are_one_row_of_each_unit_but_those_kept_for_calibration():
+    units = np.repeat(np.arange(300), 2)
+    parts = cut(np.arange(90), units, sizes=WIDE, streams=Streams(1))
+    asked = units[parts.asked_others]
+    assert len(set(asked)) == len(asked) == 200
+    assert not set(asked) & set(units[parts.spare])
+    train, holdout = (encode_table(drawn(n, seed)) for n, seed in ((90, 1), (600, 2)))
+    people = asked_of(train, holdout, parts)
+    assert people.is_member.sum() == 90
+    assert not people.is_validation.any()
+    wanted = np.concatenate(
+        [train.columns["x"].values[parts.asked_members], holdout.columns["x"].values[parts.asked_others]]
+    )
+    assert (people.rows.columns["x"].values == wanted).all()
+
+
+def test_wide_tables_are_asked_about_fewer_people():
+    narrow, wide = ([Variable(name="c", is_continuous=False, n_levels=30)] * n for n in (4, 40))
+    assert for_columns(WIDE, narrow) == WIDE
+    assert for_columns(WIDE, wide[:20]).asked == 10_000 * 120 // 600
+    assert for_columns(WIDE, wide).asked == MIN_ASKED
+    assert for_columns(WIDE, wide).candidates == WIDE.candidates
