@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
+STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 _SENTENCES = {
     Outcome.PASS: "no attack below tells who is in train, or more of them; each planted leak was seen.",
     Outcome.FAIL: "the synthetic table betrays who is in train.",
@@ -30,7 +30,7 @@ def render_audit(results: AuditResults, console: Console) -> None:
     from rich.text import Text
 
     outcome, counts = results.outcome, results.counts
-    console.print(Text(f"{outcome.value.upper()}: {_SENTENCES[outcome]}", style=_STYLES[outcome]))
+    console.print(Text(f"{outcome.value.upper()}: {_SENTENCES[outcome]}", style=STYLES[outcome]))
     for reason in results.verdict.reasons:
         console.print(Text(f"  {reason}"))
     console.print(Text("\nCould this audit have seen a leak?", style="bold"))

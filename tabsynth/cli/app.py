@@ -12,6 +12,7 @@ import typer
 
 from tabsynth.cli import (
     audit_commands,
+    audit_noise_command,
     budget_commands,
     draw_commands,
     import_commands,
@@ -56,11 +57,15 @@ budget_app = typer.Typer(no_args_is_help=True, help="Plan a privacy budget.", ep
 ledger_app = typer.Typer(
     no_args_is_help=True, help="Keep account of all fits of one source.", epilog=_EXIT_CODES
 )
+audit_engine_app = typer.Typer(
+    no_args_is_help=True, help="Audit an engine, rather than one table that it made.", epilog=_EXIT_CODES
+)
 
 app.command("demo")(run_commands.demo)
 app.add_typer(schema_app, name="schema")
 app.add_typer(budget_app, name="budget")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(audit_engine_app, name="audit-engine")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -81,6 +86,8 @@ budget_app.command("plan")(budget_commands.plan)
 ledger_app.command("create")(ledger_commands.create)
 ledger_app.command("show")(ledger_commands.show)
 ledger_app.command("moved")(ledger_commands.moved)
+
+audit_engine_app.command("noise")(audit_noise_command.noise)
 
 
 def _version(*, asked: bool) -> None:
