@@ -29,10 +29,10 @@ RESULTS = Path("benchmarks/results/audit_noise.json")
 WANTED = [
     {"engine": engine, "epsilon": 1.0, "runs": runs, "share": share}
     for engine in ("independent", "gaussian_copula", "bayesian_network")
-    for share, runs in ((1.0, 1000), (1 / 2, 800), (1 / 3, 300))
+    for share, runs in ((1.0, 800), (1 / 2, 400), (1 / 3, 150))
 ]
 WANTED += [
-    {"engine": "bayesian_network", "epsilon": 5.0, "runs": 200, "k": 3, "share": share}
+    {"engine": "bayesian_network", "epsilon": 5.0, "runs": 120, "k": 3, "share": share}
     for share in (1.0, 1 / 2)
 ]
 

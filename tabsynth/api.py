@@ -147,6 +147,7 @@ def audit(
     delta: float = 1e-5,
     quasi_identifiers: Sequence[str] | None = None,
     sensitive: Sequence[str] | None = None,
+    cliques: Sequence[tuple[str, ...]] | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> AuditResults:
@@ -156,8 +157,9 @@ def audit(
     known answer what they can see; `results.outcome` is "pass", "fail" or "inconclusive". `budget` is
     "2m", "20m" or "4h"; a stated `epsilon` and `delta` add what any attacker could do against them.
     `sensitive` columns are guessed, `quasi_identifiers` linked with the others; where they are not named, the
-    schema's roles count. The result is private output. Raises `InputError` where a table does not fit the schema or has fewer than
-    200 rows, `UsageError` for an unknown budget or an impossible ε or δ.
+    schema's roles count. `cliques` are columns that the engine is known to have measured together, if any. The
+    result is private output. Raises `InputError` where a table does not fit the schema or has fewer than 200 rows,
+    `UsageError` for an unknown budget, an impossible ε or δ, or cliques of unknown columns.
     """
     first, _ = as_table(train, schema)
     others = [as_table(data, first.schema)[0] for data in (synthetic, holdout)]
@@ -170,6 +172,7 @@ def audit(
         bound=None if epsilon is None else bound_of(epsilon, delta),
         quasi_identifiers=quasi_identifiers,
         sensitive=sensitive,
+        cliques=None if cliques is None else tuple(cliques),
         seed=seed,
         progress=progress,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.audit.close_numbers import close_numbers, has_numbers, shared_numbers
+from tabsynth.audit.likelihood import Clique, Likelihood
 from tabsynth.audit.neighbours import Matrix, Near, best_bandwidth, coordinates, search, space_of
 from tabsynth.encode import EncodedTable
 from tabsynth.metrics.learners import Boosting, Features, in_parallel, predict
@@ -19,10 +20,13 @@ Scores = npt.NDArray[np.float64]
 
 DISTANCE, DENSITY, CLASSIFIER = "distance", "density_ratio", "classifier"
 MATCH, NUMBERS, CLOSE = "match", "numbers", "close_numbers"
+GENERATIVE, CLIQUES = "generative", "cliques"
 TITLES = {
     DISTANCE: "Distance, relative",
     DENSITY: "Density ratio",
     CLASSIFIER: "Classifier",
+    GENERATIVE: "Generative likelihood",
+    CLIQUES: "Likelihood of cliques",
     MATCH: "Exact and near match",
     NUMBERS: "Verbatim numbers",
     CLOSE: "Close numbers",
@@ -45,11 +49,22 @@ class Attacker:
     matches_reference: Scores
     numbers_reference: Scores
     close_reference: Scores
+    likelihood: Likelihood
     seed: int
 
     @classmethod
-    def of(cls, candidates: EncodedTable, reference: EncodedTable, *, seed: int) -> Self:
-        """Coordinates and bandwidth come from the reference alone, which holds no candidate's row."""
+    def of(
+        cls,
+        candidates: EncodedTable,
+        reference: EncodedTable,
+        *,
+        seed: int,
+        cliques: tuple[Clique, ...] | None = None,
+    ) -> Self:
+        """Coordinates and bandwidth come from the reference alone, which holds no candidate's row.
+
+        `cliques` are the columns that the release's engine is known to have measured together.
+        """
         space = space_of(reference, [reference, candidates])
         known, asked = coordinates(space, reference), coordinates(space, candidates)
         bandwidth = best_bandwidth(space, known)
@@ -57,7 +72,10 @@ class Attacker:
         matches = _matches(candidates, reference, near, space)
         numbers = shared_numbers(candidates, of=reference)
         close = close_numbers(candidates, to=reference)
-        return cls(candidates, reference, space, asked, bandwidth, near, matches, numbers, close, seed)
+        likelihood = Likelihood.of(candidates, reference, cliques=cliques)
+        return cls(
+            candidates, reference, space, asked, bandwidth, near, matches, numbers, close, likelihood, seed
+        )
 
     def scores(self, release: EncodedTable, *, whole: EncodedTable | None = None) -> dict[str, Scores]:
         """Of each attack, the score of every candidate, shape (n_candidates,).
@@ -71,7 +89,11 @@ class Attacker:
         """
         searched = whole or release
         parts = in_parallel(
-            [partial(self._by_distance, release, searched), partial(self._by_classifier, release)]
+            [
+                partial(self._by_distance, release, searched),
+                partial(self._by_classifier, release),
+                partial(self._by_likelihood, release),
+            ]
         )
         found = {name: scores for part in parts for name, scores in part.items()}
         if has_numbers(self.candidates):
@@ -105,6 +127,11 @@ class Attacker:
         )
         share = np.clip(predict(booster, features.matrix(self.candidates)), 1e-12, 1 - 1e-12)
         return {CLASSIFIER: np.log(share) - np.log1p(-share)}
+
+    def _by_likelihood(self, release: EncodedTable) -> dict[str, Scores]:
+        """Two attacks by the ratio of densities, of a whole network and of cells of few columns."""
+        found = self.likelihood
+        return {GENERATIVE: found.generative(release), CLIQUES: found.of_cliques(release)}
 
 
 def _matches(queries: EncodedTable, rows: EncodedTable, near: Near, space: Space) -> Scores:

@@ -18,7 +18,12 @@ from tabsynth.table import Table
 N_ROWS = 600
 PERSON = "person"
 _PUBLIC = Domain(origin=Origin.PUBLIC, by="the audit", source="a table that is built in")
-_LEVELS = ("p", "q", "r", "s")  # nobody but a unit of `outlier` is at s
+_LEVELS = (
+    "p",
+    "q",
+    "s",
+)  # nobody but a unit of `outlier` is at s: few cells, as every one of them needs noise
+_BOUNDS = (0, 4)
 _NEW_LEVEL = "t"
 
 
@@ -47,23 +52,23 @@ def pairs_of(k: int, *, names: tuple[str, ...] | None = None) -> tuple[Pair, ...
 
 
 def _dependent(k: int) -> Pair:
-    extra = {"a": "p", "b": 5, "c": False}
+    extra = {"a": "p", "b": 3, "c": False}
     return _pair("dependent", "columns that hang together; a row against the grain", k, extra)
 
 
 def _empty(k: int) -> Pair:
-    extra = {"a": "p", "b": 5, "c": False}
+    extra = {"a": "p", "b": 3, "c": False}
     return _pair("empty", "no row at all; one unit alone", k, extra, n=0)
 
 
 def _outlier(k: int) -> Pair:
-    extra = {"a": "s", "b": 9, "c": None}
+    extra = {"a": "s", "b": 4, "c": None}
     return _pair("outlier", "a level, a number and a gap that nobody else has", k, extra)
 
 
 def _undeclared(k: int) -> Pair:
     """A category that the schema does not name, so that the domain has to be bought."""
-    extra = {"a": _NEW_LEVEL, "b": 9, "c": None}
+    extra = {"a": _NEW_LEVEL, "b": 4, "c": None}
     return _pair("undeclared", "a category nobody declared and nobody else has", k, extra, is_draft=True)
 
 
@@ -94,7 +99,7 @@ def _schema(k: int, *, is_draft: bool) -> TableSchema:
     a = Column(name="a", kind=Kind.CATEGORICAL, dtype="string", categories=_LEVELS, domain=_PUBLIC)
     columns = [
         replace(a, categories=(*_LEVELS, _NEW_LEVEL), domain=Domain()) if is_draft else a,
-        Column(name="b", kind=Kind.INTEGER, dtype="int64", bounds=(0, 9), domain=_PUBLIC),
+        Column(name="b", kind=Kind.INTEGER, dtype="int64", bounds=_BOUNDS, domain=_PUBLIC),
         Column(name="c", kind=Kind.BOOLEAN, dtype="bool", nullable=True, domain=_PUBLIC),
     ]
     if k == 1:
@@ -105,8 +110,8 @@ def _schema(k: int, *, is_draft: bool) -> TableSchema:
 
 def _frame(n: int) -> pl.DataFrame:
     rng = np.random.default_rng(0)
-    b = rng.integers(0, 6, n)
-    a = np.array(_LEVELS[:3])[np.where(rng.random(n) < 0.8, b // 2, rng.integers(0, 3, n))]
-    c = (b > 2) ^ (rng.random(n) < 0.1)
+    b = rng.integers(0, 4, n)
+    a = np.array(_LEVELS[:2])[np.where(rng.random(n) < 0.8, b // 2, rng.integers(0, 2, n))]
+    c = (b > 1) ^ (rng.random(n) < 0.1)
     types = {"a": pl.String, "b": pl.Int64, "c": pl.Boolean, PERSON: pl.Int64}
     return pl.DataFrame({"a": a, "b": b, "c": c, PERSON: np.arange(n)}, schema=types)

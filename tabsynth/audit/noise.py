@@ -10,6 +10,7 @@ not looked at.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -66,12 +67,14 @@ def audit_noise(
     runs: int | None = None,
     budget: str = "2m",
     workers: int | None = None,
+    alpha: float = ALPHA,
     progress: Progress = no_progress,
 ) -> NoiseResults:
     """Audit an engine of this package on every number its private fits release.
 
     `runs` fits of each table of each pair, or as many as `budget` ("2m", "20m", "4h") allows; `rows_of_unit`
-    is how many rows a person may have. Raises `UsageError` for fewer runs than 50 or an unknown budget, and
+    is how many rows a person may have; an engine that keeps its promise fails with a probability of `alpha`
+    at most. Raises `UsageError` for fewer runs than 50 or an unknown budget, and
     `PrivacyError` for an engine that cannot be private.
     """
     limits, began = _limits(runs, budget, rows_of_unit, chunk=10), time.perf_counter()
@@ -89,8 +92,7 @@ def audit_noise(
     ):
         found[name].add(part)
     progress("Done", 1.0)
-    accounted = max(accounted_mu(plan) for plan in plans.values())
-    claim = Claim(budget=claimed, mu=accounted, n_pairs=len(pairs))
+    claim = Claim(budget=claimed, mu=_accounted(plans.values()), n_pairs=len(pairs), alpha=alpha)
     figures = tuple(
         figures_of_releases(pair, found[pair.name], claim, mu=accounted_mu(plans[pair.name]))
         for pair in pairs
@@ -116,6 +118,7 @@ def audit_rows(
     runs: int | None = None,
     budget: str = "2m",
     workers: int | None = None,
+    alpha: float = ALPHA,
     progress: Progress = no_progress,
 ) -> NoiseResults:
     """Audit any engine on the rows that its fits give. `mu`: what it claims beside (ε, δ), if anything.
@@ -141,8 +144,8 @@ def audit_rows(
         found[name].add(part)
     progress("Done", 1.0)
     if mu is None and isinstance(engine, Registered):
-        mu = max(accounted_mu(plan_fit(pair.schema, engine.recipe, claimed)) for pair in pairs)
-    claim = Claim(budget=claimed, mu=mu, n_pairs=len(pairs))
+        mu = _accounted(plan_fit(pair.schema, engine.recipe, claimed) for pair in pairs)
+    claim = Claim(budget=claimed, mu=mu, n_pairs=len(pairs), alpha=alpha)
     figures = tuple(
         figures_of_rows(pair, found[f"{pair.name}/1.0"], found.get(f"{pair.name}/{WEAKENED}"), claim)
         for pair in pairs
@@ -175,6 +178,13 @@ def _too_few(value: int | None, name: str, least: int) -> str | None:
     if value is None:
         return None
     return whole_number_fault(value, name) or (f"{name} must be at least {least}" if value < least else None)
+
+
+def _accounted(plans: Iterable[BudgetPlan]) -> float | None:
+    """The largest μ of the plans; None where one of them has none."""
+    found = [accounted_mu(plan) for plan in plans]
+    known = [mu for mu in found if mu is not None]
+    return max(known) if len(known) == len(found) else None
 
 
 def _pair(name: str, rows_of_unit: int) -> Pair:
@@ -220,7 +230,7 @@ def _results(
         runs=runs,
         highest_mu=most.mu,
         highest_epsilon=most.epsilon,
-        false_alarm_rate=ALPHA,
+        false_alarm_rate=claim.alpha,
         weakened=WEAKENED,
         budget=budget,
         seconds=seconds,

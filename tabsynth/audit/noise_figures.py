@@ -17,7 +17,7 @@ from tabsynth.audit.verdict import Outcome
 from tabsynth.privacy import Budget
 
 ALPHA = 0.05
-"""How often an engine that keeps its promise fails, at most, all pairs and bounds together."""
+"""How often an engine that keeps its promise fails, at most, all pairs and bounds together; unless said."""
 RARE = 1e-6
 """The share of it that goes to each check of noise by itself."""
 WEAKENED = 0.5
@@ -28,23 +28,27 @@ EVEN = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What is claimed: (ε, δ), and μ where one is accounted or stated; over how many pairs it is tested."""
+    """What is claimed: (ε, δ), and μ where one is accounted or stated; over how many pairs it is tested.
+
+    `alpha`: how often an engine that keeps its promise may fail.
+    """
 
     budget: Budget
     mu: float | None
     n_pairs: int
+    alpha: float = ALPHA
 
     def level(self, n_bounds: int) -> float:
-        """Of each of `n_bounds` bounds of each pair, the level at which all of them hold with 1 - `ALPHA`."""
-        return ALPHA / (self.n_pairs * n_bounds)
+        """Of each of `n_bounds` bounds of each pair, the level at which all of them hold with 1 - `alpha`."""
+        return self.alpha / (self.n_pairs * n_bounds)
 
     def is_exceeded(self, *, mu: float, epsilon: float) -> bool:
         """Whether lower bounds are above it."""
         return epsilon > self.budget.epsilon or (self.mu is not None and mu > self.mu)
 
 
-def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float) -> PairFigures:
-    """The bounds of the likelihood ratio, and what the releases showed by themselves; `mu` is the plan's."""
+def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float | None) -> PairFigures:
+    """The bounds of the likelihood ratio, and what the releases showed by themselves; `mu` is the plan's, if it has one."""
     level, delta = claim.level(2), claim.budget.delta
     runs = min(len(side) for side in found.ratios)
     faults = [_times(fault, n) for fault, n in sorted(found.faults.items())]
@@ -59,7 +63,7 @@ def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float)
     if runs < 2:
         return _nothing(pair, LIKELIHOOD, runs=runs, faults=faults)
     real, weak = ([np.array(side[:runs]) for side in sides] for sides in (found.ratios, found.weak))
-    is_normal = found.precisions[0] >= EVEN * found.precisions[1] > 0
+    is_normal = mu is not None and found.precisions[0] >= EVEN * found.precisions[1] > 0
     bound = normal_bound if is_normal else counts_bound
     lower, half = (bound(*sides, alpha=level, delta=delta) for sides in (real, weak))
     counted = counts_bound(*real, alpha=level, delta=delta)
@@ -80,7 +84,7 @@ def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float)
         half_mu_lower=half.mu,
         half_epsilon_lower=half.epsilon,
         sees_half=claim.is_exceeded(mu=half.mu, epsilon=half.epsilon),
-        power=power(mu, runs, alpha=level, share=WEAKENED) if is_normal and mu > 0 else None,
+        power=power(mu, runs, alpha=level, share=WEAKENED) if is_normal and mu else None,
         faults=tuple(faults),
         noise=noise,
         releases=found.releases,
@@ -172,8 +176,8 @@ def _times(fault: str, n: int) -> str:
     return fault if n == 1 else f"{fault} ({n:,} times)"
 
 
-def _too_precise(found: Attacked, mu: float) -> list[str]:
-    if math.sqrt(found.precisions[1]) <= mu * (1 + 1e-9):
+def _too_precise(found: Attacked, mu: float | None) -> list[str]:
+    if mu is None or math.sqrt(found.precisions[1]) <= mu * (1 + 1e-9):
         return []
     return [f"the releases differ by μ = {math.sqrt(found.precisions[1]):.3f}, and {mu:.3f} is accounted"]
 

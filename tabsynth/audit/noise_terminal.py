@@ -55,9 +55,7 @@ def _claim(results: NoiseResults) -> str:
 
 
 def _bounds(results: NoiseResults) -> Table:
-    table = _table(
-        "Neighbouring tables", "fits", "μ seen", "μ at least", "ε at least", "half: μ seen", "at least", ""
-    )
+    table = _table("Tables", "fits", "μ seen", "μ ≥", "ε ≥", "half: seen", "≥", "")
     for found in results.pairs:
         table.add_row(
             found.name,
@@ -82,22 +80,24 @@ def _half(found: PairFigures, results: NoiseResults) -> str:
 
 def _word(found: PairFigures) -> str:
     if found.faults or found.exceeds:
-        return "too little"
-    return "ok" if found.sees_half else "half unseen"
+        return "FAIL"
+    return "ok" if found.sees_half else "blind"
 
 
 def _legend(results: NoiseResults) -> str:
-    lines = [f"{found.name}: {found.title}" for found in results.pairs]
-    attacks = ", ".join(dict.fromkeys(found.attack for found in results.pairs))
+    attacks = " or ".join(dict.fromkeys(found.attack for found in results.pairs))
     powers = [found.power for found in results.pairs if found.power is not None]
-    said = (
-        f"{'; '.join(lines)}. Attack on {results.attack_on}: {attacks}. "
-        f"At least: 95 % for all bounds at once; an engine that keeps its promise fails in at most "
-        f"{results.false_alarm_rate:.0%} of audits. Half: the same attack on half the noise, which has to come "
-        f"out above what is claimed. So many fits could have certified μ = {results.highest_mu:.2f} or "
-        f"ε = {results.highest_epsilon:.2f} by counting alone, at most."
-    )
-    return f"{said} Half the noise is seen with probability {min(powers):.3f}." if powers else said
+    lines = [f"{found.name}: {found.title}" for found in results.pairs]
+    certain = 100 * (1 - results.false_alarm_rate)
+    lines += [
+        f"Attack on {results.attack_on}: {attacks}.",
+        f"≥: lower bounds, all right at once with {certain:g} %; an engine that keeps its promise fails as seldom.",
+        "half: the same attack on half the noise; it has to come out above what is claimed, or the audit is blind.",
+        f"So many fits certify, by counts, at most μ = {results.highest_mu:.2f}, ε = {results.highest_epsilon:.2f}.",
+    ]
+    if powers:
+        lines.append(f"With so many fits half the noise is seen with probability {min(powers):.3f}.")
+    return "\n".join(lines)
 
 
 def _noise(results: NoiseResults) -> Table:

@@ -27,8 +27,9 @@ from tabsynth.table import Table
 
 FAULTS = (TabsynthError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RuntimeError)
 """What an engine's own code may raise: whether it does is something that it releases."""
-SMALLEST_SCALE = 2.0
-"""Of noise whose squares are weighed: below, discrete noise is not near enough to normal."""
+LESS = "less was asked of the neighbouring table"
+SMALLEST_SCALE = 0.75
+"""From which discrete noise passes for normal: its variance is that of normal noise but for less than a thousandth."""
 
 
 @dataclass
@@ -86,7 +87,9 @@ def attack_fits(pair: Pair, recipe: Synthesizer, plan: BudgetPlan, *, n: int, we
                     found.faults[end] += 1
                     break
                 tapes.append(queries.tape)
-            if len(tapes) == 2:
+            if len(tapes) == 2 and len(tapes[1].releases) < len(tapes[0].releases):
+                found.faults[LESS] += 1
+            elif len(tapes) == 2:
                 _weigh(found, *tapes, here=here, weakened=weakened)
     return found
 
@@ -105,7 +108,7 @@ def check_fits(pair: Pair, recipe: Synthesizer, plan: BudgetPlan, *, n: int) -> 
             second = ended(pair.tables[1 - here], recipe, played)
             faults.update(_differences(first, second))
             if len(queries.tape.releases) != len(played.tape.releases):
-                faults["less was asked of the neighbouring table"] += not isinstance(second, str)
+                faults[LESS] += not isinstance(second, str)
     return +faults
 
 
@@ -190,9 +193,14 @@ def _unique_levels(release: Release, there: Release) -> int:
     return len(set(release.answer.values.to_list()) & (mine ^ others))
 
 
-def accounted_mu(plan: BudgetPlan) -> float:
-    """μ of all releases of a plan together: each moves by the rows of a unit at most, in its Euclidean length too."""
+def accounted_mu(plan: BudgetPlan) -> float | None:
+    """μ of all releases of a plan together: each moves by the rows of a unit at most, in its Euclidean length too.
+
+    None where noise of a scale below `SMALLEST_SCALE` is among them: it is not normal enough then, and the plan's (ε, δ) is all that is claimed.
+    """
     mechanisms = [planned.mechanism for planned in plan.parts]
+    if min(mechanism.scale for mechanism in mechanisms) < SMALLEST_SCALE:
+        return None
     return math.sqrt(math.fsum(m.count * (m.sensitivity / m.scale) ** 2 for m in mechanisms))
 
 

@@ -18,6 +18,7 @@ from tabsynth.audit.figures import battery_of
 from tabsynth.audit.holdout import holdout_copies
 from tabsynth.audit.isolated import NAME as ISOLATED
 from tabsynth.audit.questions import Interviewer
+from tabsynth.audit.likelihood import Clique
 from tabsynth.audit.results import AuditResults, Counts
 from tabsynth.audit.sizes import MIN_ROWS, for_columns, sizes_of
 from tabsynth.audit.split import Units, asked_of, candidates_of, cut
@@ -46,6 +47,7 @@ def audit(
     bound: Bound | None = None,
     quasi_identifiers: Sequence[str] | None = None,
     sensitive: Sequence[str] | None = None,
+    cliques: tuple[Clique, ...] | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> AuditResults:
@@ -54,7 +56,8 @@ def audit(
     Train and holdout are real, disjoint and split at random. The same attacks are run on releases with a
     known answer first. `budget` is a name of `sizes.BUDGETS`; `bound` is what a stated guarantee allows;
     `quasi_identifiers` is what one of two parties holds who link a person, `sensitive` what is guessed; where
-    they are not named, the schema's roles count. `seed` fixes every draw. The result is private output.
+    they are not named, the schema's roles count. `cliques` are columns that the engine is known to have
+    measured together. `seed` fixes every draw. The result is private output.
 
     Raises `UsageError` for an unknown budget, columns that cannot have such a role or a table without modelled columns, `StructureError` where a
     table lacks the schema's columns, `DataError` for too few rows or persons, or persons on both sides.
@@ -90,9 +93,9 @@ def audit(
     candidates = candidates_of(encoded_train, encoded_holdout, parts, streams=streams)
     reference, spare = (take_rows(encoded_holdout, rows) for rows in (parts.reference, parts.spare))
     learner_seed = int(streams.generator("audit/learner").integers(2**31))
-    # two attacks run at once, each on a core of its own
+    # attacks run at once, each on a core of its own
     with threadpool_limits(1):
-        attacker = Attacker.of(candidates.rows, reference, seed=learner_seed)
+        attacker = Attacker.of(candidates.rows, reference, seed=learner_seed, cliques=cliques)
         interviewer = Interviewer.of(
             asked_of(encoded_train, encoded_holdout, parts),
             quasi_identifiers=keys,

@@ -53,6 +53,12 @@ def audit(
             help="Repeatable: what is guessed of a person. Default: the schema's roles.",
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", metavar="FOLDER", help="The model that made it: what it joins is attacked (networks)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes every draw.")] = 0,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
@@ -81,6 +87,7 @@ def audit(
     with Session(command="audit", json_output=to_stdout, quiet=quiet, debug=debug) as session:
         from tabsynth.audit import audit as audit_tables
         from tabsynth.audit.bound import bound_of
+        from tabsynth.audit.likelihood import cliques_of
         from tabsynth.audit.sizes import sizes_of
         from tabsynth.config.steps import read_real, require_free, table_of
         from tabsynth.config.types import csv_options
@@ -91,6 +98,7 @@ def audit(
         if delta is not None and epsilon is None:
             raise UsageError("a δ belongs to an ε: give --epsilon too")
         bound = None if epsilon is None else bound_of(epsilon, 1e-5 if delta is None else delta)
+        cliques = None if model is None else cliques_of(model)
         if out is not None:
             require_free(out, overwrite=overwrite)
         chosen = table_of(read_schema(schema), table)
@@ -108,6 +116,7 @@ def audit(
                 bound=bound,
                 quasi_identifiers=keys,
                 sensitive=secrets,
+                cliques=cliques,
                 seed=seed,
                 progress=report,
             )
