@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ import polars as pl
 
 import tabsynth
 from tabsynth.audit.attacks import Attacker
-from tabsynth.audit.likelihood import Likelihood
 from tabsynth.audit.split import stack
 from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.metrics.intervals import delong_auc
@@ -78,9 +78,7 @@ def of_size(train: pl.DataFrame, holdout: pl.DataFrame, schema: TableSchema) -> 
             seconds[name] = round(cpu() - began, 2)
         if isinstance(fitted.model, ExplicitModel):
             joined = tuple(edge.columns for edge in fitted.model.edges())
-            told = Likelihood(
-                candidates, reference, attacker.likelihood.cut, attacker.likelihood.log_density, joined
-            )
+            told = replace(attacker.likelihood, cliques=joined)
             scores["cliques of the model"] = told.of_cliques(release)
         lines.append(
             {

@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable
 from tabsynth.errors import UsageError
+from tabsynth.metrics.sampling import take_columns
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.registry import explicit
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
@@ -45,6 +47,17 @@ def log_density(rows: EncodedTable, candidates: EncodedTable) -> Floats:
     """
     recipe = BayesianNetwork(iterations=ITERATIONS)
     return recipe.fit(rows, queries=Queries(Ledger()), streams=Streams(0)).log_prob(candidates)
+
+
+def learnable(table: EncodedTable) -> tuple[str, ...]:
+    """The columns that a network can be fitted to: all but those of a few numbers; none where rows are few."""
+    if table.n_rows < MIN_GROUP:
+        return ()
+    return tuple(
+        name
+        for name, column in table.columns.items()
+        if column.values is None or not 0 < int((column.codes == 0).sum()) < MIN_GROUP
+    )
 
 
 def log_ratio(released: Floats, known: Floats) -> Floats:
@@ -119,7 +132,8 @@ class Likelihood:
     candidates: EncodedTable
     reference: EncodedTable
     cut: Cut
-    log_density: Floats
+    learnt: tuple[str, ...]
+    known: Floats
     cliques: tuple[Clique, ...] | None
 
     @classmethod
@@ -130,15 +144,19 @@ class Likelihood:
         unknown = {name for clique in cliques or () for name in clique} - set(reference.columns)
         if unknown:
             raise UsageError(f"cliques name columns that are not modelled: {', '.join(sorted(unknown))}")
-        known = log_density(reference, candidates)
-        return cls(candidates, reference, Cut.of(reference), known, cliques)
+        learnt = learnable(reference)
+        known = _log_density(reference, candidates, learnt)
+        return cls(candidates, reference, Cut.of(reference), learnt, known, cliques)
 
     def generative(self, release: EncodedTable) -> Floats:
         """Log density of each candidate under the release less that under the reference, (n_candidates,).
 
         As in van Breugel et al. 2023, with this package's own explicit engine for a density of mixed columns.
+        Columns in which either table has only a few numbers are left out; 0 for all where none is left.
         """
-        return log_ratio(log_density(release, self.candidates), self.log_density)
+        names = tuple(name for name in self.learnt if name in learnable(release))
+        known = self.known if names == self.learnt else _log_density(self.reference, self.candidates, names)
+        return log_ratio(_log_density(release, self.candidates, names), known)
 
     def of_cliques(self, release: EncodedTable) -> Floats:
         """Σ over cliques of log (share of the candidate's cell in the release / in the reference), (n_candidates,).
@@ -156,6 +174,12 @@ class Likelihood:
             if ratio[0] is not None and ratio[1] is not None:
                 total += np.log(ratio[0]) - np.log(ratio[1])
         return total
+
+
+def _log_density(rows: EncodedTable, candidates: EncodedTable, names: tuple[str, ...]) -> Floats:
+    if not names:
+        return np.zeros(candidates.n_rows)
+    return log_density(take_columns(rows, names), take_columns(candidates, names))
 
 
 def _shares(

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,9 +179,13 @@ def function_of(name: str) -> Callable[..., Any]:
 
 
 def _from_file(path: Path) -> Any:
+    """The module in that file, loaded once; None where there is no such file."""
+    if (known := sys.modules.get(path.stem)) is not None and getattr(known, "__file__", "") == str(path):
+        return known
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.exists():
         return None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module

@@ -17,8 +17,8 @@ from tabsynth.audit.exposure import exposure_of
 from tabsynth.audit.figures import battery_of
 from tabsynth.audit.holdout import holdout_copies
 from tabsynth.audit.isolated import NAME as ISOLATED
-from tabsynth.audit.questions import Interviewer
 from tabsynth.audit.likelihood import Clique
+from tabsynth.audit.questions import Interviewer
 from tabsynth.audit.results import AuditResults, Counts
 from tabsynth.audit.sizes import MIN_ROWS, for_columns, sizes_of
 from tabsynth.audit.split import Units, asked_of, candidates_of, cut

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from tabsynth.audit import generators, neighbours
-from tabsynth.audit.attacks import CLASSIFIER, CLOSE, DENSITY, DISTANCE, MATCH, NUMBERS, Attacker
+from tabsynth.audit.attacks import (
+    CLASSIFIER,
+    CLIQUES,
+    CLOSE,
+    DENSITY,
+    DISTANCE,
+    GENERATIVE,
+    MATCH,
+    NUMBERS,
+    TITLES,
+    Attacker,
+)
 from tabsynth.audit.close_numbers import shared_numbers
 from tabsynth.audit.generators import copying, interpolated, unrelated
 from tabsynth.encode import encode_table
@@ -52,10 +63,11 @@ def test_copied_candidates_score_above_the_others():
         take_rows(people, np.arange(50)), encoded(300, 3), share=1.0, n=200, rng=np.random.default_rng(4)
     )
     scores = attacker.scores(release)
-    assert set(scores) == {DISTANCE, DENSITY, CLASSIFIER, MATCH, NUMBERS, CLOSE}
+    named = {DISTANCE, DENSITY, CLASSIFIER, MATCH, NUMBERS, CLOSE, GENERATIVE, CLIQUES}
+    assert set(scores) == named <= set(TITLES)
     assert (scores[MATCH] == np.repeat([2.0, 0.0], 50)).mean() >= 0.9  # a few are near by chance
     assert (scores[MATCH][:50] >= 1).all()
-    for name in (DISTANCE, DENSITY):
+    for name in (DISTANCE, DENSITY, CLIQUES):
         assert np.median(scores[name][:50]) > np.median(scores[name][50:])
     assert scores[DISTANCE][:50].min() > np.quantile(scores[DISTANCE][50:], 0.9)
 
