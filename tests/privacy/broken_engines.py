@@ -89,18 +89,26 @@ class AsksLess(Independent):
         return model
 
 
-CELLS = [(a, b, c) for a in "pqst" for b in range(5) for c in (True, False, None)]
-INDEX = {cell: i for i, cell in enumerate(CELLS)}
+LEVELS, TRUTHS = "pqst", (True, False, None)
+CELLS = np.indices((4, 5, 3)).reshape(3, -1)
 
 
 def histogram(frame: pl.DataFrame, *, epsilon: float, delta: float, noise: float = 1.0) -> pl.DataFrame:  # noqa: ARG001
     """Keeps its promise: one histogram over the public domain with Laplace noise of scale `noise`/ε."""
-    counts = np.bincount(
-        [INDEX[row] for row in frame.select("a", "b", "c").iter_rows()], minlength=len(CELLS)
+    a = np.array([LEVELS.index(level) for level in frame["a"].to_list()])
+    c = np.array([TRUTHS.index(truth) for truth in frame["c"].to_list()])
+    counts = np.bincount((a * 5 + frame["b"].to_numpy()) * 3 + c, minlength=60)
+    noisy = counts + np.random.default_rng().laplace(0, noise / epsilon, 60)
+    cells = np.repeat(np.arange(60), np.maximum(np.rint(noisy), 0).astype(int))
+    return pl.DataFrame(
+        {
+            "a": np.array(list(LEVELS))[CELLS[0, cells]],
+            "b": CELLS[1, cells],
+            "c": pl.Series(CELLS[2, cells]).replace_strict(
+                {0: True, 1: False, 2: None}, return_dtype=pl.Boolean
+            ),
+        }
     )
-    noisy = counts + np.random.default_rng().laplace(0, noise / epsilon, len(CELLS))
-    cells = np.repeat(np.arange(len(CELLS)), np.maximum(np.rint(noisy), 0).astype(int))
-    return pl.DataFrame([CELLS[i] for i in cells], schema=["a", "b", "c"], orient="row")
 
 
 def third(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:
