@@ -63,11 +63,13 @@ def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float 
     if runs < 2:
         return _nothing(pair, LIKELIHOOD, runs=runs, faults=faults)
     real, weak = ([np.array(side[:runs]) for side in sides] for sides in (found.ratios, found.weak))
-    is_normal = mu is not None and found.precisions[0] >= EVEN * found.precisions[1] > 0
+    is_normal = None not in (mu, claim.mu) and found.precisions[0] >= EVEN * found.precisions[1] > 0
     bound = normal_bound if is_normal else counts_bound
     lower, half = (bound(*sides, alpha=level, delta=delta) for sides in (real, weak))
     counted = counts_bound(*real, alpha=level, delta=delta)
-    exceeds = claim.is_exceeded(mu=max(lower.mu, counted.mu), epsilon=max(lower.epsilon, counted.epsilon))
+    # normal scores speak of μ; the ε of that μ is the Gaussian's, which discrete noise may miss by a little
+    exceeds = claim.is_exceeded(mu=max(lower.mu, counted.mu), epsilon=counted.epsilon)
+    sees_half = claim.is_exceeded(mu=half.mu, epsilon=0.0 if is_normal else half.epsilon)
     return PairFigures(
         name=pair.name,
         title=pair.title,
@@ -83,7 +85,7 @@ def figures_of_releases(pair: Pair, found: Attacked, claim: Claim, *, mu: float 
         half_mu=estimated_mu(*weak),
         half_mu_lower=half.mu,
         half_epsilon_lower=half.epsilon,
-        sees_half=claim.is_exceeded(mu=half.mu, epsilon=half.epsilon),
+        sees_half=sees_half,
         power=power(mu, runs, alpha=level, share=WEAKENED) if is_normal and mu else None,
         faults=tuple(faults),
         noise=noise,

@@ -88,12 +88,12 @@ def _legend(results: NoiseResults) -> str:
     attacks = " or ".join(dict.fromkeys(found.attack for found in results.pairs))
     powers = [found.power for found in results.pairs if found.power is not None]
     lines = [f"{found.name}: {found.title}" for found in results.pairs]
-    certain = 100 * (1 - results.false_alarm_rate)
+    rate = 100 * results.false_alarm_rate
     lines += [
         f"Attack on {results.attack_on}: {attacks}.",
-        f"≥: lower bounds, all right at once with {certain:g} %; an engine that keeps its promise fails as seldom.",
+        f"≥: lower bounds, all at once with {100 - rate:g} %: a promise that is kept fails in at most {rate:g} %.",
         "half: the same attack on half the noise; it has to come out above what is claimed, or the audit is blind.",
-        f"So many fits certify, by counts, at most μ = {results.highest_mu:.2f}, ε = {results.highest_epsilon:.2f}.",
+        f"So many fits could certify, by counts, at most μ = {results.highest_mu:.2f}, ε = {results.highest_epsilon:.2f}.",
     ]
     if powers:
         lines.append(f"With so many fits half the noise is seen with probability {min(powers):.3f}.")
