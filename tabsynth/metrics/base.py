@@ -43,6 +43,7 @@ class MetricInfo:
     caveat: str = ""
     smoke_test: bool = False  # a cheap alarm, not evidence of privacy
     chance: float | None = None  # what knowing nothing scores, where that is one number
+    secondary: bool = False  # for who looks closer: reports fold it away, and terminals leave it out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

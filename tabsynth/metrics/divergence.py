@@ -35,6 +35,7 @@ KULLBACK_LEIBLER = MetricInfo(
     title="Kullback-Leibler",
     group="fidelity",
     direction=Direction.LOWER,
+    secondary=True,
     meaning=(
         "The Kullback-Leibler divergence in bits, from 0 without an upper limit (Kullback & Leibler 1951), of a "
         "column from train's, over the same cells: what it costs to code a train row by the column's shares in the "

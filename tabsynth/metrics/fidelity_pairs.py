@@ -72,6 +72,7 @@ INFOS = (
         title="Pearson correlation",
         group="fidelity",
         direction=Direction.LOWER,
+        secondary=True,
         meaning=f"{_COEFFICIENT} Two number columns, over rows in which both are numbers.",
         caveat="Linear trend only, and one extreme row can carry it: read it beside Spearman's.",
     ),
@@ -80,6 +81,7 @@ INFOS = (
         title="Spearman correlation",
         group="fidelity",
         direction=Direction.LOWER,
+        secondary=True,
         meaning=f"{_COEFFICIENT} Two number columns, by rank; each column is ranked over all its numbers.",
         caveat="Sees only whether one rises with the other; a U-shaped dependence counts as none.",
     ),
@@ -88,6 +90,7 @@ INFOS = (
         title="Cramér's V",
         group="fidelity",
         direction=Direction.LOWER,
+        secondary=True,
         meaning=f"{_COEFFICIENT} Two discrete columns; missing is a level of its own.",
         caveat="With many levels and few rows V is well above 0 even for unrelated columns, in all tables.",
     ),
@@ -96,6 +99,7 @@ INFOS = (
         title="Correlation ratio",
         group="fidelity",
         direction=Direction.LOWER,
+        secondary=True,
         meaning=(
             f"{_COEFFICIENT} A number and a discrete column: how much of the number's spread the levels "
             "explain (η)."

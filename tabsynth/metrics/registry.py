@@ -7,25 +7,35 @@ from tabsynth.metrics.base import Metric, MetricInfo
 from tabsynth.metrics.detection import TwoSampleTest
 from tabsynth.metrics.disclosure import Attribution
 from tabsynth.metrics.divergence import ColumnDivergence
+from tabsynth.metrics.diversity import Diversity
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
+from tabsynth.metrics.mmd import KernelTwoSample
 from tabsynth.metrics.patterns import Dependencies, MissingnessPatterns, Tails
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
 from tabsynth.metrics.rare import RareCombinations
 from tabsynth.metrics.support import SupportOverlap
 from tabsynth.metrics.syntactic import SyntacticAnonymity
+from tabsynth.metrics.typical import TypicalRows
 from tabsynth.metrics.utility import Utility
+from tabsynth.metrics.utility_suite import UtilitySuite
+from tabsynth.metrics.workload import Workload
 
 METRICS: tuple[Metric, ...] = (
     ColumnFidelity(),
     PairFidelity(),
     ColumnDivergence(),
     SupportOverlap(),
+    Diversity(),
+    KernelTwoSample(),
+    TypicalRows(),
     MissingnessPatterns(),
     Dependencies(),
     Tails(),
     TwoSampleTest(),
     Utility(),
+    UtilitySuite(),
+    Workload(),
     ExactCopies(),
     NearestRows(),
     SyntacticAnonymity(),

@@ -54,6 +54,7 @@ INFOS = (
         group="fidelity",
         direction=Direction.HIGHER,
         percent=True,
+        secondary=True,
         meaning=(
             "The share of train rows that lie near a synthetic row, from 0 to 100 % (Kynkäänniemi et al. 2019): "
             f"inside the ball of some synthetic row, {_BALL}."
@@ -83,6 +84,7 @@ INFOS = (
         title="Density of support",
         group="fidelity",
         direction=Direction.HIGHER,
+        secondary=True,
         meaning=(
             "In how many train rows' balls a synthetic row lies, on average and as a share of those it would for "
             f"fresh real rows without ties ({N_NEIGHBOURS}): from 0 without an upper limit, about 1 for real rows "
@@ -167,8 +169,8 @@ def _support(train: Points, train_reach: Squares, other: Points, other_reach: Sq
     covered = np.zeros(len(train), dtype=np.bool_)
     recalled = np.zeros(len(train), dtype=np.bool_)
     n_inside = n_balls = 0
-    slack = _rounding(train, other)
-    for start, squares in _blocks(other, train):
+    slack = rounding(train, other)
+    for start, squares in blocks_of(other, train):
         within = squares <= train_reach + slack
         covered |= within.any(axis=0)
         n_inside += int(within.any(axis=1).sum())
@@ -183,14 +185,14 @@ def _support(train: Points, train_reach: Squares, other: Points, other_reach: Sq
 def ball_radii(points: Points, *, k: int) -> Squares:
     """The squared distance of each row to the k-th nearest other row of the same table, shape (n_rows,)."""
     reach = np.empty(len(points), dtype=points.dtype)
-    for start, squares in _blocks(points, points):
+    for start, squares in blocks_of(points, points):
         own = np.arange(len(squares))
         squares[own, start + own] = np.inf
         reach[start : start + len(squares)] = np.partition(squares, k - 1, axis=1)[:, k - 1]
     return reach
 
 
-def _blocks(queries: Points, references: Points) -> Iterator[tuple[int, Squares]]:
+def blocks_of(queries: Points, references: Points) -> Iterator[tuple[int, Squares]]:
     """Squared distances of 1,000 queries at a time to all references, and where each block starts."""
     norms = (references**2).sum(axis=1)
     turned = -2.0 * references.T
@@ -202,6 +204,6 @@ def _blocks(queries: Points, references: Points) -> Iterator[tuple[int, Squares]
         yield start, np.maximum(squares, 0.0, out=squares)
 
 
-def _rounding(*tables: Points) -> float:
+def rounding(*tables: Points) -> float:
     largest = max(float((points**2).sum(axis=1).max()) for points in tables)
     return 8 * float(np.finfo(tables[0].dtype).eps) * (1.0 + largest)

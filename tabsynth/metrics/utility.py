@@ -69,7 +69,7 @@ Labels = npt.NDArray[np.float64]
 Scorers = Mapping[str, Scorer]
 
 
-class _Unusable(Exception):  # noqa: N818
+class Unusable(Exception):  # noqa: N818
     """Why a target cannot be scored; `metric` names the row that says so."""
 
     def __init__(self, metric: str, reason: str) -> None:
@@ -115,22 +115,25 @@ class Utility:
         """One row for a number or a target of two classes, two rows with more classes."""
         try:
             return self._scores(data, streams)
-        except _Unusable as fault:
+        except Unusable as fault:
             return (MetricResult(metric=fault.metric, status=Status.NOT_APPLICABLE, reason=fault.reason),)
 
     def _scores(self, data: EvalData, streams: Streams) -> tuple[MetricResult, ...]:
+        task, scorers = self.task(data, streams)
+        return _rows(task, scorers, self._learner(task, streams), streams)
+
+    def task(self, data: EvalData, streams: Streams) -> tuple[Task, Scorers]:
+        """The rows that learners are taught and asked, and the scores by name; raises `Unusable`."""
         if data.target is None:
-            raise _Unusable("tstr_auc", "no target was named")
+            raise Unusable("tstr_auc", "no target was named")
         kind = data.train.schema[data.target].kind
         if not kind.is_modelled:
-            raise _Unusable("tstr_auc", f"the target is of kind {kind.value}, which is not modelled")
+            raise Unusable("tstr_auc", f"the target is of kind {kind.value}, which is not modelled")
         if len(data.encoded_train.columns) < 2:
-            raise _Unusable("tstr_auc", "there is no column to predict the target from")
+            raise Unusable("tstr_auc", "there is no column to predict the target from")
         if kind.is_continuous:
-            task, scorers = self._regression(data, data.target, streams)
-        else:
-            task, scorers = self._classification(data, data.target, streams)
-        return _rows(task, scorers, self._learner(task, streams), streams)
+            return self._regression(data, data.target, streams)
+        return self._classification(data, data.target, streams)
 
     def _learner(self, task: Task, streams: Streams) -> Boosting:
         seed = int(streams.generator("metrics/utility/learner").integers(2**31))
@@ -143,7 +146,7 @@ class Utility:
         in_train, in_holdout = (table.columns[target].as_float() for table in tables[1:])
         centre, scale = float(in_train.mean()), float(in_train.std())
         if not 0 < scale < np.inf or in_holdout.min() == in_holdout.max():
-            raise _Unusable(
+            raise Unusable(
                 "tstr_r2", "the target does not vary, or beyond all scale, in train or in the holdout"
             )
 
@@ -159,13 +162,13 @@ class Utility:
         classes = seen[(seen < column.variable.n_levels) & (seen != (-1 if null_code is None else null_code))]
         if not 2 <= len(classes) <= MAX_CLASSES:
             found = f"the target has {len(classes):,} classes in train"
-            raise _Unusable("tstr_auc", f"{found}; from 2 to {MAX_CLASSES} can be scored")
+            raise Unusable("tstr_auc", f"{found}; from 2 to {MAX_CLASSES} can be scored")
         tables = self._usable(
             data, target, lambda column: np.isin(column.codes, classes), "tstr_auc", streams
         )
         for name, table in (("train", tables[1]), ("holdout", tables[2])):
             if len(np.unique(table.columns[target].codes)) < 2:
-                raise _Unusable("tstr_auc", f"the target has one class in {name}")
+                raise Unusable("tstr_auc", f"the target has one class in {name}")
 
         def label(column: EncodedColumn) -> Labels:
             return np.searchsorted(classes, column.codes).astype(np.float64)
@@ -193,7 +196,7 @@ class Utility:
         for name, rows in found.items():
             if len(rows) < MIN_ROWS:
                 reason = f"needs {MIN_ROWS} rows with a usable target, {name} has {len(rows)}"
-                raise _Unusable(metric, reason)
+                raise Unusable(metric, reason)
         most = affordable_rows(len(data.encoded_train.columns), most=self.max_rows, cells=MAX_CELLS_READ)
         n_learn = min(len(found["synthetic"]), len(found["train"]), most)
         wanted = {"synthetic": n_learn, "train": n_learn, "holdout": most}

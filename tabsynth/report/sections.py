@@ -66,6 +66,8 @@ class GroupView:
     roc: RocView | None
     parts_title: str
     scores: tuple[views.ScoreRow, ...]
+    folded: tuple[views.ScoreRow, ...] = ()
+    folded_title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +176,21 @@ def group_view(group: Group, curves: Sequence[RocCurve]) -> GroupView:
         smoke_test=group.smoke_test,
         roc=roc,
         parts_title=_PARTS_TITLE.get(group.name, "Its parts"),
-        scores=tuple(views.score_row(score) for score in group.scores),
+        scores=tuple(views.score_row(score) for score in group.leading),
+        folded=tuple(views.score_row(score) for score in group.folded),
+        folded_title=_folded_title(group),
     )
+
+
+def _folded_title(group: Group) -> str:
+    """How many secondary figures there are, and how many of them are off."""
+    if not group.folded:
+        return ""
+    n_off = sum(score.verdict.level in (Level.OFF, Level.FAR) for score in group.folded)
+    n = len(group.folded)
+    figures = "figure" if n == 1 else "figures"
+    said = f"{text.count(n_off)} beyond the floor, worst first" if n_off else "none beyond the floor"
+    return f"{text.count(n)} more {figures} of {group.title.lower()} ({said})"
 
 
 def ledger_view(ledger: Sequence[Charge] | LedgerCopy) -> LedgerView:

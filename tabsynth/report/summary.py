@@ -48,9 +48,21 @@ class Group:
         return tuple(score for score in self.scores if score is not self.headline)
 
     @property
+    def leading(self) -> tuple[Score, ...]:
+        """The figures that are shown without being asked for, in their order; the headline is one of them."""
+        return tuple(score for score in self.scores if not score.info.secondary or score is self.headline)
+
+    @property
+    def folded(self) -> tuple[Score, ...]:
+        """The secondary figures, worst first; those without a value last."""
+        rest = [score for score in self.others if score.info.secondary]
+        return tuple(sorted(rest, key=lambda score: (-score.verdict.level.rank, -_badness(score))))
+
+    @property
     def telling(self) -> tuple[Score, ...]:
-        """The other figures that have a value: that of the pairs first, then from worst to best level."""
-        valued = [score for score in self.others if score.result.value is not None]
+        """The other leading figures that have a value: that of the pairs first, then from worst to best level."""
+        leading = (score for score in self.leading if score is not self.headline)
+        valued = [score for score in leading if score.result.value is not None]
         return tuple(
             sorted(valued, key=lambda score: (score.info.name != self.pair_metric, -score.verdict.level.rank))
         )

@@ -36,6 +36,8 @@ def render_terminal(results: Results, console: Console) -> None:
     console.print()
     console.print(_headline_table(report))
     console.print(Text("Floor: the same figure for real holdout rows against train.", style="dim"))
+    if n_folded := sum(len(group.folded) for group in report.groups if group.has_card):
+        console.print(Text(f"{text.count(n_folded)} more figures are in the report.", style="dim"))
     if any(group.smoke_test for group in report.groups if group.has_card):
         console.print(Text("* smoke test: a cheap alarm, not evidence of privacy.", style="dim"))
     for title, subjects in (("Worst columns", report.columns), ("Worst pairs", report.pairs)):
@@ -83,14 +85,15 @@ def _headline_table(report: Report) -> Table:
 
     table = _table(("figure", False), ("synthetic", True), ("floor", True), ("verdict", False))
     for group in (group for group in report.groups if group.has_card):
-        for i, score in enumerate((group.headline, *group.others)):
+        shown = (group.headline, *(score for score in group.leading if score is not group.headline))
+        for i, score in enumerate(shown):
             title = text.printable(score.info.title) + (" *" if score.info.smoke_test else "")
             table.add_row(
                 Text(title, style="" if i else "bold"),
                 Text(score.value_text),
                 Text(score.floor_text, style="dim"),
                 Text(*_verdict(score)),
-                end_section=score is (group.others[-1] if group.others else group.headline),
+                end_section=score is shown[-1],
             )
     return table
 

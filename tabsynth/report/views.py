@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tabsynth.evaluate import Distribution
-from tabsynth.metrics.base import Detail, Direction
+from tabsynth.metrics.base import Detail, Direction, MetricInfo
 from tabsynth.report import text
 from tabsynth.report.charts import Strip, distribution_chart, strip_chart
 from tabsynth.report.reasons import level_or_bin_name
@@ -47,6 +47,7 @@ class PartView:
     name: str
     value: str
     width: int  # percent of the longest
+    floor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,22 +159,30 @@ def score_row(score: Score) -> ScoreRow:
     return ScoreRow(
         score=score_view(score),
         strip=strip_chart(_strip(score, *_axis([score]))),
-        details=_parts(score.result.details, as_percent=score.info.percent),
+        details=_parts(score.result.details, info=score.info),
         more_details=len(score.result.details) > _MAX_PARTS,
     )
 
 
-def _parts(details: Sequence[Detail], *, as_percent: bool) -> tuple[PartView, ...]:
-    worst = sorted(details, key=lambda detail: -abs(detail.value))[:_MAX_PARTS]
+def _parts(details: Sequence[Detail], *, info: MetricInfo) -> tuple[PartView, ...]:
+    """The parts that weigh most; of a figure that ought to be high, those furthest behind their floor."""
+    worst = sorted(details, key=lambda detail: -_weight(detail, info))[:_MAX_PARTS]
     longest = max((abs(detail.value) for detail in worst), default=0.0) or 1.0
     return tuple(
         PartView(
             name=text.printable(detail.label),
-            value=text.figure(detail.value, as_percent=as_percent),
+            value=text.figure(detail.value, as_percent=info.percent),
+            floor="" if detail.floor is None else text.figure(detail.floor, as_percent=info.percent),
             width=round(100 * abs(detail.value) / longest),
         )
         for detail in worst
     )
+
+
+def _weight(detail: Detail, info: MetricInfo) -> float:
+    if info.direction is Direction.HIGHER and detail.floor is not None:
+        return detail.floor - detail.value
+    return abs(detail.value)
 
 
 def _strip(score: Score, lower: float, upper: float) -> Strip:

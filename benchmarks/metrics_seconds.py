@@ -1,0 +1,73 @@
+"""How long every figure of an evaluation takes, and how much memory the whole needs.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.metrics_seconds TRAIN HOLDOUT SCHEMA --target COL [--sensitive COL]...
+        [--only] [--out FILE.json]
+
+The synthetic table has as many rows as train and is drawn from a gaussian_copula without privacy. Seconds are
+wall seconds of each family of figures (by the name of its first), `cpu_seconds` those of the whole process
+in the evaluation, `peak_mb` the largest resident set since the start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+
+import polars as pl
+
+from tabsynth.evaluate import evaluate
+from tabsynth.pipeline import fit
+from tabsynth.privacy import NO_PRIVACY
+from tabsynth.schema import read_schema
+from tabsynth.table import Table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    for name in ("train", "holdout", "schema"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--quasi-identifier", action="append")
+    parser.add_argument("--sensitive", action="append")
+    parser.add_argument("--results", type=Path, help="keep the results of the evaluation, for a report")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    schema = read_schema(options.schema).only_table
+    train, holdout = (
+        Table.conform(pl.read_parquet(path).select(schema.column_names), schema)
+        for path in (options.train, options.holdout)
+    )
+    fitted = fit(train, schema=schema, engine="gaussian_copula", privacy=NO_PRIVACY)
+    frame = pl.concat(list(fitted.sample_batches(train.n_rows, seed=1)))
+    before, started = time.process_time(), time.perf_counter()
+    results = evaluate(
+        Table.conform(frame, schema),
+        train,
+        holdout,
+        schema=schema,
+        target=options.target,
+        quasi_identifiers=options.quasi_identifier,
+        sensitive=options.sensitive,
+    )
+    found = {
+        "train": train.n_rows,
+        "holdout": holdout.n_rows,
+        "synthetic": frame.height,
+        "columns": len(schema.columns),
+        "wall_seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(time.process_time() - before, 1),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "seconds": {name: round(seconds, 2) for name, seconds in results.seconds.items()},
+    }
+    print(json.dumps(found, indent=1))
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=1) + "\n")
+    if options.results:
+        results.write_json(options.results, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
