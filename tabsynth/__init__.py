@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tabsynth import engines, errors
-    from tabsynth.api import audit, check, confirm, draft_schema, evaluate, split
+    from tabsynth.api import audit, check, collapse, confirm, draft_schema, evaluate, split
     from tabsynth.audit import AuditResults
     from tabsynth.evaluate import Results
+    from tabsynth.evaluate.collapse import CollapseResults
     from tabsynth.pipeline import FittedPipeline, fit
     from tabsynth.plan_report import PlanReport, budget_plan
     from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger
@@ -40,6 +41,7 @@ __all__ = [
     "AuditResults",
     "Budget",
     "Charge",
+    "CollapseResults",
     "Column",
     "FittedPipeline",
     "Kind",
@@ -53,6 +55,7 @@ __all__ = [
     "audit",
     "budget_plan",
     "check",
+    "collapse",
     "confirm",
     "create_ledger_file",
     "draft_schema",
@@ -73,6 +76,7 @@ _HOMES = {
     "AuditResults": "audit",
     "Budget": "privacy",
     "Charge": "privacy",
+    "CollapseResults": "evaluate.collapse",
     "Column": "schema.types",
     "FittedPipeline": "pipeline",
     "Kind": "schema.types",
@@ -86,6 +90,7 @@ _HOMES = {
     "audit": "api",
     "budget_plan": "plan_report",
     "check": "api",
+    "collapse": "api",
     "confirm": "api",
     "create_ledger_file": "privacy.ledger_file",
     "draft_schema": "api",

@@ -7,13 +7,14 @@
 
 Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
 things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
-told otherwise; `split`, `check`, `evaluate` and `audit` read private rows as they are, and what they give is private.
+told otherwise; `split`, `check`, `evaluate`, `audit` and `collapse` read private rows as they are, and what they give is
+private.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -21,12 +22,17 @@ from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
 from tabsynth.audit.bound import bound_of
 from tabsynth.check import check_table
-from tabsynth.errors import DataError, Fault, StructureError
+from tabsynth.errors import DataError, Fault, StructureError, UsageError
 from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
+from tabsynth.evaluate.collapse import CollapseResults
+from tabsynth.evaluate.collapse import collapse as watch_collapse
+from tabsynth.evaluate.generators import callable_generator, engine_generator
 from tabsynth.io import read_table, to_layout
-from tabsynth.models.base import Progress, no_progress
+from tabsynth.models.base import Progress, Synthesizer, no_progress
+from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import split as split_table
+from tabsynth.privacy import DEFAULT_BUDGET, Privacy, guarantee
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.types import Schema, TableSchema
@@ -174,5 +180,53 @@ def audit(
         sensitive=sensitive,
         cliques=None if cliques is None else tuple(cliques),
         seed=seed,
+        progress=progress,
+    )
+
+
+def collapse(
+    train: Any,
+    holdout: Any,
+    *,
+    schema: AnySchema | None = None,
+    engine: str | Synthesizer | Callable[[Any, int, int], Any] = DEFAULT_ENGINE,
+    settings: Mapping[str, Any] | None = None,
+    privacy: Privacy | None = None,
+    generations: int = 5,
+    rows: int | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> CollapseResults:
+    """Fit a generator on train, then on its own output, again and again, and watch what is lost.
+
+    `engine` is an engine's name or recipe, fitted with `privacy` each time (ε = 1 where None), or a function of
+    (polars frame, number of rows, seed) that gives a frame of that number of rows; then `privacy` and
+    `settings` are its own business. The figures watched are column shapes, pair trends, the two-sample test,
+    utility for `target`, and distinct combinations, of every generation against the same train and holdout. No
+    ledger is charged and no generation is kept; the result is private output. Raises what `fit` raises,
+    `UsageError` for settings beside a function, an unknown target or an impossible number of generations.
+    """
+    first, _ = as_table(train, schema)
+    held = as_table(holdout, first.schema)[0]
+    if callable(engine):
+        if settings or privacy is not None:
+            raise UsageError("settings and privacy belong to an engine; a function has its own")
+        generate, name = callable_generator(engine, first.schema), getattr(engine, "__name__", "a function")
+        stated = ""
+    else:
+        generate, name = engine_generator(engine, settings=settings, privacy=privacy)
+        stated = guarantee(DEFAULT_BUDGET if privacy is None else privacy, first.schema.unit)
+    return watch_collapse(
+        first,
+        held,
+        schema=first.schema,
+        generate=generate,
+        generator=name,
+        generations=generations,
+        rows=rows,
+        target=target,
+        seed=seed,
+        guarantee=stated,
         progress=progress,
     )

@@ -14,6 +14,7 @@ from tabsynth.cli import (
     audit_commands,
     audit_noise_command,
     budget_commands,
+    collapse_commands,
     draw_commands,
     import_commands,
     ledger_commands,
@@ -72,6 +73,7 @@ app.command("sample")(table_commands.sample)
 app.command("draw")(draw_commands.draw)
 app.command("evaluate")(table_commands.evaluate)
 app.command("audit")(audit_commands.audit)
+app.command("collapse")(collapse_commands.collapse)
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)
 

@@ -83,11 +83,11 @@ def of_association(columns: tuple[str, ...], associations: Associations) -> list
 def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:
     """Other figures that are off, with the part that is worst; and what a value leaves out.
 
-    Disclosure is no reason why a column is unlike the real one: those figures have a section of their own.
+    Disclosure, and what a learner makes of groups, are no reason why a column is unlike the real one.
     """
     said = []
     for score in scores:
-        if score.info.group == "disclosure":
+        if score.info.group in ("disclosure", "utility"):
             continue
         title = text.printable(score.info.title)
         if score.info.name != leading and score.verdict.level in (Level.OFF, Level.FAR):

@@ -29,7 +29,7 @@ _BELOW = frozenset({"disclosure"})  # groups that have no card on the first scre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The table-level figures of one group; the first that has a value leads its card."""
+    """The table-level figures of one group; the first leading one that has a value leads its card."""
 
     name: str
     title: str
@@ -41,7 +41,8 @@ class Group:
 
     @property
     def headline(self) -> Score:
-        return next((score for score in self.scores if score.result.value is not None), self.scores[0])
+        valued = [score for score in self.scores if score.result.value is not None]
+        return next((score for score in valued if not score.info.secondary), (*valued, self.scores[0])[0])
 
     @property
     def others(self) -> tuple[Score, ...]:
