@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,12 +80,13 @@ def render_collapse(results: CollapseResults, console: Console) -> None:
     console.print(Text(text.printable(lead_of(results))))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("generation", header_style="dim", no_wrap=True)
-    for info in results.watched:
+    shown = [info for info in results.watched if not info.secondary]
+    for info in shown:
         title = text.printable(info.title)
         widest = max(len(word) for word in title.split())  # headings break between words alone
         table.add_column(title, justify="right", header_style="dim", min_width=widest)
     for generation in results.generations:
-        scores = [_score(generation, info) for info in results.watched]
+        scores = [_score(generation, info) for info in shown]
         cells = [
             Text("–", style="dim")
             if score is None
@@ -95,7 +97,7 @@ def render_collapse(results: CollapseResults, console: Console) -> None:
     table.add_section()
     table.add_row(
         Text("floor", style="dim"),
-        *(Text(floor, style="dim") for floor in _floors(results)),
+        *(Text(floor, style="dim") for floor in _floors(results, shown)),
     )
     console.print(table)
     console.print(Text("Floor: the same figure for real holdout rows against train.", style="dim"))
@@ -106,9 +108,9 @@ def render_collapse(results: CollapseResults, console: Console) -> None:
     console.print(Text(_PRIVATE, style="bold yellow"))
 
 
-def _floors(results: CollapseResults) -> list[str]:
+def _floors(results: CollapseResults, infos: Sequence[MetricInfo]) -> list[str]:
     floors = []
-    for info in results.watched:
+    for info in infos:
         scores = (_score(generation, info) for generation in results.generations)
         floors.append(next((score.floor_text for score in scores if score and score.floor_text != "–"), "–"))
     return floors
@@ -182,7 +184,7 @@ def render_collapse_html(results: CollapseResults) -> str:
         figures=[_figure_view(results, info) for info in results.watched],
         heads=[text.printable(info.title) for info in results.watched],
         rows=rows,
-        floors=_floors(results),
+        floors=_floors(results, results.watched),
         reasons=_reasons(results),
         notes=results.notes,
         version=results.version,
