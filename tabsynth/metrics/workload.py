@@ -215,7 +215,7 @@ def _n_cells(cells: npt.NDArray[np.uint16]) -> int:
 def draw_query(
     train: EncodedTable, samples: Mapping[str, Sample | None], rng: np.random.Generator
 ) -> list[Condition]:
-    """One to three conditions on different columns; ranges end at quantiles of train."""
+    """One to three conditions on different columns; ranges end at quantiles of train, which has rows."""
     names = list(train.columns)
     n = min(len(names), int(rng.integers(1, MAX_CONDITIONS + 1)))
     chosen = rng.choice(len(names), n, replace=False)
@@ -229,12 +229,15 @@ def _draw_condition(
     if sample is not None and sample.n:
         low, high = sample.quantile(ends).tolist()
         return Condition(name, low, high, None)
-    n_codes = column.variable.n_levels + 1
+    seen = np.unique(column.codes)  # in train: a query that nothing answers would say nothing
+    levels = np.zeros(column.variable.n_levels + 1, dtype=np.bool_)
     if column.variable.is_ordered:
-        first, last = np.floor(ends * n_codes)
-        codes = np.arange(n_codes)
-        return Condition(name, 0.0, 0.0, (codes >= first) & (codes <= last))
-    return Condition(name, 0.0, 0.0, rng.random(n_codes) < rng.random())
+        first, last = np.floor(ends * len(seen)).astype(np.intp)
+        levels[seen[first] : seen[last] + 1] = True
+    else:
+        n = int(rng.integers(1, max(2, len(seen))))  # some and, where there are two, not all
+        levels[rng.choice(seen, n, replace=False)] = True
+    return Condition(name, 0.0, 0.0, levels)
 
 
 class Scale(NamedTuple):

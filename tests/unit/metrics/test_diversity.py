@@ -43,7 +43,10 @@ def test_a_collapsed_table_has_fewer_and_independent_columns_have_more():
 
     train, holdout = draw(300, "abc"), draw(300, "abc")
     row = compute(draw(300, "ab"), train, holdout)[("distinct_combinations",)]
-    assert (row.value, row.floor) == (4 / 9, 1.0)  # 300 draws leave none of 9 cells empty (chance below 1e-14)
+    assert (row.value, row.floor) == (
+        4 / 9,
+        1.0,
+    )  # 300 draws leave none of 9 cells empty (chance below 1e-14)
     free = {name: rng.choice(list("abc"), 300).tolist() for name in "abc"}
     assert compute(free, train, holdout)[("distinct_combinations",)].value == pytest.approx(27 / 9, abs=0.12)
 

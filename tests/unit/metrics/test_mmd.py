@@ -102,7 +102,10 @@ def test_a_sorted_table_is_shuffled_first():
 def test_too_few_rows_and_no_columns_are_reasons():
     rng = np.random.default_rng(4)
     row = compute(draw(rng, 9), draw(rng, 20), draw(rng, 20))
-    assert (row.status, row.reason) == (Status.NOT_APPLICABLE, "needs 10 rows of the synthetic table, found 9")
+    assert (row.status, row.reason) == (
+        Status.NOT_APPLICABLE,
+        "needs 10 rows of the synthetic table, found 9",
+    )
     row = compute(draw(rng, 20), draw(rng, 20), draw(rng, 9))
     assert (row.status, row.floor) == (Status.OK, None)
     schema = schema_of(Column(name="t", kind=Kind.TEXT, dtype="string"))

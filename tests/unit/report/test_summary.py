@@ -230,3 +230,37 @@ def test_disclosure_has_a_section_and_no_card_and_rings_no_alarm() -> None:
     file = StringIO()
     render_terminal(more, Console(file=file, width=80))
     assert "Correct attribution" not in file.getvalue()
+
+
+def _with_secondary(*names: str) -> Results:
+    infos = tuple(replace(info, secondary=True) if info.name in names else info for info in INFOS)
+    return replace(make_results(), infos=infos)
+
+
+def test_secondary_figures_fold_worst_first_and_leave_cards_and_terminal() -> None:
+    plain = next(group for group in summarise(make_results()).groups if group.name == "fidelity")
+    assert plain.folded == ()
+    names = ("trend_error", "triple_tvd")
+    report = summarise(_with_secondary(*names))
+    fidelity = next(group for group in report.groups if group.name == "fidelity")
+    assert {score.info.name for score in fidelity.folded} == set(names)
+    assert not {score.info.name for score in (*fidelity.leading, *fidelity.telling)} & set(names)
+    ranks = [score.verdict.level.rank for score in fidelity.folded]
+    assert ranks == sorted(ranks, reverse=True)
+    buffer = StringIO()
+    render_terminal(_with_secondary(*names), Console(file=buffer, width=100))
+    assert "2 more figures are in the report." in buffer.getvalue()
+    headlines = buffer.getvalue().partition("Worst columns")[0]
+    assert "Triple total variation" not in headlines
+    page = render_html(_with_secondary(*names))
+    assert "2 more figures of fidelity (" in page
+    assert page.count("A sample of the triples.") == 1
+
+
+def test_a_secondary_figure_leads_a_card_only_where_there_is_no_other() -> None:
+    first = summarise(_with_secondary("exact_copy_share")).groups
+    assert next(g for g in first if g.name == "proximity").headline.info.name == "nearest_row_share"
+    alone = summarise(_with_secondary("exact_copy_share", "nearest_row_share")).groups
+    group = next(g for g in alone if g.name == "proximity")
+    assert group.headline.info.name == "exact_copy_share"
+    assert [score.info.name for score in group.leading] == ["exact_copy_share"]
