@@ -10,6 +10,7 @@ import pytest
 from tabsynth.evaluate.run import compute_safely
 from tabsynth.metrics.base import Direction, Status
 from tabsynth.metrics.registry import METRICS, all_infos
+from tabsynth.metrics.utility_suite import UtilitySuite
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind
 from tests.unit.metrics.tables import category, eval_data, integer, number, schema_of
@@ -74,7 +75,12 @@ CASES = {
 }
 
 
-@pytest.fixture(params=METRICS, ids=lambda metric: type(metric).__name__)
+def quick(metric):
+    """The registered metric, with fewer trees where trees take the time."""
+    return replace(metric, n_trees=10, n_rounds=20) if isinstance(metric, UtilitySuite) else metric
+
+
+@pytest.fixture(params=[quick(metric) for metric in METRICS], ids=lambda metric: type(metric).__name__)
 def metric(request):
     return request.param
 
