@@ -13,6 +13,7 @@ from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.privacy.mechanisms import Exact, Mechanism, describe, once, releases
 from tabsynth.report import text, views
 from tabsynth.report.charts import roc_chart
+from tabsynth.report.score import Score
 from tabsynth.report.summary import Group, Report
 from tabsynth.report.verdict import Level
 from tabsynth.report.views import Fact
@@ -176,10 +177,16 @@ def group_view(group: Group, curves: Sequence[RocCurve]) -> GroupView:
         smoke_test=group.smoke_test,
         roc=roc,
         parts_title=_PARTS_TITLE.get(group.name, "Its parts"),
-        scores=tuple(views.score_row(score) for score in group.leading),
+        scores=tuple(views.score_row(score) for score in _worst_first(group)),
         folded=tuple(views.score_row(score) for score in group.folded),
         folded_title=_folded_title(group),
     )
+
+
+def _worst_first(group: Group) -> tuple[Score, ...]:
+    """The leading figures: the headline, then from worst to best level, those of one level in their order."""
+    rest = (score for score in group.leading if score is not group.headline)
+    return (group.headline, *sorted(rest, key=lambda score: -score.verdict.level.rank))
 
 
 def _folded_title(group: Group) -> str:

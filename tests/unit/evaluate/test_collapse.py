@@ -27,7 +27,7 @@ def drawn(n, seed):
     )
 
 
-def forgetful(table, n_rows, seed):
+def forgetful(table, n_rows, _seed):
     """Keeps the first half of the distinct rows it was shown: 1/2, 1/4, 1/8 … of train."""
     kept = table.frame.head(max(1, table.frame.unique().height // 2))
     return Table(table.schema, pl.concat([kept] * (n_rows // kept.height + 1)).head(n_rows))
