@@ -43,7 +43,7 @@ MMD = MetricInfo(
     ),
     caveat=(
         "It sees all columns at once and none of them sharply: at this width rare kinds of rows and thin tails hardly "
-        "count, and in wide tables a single broken pair drowns. Its size means nothing without the floor. A copy of "
+        "count, and in wide tables a single broken pair drowns. Its size means nothing without the floor; interval and test take rows as independent. A copy of "
         "train scores about 0: this says nothing about privacy."
     ),
 )

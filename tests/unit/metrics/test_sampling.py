@@ -1,6 +1,6 @@
 import numpy as np
 
-from tabsynth.metrics.sampling import affordable_rows, draw_rows, take_columns, take_rows
+from tabsynth.metrics.sampling import affordable_rows, draw_rows, join_rows, take_columns, take_rows
 from tests.unit.metrics.tables import discrete_column, encoded, number_column
 
 
@@ -25,3 +25,14 @@ def test_wide_tables_are_read_for_fewer_rows_but_never_too_few():
     assert affordable_rows(1_000, most=50_000, cells=10_000_000) == 10_000
     assert affordable_rows(10**6, most=50_000, cells=10_000_000) == 1_000
     assert affordable_rows(0, most=50_000, cells=10_000_000) == 50_000
+
+
+def test_joined_tables_hold_the_rows_of_both_in_order():
+    first = encoded(a=number_column([1, 2]), b=discrete_column([0, 1], 3))
+    second = encoded(a=number_column([3], codes=[1]), b=discrete_column([2], 3))
+    both = join_rows(first, second)
+    assert both.n_rows == 3
+    assert both.columns["a"].values.tolist() == [1, 2, 0]
+    assert both.columns["a"].codes.tolist() == [0, 0, 1]
+    assert both.columns["b"].codes.tolist() == [0, 1, 2]
+    assert both.columns["b"].values is None

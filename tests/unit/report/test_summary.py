@@ -7,11 +7,13 @@ import pytest
 from rich.console import Console
 
 from tabsynth.evaluate import Results
-from tabsynth.metrics.base import MetricInfo, MetricResult, Status
+from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, Status
 from tabsynth.report.html import render_html
+from tabsynth.report.score import Score
 from tabsynth.report.summary import summarise
 from tabsynth.report.terminal import render_terminal
 from tabsynth.report.verdict import Level
+from tabsynth.report.views import score_row
 
 from .sample_results import INFOS, make_results
 
@@ -264,3 +266,31 @@ def test_a_secondary_figure_leads_a_card_only_where_there_is_no_other() -> None:
     group = next(g for g in alone if g.name == "proximity")
     assert group.headline.info.name == "exact_copy_share"
     assert [score.info.name for score in group.leading] == ["exact_copy_share"]
+
+
+def test_parts_of_a_figure_that_ought_to_be_high_are_sorted_by_what_they_lack() -> None:
+    details = (
+        Detail(label="good", value=0.95, floor=0.9),
+        Detail(label="bad", value=0.6, floor=0.9),
+        Detail(label="low in both", value=0.5, floor=0.55),
+    )
+    row = MetricResult(metric="tstr_auc", value=0.6, floor=0.9, details=details)
+    info = next(info for info in INFOS if info.name == "tstr_auc")
+    parts = score_row(Score.of(row, info)).details
+    assert [(part.name, part.floor) for part in parts] == [
+        ("bad", "0.900"),
+        ("low in both", "0.550"),
+        ("good", "0.900"),
+    ]
+
+
+def test_what_a_learner_makes_of_groups_is_no_reason_for_a_column_to_be_off() -> None:
+    results = make_results()
+    column = next(row.columns for row in results.metrics if row.metric == "shape_error" and row.columns)
+    poor = MetricResult(metric="tstr_auc", columns=column, value=0.5, floor=0.9)
+    subject = next(
+        subject
+        for subject in summarise(replace(results, metrics=(*results.metrics, poor))).columns
+        if subject.columns == column
+    )
+    assert not any("TSTR" in reason for reason in subject.reasons)
