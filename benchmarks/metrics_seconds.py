@@ -1,7 +1,7 @@
 """How long every figure of an evaluation takes, and how much memory the whole needs.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.metrics_seconds TRAIN HOLDOUT SCHEMA --target COL [--sensitive COL]...
-        [--only] [--out FILE.json]
+    OMP_NUM_THREADS=1 python -m benchmarks.metrics_seconds TRAIN HOLDOUT SCHEMA --target COL
+        [--quasi-identifier COL]... [--sensitive COL]... [--results FILE.json] [--out FILE.json]
 
 The synthetic table has as many rows as train and is drawn from a gaussian_copula without privacy. CPU
 seconds are those of the whole process, all threads together, in the evaluation and by family of figures

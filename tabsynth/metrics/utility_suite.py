@@ -124,7 +124,7 @@ GROUPS = MetricInfo(
         "The score on the holdout of boosted trees trained on synthetic rows, within the group where they fall furthest "
         f"behind trees trained on train rows, whose score there is the floor: {_SCORE}. Groups are the levels of the "
         "quasi-identifiers and sensitive columns (quarters of train for numbers), or else of the columns with most "
-        f"levels; each has at least {MIN_GROUP} holdout rows."
+        f"levels; each has at least {MIN_GROUP} holdout rows. They are numbered as the schema orders the levels that occur."
     ),
     caveat=(
         "The worst of several groups is partly chance, so it lies below the floor even for fresh real rows: look whether "
