@@ -184,13 +184,15 @@ class _Fits:
         jobs.append(("boosting", "holdout"))
         tables["holdout"] = task.holdout
         asked = (task.holdout, task.synthetic)
+        calls = {job: partial(learners[job[0]].teach, task, tables[job[1]], asked) for job in jobs}
+        boosted = [job for job in jobs if job[0] == "boosting"]
+        found = dict(zip(boosted, in_parallel([calls[job] for job in boosted]), strict=True))
+        # one after the other: scikit-learn sets the process's warning filters while it fits
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are enough for ranks
-            found = in_parallel(
-                [partial(learners[who].teach, task, tables[which], asked) for who, which in jobs]
-            )
+            found |= {job: calls[job]() for job in jobs if job not in found}
         scorer = {0: r2_score, 2: binary_auc}.get(n_classes_of(task), macro_auc)
-        return cls(task, scorer, dict(zip(jobs, found, strict=True)), varies)
+        return cls(task, scorer, found, varies)
 
     def score(self, learner: str, learnt_from: str, *, on: EncodedTable) -> float:
         return self.scored(self.predicted(learner, learnt_from, on=on), on=on)
