@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tabsynth import engines, errors
-    from tabsynth.api import audit, check, collapse, confirm, draft_schema, evaluate, split
+    from tabsynth.api import audit, check, collapse, confirm, draft_schema, evaluate, shadow_audit, split
     from tabsynth.audit import AuditResults
+    from tabsynth.audit.shadow import ShadowResults
     from tabsynth.evaluate import Results
     from tabsynth.evaluate.collapse import CollapseResults
     from tabsynth.pipeline import FittedPipeline, fit
@@ -51,6 +52,7 @@ __all__ = [
     "Results",
     "Role",
     "Schema",
+    "ShadowResults",
     "TableSchema",
     "audit",
     "budget_plan",
@@ -66,6 +68,7 @@ __all__ = [
     "open_ledger_file",
     "read_ledger_file",
     "read_schema",
+    "shadow_audit",
     "split",
     "write_schema",
 ]
@@ -86,6 +89,7 @@ _HOMES = {
     "Results": "evaluate",
     "Role": "schema.types",
     "Schema": "schema.types",
+    "ShadowResults": "audit.shadow",
     "TableSchema": "schema.types",
     "audit": "api",
     "budget_plan": "plan_report",
@@ -99,6 +103,7 @@ _HOMES = {
     "open_ledger_file": "privacy.ledger_file",
     "read_ledger_file": "privacy.ledger_file",
     "read_schema": "schema",
+    "shadow_audit": "api",
     "split": "api",
     "write_schema": "schema",
 }

@@ -7,8 +7,8 @@
 
 Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
 things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
-told otherwise; `split`, `check`, `evaluate`, `audit` and `collapse` read private rows as they are, and what they give is
-private.
+told otherwise; `split`, `check`, `evaluate`, `audit`, `shadow_audit` and `collapse` read private rows as they are,
+and what they give is private.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
 from tabsynth.audit.bound import bound_of
+from tabsynth.audit.refit import BlackBox, UserFunction, command_box, engine_box, function_box
+from tabsynth.audit.shadow import ShadowResults
+from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
 from tabsynth.check import check_table
 from tabsynth.errors import DataError, Fault, StructureError, UsageError
 from tabsynth.evaluate import Results
@@ -31,8 +35,9 @@ from tabsynth.evaluate.generators import callable_generator, engine_generator
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE
+from tabsynth.pipeline import FittedPipeline
 from tabsynth.pipeline import split as split_table
-from tabsynth.privacy import DEFAULT_BUDGET, Privacy, guarantee
+from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy, guarantee
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.types import Schema, TableSchema
@@ -184,6 +189,51 @@ def audit(
     )
 
 
+def shadow_audit(
+    train: Any,
+    holdout: Any,
+    *,
+    schema: AnySchema | None = None,
+    engine: str | Synthesizer | FittedPipeline | UserFunction = DEFAULT_ENGINE,
+    settings: Mapping[str, Any] | None = None,
+    privacy: Privacy | None = None,
+    command: str | None = None,
+    rows: int | None = None,
+    budget: str = "2m",
+    fits: int | None = None,
+    resume: str | Path | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> ShadowResults:
+    """Fit an engine many times, with and without some records of train: does what it makes tell which?
+
+    `engine` is a name with `settings`, a recipe, a fitted pipeline (whose recipe and privacy are taken), or a
+    function of (polars frame, number of rows, seed) that gives a table; `command` is a command line instead, with
+    `{train}`, `{synthetic}`, `{rows}` and `{seed}` in it. `privacy` is as in `tabsynth.fit`; of a function or a command it
+    is what they claim. `rows` is the size of the tables that are made up, train's unless said; `budget` ("2m", "20m",
+    "4h") or `fits` says how many. `resume` names a file that keeps what is done. The result is private output, and
+    no ledger is charged, since nothing of these fits is released.
+
+    Raises `UsageError` for arguments that do not go together, `InputError` where a table does not fit the schema
+    or has fewer than 200 rows, and whatever the engine raises.
+    """
+    first, _ = as_table(train, schema)
+    second, _ = as_table(holdout, first.schema)
+    return audit_by_shadows(
+        first,
+        second,
+        box=_black_box(engine, settings, privacy, command),
+        n_rows=rows,
+        budget=budget,
+        n_fits=fits,
+        resume=None if resume is None else Path(resume),
+        workers=workers,
+        seed=seed,
+        progress=progress,
+    )
+
+
 def collapse(
     train: Any,
     holdout: Any,
@@ -230,3 +280,27 @@ def collapse(
         guarantee=stated,
         progress=progress,
     )
+
+
+def _black_box(
+    engine: str | Synthesizer | FittedPipeline | UserFunction,
+    settings: Mapping[str, Any] | None,
+    privacy: Privacy | None,
+    command: str | None,
+) -> BlackBox:
+    stated = privacy if isinstance(privacy, Budget) else None
+    is_function = not isinstance(engine, (str, FittedPipeline)) and callable(engine)
+    if (command is not None or is_function or isinstance(engine, FittedPipeline)) and settings:
+        raise UsageError("settings belong to an engine's name")
+    if command is not None:
+        if engine != DEFAULT_ENGINE:
+            raise UsageError("an engine and a command are different things: give one of them")
+        return command_box(command, stated=stated)
+    if isinstance(engine, FittedPipeline):
+        if privacy is not None:
+            raise UsageError("a fitted pipeline says itself what privacy it has")
+        return engine_box(engine.engine, privacy=engine.privacy)
+    if is_function:
+        return function_box(cast("UserFunction", engine), stated=stated)
+    recipe = cast("str | Synthesizer", engine)
+    return engine_box(recipe, settings=settings, privacy=DEFAULT_BUDGET if privacy is None else privacy)

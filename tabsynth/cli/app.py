@@ -12,6 +12,7 @@ import typer
 
 from tabsynth.cli import (
     audit_commands,
+    audit_engine_commands,
     audit_noise_command,
     budget_commands,
     collapse_commands,
@@ -74,6 +75,7 @@ app.command("draw")(draw_commands.draw)
 app.command("evaluate")(table_commands.evaluate)
 app.command("audit")(audit_commands.audit)
 app.command("collapse")(collapse_commands.collapse)
+app.add_typer(audit_engine_app, name="audit-engine")
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)
 
@@ -82,6 +84,8 @@ schema_app.command("confirm")(schema_commands.confirm)
 schema_app.command("check")(schema_commands.check)
 schema_app.command("import")(import_commands.import_schema)
 schema_app.command("json-schema")(import_commands.json_schema)
+
+audit_engine_app.command("shadow")(audit_engine_commands.shadow)
 
 budget_app.command("plan")(budget_commands.plan)
 
