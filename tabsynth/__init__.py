@@ -118,6 +118,10 @@ class _Package(ModuleType):
         if not (name in _HOMES and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """By name, as other modules: functions that use it can then be sent to other processes."""
+        return import_module, (self.__name__,)
+
 
 def __getattr__(name: str) -> object:
     if name in ("engines", "errors"):

@@ -201,10 +201,8 @@ def shadow(
 
 def _announcing(session: Session) -> Announce:
     def announce(seconds: float, n_fits: int, power: Power) -> None:
-        session.note(
-            f"{n_fits:,} fits, one every {seconds:.2g} s. They tell a mean AUC of {power.group:.3f} over ten records, or "
-            f"{power.one:.3f} of one record, from .5 with 80 % probability."
-        )
+        pace = f", one every {seconds:.2g} s" if seconds else ", all of them done"
+        session.note(f"{n_fits:,} fits{pace}. They tell {power.words}.")
 
     return announce
 

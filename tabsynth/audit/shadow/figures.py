@@ -15,7 +15,8 @@ from tabsynth.metrics.intervals import delong_auc
 from tabsynth.metrics.learners import in_parallel
 from tabsynth.metrics.samples import midranks
 
-N_TREES = 100
+N_TREES, FEW_TREES, FEW_FITS = 100, 30, 50
+"""Trees of a forest, and those of one that fewer than so many fits teach: there is little to tell apart."""
 MOST_EQUAL = 3
 N_REPLICATES = 1_000
 ALL = "all"
@@ -82,22 +83,17 @@ class ShadowBattery:
         return next(found for found in self.means if found.group == group)
 
 
-def battery_of(
-    counts: npt.NDArray[np.int64], labels: Labels, *, seed: int, n_trees: int = N_TREES
-) -> ShadowBattery:
+def battery_of(counts: npt.NDArray[np.int64], labels: Labels, *, seed: int) -> ShadowBattery:
     """Counts of shape (n_fits, n_targets, n_features) and labels (n_fits, n_targets), half of either group.
 
     Forests learn from fits of even number and are judged on those of odd number.
     """
-    calls = [
-        partial(_scores, counts[:, k], labels[:, k], seed=seed + k, n_trees=n_trees)
-        for k in range(counts.shape[1])
-    ]
+    calls = [partial(_scores, counts[:, k], labels[:, k], seed=seed + k) for k in range(counts.shape[1])]
     scores = np.array(in_parallel(calls)).T
     return figures_of(scores, labels[1::2], seed=seed)
 
 
-def _scores(counts: Counts, labels: Labels, *, seed: int, n_trees: int) -> Scores:
+def _scores(counts: Counts, labels: Labels, *, seed: int) -> Scores:
     """The log odds of "in" for each odd fit, taught on the even ones; 0 where nothing can be learnt.
 
     A forest reads all counts. It drowns a copy that is rare in the chance of its other counts, so a logistic
@@ -111,7 +107,11 @@ def _scores(counts: Counts, labels: Labels, *, seed: int, n_trees: int) -> Score
     if known.all() or not known.any():
         return np.zeros(len(labels[1::2]))
     forest = RandomForestClassifier(
-        n_estimators=n_trees, min_samples_leaf=2, oob_score=True, random_state=seed, n_jobs=1
+        n_estimators=N_TREES if len(known) >= FEW_FITS else FEW_TREES,
+        min_samples_leaf=2,
+        oob_score=True,
+        random_state=seed,
+        n_jobs=1,
     )
     forest.fit(counts[::2], known)
     votes = np.nan_to_num(forest.oob_decision_function_[:, 1], nan=0.5)  # a fit that is in every bag
@@ -248,6 +248,12 @@ class Power:
     one: float
     group: float
     all: float
+
+    @property
+    def words(self) -> str:
+        """What the means of the groups and a single record must reach; 1 is out of reach."""
+        one = f"{self.one:.3f} of one record" if self.one < 1 else "no single record"
+        return f"a mean AUC of {self.group:.3f} over either group, or {one}, from .5 with 80% probability"
 
 
 def power_of(n_fits: int, *, n_each: int, share: float = 0.8) -> Power:

@@ -33,13 +33,11 @@ def render_shadow(results: ShadowResults, console: Console) -> None:
         console.print(Text(f"  {reason}"))
     console.print(Text("\nCould this audit have seen a leak?", style="bold"))
     console.print(_control_table(results.controls))
-    power = results.power
     console.print(
         Text(
-            f"{counts.fits:,} fits of {counts.rows:,} rows, half to teach the attack, half to judge it. They tell a mean "
-            f"AUC of {power.group:.3f} over {counts.targets // 2} records, or {power.one:.3f} of one record, from .5 with "
-            "80% probability, where the attack finds what there is. An engine that ignores these records is flagged "
-            f"with at most {results.alpha:.0%}.",
+            f"{counts.fits:,} fits of {counts.rows:,} rows, half to teach the attack, half to judge it. They tell "
+            f"{results.power.words}, where the attack finds what there is. An engine that ignores these records is "
+            f"flagged with at most {results.alpha:.0%}.",
             style="dim",
         )
     )
@@ -88,7 +86,7 @@ def _control_table(controls: tuple[ShadowControl, ...]) -> Table:
 
 
 def _mean_table(battery: ShadowBattery) -> Table:
-    table = _table("Records", "mean AUC", "95 %", "p", "TPR at 1 % FPR", "TPR at 0.1 %")
+    table = _table("Records", "mean AUC", "95 %", "p", "TPR at 1 %", "TPR at 0.1 %")
     for mean in battery.means:
         low, high = mean.auc_interval
         table.add_row(
