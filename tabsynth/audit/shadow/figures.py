@@ -8,11 +8,12 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.audit.figures import ALPHA, FIXED, Accusation, accusation, rank_sum_p_value
+from tabsynth.audit.figures import FIXED, Accusation, accusation, rank_sum_p_value
+from tabsynth.audit.rates import ALPHA
+from tabsynth.audit.shadow.processes import spread
 from tabsynth.audit.shadow.queries import Counts
 from tabsynth.audit.shadow.targets import GROUPS
 from tabsynth.metrics.intervals import delong_auc
-from tabsynth.metrics.learners import in_parallel
 from tabsynth.metrics.samples import midranks
 
 N_TREES, FEW_TREES, FEW_FITS = 100, 30, 50
@@ -83,14 +84,22 @@ class ShadowBattery:
         return next(found for found in self.means if found.group == group)
 
 
-def battery_of(counts: npt.NDArray[np.int64], labels: Labels, *, seed: int) -> ShadowBattery:
+def battery_of(
+    counts: npt.NDArray[np.int64], labels: Labels, *, seed: int, workers: int = 1
+) -> ShadowBattery:
     """Counts of shape (n_fits, n_targets, n_features) and labels (n_fits, n_targets), half of either group.
 
     Forests learn from fits of even number and are judged on those of odd number.
     """
-    calls = [partial(_scores, counts[:, k], labels[:, k], seed=seed + k) for k in range(counts.shape[1])]
-    scores = np.array(in_parallel(calls)).T
+    n_targets = counts.shape[1]
+    calls = (partial(_numbered, k, counts[:, k], labels[:, k], seed=seed + k) for k in range(n_targets))
+    found = dict(spread(calls, workers=workers))
+    scores = np.column_stack([found[k] for k in range(n_targets)])
     return figures_of(scores, labels[1::2], seed=seed)
+
+
+def _numbered(target: int, counts: Counts, labels: Labels, *, seed: int) -> tuple[int, Scores]:
+    return target, _scores(counts, labels, seed=seed)
 
 
 def _scores(counts: Counts, labels: Labels, *, seed: int) -> Scores:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from tabsynth.audit.refit import Refit
 from tabsynth.audit.shadow.game import Game
+from tabsynth.audit.shadow.processes import spread
 from tabsynth.audit.shadow.queries import Counts, Questions
 from tabsynth.audit.shadow.store import Store
 from tabsynth.encode import encode_table
@@ -118,20 +120,8 @@ def _counted(
     refit: Refit, game: Game, questions: Questions, fits: list[int], *, workers: int
 ) -> Iterator[tuple[int, Counts]]:
     """Each fit's counts as they come, here or in processes of one thread each."""
-    from threadpoolctl import threadpool_limits
-
-    if workers == 1 or len(fits) == 1:
-        with threadpool_limits(1):
-            for fit in fits:
-                yield fit, count_fit(refit, game.table(fit), game.seed(fit), questions)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
-        yield from pool(
-            delayed(_numbered)(fit, refit, game.table(fit), game.seed(fit), questions) for fit in fits
-        )
+    calls = (partial(_numbered, fit, refit, game.table(fit), game.seed(fit), questions) for fit in fits)
+    return spread(calls, workers=min(workers, max(1, len(fits))))
 
 
 def _numbered(fit: int, refit: Refit, table: Table, seed: int, questions: Questions) -> tuple[int, Counts]:

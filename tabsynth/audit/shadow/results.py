@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tabsynth.audit.bound import Bound
-from tabsynth.audit.figures import ALPHA
+from tabsynth.audit.rates import ALPHA
 from tabsynth.audit.shadow.controls import ShadowControl
 from tabsynth.audit.shadow.figures import Power, ShadowBattery
 from tabsynth.audit.shadow.verdict import AUC_LIMIT

@@ -101,7 +101,7 @@ def shadow_audit(
         shadows = run_fits(refit, game, questions, plan=plan, store=store)
     seconds["fits"] = time.perf_counter() - began
     began = time.perf_counter()
-    engine, controls = _attacked(game, questions, shadows, progress=progress)
+    engine, controls = _attacked(game, questions, shadows, workers=at_once, progress=progress)
     seconds["attack"] = time.perf_counter() - began
     progress("Done", 1.0)
     bound = None if box.stated is None else bound_of(box.stated.epsilon, box.stated.delta)
@@ -126,30 +126,27 @@ def _questions(game: Game) -> Questions:
 
 
 def _attacked(
-    game: Game, questions: Questions, shadows: Shadows, *, progress: Progress
+    game: Game, questions: Questions, shadows: Shadows, *, workers: int, progress: Progress
 ) -> tuple[ShadowBattery, tuple[ShadowControl, ...]]:
     """The battery on the engine, on null units, and on copiers."""
-    from threadpoolctl import threadpool_limits
-
     n_targets, fits = len(game.targets), sorted(shadows.counts)
     found = np.array([shadows.counts[fit] for fit in fits], dtype=np.int64)
     labels = np.array([game.labels(fit) for fit in fits])
     seed = int(game.streams.generator("shadow/forest").integers(2**31))
     steps = 2 + len(SHARES)
-    with threadpool_limits(1):
-        progress("Attack", 0.0)
-        engine = battery_of(found[:, :n_targets], labels, seed=seed)
-        progress("Attack on null records", 1 / steps)
-        coins = np.array([game.null_labels(fit) for fit in fits])
-        null = battery_of(found[:, n_targets:], coins, seed=seed)
-        controls = [ShadowControl(name=NULL, title="records that were never in", is_leak=False, battery=null)]
-        for step, share in enumerate(SHARES):
-            title = copier_title(share)
-            progress(f"Attack on a {title}", (2 + step) / steps)
-            counts = copier_counts(game, questions, share, n_fits=len(fits))
-            battery = battery_of(counts, labels, seed=seed)
-            name = f"copy_{100 * share:g}"
-            controls.append(ShadowControl(name=name, title=title, is_leak=True, battery=battery))
+    progress("Attack", 0.0)
+    engine = battery_of(found[:, :n_targets], labels, seed=seed, workers=workers)
+    progress("Attack on null records", 1 / steps)
+    coins = np.array([game.null_labels(fit) for fit in fits])
+    null = battery_of(found[:, n_targets:], coins, seed=seed, workers=workers)
+    controls = [ShadowControl(name=NULL, title="records that were never in", is_leak=False, battery=null)]
+    for step, share in enumerate(SHARES):
+        title = copier_title(share)
+        progress(f"Attack on a {title}", (2 + step) / steps)
+        counts = copier_counts(game, questions, share, n_fits=len(fits))
+        battery = battery_of(counts, labels, seed=seed, workers=workers)
+        name = f"copy_{100 * share:g}"
+        controls.append(ShadowControl(name=name, title=title, is_leak=True, battery=battery))
     return engine, tuple(controls)
 
 

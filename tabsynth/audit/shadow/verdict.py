@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tabsynth.audit.bound import Bound
-from tabsynth.audit.figures import ALPHA
+from tabsynth.audit.rates import ALPHA
 from tabsynth.audit.shadow.controls import ShadowControl
 from tabsynth.audit.shadow.figures import ALL, N_MEANS, MeanFigures, ShadowBattery, TargetFigures
 from tabsynth.audit.shadow.targets import GROUPS
