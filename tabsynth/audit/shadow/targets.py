@@ -56,7 +56,9 @@ def isolation(table: EncodedTable, units: Units, *, streams: Streams) -> npt.NDA
         distances = queries @ (-2.0 * rows.T) + norms + np.einsum("ij,ij->i", queries, queries)[:, None]
         distances[units[block][:, None] == units[known]] = np.inf  # nobody is a neighbour of their own
         nearest = np.partition(distances, n_near - 1, axis=1)[:, :n_near]
-        nearest = np.where(np.isfinite(nearest), nearest, nearest.max(axis=1, keepdims=True))
+        is_other = np.isfinite(nearest)
+        farthest = np.where(is_other, nearest, 0.0).max(axis=1, keepdims=True)  # where fewer are of others
+        nearest = np.where(is_other, nearest, farthest)
         found[block] = np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1)
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import sqlite3
 import stat
 import time
@@ -16,6 +17,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+import tabsynth
 from tabsynth.audit.refit import engine_box, function_box
 from tabsynth.audit.shadow import ShadowResults, shadow_audit
 from tabsynth.audit.shadow.controls import copied_rows, copier_counts
@@ -119,6 +121,10 @@ def test_two_processes_find_what_one_does(copier: ShadowResults):
 
     again = audited(function_box(unheld), workers=2)
     assert replace(timeless(again), title=copier.title) == timeless(copier)
+
+
+def test_the_package_itself_travels_with_functions_that_use_it():
+    assert pickle.loads(pickle.dumps(tabsynth)) is tabsynth
 
 
 def test_a_run_that_is_resumed_ends_as_one_that_was_not(copier: ShadowResults, tmp_path: Path):
