@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from tabsynth.audit.bound import bound_of
+from tabsynth.audit.shadow import figures
 from tabsynth.audit.shadow.controls import ShadowControl, copier_title
 from tabsynth.audit.shadow.figures import (
     MeanFigures,
@@ -82,7 +83,8 @@ def test_means_are_means_of_areas_with_the_p_value_of_their_sum():
     assert 0.06 < high - low < 0.1
 
 
-def test_null_scores_are_flagged_no_more_than_stated():
+def test_null_scores_are_flagged_no_more_than_stated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(figures, "N_REPLICATES", 2)  # intervals take the time, and are not looked at
     # 300 draws, each flagged with at most .05: more than 30 has a probability below 2e-4
     n = sum(figures_of(*drawn(0.0, n=60, seed=seed), seed=seed).flagged for seed in range(300))
     assert n <= 30
