@@ -183,12 +183,8 @@ def test_commands_that_go_wrong_say_so_and_quote_no_cell(
 
 def test_a_command_that_takes_too_long_ends_with_all_it_started(tmp_path: Path, temporary: Path):
     pid = tmp_path / "pid"
-    tool = script(
-        tmp_path,
-        "import subprocess; child = subprocess.Popen(['sleep', '60'])\n"
-        f"open({str(pid)!r}, 'w').write(str(child.pid)); time.sleep(60)",
-    )
-    refit = command_box(f"{tool} {{train}} {{synthetic}}", timeout=3).make(5)
+    (tmp_path / "tool.sh").write_text(f"sleep 60 &\necho $! > '{pid}'\nsleep 60\n")
+    refit = command_box(f"sh '{tmp_path / 'tool.sh'}' {{train}} {{synthetic}}", timeout=3).make(5)
     with pytest.raises(UsageError, match="longer than 3 s"):
         refit(TRAIN, 1)
     assert list(temporary.iterdir()) == []
