@@ -19,7 +19,7 @@ from rich.console import Console
 
 import tabsynth
 from tabsynth.audit.refit import engine_box, function_box
-from tabsynth.audit.shadow import ShadowResults, shadow_audit
+from tabsynth.audit.shadow import ShadowResults, fits, shadow_audit
 from tabsynth.audit.shadow.controls import copied_rows, copier_counts
 from tabsynth.audit.shadow.fits import MAX_FITS, Plan, Shadows, _affordable, run_fits
 from tabsynth.audit.shadow.game import Game
@@ -211,7 +211,8 @@ def test_a_budget_buys_what_its_time_allows():
         audited(PRIVATE, budget="1h")
 
 
-def test_the_fits_of_a_budget_are_announced_and_made():
+def test_the_fits_of_a_budget_are_announced_and_made(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fits, "MIN_FITS", 4)  # a machine that is busy makes few
     game = Game.of(TRAIN, HOLDOUT, n_rows=120, n_each=1, streams=Streams(1))
     questions = Questions.of(
         (take_rows(game.encoded, game.targets[0]),), game.train, rng=np.random.default_rng(1)
