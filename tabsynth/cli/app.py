@@ -75,7 +75,6 @@ app.command("draw")(draw_commands.draw)
 app.command("evaluate")(table_commands.evaluate)
 app.command("audit")(audit_commands.audit)
 app.command("collapse")(collapse_commands.collapse)
-app.add_typer(audit_engine_app, name="audit-engine")
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)
 
@@ -86,14 +85,13 @@ schema_app.command("import")(import_commands.import_schema)
 schema_app.command("json-schema")(import_commands.json_schema)
 
 audit_engine_app.command("shadow")(audit_engine_commands.shadow)
+audit_engine_app.command("noise")(audit_noise_command.noise)
 
 budget_app.command("plan")(budget_commands.plan)
 
 ledger_app.command("create")(ledger_commands.create)
 ledger_app.command("show")(ledger_commands.show)
 ledger_app.command("moved")(ledger_commands.moved)
-
-audit_engine_app.command("noise")(audit_noise_command.noise)
 
 
 def _version(*, asked: bool) -> None:
