@@ -19,6 +19,7 @@ from tabsynth.cli import (
     draw_commands,
     import_commands,
     ledger_commands,
+    policy_commands,
     run_commands,
     schema_commands,
     table_commands,
@@ -62,12 +63,14 @@ ledger_app = typer.Typer(
 audit_engine_app = typer.Typer(
     no_args_is_help=True, help="Audit an engine, rather than one table that it made.", epilog=_EXIT_CODES
 )
+policy_app = typer.Typer(no_args_is_help=True, help="Decide whether rows may leave.", epilog=_EXIT_CODES)
 
 app.command("demo")(run_commands.demo)
 app.add_typer(schema_app, name="schema")
 app.add_typer(budget_app, name="budget")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(audit_engine_app, name="audit-engine")
+app.add_typer(policy_app, name="policy")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -92,6 +95,10 @@ budget_app.command("plan")(budget_commands.plan)
 ledger_app.command("create")(ledger_commands.create)
 ledger_app.command("show")(ledger_commands.show)
 ledger_app.command("moved")(ledger_commands.moved)
+
+audit_engine_app.command("noise")(audit_noise_command.noise)
+policy_app.command("init")(policy_commands.init)
+policy_app.command("check")(policy_commands.check)
 
 
 def _version(*, asked: bool) -> None:

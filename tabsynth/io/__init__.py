@@ -10,6 +10,7 @@ from tabsynth.io.columns import ColumnLayout
 from tabsynth.io.csv import read_csv
 from tabsynth.io.dialect import sniff_dialect
 from tabsynth.io.files import SUFFIXES, FileFormat, file_format
+from tabsynth.io.json_file import read_json_object
 from tabsynth.io.layout import Layout, schema_layout, to_layout
 from tabsynth.io.names import column_names
 from tabsynth.io.parquet import read_parquet
@@ -28,6 +29,7 @@ __all__ = [
     "read_arrow",
     "read_csv",
     "read_frame",
+    "read_json_object",
     "read_parquet",
     "read_table",
     "schema_layout",

@@ -1,0 +1,188 @@
+"""What is known of a release: from its model, from audits, and from its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabsynth.audit import AuditResults
+from tabsynth.audit.results import FORMAT as RELEASE_FORMAT
+from tabsynth.audit.verdict import Outcome
+from tabsynth.errors import InputError, ModelFileError
+from tabsynth.io import read_json_object
+from tabsynth.pipeline import FittedPipeline
+from tabsynth.privacy import Budget
+from tabsynth.report.sections import RuleOutcome
+from tabsynth.schema.unit import possible_persons, unit_words
+
+AUDITS: Mapping[str, str] = {
+    "release": "audit of the release",
+    "shadow": "shadow-model audit",
+    "noise": "audit of the noise",
+}
+"""The kinds of audits, and what they are called."""
+RISKS: Mapping[str, str] = {
+    "membership": "membership",
+    "attributes": "attributes",
+    "singling_out": "singling out",
+    "linkability": "linkability",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvidence:
+    """One audit's outcome and reasons; `fault` says why it is no evidence for this release, if it is none."""
+
+    kind: str
+    where: str
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskEvidence:
+    """The upper 95 % bound of one kind of risk; None where it could not be measured, for that reason."""
+
+    kind: str
+    where: str
+    upper: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything a policy asks about, and where each part was found.
+
+    `epsilon` and `delta` are those of the whole series of releases that the model's ledger knows of, ∞ and 1
+    without a guarantee. `possible_persons` are columns that may name persons although the unit is the row.
+    `rules` are the declared rules on the release's rows; None where they were declared and not checked.
+    """
+
+    model: str
+    where: str
+    epsilon: float
+    delta: float
+    n_former: int  # charges of earlier fits in the series
+    unit: str
+    unit_is_person: bool
+    possible_persons: tuple[str, ...]
+    engine: str
+    retains_rows: bool
+    audits: tuple[AuditEvidence, ...] = ()
+    risks: tuple[RiskEvidence, ...] = ()
+    rules: tuple[RuleOutcome, ...] | None = ()
+    rules_where: str = "the model's schema"
+
+    @property
+    def has_guarantee(self) -> bool:
+        return math.isfinite(self.epsilon)
+
+    def audit(self, kind: str) -> AuditEvidence | None:
+        return next((found for found in self.audits if found.kind == kind), None)
+
+    def risk(self, kind: str) -> RiskEvidence | None:
+        return next((found for found in self.risks if found.kind == kind), None)
+
+
+def evidence_of(
+    pipeline: FittedPipeline,
+    *,
+    model: str,
+    where: str,
+    audits: Mapping[str, Path] | None = None,
+    n_synthetic: int | None = None,
+    rules: Sequence[RuleOutcome] | None = (),
+) -> Evidence:
+    """What a model and the audits of its rows show.
+
+    `model` is the digest of the model in the folder `where`; `audits` are files by kind (`AUDITS`);
+    `n_synthetic` is the number of rows of the table that is to leave, where it is known: an audit of another
+    number is no evidence for it. Raises `InputError` for files that hold no audit of their kind.
+    """
+    epsilon, delta = _series(pipeline)
+    unit = pipeline.schema.unit
+    found, risks = [], []
+    for kind, path in (audits or {}).items():
+        if kind == "release":
+            results = AuditResults.from_dict(read_json_object(path))
+            found.append(_release_audit(results, path, unit=unit_words(unit), n_synthetic=n_synthetic))
+            risks = _risks(results, path)
+        else:
+            found.append(_other_audit(kind, path))
+    return Evidence(
+        model=model,
+        where=where,
+        epsilon=epsilon,
+        delta=delta,
+        n_former=len(pipeline.ledger.former),
+        unit=unit_words(unit),
+        unit_is_person=unit.column is not None,
+        possible_persons=possible_persons(pipeline.schema),
+        engine=pipeline.engine.name,
+        retains_rows=pipeline.engine.retains_rows,
+        audits=tuple(found),
+        risks=tuple(risks),
+        rules=None if rules is None else tuple(rules),
+    )
+
+
+def model_digest(folder: str | Path) -> str:
+    """The SHA-256 of a model folder's manifest, which holds those of its parts, in hexadecimal."""
+    path = Path(folder) / "manifest.json"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as fault:
+        raise ModelFileError(f"{path}: cannot be read ({fault.strerror})") from None
+
+
+def _series(pipeline: FittedPipeline) -> tuple[float, float]:
+    """ε and δ of the series: the larger of what is stated and what the charges compose to."""
+    privacy, ledger = pipeline.privacy, pipeline.ledger
+    if not isinstance(privacy, Budget):
+        return math.inf, 1.0
+    delta = privacy.delta if ledger.cap is None else max(privacy.delta, ledger.cap.delta)
+    return max(privacy.epsilon, ledger.epsilon(delta)), delta
+
+
+def _release_audit(results: AuditResults, path: Path, *, unit: str, n_synthetic: int | None) -> AuditEvidence:
+    faults = []
+    if results.unit != unit:
+        faults.append(f"it attacked each {results.unit}, protected is each {unit}")
+    if n_synthetic is not None and results.counts.synthetic != n_synthetic:
+        faults.append(
+            f"it attacked a table of {results.counts.synthetic:,} rows, the one to leave has {n_synthetic:,}"
+        )
+    return AuditEvidence(
+        kind="release",
+        where=str(path),
+        outcome=results.outcome,
+        reasons=results.verdict.reasons,
+        fault="; ".join(faults),
+    )
+
+
+def _other_audit(kind: str, path: Path) -> AuditEvidence:
+    """An audit of another kind, read by what all have: a format, an outcome and reasons.
+
+    They stand in the object itself or in its `verdict`.
+    """
+    data = read_json_object(path)
+    verdict = data.get("verdict")
+    said = verdict if "outcome" not in data and isinstance(verdict, dict) else data
+    form, outcome, reasons = data.get("format"), said.get("outcome"), said.get("reasons")
+    if not isinstance(form, str) or form == RELEASE_FORMAT or kind not in form:
+        raise InputError(f"{path}: expected a {AUDITS[kind]}, found the format {form!r:.60}")
+    if outcome not in tuple(Outcome):
+        raise InputError(f"{path}: expected an outcome of pass, fail or inconclusive")
+    if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
+        raise InputError(f"{path}: expected a list of reasons")
+    return AuditEvidence(kind=kind, where=str(path), outcome=Outcome(outcome), reasons=tuple(reasons))
+
+
+def _risks(results: AuditResults, path: Path) -> list[RiskEvidence]:
+    """The largest bound of each kind."""
+    return [RiskEvidence(kind="membership", where=str(path), upper=results.release.risk_upper)]
