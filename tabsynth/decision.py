@@ -1,7 +1,7 @@
 """May this be shared? The answer of a policy, rule by rule, as plain data.
 
 A decision is private output: what was found includes figures of an audit. What may be told outside is its
-outcome alone (`tabsynth.report.publishable`).
+outcome alone (`tabsynth.report.publish`).
 """
 
 from __future__ import annotations

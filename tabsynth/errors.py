@@ -10,7 +10,8 @@
     ├── ModelFileError        a saved model that is unknown, damaged or altered
     ├── ConditionError        a condition that no row can meet
     └── PrivacyError          a request that the declared privacy does not allow
-        └── BudgetError       a fit or a release for which its ledger has too little left
+        ├── BudgetError       a fit or a release for which its ledger has too little left
+        └── PolicyError       a release that a decision does not allow
 
 `StructureError` speaks of names, dtypes and shapes only. `DataError` speaks of what the cells hold (by
 column and count), so a differentially private fit may never raise it: the two are kept apart for that
@@ -84,3 +85,7 @@ class PrivacyError(TabsynthError):
 
 class BudgetError(PrivacyError):
     """A fit or a release for which its ledger has too little left."""
+
+
+class PolicyError(PrivacyError):
+    """A release that a decision does not allow, or that no decision was made for."""

@@ -20,6 +20,7 @@ from tabsynth.cli import (
     import_commands,
     ledger_commands,
     policy_commands,
+    report_commands,
     run_commands,
     schema_commands,
     table_commands,
@@ -62,6 +63,8 @@ ledger_app = typer.Typer(
 )
 audit_engine_app = typer.Typer(
     no_args_is_help=True, help="Audit an engine, rather than one table that it made.", epilog=_EXIT_CODES
+report_app = typer.Typer(
+    no_args_is_help=True, help="Draw a release, for you or for others.", epilog=_EXIT_CODES
 )
 policy_app = typer.Typer(no_args_is_help=True, help="Decide whether rows may leave.", epilog=_EXIT_CODES)
 
@@ -71,6 +74,7 @@ app.add_typer(budget_app, name="budget")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(audit_engine_app, name="audit-engine")
 app.add_typer(policy_app, name="policy")
+app.add_typer(report_app, name="report")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -99,6 +103,9 @@ ledger_app.command("moved")(ledger_commands.moved)
 audit_engine_app.command("noise")(audit_noise_command.noise)
 policy_app.command("init")(policy_commands.init)
 policy_app.command("check")(policy_commands.check)
+
+report_app.command("internal")(report_commands.internal)
+report_app.command("publishable")(report_commands.publishable)
 
 
 def _version(*, asked: bool) -> None:

@@ -92,8 +92,7 @@ def check(
     Exit code 0: allowed; 3: denied; 4: needs a sign-off. The output is private.
     """
     with Session(command="policy check", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.cli.rows import read_synthetic
-        from tabsynth.config.steps import require_free
+        from tabsynth.config.steps import read_real, require_free
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.release import default_policy, evaluate, evidence_of, model_digest, read_policy
 
@@ -103,7 +102,7 @@ def check(
         rules = default_policy() if policy is None else read_policy(policy)
         rules.audience(audience)
         pipeline = FittedPipeline.load(model)
-        rows = None if synthetic is None else read_synthetic(synthetic, pipeline.schema)
+        rows = None if synthetic is None else read_real(synthetic, pipeline.schema)
         given = {"release": audit, "shadow": shadow, "noise": noise}
         evidence = evidence_of(
             pipeline,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 
 from tabsynth.cli.progress import Report, duration, progress
-from tabsynth.errors import BudgetError, InputError, TabsynthError
+from tabsynth.errors import BudgetError, InputError, PolicyError, TabsynthError
 
 if TYPE_CHECKING:
     from tabsynth.evaluate import Results
@@ -63,7 +63,7 @@ class Session:
         if isinstance(error, KeyboardInterrupt):
             charged = " What the ledger was charged stays charged." if self.has_ledger else ""
             self._fail(INTERRUPTED, f"Interrupted: nothing was written.{charged}", error)
-        elif isinstance(error, BudgetError):
+        elif isinstance(error, (BudgetError, PolicyError)):
             self._fail(DENIED, str(error), error)
         elif isinstance(error, TabsynthError):
             self._fail(BAD_INPUT, str(error), error)

@@ -56,10 +56,14 @@ def distributions(data: EvalData) -> tuple[Distribution, ...]:
     found = []
     for name in data.encoded_train.columns:
         column = data.train.schema[name]
-        encoded = [table.columns[name] for table in tables]
-        make = _continuous if encoded[0].variable.is_continuous else _discrete
-        found.append(make(column, encoded))
+        found.append(column_distribution(column, [table.columns[name] for table in tables]))
     return tuple(found)
+
+
+def column_distribution(column: Column, tables: Sequence[EncodedColumn]) -> Distribution:
+    """One column in train, holdout and synthetic, given in this order."""
+    make = _continuous if tables[0].variable.is_continuous else _discrete
+    return make(column, tables)
 
 
 def _shares(counts: npt.NDArray[np.int64]) -> Shares:

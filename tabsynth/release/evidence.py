@@ -24,6 +24,7 @@ AUDITS: Mapping[str, str] = {
     "noise": "audit of the noise",
 }
 """The kinds of audits, and what they are called."""
+_GUESSED = {"attributes": "attribute", "singling_out": "singling_out", "linkability": "linkability"}
 RISKS: Mapping[str, str] = {
     "membership": "membership",
     "attributes": "attributes",
@@ -184,5 +185,15 @@ def _other_audit(kind: str, path: Path) -> AuditEvidence:
 
 
 def _risks(results: AuditResults, path: Path) -> list[RiskEvidence]:
-    """The largest bound of each kind."""
-    return [RiskEvidence(kind="membership", where=str(path), upper=results.release.risk_upper)]
+    """The largest bound of each kind that was asked about; None where any question of it could not be put."""
+    accused = [found.risk_upper for attack in results.release.attacks for found in attack.accusations]
+    risks = [RiskEvidence(kind="membership", where=str(path), upper=max(accused))]
+    for kind, attack in _GUESSED.items():
+        guesses = [guess for guess in results.release.guesses if guess.attack_name == attack]
+        bounds = [guess.risk_upper for guess in guesses if guess.risk_upper is not None]
+        not_put = [guess for guess in guesses if guess.risk_upper is None]
+        if guesses:
+            reasons = dict.fromkeys(guess.reason or "no reason given" for guess in not_put)
+            upper = None if not_put else max(bounds)
+            risks.append(RiskEvidence(kind=kind, where=str(path), upper=upper, reason="; ".join(reasons)))
+    return risks

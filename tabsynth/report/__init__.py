@@ -1,11 +1,28 @@
-"""Results as people read them: one HTML page, or a few tables in a terminal.
+"""Results as people read them: HTML pages, or a few tables in a terminal.
 
-Everything here is private output, because the results are.
+All is private output, because the results are, but for what `publishable` makes: it is made of a model and
+synthetic rows alone.
 """
 
 from tabsynth.report.html import render_html, write_report
+from tabsynth.report.publish import Publishable, publishable
+from tabsynth.report.publish_html import release_sentence, render_publishable, write_publishable
 from tabsynth.report.sections import RuleOutcome
+from tabsynth.report.share import share_sentence
 from tabsynth.report.summary import Report, summarise
 from tabsynth.report.terminal import render_terminal
 
-__all__ = ["Report", "RuleOutcome", "render_html", "render_terminal", "summarise", "write_report"]
+__all__ = [
+    "Publishable",
+    "Report",
+    "RuleOutcome",
+    "publishable",
+    "release_sentence",
+    "render_html",
+    "render_publishable",
+    "render_terminal",
+    "share_sentence",
+    "summarise",
+    "write_publishable",
+    "write_report",
+]

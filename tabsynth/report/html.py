@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tabsynth.audit import AuditResults
+from tabsynth.audit.bound import Bound, bound_of
+from tabsynth.decision import Decision
 from tabsynth.evaluate import Results
 from tabsynth.privacy import Charge
 from tabsynth.privacy.ledger import LedgerCopy
-from tabsynth.report import sections, text, views
+from tabsynth.report import sections, views
+from tabsynth.report.audit_view import audit_view
+from tabsynth.report.bounds import bound_view
 from tabsynth.report.charts import heat_maps
+from tabsynth.report.decision_view import decision_view
+from tabsynth.report.page import PRIVATE_HEADER, render_page
 from tabsynth.report.sections import RuleOutcome
+from tabsynth.report.share import share_sentence
 from tabsynth.report.summary import Report, summarise
 
 
@@ -22,28 +30,16 @@ def render_html(
     *,
     ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
+    audit: AuditResults | None = None,
+    decision: Decision | None = None,
 ) -> str:
     """The report of `results` as one HTML document, under 3 MB however wide the table.
 
-    `ledger` (a model's, or its charges) adds what was read from the private table, `constraints` how the declared rules fared.
+    `ledger` (a model's, or its charges) adds what was read from the private table, `constraints` how the
+    declared rules fared, `audit` what attacks on the same rows found, `decision` whether they may leave.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tabsynth.report"),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     report = summarise(results)
-    return environment.get_template("report.html").render(_context(report, ledger, constraints))
-
-
-def _finalize(value: object) -> object:
-    """What the template prints, with what would not print replaced; markup made here is left alone."""
-    return text.printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return render_page("report.html", _context(report, ledger, constraints, audit, decision))
 
 
 def write_report(
@@ -53,6 +49,8 @@ def write_report(
     overwrite: bool = False,
     ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
+    audit: AuditResults | None = None,
+    decision: Decision | None = None,
 ) -> Path:
     """Write the report to `path`, whole or not at all, and return the path.
 
@@ -60,16 +58,21 @@ def write_report(
     """
     from tabsynth.io.atomic import atomic_path
 
-    page = render_html(results, ledger=ledger, constraints=constraints)
+    page = render_html(results, ledger=ledger, constraints=constraints, audit=audit, decision=decision)
     with atomic_path(Path(path), overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
 
 
 def _context(
-    report: Report, ledger: Sequence[Charge] | LedgerCopy | None, constraints: Sequence[RuleOutcome] | None
+    report: Report,
+    ledger: Sequence[Charge] | LedgerCopy | None,
+    constraints: Sequence[RuleOutcome] | None,
+    audit: AuditResults | None,
+    decision: Decision | None,
 ) -> dict[str, object]:
     """What the template prints."""
+    bound = _bound(ledger)
     columns = views.columns_view(report.columns)
     pairs = views.subject_table(report.pairs, what="pair", limit=views.MAX_PAIR_ROWS)
     maps = heat_maps(report.associations, max_columns=sections.MAX_MAP_COLUMNS) if report.associations else ()
@@ -77,7 +80,10 @@ def _context(
     rules = tuple(sections.rule_view(outcome) for outcome in constraints or ())
     charged = sections.ledger_view(ledger) if ledger is not None else None
     links = (
+        ("decision", "Decision", decision is not None),
         ("scores", "At a glance", True),
+        ("audit", "Audit", audit is not None),
+        ("bound", "What any attacker could do", audit is None and bound is not None),
         ("shortfalls", "Where it falls short", True),
         ("columns", "Columns", bool(columns.table.rows)),
         ("pairs", "Pairs", bool(maps or pairs.rows)),
@@ -85,9 +91,17 @@ def _context(
         ("ledger", "Ledger", charged is not None),
         ("rules", "Rules", bool(rules)),
         ("limits", "Limits", True),
+        ("yardsticks", "Yardsticks", True),
         ("provenance", "Provenance", True),
     )
     return {
+        "page_title": f"{report.title} · synthetic table report (private)",
+        "print_header": PRIVATE_HEADER,
+        "share": share_sentence(decision),
+        "share_css": "none" if decision is None else decision.outcome.value.replace("needs ", ""),
+        "decision": None if decision is None else decision_view(decision),
+        "audit": None if audit is None else audit_view(audit, bound),
+        "bound": None if bound is None else bound_view(bound),
         "report": report,
         "facts": sections.table_facts(report.results),
         "sections": [sections.SectionLink(id=name, title=title) for name, title, shown in links if shown],
@@ -106,3 +120,10 @@ def _context(
         "provenance": sections.provenance(report.results),
         "version": report.results.version,
     }
+
+
+def _bound(ledger: Sequence[Charge] | LedgerCopy | None) -> Bound | None:
+    """What the cap of a model's ledger allows any attacker; None where nothing caps it."""
+    if not isinstance(ledger, LedgerCopy) or ledger.cap is None:
+        return None
+    return bound_of(ledger.cap.epsilon, ledger.cap.delta)

@@ -12,6 +12,7 @@ from tabsynth.models.explicit import Edge
 from tabsynth.report import text
 from tabsynth.report.charts.network import Link, drawn, network_chart, step
 from tabsynth.report.charts.svg import Svg
+from tabsynth.report.page import render_page
 
 _SUFFIXES = (".html", ".svg")
 _KEY_SHARES = (0.02, 0.10, 0.50)
@@ -86,17 +87,7 @@ def require_drawable(path: Path) -> None:
 
 def render_network_html(network: Network) -> str:
     """One self-contained page: the drawing, and its edges as a table."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tabsynth.report"),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("network.html").render(page=_page(network))
+    return render_page("network.html", {"page": _page(network)})
 
 
 def render_network_svg(network: Network) -> str:
@@ -272,8 +263,3 @@ def _svg_style() -> str:
         ".ground { fill: var(--page); }\n.headline { font-size: 24px; font-weight: 650; fill: var(--ink); }\n"
         f".line {{ font-size: 13px; }}\n.strong {{ fill: var(--ink); font-weight: 600; }}\n{shapes}"
     )
-
-
-def _finalize(value: object) -> object:
-    """What the template prints, with what would not print replaced; markup made here is left alone."""
-    return text.printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Protocol
 
 from tabsynth.evaluate import Associations, Distribution
 from tabsynth.report import text
@@ -40,7 +41,18 @@ def of_distribution(distribution: Distribution) -> str:
     return f"{where} {word}: {text.percent(made)} of the rows, {text.percent(real)} in train"
 
 
-def level_or_bin_name(distribution: Distribution, index: int) -> str:
+class Binned(Protocol):
+    """The bins and levels that shares are shares of, as in `Distribution`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def edges(self) -> tuple[float, ...]: ...
+    @property
+    def edge_labels(self) -> tuple[str, ...]: ...
+
+
+def level_or_bin_name(distribution: Binned, index: int) -> str:
     """What the share at `index` is a share of: "40 to 45", or a level's name."""
     n_bins = max(0, len(distribution.edges) - 1)
     if index >= n_bins:
@@ -48,7 +60,7 @@ def level_or_bin_name(distribution: Distribution, index: int) -> str:
     return _span_name(distribution, index, index + 1)
 
 
-def _span_name(distribution: Distribution, first: int, last: int) -> str:
+def _span_name(distribution: Binned, first: int, last: int) -> str:
     """The bins `first` … `last` − 1, or the level at `first` in quotes."""
     n_bins = max(0, len(distribution.edges) - 1)
     if first >= n_bins:

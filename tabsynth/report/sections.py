@@ -231,7 +231,7 @@ def _total(ledger: Sequence[Charge] | LedgerCopy, charges: tuple[Charge, ...]) -
     delta = ledger.cap.delta
     own = epsilon_of((charge.mechanism for charge in charges), delta)
     said = f"Together they compose to ε = {own:.3g} at δ = {delta:g}."
-    if ledger.series is None:
+    if ledger.series is None and not ledger.former:
         return said
     whole = f"With the {text.count(len(ledger.former))} charges before them the series stands at"
     return f"{said} {whole} ε = {ledger.epsilon(delta):.3g} of {ledger.cap.epsilon:g}."

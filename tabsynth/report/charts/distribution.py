@@ -1,4 +1,4 @@
-"""One column in train, holdout and synthetic: bars for levels, a stepped area for numbers and times."""
+"""One column in several tables or one: bars for levels, a stepped area for numbers and times."""
 
 from __future__ import annotations
 
@@ -22,17 +22,47 @@ _MAX_EXTRAS = 5  # special levels drawn beside a histogram
 
 @dataclass(frozen=True, slots=True)
 class _Bars:
-    """Levels to draw and their shares, in the order of `_TABLES`."""
+    """Levels to draw and their shares, in the order of the series."""
 
     labels: tuple[str, ...]
-    shares: tuple[tuple[float, float, float], ...]
+    shares: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What a chart shows of one column: bins or levels as `Distribution` has them, and shares of one table or more.
+
+    `tables` name the shares: "train", "holdout", "synthetic"; each of `shares` is n_bins + n_labels long.
+    """
+
+    column: str
+    labels: tuple[str, ...]
+    edges: tuple[float, ...]
+    edge_labels: tuple[str, ...]
+    scale: str
+    tables: tuple[str, ...]
+    shares: tuple[tuple[float, ...], ...]
 
 
 def distribution_chart(distribution: Distribution) -> str:
+    """The chart of one column in train, holdout and synthetic as SVG text; 380 units wide."""
+    shares = (distribution.train, distribution.holdout, distribution.synthetic)
+    return series_chart(
+        Series(
+            column=distribution.column,
+            labels=distribution.labels,
+            edges=distribution.edges,
+            edge_labels=distribution.edge_labels,
+            scale=distribution.scale,
+            tables=_TABLES,
+            shares=shares,
+        )
+    )
+
+
+def series_chart(series: Series) -> str:
     """The chart of one column as SVG text; 380 units wide."""
-    if len(distribution.edges) > 1:
-        return _histogram(distribution)
-    return _level_bars(distribution)
+    return _histogram(series) if len(series.edges) > 1 else _level_bars(series)
 
 
 def wants_root(shares: Sequence[float]) -> bool:
@@ -49,24 +79,24 @@ def hides_rare_levels(shares: Sequence[float]) -> bool:
     return bool(seen) and min(seen) < 0.005 * max(seen)
 
 
-def _shares(distribution: Distribution) -> list[tuple[float, float, float]]:
-    return list(zip(distribution.train, distribution.holdout, distribution.synthetic, strict=True))
+def _shares(series: Series) -> list[tuple[float, ...]]:
+    return list(zip(*series.shares, strict=True))
 
 
-def _levels(distribution: Distribution) -> list[str]:
-    return [text.level(label) for label in distribution.labels]
+def _levels(series: Series) -> list[str]:
+    return [text.level(label) for label in series.labels]
 
 
-def _label(distribution: Distribution) -> str:
-    return f"Distribution of {distribution.column} in train, holdout and synthetic"
+def _label(series: Series) -> str:
+    return f"Distribution of {series.column} in {text.enumerate_names(series.tables)}"
 
 
-def _tooltip(name: str, shares: tuple[float, float, float]) -> str:
-    parts = (f"{table} {text.percent(share)}" for table, share in zip(_TABLES, shares, strict=True))
+def _tooltip(name: str, series: Series, shares: tuple[float, ...]) -> str:
+    parts = (f"{table} {text.percent(share)}" for table, share in zip(series.tables, shares, strict=True))
     return f"{name}: {', '.join(parts)}"
 
 
-def _pool(labels: Sequence[str], shares: Sequence[tuple[float, float, float]], *, limit: int) -> _Bars:
+def _pool(labels: Sequence[str], shares: Sequence[tuple[float, ...]], *, limit: int) -> _Bars:
     """At most `limit` levels in their own order: the most common in any table, the others pooled."""
     if len(labels) <= limit:
         return _Bars(tuple(labels), tuple(shares))
@@ -74,10 +104,10 @@ def _pool(labels: Sequence[str], shares: Sequence[tuple[float, float, float]], *
     order = sorted(range(len(labels)), key=lambda i: (is_pool[i], -max(shares[i])))
     kept, rest = sorted(order[: limit - 1]), order[limit - 1 :]
     n_rest = sum(_pooled_levels(labels[i]) for i in rest)
-    pooled = tuple(sum(shares[i][table] for i in rest) for table in range(3))
+    pooled = tuple(sum(shares[i][table] for i in rest) for table in range(len(shares[0])))
     return _Bars(
         (*(labels[i] for i in kept), f"other levels ({text.count(n_rest)})"),
-        (*(shares[i] for i in kept), (pooled[0], pooled[1], pooled[2])),
+        (*(shares[i] for i in kept), pooled),
     )
 
 
@@ -86,20 +116,19 @@ def _pooled_levels(label: str) -> int:
     return int(inner) if inner != label and inner.isdigit() else 1
 
 
-def _level_bars(distribution: Distribution) -> str:
-    bars = _pool(_levels(distribution), _shares(distribution), limit=_MAX_LEVELS)
+def _level_bars(series: Series) -> str:
+    bars = _pool(_levels(series), _shares(series), limit=_MAX_LEVELS)
     names = [text.fit(label, _MAX_LABEL / _LEVEL_FONT) for label in bars.labels]
     longest = _LEVEL_FONT * max(map(text.breadth, names), default=0.0)
     left, right, top = 14 + max(30.0, longest), 34.0, 6.0
     row = min(44.0, max(20.0, 150.0 / max(1, len(bars.labels))))
-    thick = (row - 5) / 3.33
+    n_tables = len(series.tables)
+    thick = (row - 5) / (1.11 * n_tables)
     bottom = top + row * len(bars.labels)
     largest = max((max(shares) for shares in bars.shares), default=0.0) or 1.0
     root = hides_rare_levels([max(shares) for shares in bars.shares])
     length = WIDTH - left - right
-    svg = Svg.image(
-        width=WIDTH, height=bottom + (33 if root else 20), label=_label(distribution), css="chart"
-    )
+    svg = Svg.image(width=WIDTH, height=bottom + (33 if root else 20), label=_label(series), css="chart")
     for tick in share_ticks(largest, root=root, length=length / 1.3):
         x = left + length * tick.position
         svg.line((x, top), (x, bottom), "grid")
@@ -107,12 +136,12 @@ def _level_bars(distribution: Distribution) -> str:
     for i, (name, shares) in enumerate(zip(bars.labels, bars.shares, strict=True)):
         group = svg.group(y=top + row * i)
         group.text(left - 7, row / 2 + 3, names[i], "level", anchor="end", title=name)
-        for offset, table, share in zip((0.0, 1.0, 2.0), _TABLES, shares, strict=True):
+        for offset, (table, share) in enumerate(zip(series.tables, shares, strict=True)):
             size = _scaled(share, largest, root=root) * length
             group.rect(
                 left, 2.5 + 1.11 * thick * offset, max(size, 0.8 if share > 0 else 0), thick, f"bar {table}"
             )
-        group.rect(0, 0, WIDTH, row, "hit", title=_tooltip(name, shares))
+        group.rect(0, 0, WIDTH, row, "hit", title=_tooltip(name, series, shares))
     svg.line((left, top), (left, bottom), "axis")
     if root:
         svg.text(WIDTH - right, bottom + 28, "square-root axis", "tick", anchor="end")
@@ -142,12 +171,12 @@ class _Frame:
         return self.bottom - (self.bottom - self.top) * _scaled(share, self.largest, root=self.root)
 
 
-def _histogram(distribution: Distribution) -> str:
-    n_bins = len(distribution.edges) - 1
-    shares = _shares(distribution)
-    places = positions(distribution.edges, distribution.scale)
+def _histogram(series: Series) -> str:
+    n_bins = len(series.edges) - 1
+    shares = _shares(series)
+    places = positions(series.edges, series.scale)
     heights = shares[:n_bins]
-    extras = _pool(_levels(distribution), shares[n_bins:], limit=_MAX_EXTRAS)
+    extras = _pool(_levels(series), shares[n_bins:], limit=_MAX_EXTRAS)
     peaks = [max(height) for height in (*heights, *extras.shares)]
     pitch = 46.0 if len(extras.labels) < 3 else 32.0
     room = pitch * len(extras.labels) + (8 if extras.labels else 0)
@@ -161,19 +190,19 @@ def _histogram(distribution: Distribution) -> str:
     )
     svg = Svg.image(
         width=WIDTH,
-        height=196 if frame.root or distribution.scale != "linear" else 182,
-        label=_label(distribution),
+        height=196 if frame.root or series.scale != "linear" else 182,
+        label=_label(series),
         css="chart",
     )
     _draw_share_axis(svg, frame)
-    _draw_steps(svg, frame, places, heights)
-    _draw_extras(svg, frame, extras, pitch=pitch)
+    _draw_steps(svg, frame, series, places, heights)
+    _draw_extras(svg, frame, series, extras, pitch=pitch)
     for i in range(n_bins):
         x = frame.x(places[i])
         hit = frame.x(places[i + 1]) - x
-        name = level_or_bin_name(distribution, i)
-        svg.rect(x, frame.top, hit, frame.bottom - frame.top, "hit", title=_tooltip(name, shares[i]))
-    _draw_value_axis(svg, frame, distribution, places)
+        name = level_or_bin_name(series, i)
+        svg.rect(x, frame.top, hit, frame.bottom - frame.top, "hit", title=_tooltip(name, series, shares[i]))
+    _draw_value_axis(svg, frame, series, places)
     return str(svg)
 
 
@@ -185,13 +214,16 @@ def _draw_share_axis(svg: Svg, frame: _Frame) -> None:
 
 
 def _draw_steps(
-    svg: Svg, frame: _Frame, places: Sequence[float], heights: Sequence[tuple[float, float, float]]
+    svg: Svg,
+    frame: _Frame,
+    series: Series,
+    places: Sequence[float],
+    heights: Sequence[tuple[float, ...]],
 ) -> None:
-    for table, css, filled in (
-        (0, "area train", True),
-        (1, "step holdout", False),
-        (2, "step synthetic", False),
-    ):
+    """The first table as an area, the others as lines over it."""
+    for table, name in enumerate(series.tables):
+        filled = table == 0
+        css = f"{'area' if filled else 'step'} {name}"
         points: list[Point] = [(frame.x(places[0]), frame.bottom)] if filled else []
         for i, height in enumerate(heights):
             y = frame.y(height[table])
@@ -201,33 +233,34 @@ def _draw_steps(
         svg.path(points, css, closed=filled)
 
 
-def _draw_extras(svg: Svg, frame: _Frame, extras: _Bars, *, pitch: float) -> None:
+def _draw_extras(svg: Svg, frame: _Frame, series: Series, extras: _Bars, *, pitch: float) -> None:
     for i, (name, shares) in enumerate(zip(extras.labels, extras.shares, strict=True)):
         middle = frame.right + 8 + pitch * (i + 0.5)
-        for j, (table, share) in enumerate(zip(_TABLES, shares, strict=True)):
+        first = middle - 3.5 * len(shares) + 0.5
+        for j, (table, share) in enumerate(zip(series.tables, shares, strict=True)):
             y = frame.y(share)
-            svg.rect(middle - 10 + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
+            svg.rect(first + 7 * j, y, 6, frame.bottom - y, f"bar {table}")
         words = text.fit(name.removeprefix("(").removesuffix(")"), (pitch - 1) / _TICK_FONT)
         svg.text(middle, frame.bottom + 14, words, "tick strong", anchor="middle", title=name)
         hit = frame.bottom - frame.top
-        svg.rect(middle - pitch / 2, frame.top, pitch, hit, "hit", title=_tooltip(name, shares))
+        svg.rect(middle - pitch / 2, frame.top, pitch, hit, "hit", title=_tooltip(name, series, shares))
         svg.line((middle - 12, frame.bottom), (middle + 12, frame.bottom), "axis")
 
 
-def _draw_value_axis(svg: Svg, frame: _Frame, distribution: Distribution, places: Sequence[float]) -> None:
+def _draw_value_axis(svg: Svg, frame: _Frame, series: Series, places: Sequence[float]) -> None:
     svg.line((frame.left, frame.bottom), (frame.right, frame.bottom), "axis")
     length = frame.right - frame.left
-    if distribution.edge_labels:
-        ticks = time_ticks(places, distribution.edge_labels, length=length)
+    if series.edge_labels:
+        ticks = time_ticks(places, series.edge_labels, length=length)
     else:
-        ticks = value_ticks(distribution.edges, distribution.scale, length=length)
+        ticks = value_ticks(series.edges, series.scale, length=length)
     for tick in ticks:
         x = frame.x(tick.position)
         svg.line((x, frame.bottom), (x, frame.bottom + 4), "axis")
         svg.text(x, frame.bottom + 14, tick.label, "tick", anchor=tick.anchor)
     remarks = []
-    if distribution.scale in ("log", "symlog"):
-        remarks.append(f"{distribution.scale} axis")
+    if series.scale in ("log", "symlog"):
+        remarks.append(f"{series.scale} axis")
     if frame.root:
         remarks.append("heights on a square-root axis")
     if remarks:

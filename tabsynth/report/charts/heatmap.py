@@ -39,13 +39,14 @@ def heat_maps(associations: Associations, *, max_columns: int = 30) -> tuple[Hea
         for row, other in zip(train, synthetic, strict=True)
     ]
     return (
-        _heat_map("Train", names, train, signed=False),
-        _heat_map("Synthetic", names, synthetic, signed=False),
-        _heat_map("Synthetic − train", names, difference, signed=True),
+        heat_map("Train", names, train, signed=False),
+        heat_map("Synthetic", names, synthetic, signed=False),
+        heat_map("Synthetic − train", names, difference, signed=True),
     )
 
 
-def _heat_map(title: str, names: Sequence[str], matrix: Matrix, *, signed: bool) -> HeatMap:
+def heat_map(title: str, names: Sequence[str], matrix: Matrix, *, signed: bool) -> HeatMap:
+    """One map: shades from 0 to 1, or from −0.5 to 0.5 where `signed`."""
     rising = tuple(range(0, _STEPS + 1, 2))
     ramp = tuple(f"a s{step}" for step in rising)
     if signed:
