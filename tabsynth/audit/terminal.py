@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabsynth.audit.attacks import TITLES
+from tabsynth.audit.bound import Bound
 from tabsynth.audit.figures import Accusation, Battery
 from tabsynth.audit.inference import TOLERANCE
 from tabsynth.audit.linkability import NAME as LINKABILITY
@@ -51,14 +52,7 @@ def render_audit(results: AuditResults, console: Console) -> None:
     _print_guesses(results, console)
     _print_people(results, console)
     if results.bound is not None:
-        bound = results.bound
-        console.print(
-            Text(
-                f"\nAt ε = {bound.epsilon:g}, δ = {bound.delta:g} the best of all attackers could reach an AUC "
-                f"of {bound.auc:.3f}, and {bound.tpr_at_1:.1%} of members at 1% false alarms "
-                f"({bound.tpr_at_01:.2%} at 0.1%)."
-            )
-        )
+        console.print(Text(f"\n{_bound_line(results.bound)}"))
     for note in results.notes:
         console.print(Text(note))
     console.print(
@@ -68,6 +62,20 @@ def render_audit(results: AuditResults, console: Console) -> None:
             "hold as they stand.",
             style="bold yellow",
         )
+    )
+
+
+def _bound_line(bound: Bound) -> str:
+    said = (
+        f"At ε = {bound.epsilon:g}, δ = {bound.delta:g} the best of all attackers could reach an AUC of "
+        f"{bound.auc:.3f}, and {bound.tpr_at_1:.1%} of members at 1% false alarms ({bound.tpr_at_01:.2%} at 0.1%)."
+    )
+    if bound.gaussian is None:
+        return said
+    found = bound.gaussian
+    return (
+        f"{said} Against one Gaussian mechanism of just this guarantee (μ = {found.mu:.3f}): an AUC of "
+        f"{found.auc:.3f}, and {found.tpr_at_1:.1%} ({found.tpr_at_01:.2%})."
     )
 
 

@@ -36,6 +36,7 @@ class Document(StrEnum):
 
     SCHEMA = "schema"
     RUN = "run"
+    POLICY = "policy"
 
 
 def import_schema(
@@ -129,15 +130,21 @@ def json_schema(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Print the JSON Schema of schema files (or run files), by which editors complete and check them."""
+    """Print the JSON Schema of schema files (or run or policy files), by which editors complete and check them."""
     with Session(command="schema json-schema", json_output=json_output, quiet=quiet, debug=debug) as session:
         import json
 
         from tabsynth.config.document import run_config_json_schema
         from tabsynth.io import atomic_path
+        from tabsynth.release.document import policy_json_schema
         from tabsynth.schema import json_schema as schema_json_schema
 
-        document = schema_json_schema() if of is Document.SCHEMA else run_config_json_schema()
+        makers = {
+            Document.SCHEMA: schema_json_schema,
+            Document.RUN: run_config_json_schema,
+            Document.POLICY: policy_json_schema,
+        }
+        document = makers[of]()
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
         if out is None:
             sys.stdout.write(text)

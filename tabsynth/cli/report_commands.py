@@ -18,10 +18,12 @@ from tabsynth.cli.options import (
     QuietOption,
 )
 from tabsynth.cli.session import Session
-from tabsynth.errors import PolicyError
+from tabsynth.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:
     from tabsynth.decision import Decision
+    from tabsynth.evaluate import Results
+    from tabsynth.pipeline import FittedPipeline
 
 DecisionOption = Annotated[
     Path | None,
@@ -62,11 +64,12 @@ def internal(
         decided = None if decision is None else Decision.read_json(decision)
         if decided is not None and model is not None:
             _require_same_model(decided, model)
+        pipeline = None if model is None else FittedPipeline.load(model)
         write_report(
-            Results.read_json(results),
+            _guaranteed(Results.read_json(results), pipeline),
             out,
             overwrite=overwrite,
-            ledger=None if model is None else FittedPipeline.load(model).ledger,
+            ledger=None if pipeline is None else pipeline.ledger,
             audit=None if audit is None else AuditResults.from_dict(read_json_object(audit)),
             decision=decided,
         )
@@ -76,6 +79,17 @@ def internal(
             data={"private_output": True, "outcome": None if decided is None else decided.outcome.value},
             files={out: "the report: open it in a browser; private"},
         )
+
+
+def _guaranteed(results: Results, pipeline: FittedPipeline | None) -> Results:
+    """The results with the model's guarantee where they state none; `UsageError` where they state another."""
+    from dataclasses import replace
+
+    if pipeline is None or results.guarantee == pipeline.guarantee:
+        return results
+    if results.guarantee:
+        raise UsageError("the results state another guarantee than the model: they are not of its rows")
+    return replace(results, guarantee=pipeline.guarantee)
 
 
 def publishable(

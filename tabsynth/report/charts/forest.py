@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +12,7 @@ from tabsynth.report.charts.svg import Svg
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 640.0, 210.0, 92.0, 24.0, 24.0
 _FONT = 11.5
-_TICKS = 5
+_STEPS, _MOST_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5), 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,7 @@ def forest_chart(
 
     spoken = "; ".join(f"{row.label}: {row.words}" for row in rows)
     svg = Svg.image(width=_WIDTH, height=bottom + 22, label=f"{label}. {spoken}", css="chart forest")
-    for i in range(_TICKS + 1):
-        value = low + (high - low) * i / _TICKS
+    for value in _ticks(low, high):
         svg.line((x(value), _TOP), (x(value), bottom), "grid")
         svg.text(x(value), bottom + 14, f"{value:.2f}".replace("-", "−"), "tick", anchor="middle")
     for guide in guides:
@@ -70,6 +70,12 @@ def forest_chart(
         svg.circle(x(row.value), middle, 4.2, f"dot {row.level}", title=f"{row.label}: {row.words}")
         svg.text(_WIDTH - _RIGHT + 10, middle + 4, row.words, "strong")
     return str(svg)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Multiples of a round step within the axis, at most nine."""
+    step = next((found for found in _STEPS if (high - low) / found <= _MOST_TICKS), _STEPS[-1])
+    return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def _spread(places: Sequence[float], guides: Sequence[Guide]) -> list[float]:

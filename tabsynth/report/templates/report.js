@@ -34,6 +34,10 @@
     });
   });
 
+  addEventListener("beforeprint", function () {
+    all("details.score, #audit details").forEach(function (item) { item.open = true; });
+  });
+
   var filter = byId("filter"), grid = byId("column-grid");
   if (!filter) { return; }
   all(".tools").forEach(function (tools) { tools.hidden = false; });
@@ -54,8 +58,5 @@
       var key = by === "table" ? "position" : "rank";
       return a.dataset[key] - b.dataset[key];
     }).forEach(function (item) { grid.appendChild(item); });
-  });
-  addEventListener("beforeprint", function () {
-    all("details.score").forEach(function (item) { item.open = true; });
   });
 })();
