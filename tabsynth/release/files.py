@@ -112,7 +112,8 @@ def _finding(detail: ErrorDetails) -> Finding:
     """What pydantic found, in words."""
     path, kind = detail["loc"], detail["type"]
     if kind == "missing":
-        hint = f"version: {VERSION}" if path == ("version",) else "every rule is stated, none by default"
+        hints = {("version",): f"version: {VERSION}", ("audiences",): "tabsynth policy init shows one"}
+        hint = hints.get(path, "every rule is stated, none by default")
         return Finding(path, "required key is missing", hint)
     if kind == "extra_forbidden":
         return Finding(path, "unknown key", did_you_mean(str(path[-1]), _keys_at(path[:-1])))

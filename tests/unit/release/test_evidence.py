@@ -1,0 +1,167 @@
+"""What models and audit files show, and what is refused as evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.audit import audit
+from tabsynth.audit.guesses import Guesses
+from tabsynth.audit.verdict import Outcome
+from tabsynth.errors import InputError, ModelFileError
+from tabsynth.pipeline import fit
+from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
+from tabsynth.release import evidence_of, model_digest
+from tabsynth.release.evidence import AUDITS
+from tests.unit.audit.tables import SCHEMA, drawn
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return fit(drawn(300, 1), engine="independent", privacy=Budget(epsilon=1.0))
+
+
+@pytest.fixture(scope="module")
+def audited():
+    return audit(drawn(250, 3), drawn(300, 1), drawn(600, 2), schema=SCHEMA)
+
+
+def shown(pipeline, tmp_path, results=None, **options):
+    audits = {}
+    if results is not None:
+        path = tmp_path / "audit.json"
+        results.write_json(path, overwrite=True)
+        audits["release"] = path
+    return evidence_of(pipeline, model="ab", where="model", audits=audits, **options)
+
+
+def guess(**changes):
+    return replace(
+        Guesses(attack_name="attribute", title="Guessed", columns=("c",), risk_upper=0.04), **changes
+    )
+
+
+def test_a_private_model_shows_its_budget_and_unit(pipeline, tmp_path):
+    found = shown(pipeline, tmp_path)
+    assert found.epsilon == pytest.approx(1.0, rel=1e-3)
+    assert (found.delta, found.unit, found.engine) == (1e-6, "row", "independent")
+    assert (found.retains_rows, found.has_guarantee, found.n_former) == (False, True, 0)
+    assert found.rules == ()
+
+
+def test_a_model_without_privacy_shows_none(tmp_path):
+    found = shown(fit(drawn(300, 1), engine="independent", privacy=NO_PRIVACY), tmp_path)
+    assert (found.epsilon, found.delta, found.has_guarantee) == (math.inf, 1.0, False)
+
+
+def test_the_whole_series_counts_and_not_what_one_fit_states(tmp_path):
+    ledger = Ledger(Budget(epsilon=5.0))
+    for _ in range(2):
+        second = fit(drawn(300, 1), engine="independent", privacy=Budget(epsilon=1.0), ledger=ledger)
+    found = shown(second, tmp_path)
+    # two Gaussian fits of ε = 1 each compose to about √2 times the noise's precision: between 1.3 and 2
+    assert 1.3 < found.epsilon < 2.0
+    assert found.n_former > 0
+
+
+def test_a_statement_smaller_than_the_charges_is_not_believed(pipeline, tmp_path):
+    boasting = replace(pipeline, privacy=Budget(epsilon=0.01))
+    assert 0.9 < shown(boasting, tmp_path).epsilon <= 1.0
+
+
+def test_an_audit_shows_its_outcome_and_the_largest_bound_of_membership(pipeline, audited, tmp_path):
+    found = shown(pipeline, tmp_path, audited)
+    assert found.audit("release").outcome is audited.outcome
+    assert found.audit("release").reasons == audited.verdict.reasons
+    assert found.audit("release").fault == ""
+    every = [each.risk_upper for attack in audited.release.attacks for each in attack.accusations]
+    assert found.risk("membership").upper == max(every)
+    assert found.audit("shadow") is None
+
+
+def test_attribute_risk_is_the_largest_of_all_questions_or_not_known(pipeline, audited, tmp_path):
+    def upper(*guesses):
+        results = replace(audited, release=replace(audited.release, guesses=guesses))
+        risk = shown(pipeline, tmp_path, results).risk("attributes")
+        return None if risk is None else (risk.upper, risk.reason)
+
+    assert upper(guess(), guess(risk_upper=0.2)) == (0.2, "")
+    assert upper(guess(), guess(risk_upper=None, reason="too few rows")) == (None, "too few rows")
+    assert upper() is None
+    assert upper(guess(attack_name="linkability")) is None
+
+
+def test_an_audit_of_another_unit_or_table_is_no_evidence(pipeline, audited, tmp_path):
+    other = replace(audited, unit="person (column p, at most 5 rows)")
+    assert "protected is each row" in shown(pipeline, tmp_path, other).audit("release").fault
+    assert "250 rows" in shown(pipeline, tmp_path, audited, n_synthetic=251).audit("release").fault
+    assert shown(pipeline, tmp_path, audited, n_synthetic=250).audit("release").fault == ""
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_other_audits_are_read_by_what_all_have(pipeline, tmp_path, nested):
+    said = {"outcome": "inconclusive", "reasons": ["only 20 fits"]}
+    data = {"format": "tabsynth-shadow-audit/7", "anything": [1], **({"verdict": said} if nested else said)}
+    path = tmp_path / "shadow.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    found = evidence_of(pipeline, model="ab", where="model", audits={"shadow": path}).audit("shadow")
+    assert (found.outcome, found.reasons) == (Outcome.INCONCLUSIVE, ("only 20 fits",))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": None}, "expected a shadow-model audit, found the format None"),
+        ({"format": "tabsynth-audit/2"}, "expected a shadow-model audit"),
+        ({"format": "tabsynth-noise-audit/1"}, "expected a shadow-model audit"),
+        ({"outcome": "fine"}, "pass, fail or inconclusive"),
+        ({"outcome": ["pass"]}, "pass, fail or inconclusive"),
+        ({"reasons": "none"}, "a list of reasons"),
+        ({"reasons": [1]}, "a list of reasons"),
+    ],
+)
+def test_files_of_other_kinds_are_refused(pipeline, tmp_path, change, said):
+    path = tmp_path / "shadow.json"
+    sound = {"format": "tabsynth-shadow-audit/1", "outcome": "pass", "reasons": []}
+    path.write_text(json.dumps({**sound, **change}), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        evidence_of(pipeline, model="ab", where="model", audits={"shadow": path})
+
+
+def test_a_shadow_audit_does_not_pass_for_a_release_audit(pipeline, tmp_path):
+    path = tmp_path / "shadow.json"
+    path.write_text(json.dumps({"format": "tabsynth-shadow-audit/1", "outcome": "pass", "reasons": []}))
+    with pytest.raises(InputError, match="expected an audit of format"):
+        evidence_of(pipeline, model="ab", where="model", audits={"release": path})
+
+
+def test_the_digest_is_of_the_whole_model(pipeline, tmp_path):
+    pipeline.save(tmp_path / "a")
+    pipeline.save(tmp_path / "b")
+    assert model_digest(tmp_path / "a") == model_digest(tmp_path / "b")
+    replace(pipeline, n_rows=pipeline.n_rows + 1).save(tmp_path / "c")
+    assert model_digest(tmp_path / "a") != model_digest(tmp_path / "c")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        model_digest(tmp_path)
+
+
+def test_every_kind_of_audit_has_a_name_for_the_policy():
+    from tabsynth.release.document import AuditName
+
+    assert set(AuditName.__args__) == set(AUDITS)
+
+
+def test_columns_that_may_name_persons_are_shown(tmp_path):
+    from tabsynth.schema.draft import draft_table
+    from tabsynth.table import Table
+
+    ids = np.repeat([f"P{i:04}" for i in range(100)], 3)
+    frame = pl.DataFrame({"patient_id": ids, "x": np.arange(300) % 7})
+    table = Table.conform(frame, draft_table(frame, name="t"))
+    found = shown(fit(table, engine="independent", privacy=NO_PRIVACY), tmp_path)
+    assert found.possible_persons == ("patient_id",)
