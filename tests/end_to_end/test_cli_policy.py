@@ -1,0 +1,220 @@
+"""`tabsynth policy` and `tabsynth report` from files: exit codes, what is written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tabsynth.audit import AuditResults
+from tabsynth.audit.guesses import Guesses
+from tabsynth.audit.rates import rate
+from tabsynth.audit.verdict import Outcome, Verdict
+from tabsynth.decision import Decision
+from tabsynth.release.files import default_text
+from tabsynth.schema import write_schema
+from tabsynth.schema.types import Schema
+from tests.end_to_end.commands import Done, tabsynth_here
+from tests.unit.audit.tables import SCHEMA, drawn
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models, rows of the private one, their audit as it is and as one that passed, and an evaluation."""
+    made = tmp_path_factory.mktemp("policy")
+    drawn(400, 1).frame.write_parquet(made / "train.parquet")
+    drawn(600, 2).frame.write_parquet(made / "holdout.parquet")
+    write_schema(Schema(tables=(SCHEMA,)), made / "schema.yaml", private_note=False)
+    schema = ("--schema", "schema.yaml")
+    real = ("--train", "train.parquet", "--holdout", "holdout.parquet")
+    rows = ("--synthetic", "rows.parquet")
+    for command, code in (
+        (("fit", "train.parquet", *schema, "--out", "model", "--engine", "independent"), 0),
+        (("fit", "train.parquet", *schema, "--out", "open", "--engine", "independent", "--no-privacy"), 0),
+        (("sample", "model", "--rows", "400", "--seed", "1", "--out", "rows.parquet"), 0),
+        (("evaluate", *rows, *real, *schema, "--out", "report"), 0),
+        (("audit", *rows, *real, *schema, "--epsilon", "1", "--json", "audit.json"), 4),
+    ):
+        assert tabsynth_here(*command, cwd=made).code == code
+    passed(AuditResults.from_dict(json.loads((made / "audit.json").read_text()))).write_json(
+        made / "passed.json"
+    )
+    return made
+
+
+def passed(results: AuditResults) -> AuditResults:
+    """The audit as a larger table might have given it."""
+    attacks = tuple(
+        replace(found, accusations=tuple(replace(each, risk_upper=0.03) for each in found.accusations))
+        for found in results.release.attacks
+    )
+    few = rate(5, 200)
+    guess = Guesses(
+        attack_name="attribute",
+        title="Guess of c",
+        columns=("c",),
+        attack=few,
+        control=few,
+        baseline=few,
+        risk=0.0,
+        risk_upper=0.04,
+        p_value=0.5,
+    )
+    return replace(
+        results,
+        verdict=Verdict(outcome=Outcome.PASS, reasons=("all were seen",), unseen=()),
+        release=replace(results.release, attacks=attacks, guesses=(guess,), risk_upper=0.04),
+    )
+
+
+def check(folder: Path, *options: str) -> Done:
+    return tabsynth_here("policy", "check", *options, cwd=folder)
+
+
+def test_without_an_audit_outsiders_are_denied(folder: Path):
+    done = check(folder, "--model", "model")
+    assert done.code == 3
+    assert done.out.startswith("DENIED: No, the synthetic rows may not be shared with outsiders")
+    assert "no audit is given" in " ".join(done.out.split())
+    assert "Private output" in done.out
+
+
+def test_a_private_model_whose_audit_passed_is_allowed(folder: Path):
+    done = check(folder, "--model", "model", "--audit", "passed.json", "--out", "allowed.json")
+    assert done.code == 0
+    assert done.out.startswith("ALLOWED: Yes, the synthetic rows may be shared with outsiders")
+    assert Decision.read_json(folder / "allowed.json").outcome == "allow"
+    again = check(folder, "--model", "model", "--audit", "passed.json", "--out", "allowed.json")
+    assert again.code == 2
+
+
+def test_an_inconclusive_audit_needs_a_partner_s_sign_off(folder: Path):
+    options = ("--model", "model", "--audit", "audit.json", "--for", "partners")
+    done = check(folder, *options)
+    assert done.code == 4
+    assert done.out.startswith("NEEDS SIGN-OFF: Not yet")
+    signed = check(folder, *options, "--sign-off", "A. Officer", "--reason", "few rows", "--json")
+    assert signed.code == 0
+    assert signed.json["ok"] is True
+    assert signed.json["outcome"] == "allow"
+    assert signed.json["sign_off"]["name"] == "A. Officer"
+
+
+def test_a_model_without_privacy_is_denied_with_any_sign_off(folder: Path):
+    options = ("--model", "open", "--audit", "passed.json", "--sign-off", "A. Officer", "--reason", "please")
+    done = check(folder, *options, "--json")
+    assert (done.code, done.json["ok"], done.json["exit_code"]) == (3, False, 3)
+    assert check(folder, *options, "--for", "internal").code == 0
+
+
+def test_an_audit_of_other_rows_is_no_evidence(folder: Path):
+    options = ("--model", "model", "--audit", "passed.json")
+    assert check(folder, *options, "--synthetic", "rows.parquet").code == 0
+    done = check(folder, *options, "--synthetic", "train.parquet")
+    assert done.code == 0  # as many rows: the number is all that can be compared
+    drawn(401, 3).frame.write_parquet(folder / "others.parquet")
+    done = check(folder, *options, "--synthetic", "others.parquet")
+    assert done.code == 3
+    assert "the one to leave has 401" in " ".join(done.out.split())
+
+
+def test_audits_of_other_kinds_count_too(folder: Path):
+    for outcome, code in (("pass", 0), ("fail", 3), ("inconclusive", 3)):
+        data = {"format": "tabsynth-noise-audit/1", "outcome": outcome, "reasons": ["μ at most 0.3"]}
+        (folder / "noise.json").write_text(json.dumps(data), encoding="utf-8")
+        options = ("--model", "model", "--audit", "passed.json", "--noise", "noise.json")
+        assert check(folder, *options).code == code
+    assert check(folder, "--model", "model", "--shadow", "noise.json").code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sign-off", "A. Officer"), "give both --sign-off and --reason"),
+        (("--sign-off", " ", "--reason", "x"), "a sign-off needs a name"),
+        (("--for", "partner"), "did you mean 'partners'"),
+        (("--policy", "train.parquet"), "train.parquet"),
+        (("--audit", "report/results.json"), "expected an audit"),
+        (("--audit", "none.json"), "cannot be read"),
+    ],
+)
+def test_impossible_options_are_refused(folder: Path, options: tuple[str, ...], said: str):
+    done = check(folder, "--model", "model", *options)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_the_default_policy_is_printed_written_and_can_be_changed(folder: Path):
+    assert tabsynth_here("policy", "init", cwd=folder).out == default_text()
+    assert tabsynth_here("policy", "init", "--json", cwd=folder).json["policy"] == default_text()
+    done = tabsynth_here("policy", "init", "--out", "policy.yaml", cwd=folder)
+    assert done.code == 0
+    assert tabsynth_here("policy", "init", "--out", "policy.yaml", cwd=folder).code == 2
+    text = (folder / "policy.yaml").read_text(encoding="utf-8")
+    (folder / "policy.yaml").write_text(text.replace("allowed: 1,", "allowed: 0.5,"), encoding="utf-8")
+    done = check(folder, "--model", "model", "--audit", "passed.json", "--policy", "policy.yaml")
+    assert done.code == 4
+    assert "'policy.yaml'" in done.out
+
+
+def test_the_json_schema_of_policies_is_printed(folder: Path):
+    done = tabsynth_here("schema", "json-schema", "--of", "policy", cwd=folder)
+    assert json.loads(done.out)["title"] == "tabsynth policy file"
+
+
+def report(folder: Path, kind: str, *options: str) -> Done:
+    return tabsynth_here("report", kind, *options, cwd=folder)
+
+
+def test_the_internal_report_holds_everything(folder: Path):
+    check(folder, "--model", "model", "--audit", "passed.json", "--out", "d.json", "--overwrite")
+    options = ("--results", "report/results.json", "--audit", "passed.json", "--model", "model")
+    done = report(folder, "internal", *options, "--decision", "d.json", "--out", "in.html")
+    assert done.code == 0
+    assert done.out.startswith("Yes, the synthetic rows may be shared with outsiders")
+    page = (folder / "in.html").read_text(encoding="utf-8")
+    for said in (
+        "The decision, rule by rule",
+        "AUC of each attack",
+        "Guess of c",
+        "Differentially private: ε = 1",
+    ):
+        assert said in page
+    bare = report(folder, "internal", "--results", "report/results.json", "--out", "bare.html")
+    assert bare.out.startswith("Not decided")
+    assert 'id="audit"' not in (folder / "bare.html").read_text(encoding="utf-8")
+
+
+def test_results_of_another_guarantee_are_refused(folder: Path):
+    data = json.loads((folder / "report/results.json").read_text(encoding="utf-8"))
+    (folder / "other.json").write_text(json.dumps({**data, "guarantee": "ε = 9"}), encoding="utf-8")
+    done = report(folder, "internal", "--results", "other.json", "--model", "model", "--out", "x.html")
+    assert done.code == 2
+    assert "another guarantee" in done.err
+
+
+def test_the_publishable_report_follows_the_decision(folder: Path):
+    options = ("--model", "model", "--synthetic", "rows.parquet")
+    for name, audit, code in (("yes.json", "passed.json", 0), ("no.json", "audit.json", 3)):
+        check(folder, "--model", "model", "--audit", audit, "--out", name)
+        done = report(folder, "publishable", *options, "--decision", name, "--out", f"{name}.html")
+        assert done.code == code
+        assert (folder / f"{name}.html").exists() == (code == 0)
+    done = report(folder, "publishable", *options, "--out", "p.html", "--json", "p.json")
+    assert done.code == 0
+    assert done.out.startswith("Not decided on this page")
+    assert json.loads((folder / "p.json").read_text(encoding="utf-8"))["audience"] is None
+    assert report(folder, "publishable", *options, "--out", "q.html", "--json", "p.json").code == 2
+    assert not (folder / "q.html").exists()
+
+
+def test_a_decision_of_another_model_is_refused(folder: Path):
+    check(folder, "--model", "model", "--audit", "passed.json", "--out", "mine.json")
+    decided = ("--decision", "mine.json", "--out", "x.html")
+    done = report(folder, "publishable", "--model", "open", "--synthetic", "rows.parquet", *decided)
+    assert done.code == 3
+    assert "another model" in done.err
+    results = ("--results", "report/results.json", "--model", "open")
+    assert report(folder, "internal", *results, *decided).code == 3
