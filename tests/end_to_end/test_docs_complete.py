@@ -22,6 +22,8 @@ from tabsynth.metrics.registry import all_infos
 from tabsynth.models import correlation, empirical, ordering, stratified, truncated_normal
 from tabsynth.models.base import BLOCK_ROWS
 from tabsynth.models.registry import ENGINES, default_settings
+from tabsynth.release.document import policy_json_schema
+from tabsynth.release.files import default_policy, policy_from_text
 from tabsynth.schema import json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -57,10 +59,11 @@ def test_command_line_page_names_every_command_and_option():
                     assert option in sections[name] or option in shared, f"{name} {option}"
 
 
-@pytest.mark.parametrize("document", ["schema", "run"])
+@pytest.mark.parametrize("document", ["schema", "run", "policy"])
 def test_file_pages_name_every_key(document: str):
-    text = page(f"reference/{document}-file.md" if document == "schema" else "reference/run-file.md")
-    whole = json_schema() if document == "schema" else run_config_json_schema()
+    text = page(f"reference/{document}-file.md")
+    makers = {"schema": json_schema, "run": run_config_json_schema, "policy": policy_json_schema}
+    whole = makers[document]()
     models = {
         name: model
         for name, model in whole["$defs"].items()
@@ -83,6 +86,12 @@ def test_schema_page_shows_a_schema_that_can_be_read():
 def test_run_page_shows_keys_that_are_known():
     block = re.search(r"```yaml\n(.*?)```", page("reference/run-file.md"), flags=re.DOTALL)
     assert set(yaml.safe_load(block[1])) <= set(run_config_json_schema()["properties"])
+
+
+def test_policy_page_shows_a_policy_that_can_be_read():
+    block = re.search(r"```yaml\n(.*?)```", page("reference/policy-file.md"), flags=re.DOTALL)
+    shown = policy_from_text(block[1], where="the page").audience("outsiders")
+    assert shown == default_policy().audience("outsiders")
 
 
 def test_every_engine_has_a_page_that_names_its_settings():
