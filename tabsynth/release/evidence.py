@@ -16,6 +16,7 @@ from tabsynth.io import read_json_object
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.report.sections import RuleOutcome
+from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 
 AUDITS: Mapping[str, str] = {
@@ -96,13 +97,14 @@ def evidence_of(
     where: str,
     audits: Mapping[str, Path] | None = None,
     n_synthetic: int | None = None,
-    rules: Sequence[RuleOutcome] | None = (),
+    rules: Sequence[RuleOutcome] | None = None,
 ) -> Evidence:
     """What a model and the audits of its rows show.
 
     `model` is the digest of the model in the folder `where`; `audits` are files by kind (`AUDITS`);
     `n_synthetic` is the number of rows of the table that is to leave, where it is known: an audit of another
-    number is no evidence for it. Raises `InputError` for files that hold no audit of their kind.
+    number is no evidence for it. `rules` are the declared rules on that table's rows, None where they were not
+    checked. Raises `InputError` for files that hold no audit of their kind.
     """
     epsilon, delta = _series(pipeline)
     unit = pipeline.schema.unit
@@ -127,7 +129,7 @@ def evidence_of(
         retains_rows=pipeline.engine.retains_rows,
         audits=tuple(found),
         risks=tuple(risks),
-        rules=None if rules is None else tuple(rules),
+        rules=_checked(rules, pipeline.schema),
     )
 
 
@@ -138,6 +140,12 @@ def model_digest(folder: str | Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as fault:
         raise ModelFileError(f"{path}: cannot be read ({fault.strerror})") from None
+
+
+def _checked(rules: Sequence[RuleOutcome] | None, schema: TableSchema) -> tuple[RuleOutcome, ...] | None:
+    """The outcomes of the declared rules; None where there are some and they were not checked."""
+    declared = getattr(schema, "constraints", ())  # schemas of this release declare none
+    return tuple(rules) if rules is not None else None if declared else ()
 
 
 def _series(pipeline: FittedPipeline) -> tuple[float, float]:

@@ -112,7 +112,10 @@ def _finding(detail: ErrorDetails) -> Finding:
     """What pydantic found, in words."""
     path, kind = detail["loc"], detail["type"]
     if kind == "missing":
-        hints = {("version",): f"version: {VERSION}", ("audiences",): "tabsynth policy init shows one"}
+        hints: dict[KeyPath, str] = {
+            ("version",): f"version: {VERSION}",
+            ("audiences",): "tabsynth policy init shows one",
+        }
         hint = hints.get(path, "every rule is stated, none by default")
         return Finding(path, "required key is missing", hint)
     if kind == "extra_forbidden":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,8 @@ from tabsynth.errors import InputError, ModelFileError
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
 from tabsynth.release import evidence_of, model_digest
-from tabsynth.release.evidence import AUDITS
+from tabsynth.release.evidence import AUDITS, _checked
+from tabsynth.report import RuleOutcome
 from tests.unit.audit.tables import SCHEMA, drawn
 
 
@@ -165,3 +167,10 @@ def test_columns_that_may_name_persons_are_shown(tmp_path):
     table = Table.conform(frame, draft_table(frame, name="t"))
     found = shown(fit(table, engine="independent", privacy=NO_PRIVACY), tmp_path)
     assert found.possible_persons == ("patient_id",)
+
+
+def test_rules_that_are_declared_and_not_checked_are_not_taken_to_hold(pipeline, tmp_path):
+    outcome = RuleOutcome(rule="x ≤ y", n_rows=9, n_violations=0)
+    assert shown(pipeline, tmp_path, rules=(outcome,)).rules == (outcome,)
+    assert _checked(None, SimpleNamespace(constraints=("x ≤ y",))) is None
+    assert _checked((outcome,), SimpleNamespace(constraints=("x ≤ y",))) == (outcome,)
