@@ -16,7 +16,7 @@ from tabsynth.evaluate.alone import alone
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
 from tabsynth.report import RuleOutcome, publishable, release_sentence, render_publishable, write_publishable
-from tabsynth.schema.types import Domain, Origin
+from tabsynth.schema.types import Domain, Kind, Origin
 from tabsynth.table import Table
 from tests.unit.metrics.tables import category, integer, number, schema_of
 from tests.unit.report.test_html import HOSTILE, Page
@@ -62,6 +62,13 @@ def test_a_table_by_itself_is_counted_and_names_no_level_that_it_lacks():
     # age ranks 1.5 1.5 3 4 and those of pay agree: Spearman is 1
     assert found.associations[1][2] == pytest.approx(1.0)
     assert found.associations[0][0] == 1.0
+
+
+def test_an_ordered_level_that_no_row_holds_is_not_named_either():
+    grade = replace(category("grade"), kind=Kind.ORDINAL, categories=("low", "secret", "high"))
+    rows = Table.conform(pl.DataFrame({"grade": ["low", "high", "high"]}), schema_of(grade))
+    found = alone(rows).columns[0]
+    assert (found.labels, found.shares) == (("low", "high"), (pytest.approx(1 / 3), pytest.approx(2 / 3)))
 
 
 @pytest.mark.parametrize("n", [0, 1])
