@@ -63,6 +63,7 @@ ledger_app = typer.Typer(
 )
 audit_engine_app = typer.Typer(
     no_args_is_help=True, help="Audit an engine, rather than one table that it made.", epilog=_EXIT_CODES
+)
 report_app = typer.Typer(
     no_args_is_help=True, help="Draw a release, for you or for others.", epilog=_EXIT_CODES
 )
@@ -101,6 +102,7 @@ ledger_app.command("show")(ledger_commands.show)
 ledger_app.command("moved")(ledger_commands.moved)
 
 audit_engine_app.command("noise")(audit_noise_command.noise)
+
 policy_app.command("init")(policy_commands.init)
 policy_app.command("check")(policy_commands.check)
 
