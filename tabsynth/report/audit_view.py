@@ -57,7 +57,8 @@ def audit_view(results: AuditResults, bound: Bound | None) -> AuditView:
         tradeoff="" if bound is not None else tradeoff_chart(None, measured),
         looked_at=(
             f"{text.count(counts.evaluated_members)} members against {text.count(counts.evaluated_non_members)} "
-            f"non-members, each a {text.printable(results.unit)}; {text.count(counts.release)} of "
+            f"non-members, each a {text.printable(results.unit)}; {text.count(counts.asked_members)} and "
+            f"{text.count(counts.asked_non_members)} asked about; {text.count(counts.release)} of "
             f"{text.count(counts.synthetic)} synthetic rows; budget {text.printable(results.budget)}, seed {results.seed}"
         ),
         risk_limit=f"{results.risk_limit:g}",
@@ -147,7 +148,8 @@ def _risk_level(upper: float, limit: float) -> str:
 
 
 def _guess_title(found: Guesses) -> str:
-    columns = text.enumerate_names(tuple(map(text.printable, found.columns)), limit=2)
+    named = tuple(column for column in found.columns if column not in found.title)
+    columns = text.enumerate_names(tuple(map(text.printable, named)), limit=2)
     return f"{text.printable(found.title)}: {columns}" if columns else text.printable(found.title)
 
 
@@ -182,7 +184,7 @@ def _guess_row(found: Guesses, limit: float) -> RateRow:
         at_most=f"{upper:.3f}",
         p_value="" if found.p_value is None else p_words(found.p_value).removeprefix("= "),
         level=_risk_level(upper, limit),
-        reason="" if found.of_all else "Asked of the most isolated alone: no part of the largest bound.",
+        reason="" if found.of_all else "Asked of the most isolated alone; not part of the policy's bound.",
     )
 
 

@@ -126,6 +126,8 @@ def make_audit(outcome: Outcome = Outcome.INCONCLUSIVE, *, epsilon: float | None
             non_members=1500,
             evaluated_members=1000,
             evaluated_non_members=1000,
+            asked_members=500,
+            asked_non_members=500,
         ),
         budget="2m",
         seed=7,
