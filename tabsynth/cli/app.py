@@ -101,8 +101,6 @@ ledger_app.command("create")(ledger_commands.create)
 ledger_app.command("show")(ledger_commands.show)
 ledger_app.command("moved")(ledger_commands.moved)
 
-audit_engine_app.command("noise")(audit_noise_command.noise)
-
 policy_app.command("init")(policy_commands.init)
 policy_app.command("check")(policy_commands.check)
 
