@@ -9,6 +9,7 @@ from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings, make_engine, settings_of
+from tabsynth.models.sequential_trees import SequentialTrees
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -16,6 +17,7 @@ __all__ = [
     "BayesianNetwork",
     "GaussianCopula",
     "Independent",
+    "SequentialTrees",
     "default_settings",
     "make_engine",
     "settings_of",

@@ -14,9 +14,10 @@ from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.explicit import ExplicitModel
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
+from tabsynth.models.sequential_trees import SequentialTrees
 
 ENGINES: Mapping[str, type[Synthesizer]] = {
-    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork)
+    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
 EXPLICIT_ENGINES = (BayesianNetwork.name,)

@@ -28,6 +28,7 @@ from tabsynth.privacy.marginals import (
     observed_values,
 )
 from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.splits import CountByLeaf, Splits, count_by_leaf, grow_splits
 
 __all__ = ["AnyQueries", "Levels", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
@@ -134,6 +135,16 @@ class Queries:
         """Charge now, count when called: distinct values, ascending, and the rows that hold each."""
         self.ledger.charge("counts of values", (column,))
         return lambda: _value_counts(values)
+
+    def splits(self, *, columns: Sequence[str]) -> Callable[..., Splits]:
+        """Charge now; what is returned is `grow_splits`, to be called once for the tree of these columns."""
+        self.ledger.charge("splits of a tree", columns)
+        return grow_splits
+
+    def leaf_counts(self, *, columns: Sequence[str]) -> CountByLeaf:
+        """Charge now; what is returned is `count_by_leaf`, for the leaves of the tree of these columns."""
+        self.ledger.charge("counts by leaf", columns)
+        return count_by_leaf
 
     def score_sums_by_level(
         self,

@@ -1,0 +1,120 @@
+"""A stored sequence of trees, checked before a model is built on it: nothing in a model folder is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.encode import Variable
+from tabsynth.errors import ModelFileError
+from tabsynth.models.latent import Latent, Part, restore_latents
+from tabsynth.models.stored import require_names
+from tabsynth.models.trees.fitted import FittedSequentialTrees
+from tabsynth.models.trees.leaves import Leaves
+from tabsynth.models.trees.tree import Tree
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+_NODES = ("axis", "threshold", "left", "right")
+_LEAVES = ("start", "first", "last", "count", "passed")
+_MOST_ROWS = 1 << 50
+
+
+def restore_trees(
+    variables: Sequence[Variable], arrays: Arrays, parameters: Mapping[str, Any]
+) -> FittedSequentialTrees:
+    """What `FittedSequentialTrees.arrays` and `.parameters` gave.
+
+    Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: trees whose nodes
+    are all reached once and ask only for axes drawn before, and leaves from which every draw finds an entry.
+    """
+    require_names(parameters, ["order", "families"], what="parameters")
+    own = [name for name in arrays if name.startswith(("tree.", "leaves."))]
+    latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=own)
+    order = _order(parameters["order"], latents)
+    wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
+    wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
+    require_names([name for name in own if ".ranks." not in name], wanted, what="arrays")
+    trees, leaves = [], []
+    for axis in range(len(latents)):
+        tree = _tree(arrays, axis, order[: order.index(axis)], latents)
+        trees.append(tree)
+        leaves.append(_leaves(arrays, axis, tree, latents[axis]))
+    n_ranks = sum(len(tree.ranks) for tree in trees)
+    _require(n_ranks == len(own) - len(wanted), "tree", "ranks of axes that it does not ask for")
+    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves))
+
+
+def _order(data: object, latents: Sequence[Latent]) -> tuple[int, ...]:
+    is_list = isinstance(data, list) and all(type(axis) is int for axis in data)
+    _require(is_list and sorted(data) == list(range(len(latents))), "order", "not every axis once")  # type: ignore[call-overload]
+    order: tuple[int, ...] = tuple(data)  # type: ignore[arg-type]
+    for axis, latent in enumerate(latents):
+        if latent.part is Part.VALUE and axis and latents[axis - 1].variable == latent.variable:
+            _require(order.index(axis - 1) < order.index(axis), "order", "a number before its level")
+    return order
+
+
+def _tree(arrays: Arrays, axis: int, before: Sequence[int], latents: Sequence[Latent]) -> Tree:
+    name = f"tree.{axis}"
+    n_nodes = max(1, arrays[f"{name}.axis"].size)
+    asked, threshold, left, right = (
+        _integers(arrays, f"{name}.{part}", n_nodes, least=-(1 << 31), dtype=np.int32) for part in _NODES
+    )
+    inner = asked != -1
+    _require(np.isin(asked[inner], before).all(), name, "asks for axes that are not drawn before")
+    children = np.r_[left[inner], right[inner]]
+    is_below = (children > np.tile(np.flatnonzero(inner), 2)).all()
+    _require(is_below and np.array_equal(np.sort(children), np.arange(1, n_nodes)), name, "not a tree")
+    _require((left[~inner] == -1).all() and (right[~inner] == -1).all(), name, "leaves with children")
+    ranks = {}
+    for other in sorted(set(asked[inner].tolist())):
+        if (key := f"{name}.ranks.{other}") in arrays:
+            ranks[other] = _integers(arrays, key, len(latents[other].marginal.mass), least=0, dtype=np.int32)
+    return Tree(asked, threshold, left, right, ranks)
+
+
+def _leaves(arrays: Arrays, axis: int, tree: Tree, latent: Latent) -> Leaves:
+    name, n_nodes, n_pieces = f"leaves.{axis}", tree.n_nodes, len(latent.marginal.mass)
+    n_entries = arrays[f"{name}.first"].size
+    start = _integers(arrays, f"{name}.start", n_nodes + 1, least=0, dtype=np.int64)
+    first = _integers(arrays, f"{name}.first", n_entries, least=0, dtype=np.int32)
+    last = _integers(arrays, f"{name}.last", n_entries, least=0, dtype=np.int32)
+    count = _integers(arrays, f"{name}.count", n_entries, least=1, dtype=np.int64)
+    passed = _integers(arrays, f"{name}.passed", n_nodes, least=0, dtype=np.int64)
+    is_cut = start[0] == 0 and start[-1] == n_entries and (np.diff(start) >= 0).all()
+    _require(is_cut, f"{name}.start", "not the beginnings of its entries")
+    _require((first <= last).all() and (last < n_pieces).all(), name, "runs of pieces that there are not")
+    _require(
+        int(count.sum(dtype=np.float64)) <= _MOST_ROWS and int(passed.max()) <= _MOST_ROWS,
+        name,
+        "too many rows",
+    )
+    cumulative = latent.marginal.cumulative
+    is_possible = (cumulative[last + 1] > cumulative[first]).all()
+    _require(is_possible, name, "entries of probability zero")
+    has_entries = np.diff(start) > 0
+    reached = np.unique(tree.parent[(passed > 0) & (tree.parent >= 0)])
+    drawn_from = np.union1d(np.flatnonzero(tree.axis == -1), reached)
+    _require(
+        passed[0] == 0 and (has_entries | (passed > 0))[drawn_from].all(), name, "draws that find no entry"
+    )
+    return Leaves(start, first, last, count, passed)
+
+
+def _integers(
+    arrays: Arrays, name: str, size: int, *, least: int, dtype: type[np.signedinteger[Any]]
+) -> npt.NDArray[Any]:
+    array = arrays[name]
+    if array.dtype != dtype or array.shape != (size,):
+        found = f"{array.dtype} of shape {array.shape}"
+        raise ModelFileError(f"array {name!r}: expected {np.dtype(dtype)} of shape ({size},), found {found}")
+    _require((array >= least).all(), name, f"values below {least}")
+    return array
+
+
+def _require(holds: bool | np.bool_, name: str, fault: str) -> None:
+    if not holds:
+        raise ModelFileError(f"array {name!r}: {fault}")
