@@ -233,7 +233,7 @@ def test_a_hostile_order_is_refused(sound, tmp_path, order):
     document, arrays = sound
     changed = {**document, "parameters": {**document["parameters"], "order": order}}
     write_folder(tmp_path / "hostile", changed, arrays)
-    with pytest.raises(ModelFileError, match="'order': (not every axis once|a number before its level)"):
+    with pytest.raises(ModelFileError, match=r"'order': (not every axis once|a number before its level)"):
         FittedPipeline.load(tmp_path / "hostile")
 
 
@@ -244,5 +244,5 @@ def test_names_are_those_of_this_model_alone(sound, tmp_path):
     missing = {name: array for name, array in arrays.items() if name != "leaves.4.count"}
     for number, changed in enumerate((stray, missing)):
         write_folder(tmp_path / str(number), document, changed)
-        with pytest.raises(ModelFileError, match="ranks of axes that it does not ask for|1 missing"):
+        with pytest.raises(ModelFileError, match=r"ranks of axes that it does not ask for|1 missing"):
             FittedPipeline.load(tmp_path / str(number))
