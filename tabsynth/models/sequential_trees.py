@@ -27,7 +27,7 @@ from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import Latent
 from tabsynth.models.latent import Part as LatentPart
 from tabsynth.models.marginals import fit_latents, require_group_size
-from tabsynth.models.trees.axes import ABSENT, bins_of, embedding, order_of, pieces_on, singles
+from tabsynth.models.trees.axes import ABSENT, bins_of, embedding, order_of, pieces_on, positions_of, singles
 from tabsynth.models.trees.filling import fill_leaves
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.growing import grow
@@ -126,10 +126,12 @@ class SequentialTrees:
             known = {other: pieces[present] for other, pieces in known.items()}
             wanted, chosen = wanted[present], chosen[present]
         min_leaf = max(self.min_leaf, self.min_group)
+        sizes = [len(other.marginal.mass) for other in latents]
+        positions = positions_of(latent, wanted, known, sizes, leaf_counts)
         tree = grow(
             {other: pieces[chosen] for other, pieces in known.items()},
             latents,
-            embedding(latent)[wanted[chosen]],
+            embedding(latent, positions)[wanted[chosen]],
             splits,
             min_leaf=max(1, round(min_leaf * self.growing_share)),
             min_group=self.min_group,
@@ -138,7 +140,7 @@ class SequentialTrees:
         if tree.n_nodes > 1:
             keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
             penalty = self.penalty * (_NUMBERS if latent.part is LatentPart.VALUE else 1.0)
-            tree = prune(tree, keys, rows, bins_of(latent), penalty=penalty, min_leaf=min_leaf)
+            tree = prune(tree, keys, rows, bins_of(latent, positions), penalty=penalty, min_leaf=min_leaf)
         keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
         return tree, fill_leaves(tree, keys, rows, singles(latent), min_group=self.min_group)
 

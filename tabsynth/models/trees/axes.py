@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from tabsynth.encode import EncodedTable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats
 from tabsynth.models.trees.tree import Integers, Pieces
+from tabsynth.privacy.splits import CountByLeaf, Counts
 
 ABSENT = -1
 """The piece of a row that has no number, on the axis of the numbers."""
@@ -21,6 +23,8 @@ _WAVES = 6
 _INDICATORS = 16
 _FREQUENT = 0.02
 _BINS = 16
+_BINS_OF_LEVELS = 256
+_MOST_PIECES = 4096
 
 
 def pieces_on(latent: Latent, data: EncodedTable) -> Pieces:
@@ -66,8 +70,10 @@ def singles(latent: Latent) -> npt.NDArray[np.bool_]:
     return np.asarray(is_point & (marginal.mass > _SPIKE * beside), dtype=np.bool_)
 
 
-def embedding(latent: Latent) -> Floats:
+def embedding(latent: Latent, positions: Floats) -> Floats:
     """Coordinates of every piece, (n_pieces, d), whose variance within leaves a split is to lower.
+
+    `positions`, (n_pieces,), in [0, 1]: where each stands in the order of the pieces (`positions_of`).
 
     Waves over the distribution function of ordered pieces, and indicators of frequent ones, those of rarer
     ones larger: the variance of all of them is a distance between whole distributions, not between means.
@@ -75,8 +81,7 @@ def embedding(latent: Latent) -> Floats:
     mass = latent.marginal.mass
     waves, least = [], 0.0
     if latent.part is Part.VALUE or len(mass) > MANY_LEVELS:
-        middle = _middles(latent)
-        waves = [np.cos(k * np.pi * middle) * np.sqrt(2) / k for k in range(1, _WAVES + 1)]
+        waves = [np.cos(k * np.pi * positions) * np.sqrt(2) / k for k in range(1, _WAVES + 1)]
         least = _FREQUENT
     most = np.argsort(-mass, kind="stable")[:_INDICATORS]
     frequent = most[(mass[most] > 0) & (mass[most] >= least)]
@@ -88,17 +93,55 @@ def embedding(latent: Latent) -> Floats:
     return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1)
 
 
-def bins_of(latent: Latent) -> Integers:
-    """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by rank."""
+def bins_of(latent: Latent, positions: Floats) -> Integers:
+    """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by position."""
     mass = latent.marginal.mass
     if len(mass) <= MANY_LEVELS:
         return np.arange(len(mass), dtype=np.int32)
     is_own = (mass >= 0.01) & singles(latent)
-    key = np.where(is_own, _BINS + np.arange(len(mass)), np.floor(_middles(latent) * _BINS))
+    n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
+    key = np.where(is_own, n_bins + np.arange(len(mass)), np.floor(positions * n_bins))
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
 
 
-def _middles(latent: Latent) -> Floats:
-    cumulative = latent.marginal.cumulative
-    middles: Floats = (cumulative[:-1] + cumulative[1:]) / 2
-    return middles
+def positions_of(
+    latent: Latent, pieces: Pieces, known: Mapping[int, Pieces], sizes: Sequence[int], count: CountByLeaf
+) -> Floats:
+    """Where each piece stands on its axis, in [0, 1], (n_pieces,): the middle of its mass.
+
+    Many levels are put in the order of the axis that they tell most of, so that levels which go with one
+    of its pieces stand together: communes by department, models by make. `sizes` are the numbers of
+    pieces of the `known` axes, `count` is `tabsynth.privacy.splits.count_by_leaf`.
+    """
+    mass = latent.marginal.mass
+    order = np.arange(len(mass))
+    if latent.part is Part.LEVEL and len(mass) > MANY_LEVELS and len(pieces):
+        best, most = np.zeros(len(mass)), 0.0
+        for axis, other in known.items():
+            if sizes[axis] > _MOST_PIECES:
+                continue
+            keys, rows = count(pieces, other + 1, sizes[axis] + 1)  # 0 stands for absent
+            level, piece = keys // (sizes[axis] + 1), keys % (sizes[axis] + 1)
+            share = _share_told(level, piece, rows)
+            if share > most:
+                total = np.bincount(level, weights=rows, minlength=len(mass))
+                best = np.bincount(level, weights=rows * piece, minlength=len(mass)) / np.maximum(total, 1)
+                most = share
+        order = np.argsort(best, kind="stable")
+    ends = np.cumsum(mass[order])
+    positions = np.empty(len(mass))
+    positions[order] = np.clip(ends - mass[order] / 2, 0, np.nextafter(1, 0))
+    return positions
+
+
+def _share_told(level: Counts, piece: Counts, rows: Counts) -> float:
+    """Mutual information of levels and pieces in nats, less what as many cells would show by chance (Miller 1955)."""
+    n = rows.sum()
+
+    def entropy(counts: npt.NDArray[Any]) -> float:
+        share = counts[counts > 0] / n
+        return float(-(share * np.log(share)).sum())
+
+    by_level, by_piece = np.bincount(level, weights=rows), np.bincount(piece, weights=rows)
+    by_chance = (len(rows) - (by_level > 0).sum() - (by_piece > 0).sum() + 1) / (2 * n)
+    return entropy(by_level) + entropy(by_piece) - entropy(rows) - float(by_chance)

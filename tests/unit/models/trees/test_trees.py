@@ -7,7 +7,7 @@ from sklearn.tree import DecisionTreeRegressor
 from tabsynth.encode import Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal, level_marginal
-from tabsynth.models.trees.axes import bins_of, embedding, order_of, singles
+from tabsynth.models.trees.axes import bins_of, embedding, order_of, positions_of, singles
 from tabsynth.models.trees.growing import grow, ranks_for
 from tabsynth.models.trees.pruning import prune
 from tabsynth.models.trees.tree import Tree, stump
@@ -28,6 +28,10 @@ def numbers(name, lower, upper, mass, *, is_lattice=True, n_levels=1):
     dtype = np.int64 if is_lattice else np.float64
     ends = (np.array(end, dtype=dtype) for end in (lower, upper))
     return Latent(variable, Part.VALUE, Marginal(*ends, np.array(mass, dtype=float), is_lattice))
+
+
+def placed(latent):
+    return positions_of(latent, ints(), {}, [], count_by_leaf)
 
 
 # if piece on axis 0 ≤ 1: leaf 1; else by axis 2, whose pieces have ranks 2, 0, 1: ≤ 0: leaf 3, else leaf 4
@@ -134,17 +138,33 @@ def test_a_value_that_stands_out_from_its_neighbours_stands_for_itself():
 
 def test_embeddings_tell_distributions_apart_that_have_one_mean():
     flat = numbers("x", range(100), range(100), np.full(100, 0.01))
-    at = embedding(flat)
+    at = embedding(flat, placed(flat))
     middle, ends = at[25:75].mean(axis=0), np.r_[at[:25], at[75:]].mean(axis=0)
     assert np.abs(middle - ends).max() > 0.5
-    assert np.ptp(embedding(levels("a", 90, 10)), axis=0).max() > 0
+    assert np.ptp(embedding(levels("a", 90, 10), np.array([0.45, 0.95])), axis=0).max() > 0
 
 
 def test_bins_keep_few_pieces_apart_and_pool_many():
-    assert bins_of(levels("a", *range(1, 60))).tolist() == list(range(59))
+    assert bins_of(levels("a", *range(1, 60)), np.zeros(59)).tolist() == list(range(59))
     mass = np.full(1000, 0.5 / 999)
     mass[500] = 0.5
     many = numbers("x", range(0, 3000, 3), range(0, 3000, 3), mass)
-    bins = bins_of(many)
+    bins = bins_of(many, placed(many))
     assert (bins == bins[500]).sum() == 1
     assert 9 <= len(np.unique(bins)) <= 18
+
+
+def test_positions_are_middles_of_mass():
+    assert placed(levels("a", 1, 2, 1)) == pytest.approx([0.125, 0.5, 0.875])
+
+
+def test_many_levels_stand_in_the_order_of_what_they_tell_most_of():
+    """A hundred levels, of which the last digit says the region; a second column says nothing."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 100, 5000).astype(np.int32)
+    known = {0: rng.integers(0, 10, 5000).astype(np.int32), 1: level % 10}
+    latent = levels("code", *np.bincount(level, minlength=100))
+    order = np.argsort(positions_of(latent, level, known, [10, 10], count_by_leaf))
+    assert (order % 10).tolist() == np.repeat(range(10), 10).tolist()
+    too_wide = positions_of(latent, level, known, [5000, 5000], count_by_leaf)
+    assert np.argsort(too_wide).tolist() == list(range(100))
