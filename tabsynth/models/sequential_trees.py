@@ -25,7 +25,6 @@ from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import Latent
-from tabsynth.models.latent import Part as LatentPart
 from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import ABSENT, bins_of, embedding, order_of, pieces_on, positions_of, singles
 from tabsynth.models.trees.filling import fill_leaves
@@ -42,8 +41,6 @@ from tabsynth.randomness import Streams
 
 MOST_GROWING_ROWS = 100_000
 """Splits are found on no more rows than this; leaves are counted on all."""
-_NUMBERS = 0.25
-"""Numbers pay this share of the penalty: their leaves hold no row's own piece, but runs of a group of rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +49,8 @@ class SequentialTrees:
 
     `min_leaf` ≥ 1: the fewest rows of a leaf. `min_group` ≥ 1: the fewest rows that share a published value,
     stretch or run of a leaf; no leaf has fewer. `growing_share` in (0, 1]: the share of the rows that splits are
-    found on. `penalty` ≥ 0: nats that a split must save for every parameter it adds, a quarter of it where it predicts
-    numbers; the larger, the fewer leaves and the less of single rows in them.
+    found on. `penalty` ≥ 0: nats that a split must save for every parameter it adds; the larger,
+    the fewer leaves and the less of single rows in them.
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -64,7 +61,7 @@ class SequentialTrees:
     min_leaf: int = 30
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
-    penalty: float = 3.0
+    penalty: float = 1.5
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -139,8 +136,9 @@ class SequentialTrees:
         )
         if tree.n_nodes > 1:
             keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
-            penalty = self.penalty * (_NUMBERS if latent.part is LatentPart.VALUE else 1.0)
-            tree = prune(tree, keys, rows, bins_of(latent, positions), penalty=penalty, min_leaf=min_leaf)
+            tree = prune(
+                tree, keys, rows, bins_of(latent, positions), penalty=self.penalty, min_leaf=min_leaf
+            )
         keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
         return tree, fill_leaves(tree, keys, rows, singles(latent), min_group=self.min_group)
 
