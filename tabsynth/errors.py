@@ -9,6 +9,7 @@
     ├── OutputExistsError     an output that is there already
     ├── ModelFileError        a saved model that is unknown, damaged or altered
     ├── ConditionError        a condition that no row can meet
+    ├── ConstraintError       rules that contradict each other, or that a model does not meet within its tries
     └── PrivacyError          a request that the declared privacy does not allow
         ├── BudgetError       a fit or a release for which its ledger has too little left
         └── PolicyError       a release that a decision does not allow
@@ -77,6 +78,10 @@ class ModelFileError(TabsynthError):
 
 class ConditionError(TabsynthError):
     """A condition on sampling that names no modelled column or has probability zero."""
+
+
+class ConstraintError(TabsynthError):
+    """Rules that contradict each other, or that no row of the model meets within the tries that are allowed."""
 
 
 class PrivacyError(TabsynthError):

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from tabsynth.constraints.plan import plan_rules
 from tabsynth.encode import Surrogate, encode_table, settle
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import PrivacyError, SchemaError
@@ -59,10 +60,13 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
     The number of columns an engine sees is known but for drafts of text and identifiers, which it sees
     where they may be missing: the plan is for as many as there can be. Raises `PrivacyError` where the
     engine cannot be private, `UsageError` where the budget is too small for any noise, and `SchemaError`
-    where the schema does not say how many rows a person has, or in which format text is a date.
+    where the schema does not say how many rows a person has, or in which format text is a date. Rules cost
+    nothing: the table that is learnt is the one that they leave. `PrivacyError` names rules that are drafts and
+    mappings whose rows nobody has declared, `ConstraintError` rules that no row can meet.
     """
     require_guarantee(budget, recipe)
     _require_sound(schema)
+    schema = plan_rules(schema, is_private=True).working
     variables = variables_of(_widest(schema))
     asked = recipe.parts(variables)
     if variables and not asked:
@@ -93,12 +97,14 @@ def fit_privately(
     streams: Streams,
     progress: Progress = no_progress,
 ) -> PrivateFit:
-    """Buy what domains are missing, bring every cell into its domain, and fit.
+    """Bring every row into the form that its rules are learnt in, buy what domains are missing, and fit.
 
     `table` holds at most `max_rows` rows of a unit, and `queries` follow `plan_fit` of its schema.
     `streams` may shape the fit, never its noise. Raises nothing that depends on a cell.
     """
     progress("domains", 0.0)
+    rules = plan_rules(table.schema, is_private=True)
+    table = rules.apply(table)
     noisy_rows = float(queries.total(ROWS, table.n_rows).values)
     schema = buy_domains(table, queries)
     if schema != table.schema and schema.description == NO_ROWS:
@@ -112,7 +118,7 @@ def fit_privately(
     encoded = settle(encode_table(Table(schema, table.frame)))
     model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     n_rows = min(max(round(noisy_rows), 1), MOST_ROWS)
-    return PrivateFit(schema=schema, model=model, n_rows=n_rows, surrogates=surrogates)
+    return PrivateFit(schema=rules.bought(schema), model=model, n_rows=n_rows, surrogates=surrogates)
 
 
 def _require_sound(schema: TableSchema) -> None:

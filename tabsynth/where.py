@@ -43,6 +43,11 @@ def conditions_of(where: Mapping[str, Any], schema: TableSchema) -> tuple[Condit
     return tuple(conditions)
 
 
+def cells_of(where: Mapping[str, Any], schema: TableSchema) -> dict[str, pl.Series]:
+    """The cells of conditions that `conditions_of` has found to be sound, each as a series of one."""
+    return {name: _cell(schema[name], value) for name, value in where.items()}
+
+
 def _condition(column: Column, value: Any) -> Condition | str:
     """The condition, or what is wrong with it."""
     encoder = encoder_of(column)

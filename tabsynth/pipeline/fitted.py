@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,15 +13,18 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.arguments import mapping_fault, refuse, whole_number_fault
-from tabsynth.encode import Surrogate, decode_table, encode_table
+from tabsynth.constraints.outcome import RuleOutcome, Tally
+from tabsynth.constraints.plan import RulePlan, plan_rules
+from tabsynth.encode import Surrogate, encode_table
 from tabsynth.encode.table import variables_of
-from tabsynth.errors import InputError, ModelFileError, UsageError
+from tabsynth.errors import ConstraintError, InputError, ModelFileError, PrivacyError, UsageError
 from tabsynth.io import Layout, to_layout
 from tabsynth.model_folder import privacy_from_data, read_folder, require_fields, write_folder
-from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress, Synthesizer, no_progress
+from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.models.marginal_frame import marginal_frame, positions_of
 from tabsynth.models.registry import engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
+from tabsynth.pipeline.sampling import Sampler
 from tabsynth.privacy import Budget, Charge, Privacy, guarantee
 from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
 from tabsynth.randomness import Streams
@@ -32,9 +33,6 @@ from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.source import as_table
 from tabsynth.table import Table
-from tabsynth.where import conditions_of
-
-_BATCH_BLOCKS = 16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +53,11 @@ class FittedPipeline:
     layout: Layout
     surrogates: tuple[Surrogate, ...] = field(default=())
 
+    @cached_property
+    def plan(self) -> RulePlan:
+        """How the rules of the schema are met."""
+        return plan_rules(self.schema, is_private=isinstance(self.privacy, Budget))
+
     @property
     def guarantee(self) -> str:
         """One sentence on the privacy of what it samples."""
@@ -73,10 +76,19 @@ class FittedPipeline:
         `n_rows` defaults to the source's number of rows, as far as the model knows it. The same `seed` gives the same rows, bit for
         bit, on any number of cores; None takes a fresh one. `where` holds columns at values
         (`{"sex": "Female", "age": 40}`; None means null): exact under the model. Raises
-        `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind.
+        `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind,
+        `ConstraintError` where rows cannot be made to meet the rules of the schema within the tries allowed.
         """
         frames = list(self.sample_batches(n_rows, seed=seed, where=where))
         return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
+
+    def sample_reported(
+        self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
+    ) -> tuple[Any, tuple[RuleOutcome, ...]]:
+        """The same rows as `sample`, and of each rule how it was met and how many rows that took."""
+        tally = Tally()
+        frames = list(self.sample_batches(n_rows, seed=seed, where=where, tally=tally))
+        return to_layout(pl.concat(frames), self.layout), tally.outcomes
 
     def sample_batches(
         self,
@@ -85,8 +97,12 @@ class FittedPipeline:
         seed: int | None = None,
         where: Mapping[str, Any] | None = None,
         progress: Progress = no_progress,
+        tally: Tally | None = None,
     ) -> Iterator[pl.DataFrame]:
-        """The same rows as `sample`, as polars frames of bounded size; at least one, possibly empty."""
+        """The same rows as `sample`, as polars frames of bounded size; at least one, possibly empty.
+
+        `tally` counts, as batches are taken, what was done so that the rules of the schema hold.
+        """
         n_rows = self.n_rows if n_rows is None else n_rows
         refuse(
             (
@@ -95,52 +111,31 @@ class FittedPipeline:
                 None if where is None else mapping_fault(where, "where"),
             )
         )
-        streams = Streams.from_seed(seed)
-        conditions = conditions_of(where or {}, self.schema)
-        n_blocks = max(1, math.ceil(n_rows / BLOCK_ROWS))
-
-        def draw(block: int) -> pl.DataFrame:
-            return self._block(block, n_rows, streams, conditions)
-
-        return self._batches(draw, n_blocks, progress)
-
-    @staticmethod
-    def _batches(draw: Any, n_blocks: int, progress: Progress) -> Iterator[pl.DataFrame]:
-        n_workers = os.cpu_count() or 1
-        with ThreadPoolExecutor(max_workers=n_workers) as pool:
-            for start in range(0, n_blocks, _BATCH_BLOCKS):
-                blocks = range(start, min(start + _BATCH_BLOCKS, n_blocks))
-                batch = pl.concat(list(pool.map(draw, blocks)))
-                progress("sampling", blocks.stop / n_blocks)
-                yield batch
-
-    def _block(
-        self, block: int, n_total: int, streams: Streams, conditions: tuple[Condition, ...]
-    ) -> pl.DataFrame:
-        start = block * BLOCK_ROWS
-        n_rows = min(BLOCK_ROWS, n_total - start)
-        encoded = self.model.sample_block(block, n_rows=n_rows, streams=streams, conditions=conditions)
-        columns = {series.name: series for series in decode_table(encoded, self.schema)}
-        for surrogate in self.surrogates:
-            name = surrogate.column.name
-            cells = surrogate.make(n_total, start, n_rows, streams=streams, block=block)
-            if name in encoded.columns:
-                missing = pl.Series(encoded.columns[name].codes != 0)
-                cells = pl.select(pl.when(~missing).then(cells)).to_series()
-            columns[name] = cells.alias(name)
-        return pl.DataFrame([columns[name] for name in self.schema.column_names])
+        tally = Tally() if tally is None else tally
+        sampler = Sampler(
+            schema=self.schema,
+            model=self.model,
+            plan=self.plan,
+            surrogates=self.surrogates,
+            streams=Streams.from_seed(seed),
+            n_rows=n_rows,
+            tally=tally,
+        )
+        return sampler.batches(where or {}, progress)
 
     def log_prob(self, data: Any) -> npt.NDArray[np.float64]:
         """How probable each row's modelled columns are under the model: natural logarithms, (n_rows,).
 
-        Exact. Whole numbers, decimals, times and levels count their probability, numbers without declared
+        Exact, but for what repairing rows for rules changes. Whole numbers, decimals, times and levels count their probability, numbers without declared
         decimals their density per unit (or their probability, where single values have one). A text or
         identifier counts as present or missing. -inf says that the model never makes such a row. Raises
         `UsageError` for an engine that cannot say, `InputError` for data of another structure or type.
         """
         model = explicit(self.model, self.engine.name, what="probabilities of rows")
         rows = as_table(data.frame if isinstance(data, Table) else data, self.schema)[0]
-        return model.log_prob(encode_table(rows))
+        broken = [one.violations(rows.frame) for one in self.plan.per_row]
+        found = model.log_prob(encode_table(self.plan.apply(rows)))
+        return np.where(np.any(broken, axis=0), -np.inf, found) if broken else found
 
     def marginal(self, *columns: str, coarse: bool = False) -> Any:
         """The joint distribution of 1 to 3 columns under the model, exact and without sampling.
@@ -151,9 +146,9 @@ class FittedPipeline:
         4 million cells.
         """
         model = explicit(self.model, self.engine.name, what="marginals")
-        found = model.marginal(positions_of(columns, model, self.schema), coarse=coarse)
-        frame = marginal_frame(found, [self.schema[name] for name in columns])
-        stored = {column.name: polars_dtype(column) for column in self.schema.columns}
+        found = model.marginal(positions_of(columns, model, self.plan.working), coarse=coarse)
+        frame = marginal_frame(found, [self.plan.working[name] for name in columns])
+        stored = {column.name: polars_dtype(column) for column in self.plan.working.columns}
         as_they_are = tuple(
             column for column in self.layout.columns if frame.schema.get(column.name) == stored[column.name]
         )
@@ -202,8 +197,10 @@ class FittedPipeline:
             require_fields(document)
             schema = schema_from_dict(document["schema"]).only_table
             engine = make_engine(document["engine"], document["settings"])
+            privacy = privacy_from_data(document["privacy"])
+            plan = plan_rules(schema, is_private=isinstance(privacy, Budget))
             model = engine_class(document["engine"]).restore(
-                variables_of(schema), arrays, document["parameters"]
+                variables_of(plan.working), arrays, document["parameters"]
             )
             shares = document["distinct_shares"]
             made = [column.name for column in schema.columns if not column.kind.is_modelled]
@@ -216,12 +213,12 @@ class FittedPipeline:
                 engine=engine,
                 model=model,
                 n_rows=document["n_rows"],
-                privacy=privacy_from_data(document["privacy"]),
+                privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),
                 layout=layout,
                 surrogates=tuple(Surrogate(schema[name], share) for name, share in shares.items()),
             )
-        except (ModelFileError, InputError, UsageError) as fault:
+        except (ModelFileError, InputError, UsageError, ConstraintError, PrivacyError) as fault:
             raise ModelFileError(f"{path}: not a model this release can read: {fault}") from None
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
             what = type(fault).__name__

@@ -13,7 +13,9 @@ import polars as pl
 
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.check import require_valid
-from tabsynth.encode import Surrogate, encode_table
+from tabsynth.constraints.observed import fill_outside, with_rows
+from tabsynth.constraints.plan import plan_rules
+from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import schema_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
@@ -28,6 +30,7 @@ from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.privacy.queries import Queries
 from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
+from tabsynth.schema.rules import mapped_columns
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
 from tabsynth.source import as_table, only_table
 from tabsynth.table import Table
@@ -124,6 +127,27 @@ def _fit_within(
     )
 
 
+def _under_rules(
+    table: Table, encoded: EncodedTable, ledger: Ledger, streams: Streams
+) -> tuple[Table, EncodedTable]:
+    """The table with what its mappings need read off it, and its rows as its rules have them learnt.
+
+    A row that breaks a rule is learnt as one that does not, drawn by `streams` where nothing is near.
+    """
+    if not table.schema.constraints:
+        return table, encoded
+    learnt = with_rows(table)
+    for rule, was in zip(learnt.constraints, table.schema.constraints, strict=True):
+        if rule != was:
+            ledger.charge("valid combinations", mapped_columns(rule))  # type: ignore[arg-type]
+    plan = plan_rules(learnt, is_private=False)
+    table = Table(learnt, table.frame)
+    if not plan.steps:
+        return table, encoded
+    encoded = encode_table(plan.apply(table))
+    return table, fill_outside(encoded, streams.generator("rules.outside"))
+
+
 def _require_purchase(ledger: Ledger, schema: TableSchema) -> None:
     """Raise `PrivacyError` for domains that an earlier fit bought where the ledger knows of no earlier fit.
 
@@ -185,6 +209,7 @@ def _fit_exactly(
     progress: Progress,
 ) -> FittedPipeline:
     table, layout = as_table(data, schema)
+    plan_rules(table.schema, is_private=False)  # rules that contradict each other are told before cells are
     table = bound_rows(table, streams)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
@@ -192,6 +217,7 @@ def _fit_exactly(
     if table.n_rows == 0:
         raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
     ledger = Ledger()
+    table, encoded = _under_rules(table, encoded, ledger, streams)
     for column in table.schema.columns:
         if column.domain.origin is Origin.DRAFT:
             ledger.charge("drafted domain", (column.name,))

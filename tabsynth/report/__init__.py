@@ -4,10 +4,10 @@ All is private output, because the results are, but for what `publishable` makes
 synthetic rows alone.
 """
 
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.report.html import render_html, write_report
 from tabsynth.report.publish import Publishable, publishable
 from tabsynth.report.publish_html import release_sentence, render_publishable, write_publishable
-from tabsynth.report.sections import RuleOutcome
 from tabsynth.report.share import share_sentence
 from tabsynth.report.summary import Report, summarise
 from tabsynth.report.terminal import render_terminal

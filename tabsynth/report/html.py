@@ -11,6 +11,7 @@ from pathlib import Path
 from tabsynth.audit import AuditResults
 from tabsynth.audit.bound import Bound, bound_of
 from tabsynth.decision import Decision
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.evaluate import Results
 from tabsynth.privacy import Charge
 from tabsynth.privacy.ledger import LedgerCopy
@@ -20,7 +21,6 @@ from tabsynth.report.bounds import bound_view
 from tabsynth.report.charts import heat_maps
 from tabsynth.report.decision_view import decision_view
 from tabsynth.report.page import PRIVATE_HEADER, render_page
-from tabsynth.report.sections import RuleOutcome
 from tabsynth.report.share import share_sentence
 from tabsynth.report.summary import Report, summarise
 

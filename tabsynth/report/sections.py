@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.evaluate import Results, RocCurve
 from tabsynth.privacy import Charge
 from tabsynth.privacy.accountant import epsilon_of
@@ -22,15 +23,6 @@ MAX_MAP_COLUMNS = 30
 _MAX_CARD_ROWS = 5
 _PARTS_LEAD = {"detection": "Given away mostly by"}
 _PARTS_TITLE = {"detection": "What gave it away"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleOutcome:
-    """A declared rule in words, and how many of the rows it was checked on break it."""
-
-    rule: str
-    n_rows: int
-    n_violations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

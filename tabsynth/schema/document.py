@@ -6,12 +6,13 @@ values mean together is checked in `tabsynth.schema.validate`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.rules import KINDS, keys_of
 from tabsynth.schema.scalars import describe
 from tabsynth.schema.types import Kind, Origin, Role
 from tabsynth.schema.validate import DECIMAL_MARKS, RESOLUTIONS
@@ -38,11 +39,27 @@ OriginName = Annotated[Origin, Field(strict=False)]
 DtypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DTYPES)})]
 ResolutionName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(RESOLUTIONS)})]
 DecimalMark = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DECIMAL_MARKS)})]
+RuleName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(KINDS)})]
 IsoDate = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def _say_keys(schema: dict[str, Any]) -> None:
+    """Which keys go with which kind of rule, as editors understand it."""
+    every = set(schema["properties"]) - {"rule", "name", "draft"}
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"rule": {"const": kind}}},
+            "then": {
+                "required": [key for key, is_required in keys_of(kind).items() if is_required],
+                "properties": dict.fromkeys(sorted(every - set(keys_of(kind))), False),
+            },
+        }
+        for kind in KINDS
+    ]
 
 
 class DomainModel(_Model):
@@ -116,6 +133,57 @@ class CsvModel(_Model):
     """The mark before the decimals of a number: a point or a comma."""
 
 
+class RuleModel(_Model):
+    """A rule that holds on every row; which keys it has depends on its kind."""
+
+    model_config = ConfigDict(json_schema_extra=_say_keys)
+
+    rule: RuleName
+    """The kind of rule."""
+    name: str | None = None
+    """What reports call it."""
+    draft: bool = False
+    """Mined from private data, and not yet stated to be public."""
+    column: str | None = None
+    """The one column that the rule is about: of a range, the computed one, the total, the one that never falls."""
+    columns: list[str] | None = None
+    """The columns that the rule is about, in its order."""
+    determines: list[str] | None = None
+    """Dependencies: the columns that follow from `columns`."""
+    lower: PlainValue | None = None
+    """Ranges: the least value."""
+    upper: PlainValue | None = None
+    """Ranges: the greatest value."""
+    strict: bool | None = None
+    """Ranges, inequalities and monotone columns: without equality."""
+    rows: list[list[PlainValue | None]] | None = None
+    """Combinations, hierarchies and dependencies: all that may occur, a list of cells each."""
+    file: str | None = None
+    """A CSV with a header, beside the schema, in which the `rows` stand."""
+    sql: str | None = None
+    """Formulas and expressions: an expression of polars' SQL."""
+    tolerance: float | None = None
+    """Formulas and sums: how far off the column may be."""
+    decimals: int | None = None
+    """Formulas: the result is rounded to as many digits."""
+    parts: list[str] | None = None
+    """Sums: the columns that are added."""
+    count: int | None = None
+    """Exactly: how many of the columns are true."""
+    condition: Annotated[str | None, Field(alias="if")] = None
+    """Conditionals: where this is true …"""
+    then: str | None = None
+    """… this holds …"""
+    otherwise: Annotated[str | None, Field(alias="else")] = None
+    """… and elsewhere this."""
+    within: list[str] | None = None
+    """Monotone: the columns that name the group."""
+    along: str | None = None
+    """Monotone: the column that says in which order; left out, the order of the rows."""
+    decreasing: bool | None = None
+    """Monotone: never rises, instead of never falls."""
+
+
 class TableModel(_Model):
     """One table."""
 
@@ -129,6 +197,8 @@ class TableModel(_Model):
     """How the table is written as CSV."""
     columns: dict[str, ColumnModel]
     """The columns by name, in the order in which they are written out."""
+    constraints: list[RuleModel] = Field(default_factory=list)
+    """Rules that hold on every row."""
 
 
 class ForeignKeyModel(_Model):

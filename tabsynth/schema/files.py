@@ -32,6 +32,8 @@ from tabsynth.errors import SchemaError
 from tabsynth.schema import yamltext
 from tabsynth.schema.findings import Finding
 from tabsynth.schema.hints import counted
+from tabsynth.schema.rule_data import rule_data
+from tabsynth.schema.rules import KINDS, AnyRule, title_of
 from tabsynth.schema.scalars import to_plain
 from tabsynth.schema.types import (
     DEFAULT_DTYPES,
@@ -59,7 +61,7 @@ _FLOW_KEYS = frozenset({"domain", "unit", "csv"})
 def read_schema(path: str | os.PathLike[str]) -> Schema:
     """The schema in a YAML (or JSON) file. Raises `SchemaError`, listing every fault with its path."""
     where = Path(path).name
-    return schema_from_yaml(read_text(path), where=where)
+    return schema_from_yaml(read_text(path), where=where, folder=Path(path).parent)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -128,14 +130,17 @@ def without_notes(text: str, schema: Schema) -> str:
     return text
 
 
-def schema_from_yaml(text: str, *, where: str = "schema") -> Schema:
-    """The schema that a YAML text holds. Raises `SchemaError`, listing every fault with path and line."""
+def schema_from_yaml(text: str, *, where: str = "schema", folder: Path | None = None) -> Schema:
+    """The schema that a YAML text holds. Raises `SchemaError`, listing every fault with path and line.
+
+    `folder` is where the files of mappings are looked for, by default the current one.
+    """
     try:
         document = yamltext.load(text)
     except yaml.YAMLError as error:
         raise SchemaError(f"{where} is not YAML: {_yaml_problem(error)}") from None
     findings = [Finding(path, what, hint) for path, what, hint in document.faults]
-    return _schema(document.data, document.lines, findings, where)
+    return _schema(document.data, document.lines, findings, where, folder=folder)
 
 
 def schema_to_dict(schema: Schema) -> dict[str, object]:
@@ -159,12 +164,19 @@ def json_schema() -> dict[str, object]:
     }
 
 
-def _schema(data: Plain, lines: Mapping[yamltext.Path, int], findings: list[Finding], where: str) -> Schema:
+def _schema(
+    data: Plain,
+    lines: Mapping[yamltext.Path, int],
+    findings: list[Finding],
+    where: str,
+    *,
+    folder: Path | None = None,
+) -> Schema:
     from tabsynth.schema.parse import parse_schema  # pydantic is slow to import
 
     if data is None and not findings:
         raise SchemaError(f"{where} is empty", ())
-    schema = parse_schema(data, findings)
+    schema = parse_schema(data, findings, folder=folder)
     if schema is None or findings:
         ordered = sorted(findings, key=lambda finding: _line(finding, lines) or 0)
         faults = [finding.as_fault(line=_line(finding, lines)) for finding in ordered]
@@ -211,7 +223,19 @@ def _table_data(table: TableSchema) -> dict[str, Plain]:
     if table.csv != CsvDialect():
         data["csv"] = _csv_data(table.csv)
     data["columns"] = {column.name: _column_data(column) for column in table.columns}
+    if table.constraints:
+        data["constraints"] = [_rule_data(table, rule) for rule in table.constraints]
     return data
+
+
+def _rule_data(table: TableSchema, rule: AnyRule) -> dict[str, Plain]:
+    """A rule as a file holds it. Raises `SchemaError` for one of Python alone."""
+    if rule.kind not in KINDS:
+        raise SchemaError(
+            f"table {table.name!r}: the rule {title_of(rule)!r} is a function of Python, which no file can hold: "
+            "write it as an expression of SQL, or leave it out and pass it where the model is used"
+        )
+    return cast("dict[str, Plain]", rule_data(rule))
 
 
 def _csv_data(csv: CsvDialect) -> dict[str, Plain]:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path as FilePath
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,6 +17,7 @@ from tabsynth.schema.document import (
     CsvModel,
     DomainModel,
     ForeignKeyModel,
+    RuleModel,
     SchemaModel,
     TableModel,
     UnitModel,
@@ -23,6 +25,7 @@ from tabsynth.schema.document import (
 from tabsynth.schema.dtypes import DTYPES
 from tabsynth.schema.findings import Finding, Path, at_first
 from tabsynth.schema.hints import did_you_mean
+from tabsynth.schema.rule_files import FAULTY, AnyRule, RuleReader
 from tabsynth.schema.scalars import describe, from_plain, stored_type
 from tabsynth.schema.types import (
     DEFAULT_DTYPES,
@@ -42,6 +45,7 @@ from tabsynth.schema.validate import schema_findings
 from tabsynth.schema.yamltext import Plain
 
 _EXPECTED = {
+    "float_type": "a number",
     "bool_type": "true or false",
     "int_type": "a whole number",
     "string_type": "text",
@@ -52,8 +56,10 @@ _EXPECTED = {
 _ENUMS: Mapping[str, type[StrEnum]] = {"kind": Kind, "role": Role, "origin": Origin}
 
 
-def parse_schema(data: Plain, findings: list[Finding]) -> Schema | None:
+def parse_schema(data: Plain, findings: list[Finding], *, folder: FilePath | None = None) -> Schema | None:
     """The schema that plain data holds, as far as it can be read; faults are appended to `findings`.
+
+    `folder` is where the files of mappings are looked for.
 
     Faults of shape are found first. What they touch is then set aside, so that the rest can be checked for
     what it means and everything is reported together.
@@ -74,7 +80,7 @@ def parse_schema(data: Plain, findings: list[Finding]) -> Schema | None:
             return None
         model = SchemaModel.model_validate(sound)
     read: list[Finding] = []
-    schema = _Reader(read).schema(model)
+    schema = _Reader(read, folder).schema(model)
     touched = [*(_touched(detail["loc"]) for detail in shape), *(finding.path for finding in findings)]
     findings += [found for found in read if not _lies_in(found, touched)]
     touched += [finding.path[:5] for finding in read]
@@ -147,6 +153,8 @@ def _keys_at(path: Path) -> list[str]:
     model: type[BaseModel] = SchemaModel
     if path and path[0] == "foreign_keys":
         model = ForeignKeyModel
+    elif path[2:3] == ("constraints",):
+        return [field.alias or name for name, field in RuleModel.model_fields.items()]
     elif len(path) == 3:
         model = in_table[str(path[2])]
     elif path:
@@ -158,6 +166,8 @@ def _touched(path: Path) -> Path:
     """The part of the file that a fault of shape at `path` leaves unknown."""
     if path[0] == "foreign_keys":
         return path[:2]
+    if path[2:3] == ("constraints",):
+        return path[:4]
     if (
         path[0] == "tables"
         and len(path) >= 4
@@ -186,6 +196,8 @@ def _without_faulty(data: dict[str, Plain], shape: Sequence[ErrorDetails]) -> di
         path = _touched(detail["loc"])
         if path[0] == "tables" and len(path) == 4 and path[2] == "columns":
             sound = _with(sound, path, {"kind": Kind.TEXT.value})
+        elif len(path) == 4 and path[2] == "constraints":
+            sound = _with_item(sound, path)
         elif path != ("version",) and (path[0] != "foreign_keys" or len(path) == 1):
             sound = _without(sound, path)
     keys = sound.get("foreign_keys")
@@ -205,6 +217,16 @@ def _with(mapping: dict[str, Plain], path: Path, value: Plain) -> dict[str, Plai
     return {**mapping, key: _with(inner, path[1:], value)}
 
 
+def _with_item(mapping: dict[str, Plain], path: Path) -> dict[str, Plain]:
+    """A copy of nested mappings in whose list of rules the one at `path` is known to be faulty."""
+    rules = mapping
+    for key in path[:3]:
+        rules = rules[str(key)]  # type: ignore[assignment]
+    kept: list[Plain] = list(rules)
+    kept[int(path[3])] = {"rule": FAULTY}
+    return _with(mapping, path[:3], kept)
+
+
 def _without(mapping: dict[str, Plain], path: Path) -> dict[str, Plain]:
     """A copy of nested mappings less what is at `path`, which may be gone already."""
     key = str(path[0])
@@ -217,8 +239,9 @@ def _without(mapping: dict[str, Plain], path: Path) -> dict[str, Plain]:
 class _Reader:
     """Turns models into a `Schema`; a value of the wrong type is a finding and is left out."""
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[Finding], folder: FilePath | None = None) -> None:
         self._findings = findings
+        self._folder = folder
 
     def schema(self, model: SchemaModel) -> Schema:
         tables = tuple(self._table(name, table) for name, table in model.tables.items())
@@ -226,9 +249,10 @@ class _Reader:
 
     def _table(self, name: str, model: TableModel) -> TableSchema:
         path = ("tables", name, "columns")
+        columns = tuple(self._column((*path, key), key, column) for key, column in model.columns.items())
         return TableSchema(
             name=name,
-            columns=tuple(self._column((*path, key), key, column) for key, column in model.columns.items()),
+            columns=columns,
             primary_key=tuple(model.primary_key),
             unit=PrivacyUnit(column=model.unit.column, max_rows=model.unit.max_rows),
             csv=CsvDialect(
@@ -239,7 +263,14 @@ class _Reader:
                 decimal=model.csv.decimal,
             ),
             description=model.description,
+            constraints=self._rules(("tables", name, "constraints"), columns, model.constraints),
         )
+
+    def _rules(
+        self, path: Path, columns: Sequence[Column], models: Sequence[RuleModel]
+    ) -> tuple[AnyRule, ...]:
+        reader = RuleReader(columns, self._findings, self._folder)
+        return tuple(reader.read((*path, index), model) for index, model in enumerate(models))
 
     def _column(self, path: Path, name: str, model: ColumnModel) -> Column:
         dtype = model.dtype or DEFAULT_DTYPES[model.kind]

@@ -12,7 +12,10 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from tabsynth.schema.rules import AnyRule
 
 Scalar = int | float | str | bool | dt.date | dt.datetime | dt.timedelta
 
@@ -150,7 +153,10 @@ class CsvDialect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
-    """One table: its columns in order, key, privacy unit, and how it is written as CSV."""
+    """One table: its columns in order, key, privacy unit, rules, and how it is written as CSV.
+
+    `constraints` are rules (`tabsynth.schema.rules`) that hold on every synthetic row.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -158,6 +164,7 @@ class TableSchema:
     unit: PrivacyUnit = field(default_factory=PrivacyUnit)
     csv: CsvDialect = field(default_factory=CsvDialect)
     description: str | None = None
+    constraints: tuple[AnyRule, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -176,6 +183,10 @@ class TableSchema:
         """The same table with the column of that name replaced."""
         columns = tuple(column if old.name == column.name else old for old in self.columns)
         return replace(self, columns=columns)
+
+    def with_constraints(self, *rules: AnyRule) -> Self:
+        """The same table with `rules` beside those it has."""
+        return replace(self, constraints=(*self.constraints, *rules))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from tabsynth.schema.findings import Finding, Path
 from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.types import CsvDialect, ForeignKey, Schema, TableSchema
 from tabsynth.schema.validate_column import RESOLUTIONS, STORAGE, TEXT_FORMATS, column_findings
+from tabsynth.schema.validate_rules import rule_findings
 
 __all__ = [
     "DECIMAL_MARKS",
@@ -69,6 +70,7 @@ def _table_findings(path: Path, table: TableSchema) -> Iterator[Finding]:
     yield from _csv_findings((*path, "csv"), table.csv)
     for column in table.columns:
         yield from column_findings((*path, "columns", column.name), column)
+    yield from rule_findings((*path, "constraints"), table)
 
 
 def _unit_findings(path: Path, table: TableSchema) -> Iterator[Finding]:

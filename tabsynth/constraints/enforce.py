@@ -1,0 +1,196 @@
+"""The only loop that repairs and resamples: the rows of a block, until none of them breaks a rule.
+
+First cells are exchanged: a row that breaks a rule and another one swap the cells of one learnt column, where
+fewer rows break a rule afterwards. Whatever is swapped, every column keeps exactly the cells it had, so shapes
+stay as the model made them. Rows that still break a rule are then drawn anew, at most `MOST_TRIES` blocks of
+them; what is left then is an error that names the rules. Both depend on the seed and the block alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tabsynth.constraints.base import Constraint, Mask
+from tabsynth.constraints.bounds import smallest
+from tabsynth.errors import ConstraintError
+from tabsynth.schema.rules import AnyRule, title_of
+
+MOST_TRIES = 40
+"""Blocks of rows that are drawn to replace what a block cannot repair, before it is an error."""
+_ROUNDS = 24
+_FEWEST = 512
+_Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Block:
+    """How the rows of a block are made.
+
+    `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block,
+    `redraw(n, attempt)` other learnt rows. `constraints` are the rules of single rows with, of each, the learnt
+    columns that it comes from in `sources`; `held` are conditions that the model could not be held at, which
+    rows drawn anew must meet.
+    """
+
+    whole: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
+    redraw: Callable[[int, int], pl.DataFrame]
+    constraints: Sequence[Constraint]
+    sources: Sequence[tuple[str, ...]]
+    held: Callable[[pl.DataFrame], Mask] | None = None
+
+    def broken(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+        """Which row breaks which rule, shape (n_rules, n_rows); conditions that are not met come last."""
+        rows = [constraint.violations(frame) for constraint in self.constraints]
+        if self.held is not None:
+            rows.append(self.held(frame))
+        return np.stack(rows) if rows else np.zeros((0, frame.height), dtype=np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """Final rows and the learnt ones they come from; of each rule how many rows broke it and what was done to them."""
+
+    frame: pl.DataFrame
+    learnt: pl.DataFrame
+    broken: npt.NDArray[np.int64]
+    swapped: npt.NDArray[np.int64]
+    redrawn: npt.NDArray[np.int64]
+
+
+def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repaired:
+    """The rows, with none that breaks a rule. Raises `ConstraintError` where the tries do not suffice."""
+    everywhere = np.arange(learnt.height)
+    frame = block.whole(learnt, everywhere)
+    first = block.broken(frame)
+    broken = first.copy()
+    if not broken.any():
+        none = np.zeros(len(block.constraints), dtype=np.int64)
+        return Repaired(frame, learnt, none, none, none)
+    learnt = _swap(learnt, block, broken, rng)
+    n_rules = len(block.constraints)
+    left = broken.any(axis=0)
+    learnt = _redraw(learnt, block, left)
+    frame = block.whole(learnt, everywhere)
+    return Repaired(
+        frame,
+        learnt,
+        first[:n_rules].sum(axis=1),
+        (first[:n_rules] & ~left).sum(axis=1),
+        (first[:n_rules] & left).sum(axis=1),
+    )
+
+
+def _swap(
+    learnt: pl.DataFrame, block: Block, broken: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> pl.DataFrame:
+    """Exchange cells until no exchange helps; `broken` is brought up to date."""
+    for index, sources in enumerate(block.sources):
+        names = [name for name in sources if name in learnt.columns]
+        if len(names) < 2 or not broken[index].any():
+            continue
+        fruitless = 0
+        for attempt in range(_ROUNDS):
+            rows = np.flatnonzero(broken[index])
+            if not len(rows) or fruitless >= 2 * len(names):
+                break
+            one, other = _partners(rows, broken, attempt // len(names), rng)
+            found = _try(learnt, block, broken, names[attempt % len(names)], one, other)
+            fruitless = 0 if found is not None else fruitless + 1
+            learnt = learnt if found is None else found
+    return learnt
+
+
+def _partners(
+    rows: _Positions, broken: npt.NDArray[np.bool_], cycle: int, rng: np.random.Generator
+) -> tuple[_Positions, _Positions]:
+    """Pairs of rows, no row twice: those that break the rule among themselves, or each with any other row."""
+    rows = rng.permutation(rows)
+    if cycle % 2 == 0 and len(rows) > 1:
+        half = len(rows) // 2
+        return rows[:half], rows[half : 2 * half]
+    others = rng.permutation(np.flatnonzero(~broken.any(axis=0)))
+    n = min(len(rows), len(others))
+    return rows[:n], others[:n]
+
+
+def _try(
+    learnt: pl.DataFrame,
+    block: Block,
+    broken: npt.NDArray[np.bool_],
+    name: str,
+    one: _Positions,
+    other: _Positions,
+) -> pl.DataFrame | None:
+    """The rows with the cells of a column swapped between pairs that gain by it; None where none does."""
+    if not len(one):
+        return None
+    both, crossed = np.r_[one, other], np.r_[other, one]
+    tried = learnt[both].with_columns(learnt[name].gather(crossed))
+    after = block.broken(block.whole(tried, both))
+    n = len(one)
+    is_bad, was_bad = after.any(axis=0), broken[:, both].any(axis=0)
+    gains = is_bad[:n].astype(int) + is_bad[n:] < was_bad[:n].astype(int) + was_bad[n:]
+    if not gains.any():
+        return None
+    twice = np.r_[gains, gains]
+    order = np.arange(learnt.height)
+    order[both[twice]] = crossed[twice]
+    broken[:, both[twice]] = after[:, twice]
+    return learnt.with_columns(learnt[name].gather(order))
+
+
+def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
+    """The rows of `left` replaced by rows that break nothing."""
+    if not left.any():
+        return learnt
+    pool = np.flatnonzero(left)
+    order = np.arange(learnt.height)
+    kept, masks = [learnt], []
+    n_found = n_drawn = 0
+    for attempt in range(MOST_TRIES):
+        rate = max(n_found / n_drawn, 0.01) if n_drawn else 0.5
+        drawn = block.redraw(max(_FEWEST, int(1.2 * len(pool) / rate)), attempt)
+        places = pool[np.arange(drawn.height) % len(pool)]
+        broken = block.broken(block.whole(drawn, places))
+        good = np.flatnonzero(~broken.any(axis=0))
+        filled, first = np.unique(places[good], return_index=True)
+        order[filled] = sum(frame.height for frame in kept) + np.arange(len(filled))
+        kept.append(drawn[good[first]].select(learnt.columns))
+        masks.append(broken)
+        n_found, n_drawn = n_found + len(good), n_drawn + drawn.height
+        pool = np.setdiff1d(pool, filled)
+        if not len(pool):
+            return pl.concat(kept)[order]
+    raise ConstraintError(_failure(block, np.concatenate(masks, axis=1), n_drawn, len(pool)))
+
+
+def _failure(block: Block, broken: npt.NDArray[np.bool_], n_drawn: int, n_left: int) -> str:
+    """What the tries did not reach, and which rules kept them from it; rates are those of rows drawn anew."""
+    rules = [constraint.rule for constraint in block.constraints]
+    n_good = int((~broken.any(axis=0)).sum())
+    said = f"{n_left:,} rows could not be made to meet the rules: of {n_drawn:,} drawn anew, {n_good:,} did"
+    if block.held is not None and broken[-1].all():
+        return (
+            f"{said}; none met the conditions, which the model cannot be held at directly under these rules"
+        )
+    if n_good == 0:
+        met = {id(rule): ~mask for rule, mask in zip(rules, broken, strict=False)}
+
+        def never(some: Sequence[AnyRule]) -> bool:
+            return not np.logical_and.reduce([met[id(rule)] for rule in some]).any() if some else False
+
+        set_of = smallest(rules, never) if never(rules) else ()
+        if len(set_of) == 1:
+            return f"{said}. The model never meets {title_of(set_of[0])!r}: acceptance 0 %"
+        if set_of:
+            return f"{said}. Each of these is met, but never all together: {'; '.join(map(title_of, set_of))}"
+    rates = [(float(mask.mean()), rule) for mask, rule in zip(broken, rules, strict=False)]
+    worst, rule = max(rates, key=lambda pair: pair[0], default=(0.0, None))
+    if rule is None:
+        return f"{said}, under these conditions"
+    return f"{said}. The rule that fails most is {title_of(rule)!r}: acceptance {100 * (1 - worst):.2g} %"
