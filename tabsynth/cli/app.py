@@ -16,6 +16,7 @@ from tabsynth.cli import (
     audit_noise_command,
     budget_commands,
     collapse_commands,
+    constraint_commands,
     draw_commands,
     import_commands,
     ledger_commands,
@@ -69,8 +70,13 @@ report_app = typer.Typer(
 )
 policy_app = typer.Typer(no_args_is_help=True, help="Decide whether rows may leave.", epilog=_EXIT_CODES)
 
+constraints_app = typer.Typer(
+    no_args_is_help=True, help="Check and mine rules between columns.", epilog=_EXIT_CODES
+)
+
 app.command("demo")(run_commands.demo)
 app.add_typer(schema_app, name="schema")
+app.add_typer(constraints_app, name="constraints")
 app.add_typer(budget_app, name="budget")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(audit_engine_app, name="audit-engine")
@@ -94,6 +100,9 @@ schema_app.command("json-schema")(import_commands.json_schema)
 
 audit_engine_app.command("shadow")(audit_engine_commands.shadow)
 audit_engine_app.command("noise")(audit_noise_command.noise)
+
+constraints_app.command("check")(constraint_commands.check)
+constraints_app.command("suggest")(constraint_commands.suggest)
 
 budget_app.command("plan")(budget_commands.plan)
 

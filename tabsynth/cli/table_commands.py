@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.notes import note_left_out, note_new_folder, note_weak
 from tabsynth.cli.options import (
     DataArgument,
@@ -302,6 +303,7 @@ def sample(
     with Session(command="sample", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.cli.conditions import read_conditions
         from tabsynth.config.steps import require_free, write_rows
+        from tabsynth.constraints.outcome import Tally
         from tabsynth.io import file_format
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.randomness import fresh_seed
@@ -312,17 +314,27 @@ def sample(
         pipeline = FittedPipeline.load(model)
         conditions = read_conditions(where or [], pipeline.schema)
         seed = fresh_seed() if seed is None else seed
+        tally = Tally()
         with session.progress(n_rows=pipeline.n_rows if rows is None else rows) as report:
             written = write_rows(
-                pipeline, out, rows=rows, seed=seed, where=conditions, overwrite=overwrite, progress=report
+                pipeline,
+                out,
+                rows=rows,
+                seed=seed,
+                where=conditions,
+                overwrite=overwrite,
+                progress=report,
+                tally=tally,
             )
         session.show(pipeline.guarantee)
+        show_rules(session, tally.outcomes)
         session.finish(
             f"Sampled {written:,} rows, seed {seed}",
             data={
                 "rows": written,
                 "seed": seed,
                 "where": sorted(conditions),
+                "rules": rule_data(tally.outcomes),
                 "guarantee": pipeline.guarantee,
             },
             files={out: "the synthetic table"},
@@ -383,6 +395,7 @@ def evaluate(
         from tabsynth.config.run import write_evaluation
         from tabsynth.config.steps import read_real, staged, table_of
         from tabsynth.config.types import csv_options
+        from tabsynth.constraints.check import check_rules
         from tabsynth.evaluate import evaluate as evaluate_tables
         from tabsynth.evaluate import roles_of
         from tabsynth.pipeline import FittedPipeline
@@ -410,11 +423,21 @@ def evaluate(
                 guarantee="" if fitted is None else fitted.guarantee,
                 progress=report,
             )
-            write_evaluation(results, folder, ledger=None if fitted is None else fitted.ledger)
+            outcomes = check_rules(tables[0].frame, chosen)
+            write_evaluation(
+                results, folder, ledger=None if fitted is None else fitted.ledger, constraints=outcomes
+            )
         session.show_report(results)
+        show_rules(session, outcomes)
         session.finish(
             "Evaluated",
-            data={"figures": results.summary(), "private_output": True, "left_out": unknown, "seed": seed},
+            data={
+                "figures": results.summary(),
+                "rules": rule_data(outcomes),
+                "private_output": True,
+                "left_out": unknown,
+                "seed": seed,
+            },
             files={
                 out / _REPORT: "the report: open it in a browser; private",
                 out / _RESULTS: "every figure; private",

@@ -32,6 +32,7 @@ from tabsynth.config.steps import (
     write_rows,
 )
 from tabsynth.config.types import RunConfig, TableRun
+from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
@@ -55,7 +56,8 @@ SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
 class TableOutcome:
     """What a run made of one table; `files` are relative to the run's folder, with what they are.
 
-    `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model.
+    `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
+    the rules of the schema fared.
     """
 
     name: str
@@ -66,6 +68,7 @@ class TableOutcome:
     pipeline: FittedPipeline
     files: Mapping[Path, str]
     results: Results | None
+    rules: tuple[RuleOutcome, ...] = ()
 
     @property
     def guarantee(self) -> str:
@@ -147,9 +150,10 @@ def run_table(
         n_source = pipeline.n_rows if holdout is None else round(pipeline.n_rows / (1 - config.holdout))
     rows = n_source if table.rows is None else table.rows
     files: dict[Path, str] = {}
+    tally = Tally()
     for name in config.formats or (format_of(table.source),):
         path = folder / f"synthetic.{name}"
-        write_rows(pipeline, path, rows=rows, seed=seed, progress=progress)
+        write_rows(pipeline, path, rows=rows, seed=seed, progress=progress, tally=tally)
         files[path] = "the synthetic table"
     model = folder / "model"
     pipeline.save(model)
@@ -157,7 +161,9 @@ def run_table(
     results = None
     if holdout is not None:
         results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
-        figures, report = write_evaluation(results, folder, ledger=pipeline.ledger)
+        figures, report = write_evaluation(
+            results, folder, ledger=pipeline.ledger, constraints=tally.outcomes
+        )
         files = {
             report: "the report: open it in a browser; private",
             **files,
@@ -172,6 +178,7 @@ def run_table(
         pipeline=pipeline,
         files=files,
         results=results,
+        rules=tally.outcomes,
     )
 
 
@@ -210,12 +217,18 @@ def measure(
 
 
 def write_evaluation(
-    results: Results, folder: Path, *, ledger: Sequence[Charge] | LedgerCopy | None = None
+    results: Results,
+    folder: Path,
+    *,
+    ledger: Sequence[Charge] | LedgerCopy | None = None,
+    constraints: Sequence[RuleOutcome] | None = None,
 ) -> tuple[Path, Path]:
     """Write `results.json` and `report.html` into `folder`; their paths."""
     path = folder / "results.json"
     results.write_json(path, overwrite=True)
-    return path, write_report(results, folder / "report.html", overwrite=True, ledger=ledger)
+    return path, write_report(
+        results, folder / "report.html", overwrite=True, ledger=ledger, constraints=constraints
+    )
 
 
 def format_of(path: Path) -> str:
@@ -226,8 +239,10 @@ def format_of(path: Path) -> str:
 
 
 def holds_drafts(schema: Schema) -> bool:
-    """Whether any domain was read off private data."""
-    return any(column.domain.origin is Origin.DRAFT for table in schema.tables for column in table.columns)
+    """Whether any domain, or any rule, was read off private data."""
+    domains = (column.domain.origin for table in schema.tables for column in table.columns)
+    rules = (rule.draft for table in schema.tables for rule in table.constraints)
+    return Origin.DRAFT in domains or any(rules)
 
 
 def _require_targets(config: RunConfig) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from tabsynth.config.types import CsvOptions
+from tabsynth.constraints.outcome import Tally
 from tabsynth.errors import OutputExistsError, UsageError
 from tabsynth.io import (
     FileFormat,
@@ -130,9 +131,13 @@ def write_rows(
     where: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress = no_progress,
+    tally: Tally | None = None,
 ) -> int:
-    """Write synthetic rows to `path`, batch by batch; the same rows for the same seed. Returns how many."""
-    batches = pipeline.sample_batches(rows, seed=seed, where=where, progress=progress)
+    """Write synthetic rows to `path`, batch by batch; the same rows for the same seed. Returns how many.
+
+    `tally` counts what was done for the rules of the schema.
+    """
+    batches = pipeline.sample_batches(rows, seed=seed, where=where, progress=progress, tally=tally)
     return write_batches(batches, path, schema=pipeline.schema, overwrite=overwrite)
 
 

@@ -22,7 +22,7 @@ from tabsynth.schema.rules import AnyRule, title_of
 
 MOST_TRIES = 40
 """Blocks of rows that are drawn to replace what a block cannot repair, before it is an error."""
-_ROUNDS = 24
+_ROUNDS = 64
 _FEWEST = 512
 _Positions = npt.NDArray[np.int64]
 
@@ -73,7 +73,7 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
         return Repaired(frame, learnt, none, none, none)
     learnt = _swap(learnt, block, broken, rng)
     n_rules = len(block.constraints)
-    left = broken.any(axis=0)
+    left: Mask = np.asarray(broken.any(axis=0))
     learnt = _redraw(learnt, block, left)
     frame = block.whole(learnt, everywhere)
     return Repaired(
@@ -133,7 +133,8 @@ def _try(
     tried = learnt[both].with_columns(learnt[name].gather(crossed))
     after = block.broken(block.whole(tried, both))
     n = len(one)
-    is_bad, was_bad = after.any(axis=0), broken[:, both].any(axis=0)
+    is_bad: Mask = np.asarray(after.any(axis=0))
+    was_bad: Mask = np.asarray(broken[:, both].any(axis=0))
     gains = is_bad[:n].astype(int) + is_bad[n:] < was_bad[:n].astype(int) + was_bad[n:]
     if not gains.any():
         return None

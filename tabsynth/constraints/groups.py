@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tabsynth.constraints.base import Constraint
 from tabsynth.constraints.cells import Combined, levels_of
 from tabsynth.schema.rules import Combinations, Dependency, Exactly, Hierarchy, Levels
-from tabsynth.schema.types import Column, TableSchema
+from tabsynth.schema.types import Column, Scalar, TableSchema
 
 MOST_LISTED = 65_536
 """The longest list of rows that is made of declared ones."""
@@ -109,21 +109,20 @@ def _made(
     return list(itertools.product(*levels))  # type: ignore[arg-type]
 
 
-def _flags(column: Column) -> tuple[object, object] | None:
+def _flags(column: Column) -> tuple[Scalar, Scalar] | None:
     """A column's two cells, false and true, where it has no others."""
     levels = levels_of(column) or ()
-    if (
-        column.nullable
-        or len(levels) != 2
-        or {float(level) for level in levels if level in (0, 1)} != {0.0, 1.0}
-    ):  # type: ignore[arg-type]
+    if column.nullable or len(levels) != 2:
         return None
-    return (levels[0], levels[1]) if not levels[0] else (levels[1], levels[0])
+    one, other = levels
+    if (one, other) in ((0, 1), (1, 0)) and one is not None and other is not None:  # True equals 1
+        return (one, other) if other == 1 else (other, one)
+    return None
 
 
-def _codes(flags: Sequence[tuple[object, object]], count: int) -> Iterator[Levels]:
+def _codes(flags: Sequence[tuple[Scalar, Scalar]], count: int) -> Iterator[Levels]:
     for chosen in itertools.combinations(range(len(flags)), count):
-        yield tuple(pair[at in chosen] for at, pair in enumerate(flags))  # type: ignore[misc]
+        yield tuple(pair[at in chosen] for at, pair in enumerate(flags))
 
 
 def _natural_join(one: Group, other: Group) -> Group | None:

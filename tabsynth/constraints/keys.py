@@ -148,7 +148,8 @@ class Keys:
         hashes = self._hashes(frame, np.arange(frame.height))
         key = frame.select(self._names)
         is_whole = key.select(pl.all_horizontal(pl.all().is_not_null())).to_series().to_numpy()
-        return (self.constraint.violations(frame) | self._known(hashes)) & is_whole
+        repeats: Mask = (self.constraint.violations(frame) | self._known(hashes)) & is_whole
+        return repeats
 
     def _hashes(self, frame: pl.DataFrame, rows: npt.NDArray[np.int64]) -> _Hashes:
         return frame.select(self._names)[rows].hash_rows().to_numpy()

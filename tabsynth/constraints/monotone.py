@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tabsynth.constraints.base import Constraint
-from tabsynth.encode.continuous import ContinuousEncoder
+from tabsynth.encode.continuous import ContinuousEncoder, Values
 from tabsynth.schema.rules import Monotone
 from tabsynth.schema.types import TableSchema
 
@@ -47,7 +47,7 @@ def put_in_order(
     return frame.with_columns(encoder.decode(codes, made)), int(np.count_nonzero(made != values))
 
 
-def _apart(ordered: np.ndarray, group: np.ndarray, *, is_lattice: bool) -> np.ndarray:  # type: ignore[type-arg]
+def _apart(ordered: Values, group: Values, *, is_lattice: bool) -> Values:
     """Ascending numbers of each group at least a step apart, none lower than before."""
     span = float(np.ptp(ordered)) if len(ordered) else 0.0
     step = 1 if is_lattice else max(span, 1.0) * 1e-9

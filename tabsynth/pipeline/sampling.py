@@ -157,7 +157,7 @@ class Sampler:
         if not held.variants:
             return self.model.sample_block(number, n_rows=n_rows, streams=streams, conditions=held.conditions)
         rng = streams.generator("rules.variants", number)
-        parts = []
+        parts: list[EncodedTable] = []
         for variant, n in zip(held.variants, rng.multinomial(n_rows, shares), strict=True):
             if n or (n_rows == 0 and not parts):
                 own = Streams(int(streams.generator("rules.variant", number, variant.code).integers(2**63)))
@@ -179,7 +179,8 @@ class Sampler:
             counts = np.array([self._can_make(held, one) for one in held.variants], dtype=np.float64)
         if counts.sum() == 0:
             raise ConditionError("the condition has probability zero under the model")
-        return counts / counts.sum()
+        shares: npt.NDArray[np.float64] = counts / counts.sum()
+        return shares
 
     def _can_make(self, held: Held, variant: Condition) -> bool:
         try:

@@ -15,7 +15,7 @@ from tabsynth.errors import InputError, ModelFileError
 from tabsynth.io import read_json_object
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
-from tabsynth.report.sections import RuleOutcome
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 

@@ -27,7 +27,7 @@ from tabsynth.evaluate.alone import Alone, alone
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.ledger import LedgerCopy
-from tabsynth.report.sections import RuleOutcome
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.schema.types import Column, Origin
 from tabsynth.schema.unit import unit_words
 from tabsynth.table import Table

@@ -87,6 +87,8 @@ class LedgerView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
     name: str
+    form: str
+    n_touched: str
     n_rows: str
     n_violations: str
     level: str
@@ -233,6 +235,8 @@ def rule_view(outcome: RuleOutcome) -> RuleView:
     holds = outcome.n_violations == 0
     return RuleView(
         name=text.printable(outcome.rule),
+        form=outcome.form or "–",
+        n_touched=text.count(outcome.n_swapped + outcome.n_redrawn) if outcome.form else "–",
         n_rows=text.count(outcome.n_rows),
         n_violations=text.count(outcome.n_violations),
         level=(Level.MET if holds else Level.FAR).value,

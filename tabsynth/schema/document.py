@@ -49,7 +49,7 @@ class _Model(BaseModel):
 
 def _say_keys(schema: dict[str, Any]) -> None:
     """Which keys go with which kind of rule, as editors understand it."""
-    every = set(schema["properties"]) - {"rule", "name", "draft"}
+    every = set(schema["properties"]) - {"rule", "name", "note", "draft"}
     schema["allOf"] = [
         {
             "if": {"properties": {"rule": {"const": kind}}},
@@ -142,6 +142,8 @@ class RuleModel(_Model):
     """The kind of rule."""
     name: str | None = None
     """What reports call it."""
+    note: str | None = None
+    """For people: why it holds, or how far it does in the data that a draft was mined from."""
     draft: bool = False
     """Mined from private data, and not yet stated to be public."""
     column: str | None = None

@@ -51,7 +51,8 @@ from tabsynth.schema.yamltext import Plain
 
 PRIVATE_NOTE = """\
 # PRIVATE: the domains marked `draft` below (bounds, categories, special values, nulls) have no public source:
-# they were read off a private table, or taken over from a file that does not say who states them. Do not
+# they were read off a private table, or taken over from a file that does not say who states them; so were rules
+# with `draft: true`. Do not
 # publish them, and do not take them for public knowledge: whoever can state that a domain is public, and on
 # what source, does so with `tabsynth schema confirm`.
 """

@@ -17,7 +17,7 @@ from tabsynth.schema.types import Column, Scalar
 
 FAULTY = "\0"
 """Stands for the kind of a rule whose mapping has a fault of shape."""
-_SHARED = ("rule", "name", "draft")
+_SHARED = ("rule", "name", "note", "draft")
 
 
 class RuleReader:
@@ -51,7 +51,7 @@ class RuleReader:
         values = self._values(path, given)
         if len(self._findings) > n_before:
             return None
-        made: Any = KINDS[model.rule](name=model.name, draft=model.draft, **values)
+        made: Any = KINDS[model.rule](name=model.name, note=model.note, draft=model.draft, **values)
         return made  # type: ignore[no-any-return]
 
     def _has_its_keys(self, path: Path, kind: str, given: set[str]) -> bool:
@@ -68,7 +68,9 @@ class RuleReader:
         return not missing and given <= set(known)
 
     def _values(self, path: Path, given: dict[str, Any]) -> dict[str, Any]:
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+        }
         names = [*values.get("columns", ()), *values.get("determines", ())]
         if "file" in values:
             values["rows"] = self._from_file((*path, "file"), values.pop("file"), names)

@@ -21,11 +21,12 @@ class Rule:
     """What every rule has: a name for reports, and whether it is a draft.
 
     A `draft` was mined from private data (`tabsynth constraints suggest`) and nobody has stated yet that it is
-    public; a private fit refuses it.
+    public; a private fit refuses it. `note` is for people, such as the support of a draft.
     """
 
     kind: ClassVar[str]
     name: str | None = None
+    note: str | None = None
     draft: bool = False
 
 

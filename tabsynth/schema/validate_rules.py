@@ -60,10 +60,10 @@ def _column_findings(path: Path, rule: Rule, table: TableSchema) -> Iterator[Fin
         if field in ("columns", "parts") and getattr(rule, field, None) == ():
             yield Finding((*path, field), "needs at least one column")
     for field in ("column", "along"):
-        name = getattr(rule, field, None)
-        if name is not None and name not in names:
-            what = f"no column {name!r} in this table"
-            yield Finding((*path, field), what, did_you_mean(name, names))
+        one: str | None = getattr(rule, field, None)
+        if one is not None and one not in names:
+            what = f"no column {one!r} in this table"
+            yield Finding((*path, field), what, did_you_mean(one, names))
 
 
 def family_of(column: Column) -> str | None:
