@@ -8,8 +8,9 @@ them; what is left then is an error that names the rules. Both depend on the see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,15 @@ import polars as pl
 from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.bounds import smallest
 from tabsynth.errors import ConstraintError
-from tabsynth.schema.rules import AnyRule, title_of
+from tabsynth.schema.rules import AnyRule, Inequality, title_of
 
 MOST_TRIES = 40
 """Blocks of rows that are drawn to replace what a block cannot repair, before it is an error."""
 _ROUNDS = 64
 _FEWEST = 512
+_SHARES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_FEW = 4.0
+"""How many rows with room are paired anew with every row that breaks an order, from few to many."""
 _Positions = npt.NDArray[np.int64]
 
 
@@ -32,7 +36,7 @@ class Block:
     """How the rows of a block are made.
 
     `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block,
-    `redraw(n, attempt)` other learnt rows. `constraints` are the rules of single rows with, of each, the learnt
+    `redraw(n, attempt)` other learnt rows. `numbers` reads the learnt columns of numbers and times. `constraints` are the rules of single rows with, of each, the learnt
     columns that it comes from in `sources`; `held` are conditions that the model could not be held at, which
     rows drawn anew must meet.
     """
@@ -41,7 +45,13 @@ class Block:
     redraw: Callable[[int, int], pl.DataFrame]
     constraints: Sequence[Constraint]
     sources: Sequence[tuple[str, ...]]
+    numbers: Mapping[str, pl.Expr] = field(default_factory=dict)
     held: Callable[[pl.DataFrame], Mask] | None = None
+
+    def number(self, learnt: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
+        """A learnt column of numbers or times on the line, NaN where a cell is none."""
+        cells = learnt.select(self.numbers[name].to_physical().cast(pl.Float64)).to_series()
+        return cells.fill_null(np.nan).to_numpy()
 
     def broken(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
         """Which row breaks which rule, shape (n_rules, n_rows); conditions that are not met come last."""
@@ -93,6 +103,11 @@ def _swap(
         names = [name for name in sources if name in learnt.columns]
         if len(names) < 2 or not broken[index].any():
             continue
+        rule = block.constraints[index].rule
+        if isinstance(rule, Inequality):
+            for first, second in pairwise(rule.columns):
+                if {first, second} <= set(names):
+                    learnt = _align(learnt, block, broken, (index, first, second), rng)
         fruitless = 0
         for attempt in range(_ROUNDS):
             rows = np.flatnonzero(broken[index])
@@ -102,6 +117,44 @@ def _swap(
             found = _try(learnt, block, broken, names[attempt % len(names)], one, other)
             fruitless = 0 if found is not None else fruitless + 1
             learnt = learnt if found is None else found
+    return learnt
+
+
+def _align(
+    learnt: pl.DataFrame,
+    block: Block,
+    broken: npt.NDArray[np.bool_],
+    where: tuple[int, str, str],
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Pair the cells of two columns that must not fall anew, in order, over the rows that do and some with room.
+
+    Rows with room are those with the longest gaps among some drawn at random: a model that makes too many gaps
+    below zero makes too many long ones too. The last few rows are paired with any rows. If any pairing of these rows keeps the order, the sorted one does.
+    """
+    index, one, other = where
+    for share in _SHARES:
+        rows = np.flatnonzero(broken[index])
+        if not len(rows):
+            break
+        values = [block.number(learnt, name) for name in (one, other)]
+        there = ~(np.isnan(values[0]) | np.isnan(values[1]))
+        others = rng.permutation(np.flatnonzero(~broken.any(axis=0) & there))[
+            : int(3 * share * len(rows)) + 8
+        ]
+        gaps = values[1][others] - values[0][others]
+        chosen = others[np.argsort(-gaps, kind="stable")][: int(share * len(rows)) + 4]
+        chosen = others if share > _FEW else chosen
+        both = np.r_[rows[there[rows]], chosen]
+        taker = both[np.argsort(values[0][both], kind="stable")]
+        giver = both[np.argsort(values[1][both], kind="stable")]
+        tried = learnt[taker].with_columns(learnt[other].gather(giver))
+        after = block.broken(block.whole(tried, taker))
+        if after.any(axis=0).sum() < broken[:, taker].any(axis=0).sum():
+            order = np.arange(learnt.height)
+            order[taker] = giver
+            learnt = learnt.with_columns(learnt[other].gather(order))
+            broken[:, taker] = after
     return learnt
 
 

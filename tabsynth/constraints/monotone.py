@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from tabsynth.constraints.base import Constraint
+from tabsynth.constraints.rules import order_of
 from tabsynth.encode.continuous import ContinuousEncoder, Values
 from tabsynth.schema.rules import Monotone
 from tabsynth.schema.types import TableSchema
@@ -30,11 +31,9 @@ def put_in_order(
         if rule.within
         else np.zeros(frame.height, dtype=np.int64)
     )
-    is_placed = codes == 0
-    along = np.arange(frame.height)
-    if rule.along is not None:
-        is_placed &= frame[rule.along].is_not_null().to_numpy()
-        along = frame[rule.along].rank("dense").fill_null(0).to_numpy()
+    order = frame.select(order_of(rule, schema).alias("order"))["order"]
+    is_placed = (codes == 0) & order.is_not_null().to_numpy()
+    along = order.rank("dense").fill_null(0).to_numpy()
     rows = np.flatnonzero(is_placed)
     places = rows[np.lexsort((rows, along[rows], group[rows]))]
     sign = -1 if rule.decreasing else 1

@@ -201,8 +201,9 @@ def _monotone(rule: Monotone, schema: TableSchema) -> Constraint:
     physical = pl.Float64 if schema[rule.column].kind is Kind.NUMBER else pl.Int64
     names = [rule.column, *rule.within, *([rule.along] if rule.along else [])]
 
+    along = order_of(rule, schema)
+
     def broken(frame: pl.DataFrame) -> Mask:
-        along = pl.col(rule.along) if rule.along else pl.int_range(pl.len())
         rows = frame.select(value, along=along, row=pl.int_range(pl.len()), group=_group(rule))
         rows = rows.filter(pl.col("value").is_not_null() & pl.col("along").is_not_null())
         rows = rows.sort("along", "row", maintain_order=True)
@@ -215,6 +216,14 @@ def _monotone(rule: Monotone, schema: TableSchema) -> Constraint:
         return mask
 
     return TableConstraint(rule, tuple(names), broken)
+
+
+def order_of(rule: Monotone, schema: TableSchema) -> pl.Expr:
+    """What says in which order the rows of a group come."""
+    if rule.along is None:
+        return pl.int_range(pl.len())
+    column = schema[rule.along]
+    return number(column) if column.kind.is_continuous else pl.col(column.name)
 
 
 def _group(rule: Monotone) -> pl.Expr:

@@ -72,6 +72,11 @@ def _candidates(table: Table, rng: np.random.Generator) -> Iterator[tuple[AnyRul
     yield from _keys(table)
 
 
+def _share(mask: pl.Series) -> float:
+    """Of a mask, the share that is true."""
+    return int(mask.sum()) / max(len(mask), 1)
+
+
 def _numbers(table: Table) -> dict[str, Column]:
     """Columns of numbers or times that are not constant."""
     return {
@@ -100,7 +105,7 @@ def _inequalities(table: Table, rng: np.random.Generator) -> Iterator[tuple[AnyR
         support = int((cells[one].is_not_null() & cells[other].is_not_null()).sum())
         is_broken = (cells[one] > cells[other]).fill_null(value=False)
         by_chance = (cells[one] > shuffled[other]).fill_null(value=False)
-        if support and is_broken.sum() <= MOST_EXCEPTIONS * support and by_chance.mean() > _CHANCE:  # type: ignore[operator]
+        if support and is_broken.sum() <= MOST_EXCEPTIONS * support and _share(by_chance) > _CHANCE:
             yield Inequality(columns=(one, other)), support
 
 
@@ -114,8 +119,8 @@ def _dependencies(table: Table) -> Iterator[tuple[AnyRule, int]]:
         counts = table.frame.group_by(one, other).len().group_by(one).agg(pl.col("len").max())
         repeated = table.frame.group_by(one).len().filter(pl.col("len") > 1)["len"].sum()
         kept = int(counts["len"].sum())
-        most = table.frame[other].value_counts()["count"].max()
-        is_common = most is not None and int(most) > (1 - MOST_EXCEPTIONS) * table.n_rows  # type: ignore[call-overload]
+        most = int(table.frame[other].value_counts()["count"].to_numpy().max(initial=0))
+        is_common = most > (1 - MOST_EXCEPTIONS) * table.n_rows
         if not is_common and kept >= (1 - MOST_EXCEPTIONS) * table.n_rows:
             yield Dependency(columns=(one,), determines=(other,)), int(repeated)
 
@@ -148,8 +153,7 @@ def _nulls(table: Table) -> Iterator[tuple[AnyRule, int]]:
     frame = table.frame
     nullable = [c.name for c in table.schema.columns if 0 < frame[c.name].null_count() < table.n_rows]
     for one, other in combinations(nullable, 2):
-        together = (frame[one].is_null() == frame[other].is_null()).mean()
-        if together is not None and together >= 1 - MOST_EXCEPTIONS:
+        if _share(frame[one].is_null() == frame[other].is_null()) >= 1 - MOST_EXCEPTIONS:
             yield NullsTogether(columns=(one, other)), frame[one].null_count()
     for name in nullable:
         for by in _levels(table):
@@ -167,9 +171,9 @@ def _zeros(table: Table) -> Iterator[tuple[AnyRule, int]]:
         if column.kind in (Kind.INTEGER, Kind.NUMBER) and column.dtype != "string"
     ]
     zero = {name: (table.frame[name] == 0).fill_null(value=False) for name in names}
-    able = [name for name in names if 0.02 < float(zero[name].mean() or 0) < 0.98]  # type: ignore[arg-type]
+    able = [name for name in names if 0.02 < _share(zero[name]) < 0.98]
     for one, other in combinations(able, 2):
-        if float((zero[one] == zero[other]).mean() or 0) >= 1 - MOST_EXCEPTIONS:  # type: ignore[arg-type]
+        if _share(zero[one] == zero[other]) >= 1 - MOST_EXCEPTIONS:
             rule = Conditional(condition=f'"{one}" = 0', then=f'"{other}" = 0', otherwise=f'"{other}" <> 0')
             yield rule, int(min(zero[one].sum(), (~zero[one]).sum()))
 
@@ -182,13 +186,14 @@ def _by_level(
     if shares.height > _MOST_LEVELS or shares[by].null_count():
         return
     most = pl.col("n_marked") > pl.col("n") / 2
-    full = shares.filter(most)
-    off = (full["n"].sum() - full["n_marked"].sum()) + shares.filter(~most)["n_marked"].sum()
-    if not full.height or full.height == shares.height or off > MOST_EXCEPTIONS * table.n_rows:
+    full, rest = shares.filter(most), shares.filter(~most)
+    n_full = int(full["n"].sum())
+    off = n_full - int(full["n_marked"].sum()) + int(rest["n_marked"].sum())
+    if not full.height or not rest.height or off > MOST_EXCEPTIONS * table.n_rows:
         return
     levels = ", ".join(_literal(level) for level in sorted(full[by].to_list()))
     condition = f'"{by}" IN ({levels})' if full.height > 1 else f'"{by}" = {levels}'
-    support = int(min(full["n"].sum(), table.n_rows - full["n"].sum()))
+    support = min(n_full, table.n_rows - n_full)
     yield Conditional(condition=condition, then=then, otherwise=otherwise), support
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.constraints.base import Constraint
+from tabsynth.constraints.cells import number as cells_as_numbers
 from tabsynth.constraints.enforce import Block, Repaired, repair
 from tabsynth.constraints.held import Held, held_at
 from tabsynth.constraints.keys import Keys
@@ -119,6 +120,7 @@ class Sampler:
             redraw=redraw,
             constraints=self.plan.checked,
             sources=self._sources,
+            numbers={c.name: cells_as_numbers(c) for c in self.plan.working.columns if c.kind.is_continuous},
             held=held.missed,
         )
         return block, repair(learnt, block, self.streams.generator("rules.swap", number))

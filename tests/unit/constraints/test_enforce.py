@@ -1,0 +1,134 @@
+"""Repair: what is exchanged and drawn anew, and the error where neither helps."""
+
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.constraints.cells import number
+from tabsynth.constraints.enforce import Block, repair
+from tabsynth.constraints.rules import constraint_of
+from tabsynth.errors import ConstraintError
+from tabsynth.schema.rules import Conditional, Expression, Inequality
+from tests.unit.constraints.tables import levels, table, whole
+
+SCHEMA = table(whole("a", 0, 99), whole("b", 0, 99), levels("c", "x", "y"), whole("d", 0, 9))
+
+
+def drawn(n, seed):
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "a": rng.integers(0, 100, n),
+            "b": rng.integers(0, 100, n),
+            "c": rng.choice(["x", "y"], n),
+            "d": rng.integers(0, 2, n),
+        }
+    )
+
+
+def block(*rules, redraw=None, held=None):
+    constraints = [constraint_of(rule, SCHEMA) for rule in rules]
+    return Block(
+        whole=lambda rows, _positions: rows,
+        redraw=redraw or (lambda n, attempt: drawn(n, 1000 + attempt)),
+        constraints=constraints,
+        sources=[one.columns for one in constraints],
+        numbers={name: number(SCHEMA[name]) for name in "abd"},
+        held=held,
+    )
+
+
+def no_more(_n, _attempt):
+    raise AssertionError("drawn anew")
+
+
+def cells(frame):
+    return {name: Counter(frame[name].to_list()) for name in frame.columns}
+
+
+ORDER = Inequality(columns=("a", "b"))
+BOTH = Conditional(condition="c = 'x'", then="d = 0", otherwise="d = 1")
+
+
+def test_rows_that_break_nothing_stay_as_they_are():
+    rows = drawn(200, 0).filter(pl.col("a") <= pl.col("b"))
+    found = repair(rows, block(ORDER, redraw=no_more), np.random.default_rng(0))
+    assert found.frame.equals(rows)
+    assert found.broken.tolist() == found.swapped.tolist() == [0]
+
+
+def test_exchange_keeps_every_column_as_it_was():
+    """A quarter of the pairs is the wrong way round, and everywhere there is room to put them right."""
+    rows = drawn(3000, 0).with_columns(pl.col("a") // 2)
+    found = repair(rows, block(ORDER, redraw=no_more), np.random.default_rng(0))
+    assert (found.frame["a"] <= found.frame["b"]).all()
+    assert cells(found.frame) == cells(rows)
+    n_broken = int((rows["a"] > rows["b"]).sum())
+    assert found.broken.tolist() == found.swapped.tolist() == [n_broken]
+    kept = rows["a"] <= rows["b"]
+    untouched = (found.frame == rows).select(pl.all_horizontal(pl.all())).to_series()
+    assert (untouched & kept).sum() > 0.1 * kept.sum()  # not the whole block is paired anew
+
+
+def test_rows_that_lack_what_others_have_too_much_of_exchange_with_one_another():
+    rows = pl.DataFrame({"a": [0] * 4, "b": [1] * 4, "c": ["x", "x", "y", "y"], "d": [1, 0, 1, 0]})
+    found = repair(rows, block(BOTH, redraw=no_more), np.random.default_rng(0))
+    assert found.frame.select("c", "d").rows() in (
+        [("x", 0), ("x", 0), ("y", 1), ("y", 1)],
+        [("y", 1), ("x", 0), ("y", 1), ("x", 0)],
+    )
+
+
+def test_what_exchange_cannot_mend_is_drawn_anew():
+    """Every row has d = 1, so rows of x have to go; the others stay."""
+    rows = drawn(500, 0).with_columns(d=pl.lit(1, dtype=pl.Int64))
+    found = repair(rows, block(BOTH), np.random.default_rng(0))
+    assert not constraint_of(BOTH, SCHEMA).violations(found.frame).any()
+    was_fine = rows["c"] == "y"
+    assert found.frame.filter(was_fine).equals(rows.filter(was_fine))
+    assert found.redrawn.tolist() == [int((~was_fine).sum())]
+    assert found.swapped.tolist() == [0]
+
+
+def test_several_rules_hold_together():
+    rules = (ORDER, BOTH, Expression(sql="a + d < 90"))
+    found = repair(drawn(2000, 3), block(*rules), np.random.default_rng(0))
+    for rule in rules:
+        assert not constraint_of(rule, SCHEMA).violations(found.frame).any()
+
+
+def test_a_rule_that_is_never_met_is_named():
+    never = Expression(sql="a > 99", name="too much")
+    with pytest.raises(ConstraintError, match=r"The model never meets 'too much': acceptance 0 %"):
+        repair(drawn(50, 0), block(ORDER, never), np.random.default_rng(0))
+
+
+def test_rules_that_are_never_met_together_are_named_without_the_others():
+    one, other = Expression(sql="a > 50"), Expression(sql="a < 50")
+    with pytest.raises(ConstraintError, match=r"never all together: a > 50; a < 50$"):
+        repair(drawn(50, 0), block(ORDER, one, other), np.random.default_rng(0))
+
+
+def test_a_rule_that_is_hardly_ever_met_is_named_with_its_rate():
+    """One row in 10,000 is met; 40 blocks of 32,768 rows at most are drawn for 30,000 rows."""
+    rare = Expression(sql="a = 0 AND b = 0")
+
+    def few(n, attempt):
+        return drawn(min(n, 2000), attempt)
+
+    with pytest.raises(ConstraintError, match=r"fails most is 'a = 0 AND b = 0': acceptance 0\.0\d+ %"):
+        repair(drawn(400, 0), block(ORDER, rare, redraw=few), np.random.default_rng(0))
+
+
+def test_conditions_that_are_never_met_are_the_reason():
+    held = lambda rows: (rows["a"] < 1000).to_numpy()  # noqa: E731
+    with pytest.raises(ConstraintError, match="none met the conditions"):
+        repair(drawn(50, 0), block(ORDER, held=held), np.random.default_rng(0))
+
+
+def test_the_same_generator_gives_the_same_repair():
+    first, second = (repair(drawn(900, 5), block(ORDER, BOTH), np.random.default_rng(1)) for _ in range(2))
+    assert first.frame.equals(second.frame)
+    assert not repair(drawn(900, 5), block(ORDER, BOTH), np.random.default_rng(2)).frame.equals(first.frame)

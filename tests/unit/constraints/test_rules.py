@@ -1,0 +1,140 @@
+"""Which rows break a rule: every kind, counted by hand."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.constraints.check import check_rules
+from tabsynth.constraints.rules import constraint_of, is_per_row
+from tabsynth.errors import UsageError
+from tabsynth.schema.rules import (
+    Check,
+    Combinations,
+    Conditional,
+    Dependency,
+    Exactly,
+    Exclusive,
+    Expression,
+    Formula,
+    Hierarchy,
+    Inequality,
+    Monotone,
+    NullsTogether,
+    Range,
+    Sum,
+    Unique,
+    title_of,
+)
+from tabsynth.schema.types import Kind
+from tests.unit.constraints.tables import STAYS, column, flag, levels, stays, table, whole
+
+SCHEMA = table(
+    whole("a", 0, 9, nullable=True),
+    whole("b", 0, 9),
+    levels("c", "x", "y", nullable=True),
+    column("d", Kind.NUMBER, bounds=(0.0, 99.0), decimals=1),
+    column("e", Kind.DATE, dtype="string", format="%d.%m.%Y"),
+    column("f", Kind.DATE, dtype="string", format="%d.%m.%Y"),
+    column("p", Kind.INTEGER, dtype="string", special_values=("N",)),
+    flag("g"),
+    flag("h"),
+    column("s", Kind.DURATION, dtype="duration[us]"),
+    column("m", Kind.DATETIME, dtype="string", format="%Y-%m-%d %H:%M"),
+)
+FRAME = pl.DataFrame(
+    {
+        "a": [1, 2, None, 5],
+        "b": [2, 1, 3, 5],
+        "c": ["x", "y", None, "x"],
+        "d": [2.0, 2.0, 9.0, 25.04],
+        "e": ["01.02.2020", "01.02.2020", "01.02.2020", "28.02.2020"],
+        "f": ["02.01.2020", "01.02.2020", "03.03.2021", "01.01.2019"],
+        "p": ["N", "3", "1", "0"],
+        "g": [True, False, True, False],
+        "h": [True, True, False, False],
+        "s": [dt.timedelta(hours=n) for n in (1, 2, 3, 4)],
+        "m": ["2020-01-01 10:00", "2020-01-01 09:00", "2020-01-02 00:00", "2020-01-03 00:00"],
+    }
+)
+CASES = [
+    (Range(column="p", lower=1), [3]),  # N is no number
+    (Range(column="b", lower=2, upper=5, strict=True), [0, 1, 3]),
+    (Range(column="a", upper=4), [3]),  # a null breaks nothing
+    (Inequality(columns=("a", "b")), [1]),
+    (Inequality(columns=("a", "b"), strict=True), [1, 3]),
+    (Inequality(columns=("e", "f")), [0, 3]),  # as dates, not as text
+    (Combinations(columns=("c", "b"), rows=(("x", 2), (None, 3))), [1, 3]),
+    (Combinations(columns=("c", "b")), []),  # nothing is declared
+    (Dependency(columns=("c",), determines=("b",), rows=(("x", 2), ("y", 1), (None, 3))), [3]),
+    (Dependency(columns=("e",), determines=("g",)), [1]),  # two of three say true
+    (Hierarchy(columns=("b", "c"), rows=((2, "x"), (1, "y"), (3, None), (5, "y"))), [3]),
+    (Hierarchy(columns=("e", "g")), [1]),
+    (Formula(column="d", sql="a * b"), [3]),  # 25.04 is .04 off
+    (Formula(column="d", sql="a * b", tolerance=0.1), []),
+    (Formula(column="d", sql="b / (b - 5)"), [0, 1, 2, 3]),  # a division by zero is no number
+    (Sum(column="d", parts=("a", "b")), [0, 1, 3]),
+    (Sum(column="d", parts=("a", "b"), tolerance=1.0), [3]),
+    (Exactly(columns=("g", "h")), [0, 3]),
+    (Exactly(columns=("g", "h"), count=2), [1, 2, 3]),
+    (Unique(columns=("e",)), [1, 2]),
+    (Unique(columns=("a", "c")), []),
+    (Conditional(condition="c = 'x'", then="a < 5", otherwise="b > 2"), [1, 3]),
+    (Conditional(condition="c = 'x'", then="a < 5"), [3]),
+    (NullsTogether(columns=("a", "c")), []),
+    (NullsTogether(columns=("a", "b")), [2]),
+    (Exclusive(columns=("a", "c")), [0, 1, 3]),
+    (Monotone(column="b"), [1]),
+    (Monotone(column="b", decreasing=True), [2, 3]),
+    (Monotone(column="b", within=("g",)), []),
+    (Monotone(column="b", along="m", within=("h",)), []),
+    (Monotone(column="b", along="m", within=("h",), decreasing=True), [0, 3]),
+    (Monotone(column="d", strict=True), [1]),
+    (Monotone(column="a"), []),
+    (Expression(sql="a < b"), [1, 3]),
+    (Check(columns=("b",), function=lambda frame: (frame["b"] > 2).to_numpy()), [0, 1]),
+]
+
+
+@pytest.mark.parametrize(("rule", "broken"), CASES)
+def test_rows_that_break_a_rule(rule, broken):
+    assert np.flatnonzero(constraint_of(rule, SCHEMA).violations(FRAME)).tolist() == broken
+
+
+def test_lengths_of_time_add_up():
+    schema = table(*(column(name, Kind.DURATION, dtype="duration[us]") for name in "xyz"))
+    hours = [dt.timedelta(hours=n) for n in (1, 2, 3)]
+    frame = pl.DataFrame({"x": hours, "y": hours, "z": [2 * hours[0], 2 * hours[1], hours[0]]})
+    for tolerance, broken in ((None, [2]), (5 * 3600.0, [])):
+        rule = Sum(column="z", parts=("x", "y"), tolerance=tolerance)
+        assert np.flatnonzero(constraint_of(rule, schema).violations(frame)).tolist() == broken
+
+
+def test_a_null_between_hides_nothing():
+    schema = table(whole("x", 0, 9), whole("y", 0, 9, nullable=True), whole("z", 0, 9))
+    frame = pl.DataFrame({"x": [5, 1], "y": pl.Series([None, None], dtype=pl.Int64), "z": [3, 3]})
+    rule = Inequality(columns=("x", "y", "z"))
+    assert constraint_of(rule, schema).violations(frame).tolist() == [True, False]
+
+
+def test_what_is_of_one_row():
+    """All but keys, columns that never fall, and mappings whose rows nobody has said."""
+    for rule, _ in CASES:
+        is_listed = getattr(rule, "rows", ()) is not None
+        assert is_per_row(rule) == (rule.kind not in ("unique", "monotone") and is_listed), title_of(rule)
+
+
+@pytest.mark.parametrize("given", [lambda frame: [1] * frame.height, lambda _: np.array([True])])
+def test_a_function_gives_a_truth_for_every_row(given):
+    rule = Check(columns=("b",), function=given)
+    with pytest.raises(UsageError, match="expected 4 booleans"):
+        constraint_of(rule, SCHEMA).violations(FRAME)
+
+
+def test_a_table_is_held_against_all_of_its_rules():
+    assert [one.n_violations for one in check_rules(stays(), STAYS)] == [0] * len(STAYS.constraints)
+    worse = stays().with_columns(came=pl.col("left"), left=pl.col("came"))
+    found = check_rules(worse, STAYS)
+    assert found[1].n_violations == int((worse["came"] > worse["left"]).sum()) > 0
+    assert {one.n_rows for one in found} == {800}
