@@ -18,10 +18,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tabsynth import engines, errors
-    from tabsynth.api import audit, check, collapse, confirm, draft_schema, evaluate, shadow_audit, split
+    from tabsynth import engines, errors, rules
+    from tabsynth.api import (
+        audit,
+        check,
+        check_constraints,
+        collapse,
+        confirm,
+        draft_schema,
+        evaluate,
+        shadow_audit,
+        split,
+        suggest_constraints,
+    )
     from tabsynth.audit import AuditResults
     from tabsynth.audit.shadow import ShadowResults
+    from tabsynth.constraints.outcome import RuleOutcome
     from tabsynth.evaluate import Results
     from tabsynth.evaluate.collapse import CollapseResults
     from tabsynth.pipeline import FittedPipeline, fit
@@ -51,12 +63,14 @@ __all__ = [
     "PlanReport",
     "Results",
     "Role",
+    "RuleOutcome",
     "Schema",
     "ShadowResults",
     "TableSchema",
     "audit",
     "budget_plan",
     "check",
+    "check_constraints",
     "collapse",
     "confirm",
     "create_ledger_file",
@@ -68,8 +82,10 @@ __all__ = [
     "open_ledger_file",
     "read_ledger_file",
     "read_schema",
+    "rules",
     "shadow_audit",
     "split",
+    "suggest_constraints",
     "write_schema",
 ]
 
@@ -88,12 +104,14 @@ _HOMES = {
     "PlanReport": "plan_report",
     "Results": "evaluate",
     "Role": "schema.types",
+    "RuleOutcome": "constraints.outcome",
     "Schema": "schema.types",
     "ShadowResults": "audit.shadow",
     "TableSchema": "schema.types",
     "audit": "api",
     "budget_plan": "plan_report",
     "check": "api",
+    "check_constraints": "api",
     "collapse": "api",
     "confirm": "api",
     "create_ledger_file": "privacy.ledger_file",
@@ -105,6 +123,7 @@ _HOMES = {
     "read_schema": "schema",
     "shadow_audit": "api",
     "split": "api",
+    "suggest_constraints": "api",
     "write_schema": "schema",
 }
 
@@ -124,7 +143,7 @@ class _Package(ModuleType):
 
 
 def __getattr__(name: str) -> object:
-    if name in ("engines", "errors"):
+    if name in ("engines", "errors", "rules"):
         return import_module(f"tabsynth.{name}")
     if name == "__version__":
         return import_module("importlib.metadata").version("tabsynth")

@@ -26,6 +26,10 @@ from tabsynth.audit.refit import BlackBox, UserFunction, command_box, engine_box
 from tabsynth.audit.shadow import ShadowResults
 from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
 from tabsynth.check import check_table
+from tabsynth.constraints.check import check_rules
+from tabsynth.constraints.outcome import RuleOutcome
+from tabsynth.constraints.plan import plan_rules
+from tabsynth.constraints.suggest import suggest_rules
 from tabsynth.errors import DataError, Fault, StructureError, UsageError
 from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
@@ -40,6 +44,7 @@ from tabsynth.pipeline import split as split_table
 from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy, guarantee
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
+from tabsynth.schema.rules import AnyRule
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.source import as_table, drafted, only_table
 from tabsynth.table import Table
@@ -106,6 +111,25 @@ def check(data: Any, schema: AnySchema) -> tuple[Fault, ...]:
         return check_table(as_table(data, schema)[0])
     except (StructureError, DataError) as error:
         return error.faults or (Fault("", error.summary),)
+
+
+def check_constraints(data: Any, schema: AnySchema) -> tuple[RuleOutcome, ...]:
+    """How many rows of data break each rule of its schema, in order.
+
+    Of real rows the result is private. Raises `InputError` where the data does not fit the schema,
+    `ConstraintError` where the rules leave no row.
+    """
+    table, _ = as_table(data, schema)
+    plan_rules(table.schema, is_private=False)
+    return check_rules(table.frame, table.schema)
+
+
+def suggest_constraints(data: Any, schema: AnySchema | None = None) -> tuple[AnyRule, ...]:
+    """Rules that data seems to keep, as drafts with their support in `note`: private until somebody confirms them.
+
+    Raises `InputError` where the data does not fit the schema.
+    """
+    return tuple(one.rule for one in suggest_rules(as_table(data, schema)[0]))
 
 
 def evaluate(

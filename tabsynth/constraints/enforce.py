@@ -1,7 +1,7 @@
 """The only loop that repairs and resamples: the rows of a block, until none of them breaks a rule.
 
-First cells are exchanged: a row that breaks a rule and another one swap the cells of one learnt column, where
-fewer rows break a rule afterwards. Whatever is swapped, every column keeps exactly the cells it had, so shapes
+First cells are exchanged: a row that breaks a rule and another one swap the cells of one or two learnt columns, where
+fewer rows break a rule afterwards; where two numbers must keep an order, those of many rows are paired anew at once. Whatever is swapped, every column keeps exactly the cells it had, so shapes
 stay as the model made them. Rows that still break a rule are then drawn anew, at most `MOST_TRIES` blocks of
 them; what is left then is an error that names the rules. Both depend on the seed and the block alone.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -103,21 +103,30 @@ def _swap(
         names = [name for name in sources if name in learnt.columns]
         if len(names) < 2 or not broken[index].any():
             continue
-        rule = block.constraints[index].rule
-        if isinstance(rule, Inequality):
-            for first, second in pairwise(rule.columns):
-                if {first, second} <= set(names):
-                    learnt = _align(learnt, block, broken, (index, first, second), rng)
+        for first, second in _ordered(block, index, names):
+            learnt = _align(learnt, block, broken, (index, first, second), rng)
+        together = [
+            part for size in (1, 2) for part in combinations(names, size) if 2 * size <= max(len(names), 2)
+        ]
         fruitless = 0
         for attempt in range(_ROUNDS):
             rows = np.flatnonzero(broken[index])
-            if not len(rows) or fruitless >= 2 * len(names):
+            if not len(rows) or fruitless >= 2 * len(together):
                 break
-            one, other = _partners(rows, broken, attempt // len(names), rng)
-            found = _try(learnt, block, broken, names[attempt % len(names)], one, other)
+            one, other = _partners(rows, broken, attempt // len(together), rng)
+            found = _try(learnt, block, broken, together[attempt % len(together)], one, other)
             fruitless = 0 if found is not None else fruitless + 1
             learnt = learnt if found is None else found
     return learnt
+
+
+def _ordered(block: Block, index: int, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of columns that pairing in order may mend: of an inequality its own, of others two numbers or times."""
+    rule = block.constraints[index].rule
+    if isinstance(rule, Inequality):
+        return [pair for pair in pairwise(rule.columns) if set(pair) <= set(names)]
+    numbers = [name for name in names if name in block.numbers]
+    return [*permutations(numbers)] if len(numbers) == 2 else []  # type: ignore[list-item]
 
 
 def _align(
@@ -175,15 +184,15 @@ def _try(
     learnt: pl.DataFrame,
     block: Block,
     broken: npt.NDArray[np.bool_],
-    name: str,
+    names: Sequence[str],
     one: _Positions,
     other: _Positions,
 ) -> pl.DataFrame | None:
-    """The rows with the cells of a column swapped between pairs that gain by it; None where none does."""
+    """The rows with the cells of some columns swapped between pairs that gain by it; None where none does."""
     if not len(one):
         return None
     both, crossed = np.r_[one, other], np.r_[other, one]
-    tried = learnt[both].with_columns(learnt[name].gather(crossed))
+    tried = learnt[both].with_columns(learnt[name].gather(crossed) for name in names)
     after = block.broken(block.whole(tried, both))
     n = len(one)
     is_bad: Mask = np.asarray(after.any(axis=0))
@@ -195,7 +204,7 @@ def _try(
     order = np.arange(learnt.height)
     order[both[twice]] = crossed[twice]
     broken[:, both[twice]] = after[:, twice]
-    return learnt.with_columns(learnt[name].gather(order))
+    return learnt.with_columns(learnt[name].gather(order) for name in names)
 
 
 def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:

@@ -136,7 +136,9 @@ def test_probabilities_are_of_rows_that_keep_the_rules():
 
 def test_source_rows_that_break_a_rule_are_learnt_as_rows_that_do_not():
     """Without privacy too: what a table breaks is said by `constraints check`, not by a fit."""
-    bad = stays().with_columns(region=pl.lit("B"), paid=pl.lit(7, dtype=pl.Int64), cash=pl.lit(1), card=pl.lit(2))
+    bad = stays().with_columns(
+        region=pl.lit("B"), paid=pl.lit(7, dtype=pl.Int64), cash=pl.lit(1), card=pl.lit(2)
+    )
     for privacy in (NO_PRIVACY, Budget(epsilon=5.0)):
         model = fit(bad, schema=STAYS, engine="independent", privacy=privacy)
         with pytest.raises(ConstraintError, match=r"at most one of cash, card': acceptance 0 %|cash, card"):
@@ -170,7 +172,9 @@ def test_of_two_ways_the_more_frequent_one_is_the_mapping():
 
 
 def test_a_function_of_python_holds_and_cannot_be_stored(tmp_path):
-    rule = Check(columns=("tip", "price"), function=lambda rows: (rows["tip"] % 2 == 0).to_numpy(), name="even tips")
+    rule = Check(
+        columns=("tip", "price"), function=lambda rows: (rows["tip"] % 2 == 0).to_numpy(), name="even tips"
+    )
     schema = replace(STAYS, constraints=(rule,))
     model = fit(stays(), schema=schema, engine="independent", privacy=NO_PRIVACY)
     assert (model.sample(3000, seed=1)["tip"] % 2 == 0).all()
@@ -238,9 +242,7 @@ def test_keys_do_not_repeat_across_blocks(monkeypatch):
 
 
 def test_keys_without_a_list_are_drawn_anew():
-    schema = table(
-        column("x", Kind.NUMBER, bounds=(0.0, 1.0), decimals=7), rules=(Unique(columns=("x",)),)
-    )
+    schema = table(column("x", Kind.NUMBER, bounds=(0.0, 1.0), decimals=7), rules=(Unique(columns=("x",)),))
     values = [0.0] * 30 + list(np.linspace(0, 1, 300))
     model = fit(pl.DataFrame({"x": values}), schema=schema, engine="independent", privacy=NO_PRIVACY)
     assert model.sample(2000, seed=1)["x"].n_unique() == 2000
@@ -258,16 +260,22 @@ def test_keys_that_the_model_cannot_vary_are_an_error():
 def test_columns_in_order_within_groups_keep_their_cells(strict, decreasing, monkeypatch):
     monkeypatch.setattr("tabsynth.pipeline.sampling.BLOCK_ROWS", 128)
     rule = Monotone(column="n", within=("g",), along="t", strict=strict, decreasing=decreasing)
-    schema = table(levels("g", "p", "q"), whole("t", 0, 10**6), whole("n", 0, 10**6, nullable=True), rules=(rule,))
+    schema = table(
+        levels("g", "p", "q"), whole("t", 0, 10**6), whole("n", 0, 10**6, nullable=True), rules=(rule,)
+    )
     rng = np.random.default_rng(0)
     frame = pl.DataFrame(
         {
             "g": rng.choice(["p", "q"], 400),
             "t": rng.integers(0, 10**6, 400),
-            "n": pl.Series([None if x < 40 else int(x) * 1000 for x in rng.integers(0, 400, 400)], dtype=pl.Int64),
+            "n": pl.Series(
+                [None if x < 40 else int(x) * 1000 for x in rng.integers(0, 400, 400)], dtype=pl.Int64
+            ),
         }
     )
-    rows, outcomes = fit(frame, schema=schema, engine="independent", privacy=NO_PRIVACY).sample_reported(900, seed=1)
+    rows, outcomes = fit(frame, schema=schema, engine="independent", privacy=NO_PRIVACY).sample_reported(
+        900, seed=1
+    )
     assert broken(rows, schema) == {}
     assert rows["n"].null_count() > 20
     assert outcomes[0].n_violations == 0
@@ -279,14 +287,20 @@ def test_columns_in_order_within_groups_keep_their_cells(strict, decreasing, mon
 
 def test_an_order_that_the_bounds_do_not_allow_is_an_error():
     schema = table(whole("n", 0, 3), rules=(Monotone(column="n", strict=True),))
-    model = fit(pl.DataFrame({"n": [0, 1, 2, 3] * 9}), schema=schema, engine="independent", privacy=NO_PRIVACY)
-    with pytest.raises(ConstraintError, match="cannot be met together by exchanging and drawing rows: n never falls"):
+    model = fit(
+        pl.DataFrame({"n": [0, 1, 2, 3] * 9}), schema=schema, engine="independent", privacy=NO_PRIVACY
+    )
+    with pytest.raises(
+        ConstraintError, match="cannot be met together by exchanging and drawing rows: n never falls"
+    ):
         model.sample(10, seed=1)
 
 
 NUMBERS, LEVELS = ("i", "j", "k"), ("a", "b")
 _one_rule = st.one_of(
-    st.builds(lambda x, s: Inequality(columns=tuple(x[:2]), strict=s), st.permutations(NUMBERS), st.booleans()),
+    st.builds(
+        lambda x, s: Inequality(columns=tuple(x[:2]), strict=s), st.permutations(NUMBERS), st.booleans()
+    ),
     st.builds(lambda x: Inequality(columns=tuple(x)), st.permutations(NUMBERS)),
     st.builds(lambda c, n: Range(column=c, lower=n), st.sampled_from(NUMBERS), st.integers(-1, 7)),
     st.builds(lambda c, n: Range(column=c, upper=n), st.sampled_from(NUMBERS), st.integers(-1, 7)),
@@ -295,13 +309,17 @@ _one_rule = st.one_of(
     st.builds(lambda x: NullsTogether(columns=tuple(x[:2])), st.permutations((*NUMBERS, *LEVELS))),
     st.builds(lambda x: Exclusive(columns=tuple(x[:2])), st.permutations((*NUMBERS, *LEVELS))),
     st.builds(
-        lambda level, x: Conditional(condition=f"a = '{level}'", then=f"{x[0]} > 2", otherwise=f"{x[1]} IS NULL"),
+        lambda level, x: Conditional(
+            condition=f"a = '{level}'", then=f"{x[0]} > 2", otherwise=f"{x[1]} IS NULL"
+        ),
         st.sampled_from("pq"),
         st.permutations(NUMBERS),
     ),
     st.builds(
         lambda rows: Combinations(columns=LEVELS, rows=tuple(rows)),
-        st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["s", "t", None])), min_size=1, unique=True),
+        st.lists(
+            st.tuples(st.sampled_from("pq"), st.sampled_from(["s", "t", None])), min_size=1, unique=True
+        ),
     ),
     st.builds(lambda n: Expression(sql=f"i + j < {n} OR b = 's'"), st.integers(-2, 12)),
     st.builds(lambda x: Unique(columns=tuple(x[:3])), st.permutations((*NUMBERS, "a"))),

@@ -89,9 +89,7 @@ def test_identifiers_are_counted_where_they_must_not_repeat():
     ],
 )
 def test_ranges_narrow_bounds(rule, bounds):
-    schema = table(
-        whole("n", 0, 9), column("x", Kind.NUMBER, bounds=(0.0, 1.0), decimals=1), rules=(rule,)
-    )
+    schema = table(whole("n", 0, 9), column("x", Kind.NUMBER, bounds=(0.0, 1.0), decimals=1), rules=(rule,))
     assert plan_rules(schema, is_private=True).working[rule.column].bounds == bounds
 
 
@@ -154,8 +152,14 @@ def test_nullable_columns_and_equal_ends_contradict_nothing():
     ("rule", "words"),
     [
         (Dependency(columns=("town",), determines=("region",)), "name a CSV of them as `file`"),
-        (Hierarchy(columns=("town", "region")), "mappings whose rows would be read off the data: town → region"),
-        (Inequality(columns=("came", "left"), draft=True), "remove `draft` from those that are public knowledge"),
+        (
+            Hierarchy(columns=("town", "region")),
+            "mappings whose rows would be read off the data: town → region",
+        ),
+        (
+            Inequality(columns=("came", "left"), draft=True),
+            "remove `draft` from those that are public knowledge",
+        ),
     ],
 )
 def test_a_private_fit_reads_no_mapping_and_follows_no_draft(rule, words):

@@ -7,7 +7,14 @@ import pytest
 import yaml
 
 from tabsynth.errors import SchemaError
-from tabsynth.schema.files import json_schema, read_schema, schema_from_dict, schema_from_yaml, schema_to_dict, schema_to_yaml
+from tabsynth.schema.files import (
+    json_schema,
+    read_schema,
+    schema_from_dict,
+    schema_from_yaml,
+    schema_to_dict,
+    schema_to_yaml,
+)
 from tabsynth.schema.rules import KINDS, Check, Combinations, Dependency, Range, Sum
 from tabsynth.schema.types import Schema
 from tabsynth.schema.validate import check_schema
@@ -60,7 +67,12 @@ def test_the_json_schema_knows_which_keys_go_with_which_rule():
     document = yaml.safe_load(HEAD + EVERY)
     validator = jsonschema.Draft202012Validator(json_schema())
     assert list(validator.iter_errors(document)) == []
-    for wrong in ({"rule": "range", "columns": ["a"]}, {"rule": "sum", "column": "a"}, {"rule": "no"}, {"name": "x"}):
+    for wrong in (
+        {"rule": "range", "columns": ["a"]},
+        {"rule": "sum", "column": "a"},
+        {"rule": "no"},
+        {"name": "x"},
+    ):
         document["tables"]["t"]["constraints"] = [wrong]
         assert list(validator.iter_errors(document))
 
@@ -128,7 +140,12 @@ def test_one_fault_of_a_rule(rule, path, words):
 
 
 def test_all_faults_are_told_at_once_and_in_their_places():
-    rules = ("{rule: nope}", "{rule: unique, columns: [a]}", "{rule: range, colum: a}", "{rule: unique, columns: [z]}")
+    rules = (
+        "{rule: nope}",
+        "{rule: unique, columns: [a]}",
+        "{rule: range, colum: a}",
+        "{rule: unique, columns: [z]}",
+    )
     text = HEAD + "    constraints:\n" + "".join(f"      - {rule}\n" for rule in rules)
     with pytest.raises(SchemaError) as caught:
         schema_from_yaml(text.replace("a: {kind: integer, ", "a: {kind: integer, nullable: 3, "))
@@ -143,7 +160,8 @@ def test_all_faults_are_told_at_once_and_in_their_places():
 def test_a_mapping_may_stand_in_a_file_beside_the_schema(tmp_path: Path):
     (tmp_path / "map.csv").write_text("c,more,a\nx,1,1\n,2,2\n", encoding="utf-8")
     (tmp_path / "s.yaml").write_text(
-        HEAD + "    constraints:\n      - {rule: combinations, columns: [a, c], file: map.csv}\n", encoding="utf-8"
+        HEAD + "    constraints:\n      - {rule: combinations, columns: [a, c], file: map.csv}\n",
+        encoding="utf-8",
     )
     (rule,) = read_schema(tmp_path / "s.yaml").only_table.constraints
     assert rule == Combinations(columns=("a", "c"), rows=((1, "x"), (2, None)))
