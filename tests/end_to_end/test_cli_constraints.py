@@ -132,7 +132,7 @@ def test_rows_that_cannot_be_made_leave_no_file(folder: Path) -> None:
 def test_reports_of_a_run_and_of_other_rows_hold_the_rules(folder: Path) -> None:
     (folder / "run.yaml").write_text(
         "version: 1\nschema: r.yaml\nprivacy: none\nseed: 1\n"
-        "tables:\n  t: {source: t.csv, engine: {name: independent}}\n",
+        "tables:\n  t: {source: t.csv, engine: independent}\n",
         "utf-8",
     )
     done = tabsynth_here("run", "run.yaml", "--out", "out", "--quiet", cwd=folder)

@@ -42,33 +42,41 @@ def broken(rows, schema):
     return {name: n for name, n in found.items() if n}
 
 
-@pytest.fixture(scope="module", params=["gaussian_copula", "private", "independent"])
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of 2,000 rows, so that few rows are several blocks."""
+    monkeypatch.setattr("tabsynth.pipeline.sampling.BLOCK_ROWS", 2000)
+
+
+@pytest.fixture(scope="module", params=["private", "independent"])
 def fitted(request):
     if request.param == "private":
-        return fit(stays(), schema=STAYS, engine=QUICK, privacy=Budget(epsilon=3.0))
+        return fit(stays(), schema=STAYS, engine="gaussian_copula", privacy=Budget(epsilon=20.0))
     return fit(stays(), schema=STAYS, engine=request.param, privacy=NO_PRIVACY)
 
 
+@pytest.mark.usefixtures("small_blocks")
 def test_every_row_keeps_every_rule(fitted):
-    rows, outcomes = fitted.sample_reported(40_000, seed=1)
-    assert rows.height == 40_000
+    rows, outcomes = fitted.sample_reported(5000, seed=1)
+    assert rows.height == 5000
     assert broken(rows, STAYS) == {}
     assert ts.check(rows, fitted.schema) == ()
     assert [one.n_violations for one in outcomes] == [0] * 11
-    assert {one.n_rows for one in outcomes} == {40_000}
+    assert {one.n_rows for one in outcomes} == {5000}
     by_rule = {one.rule: one for one in outcomes}
     came = by_rule["came ≤ left"]
     assert came.form == "repair"
     assert came.n_broken == came.n_swapped + came.n_redrawn > 0
 
 
+@pytest.mark.usefixtures("small_blocks")
 def test_rows_are_a_function_of_the_seed(fitted, tmp_path, monkeypatch):
-    first = fitted.sample(40_000, seed=3)
+    first = fitted.sample(5000, seed=3)
     fitted.save(tmp_path / "model")
     monkeypatch.setattr("tabsynth.pipeline.sampling._BATCH_BLOCKS", 1)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    assert FittedPipeline.load(tmp_path / "model").sample(40_000, seed=3).equals(first)
-    assert not fitted.sample(40_000, seed=4).equals(first)
+    assert FittedPipeline.load(tmp_path / "model").sample(5000, seed=3).equals(first)
+    assert not fitted.sample(5000, seed=4).equals(first)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +93,8 @@ def test_rows_are_a_function_of_the_seed(fitted, tmp_path, monkeypatch):
     ids=str,
 )
 def test_rules_hold_under_conditions(fitted, where):
-    rows = fitted.sample(300, seed=2, where=where)
-    assert rows.height == 300
+    rows = fitted.sample(120, seed=2, where=where)
+    assert rows.height == 120
     assert broken(rows, STAYS) == {}
     for name, value in where.items():
         assert rows[name].unique().to_list() == [value]
@@ -343,7 +351,7 @@ def _cases(draw):
 
 
 @given(_cases())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_rules_on_any_small_table_hold_or_are_a_clear_error(case):
     """With or without privacy, of rows that keep the rules or do not: all rows keep them, or an error says why."""
     schema, n, is_private, seed = case
@@ -362,15 +370,19 @@ def test_any_rules_on_any_small_table_hold_or_are_a_clear_error(case):
         }
     )
     privacy = Budget(epsilon=1.0) if is_private else NO_PRIVACY
+    model, said = None, ""
     try:
-        model = fit(frame, schema=schema, engine="independent", privacy=privacy)
-        rows = model.sample(40, seed=seed)
-    except ConstraintError as error:
-        assert any(title_of(rule) in str(error) for rule in schema.constraints)
-        return
-    except ts.errors.DataError:
-        assert n == 0
-        assert not is_private
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tabsynth.constraints.enforce.MOST_TRIES", 8)
+            model = fit(frame, schema=schema, engine="independent", privacy=privacy)
+            rows = model.sample(40, seed=seed)
+    except (ConstraintError, ts.errors.DataError) as error:
+        said = str(error)
+    if said:
+        is_small = (
+            n < 11 and not is_private and any(why in said for why in ("has no rows", "fewer than min_group"))
+        )
+        assert is_small or any(title_of(rule) in said for rule in schema.constraints)
         return
     assert rows.height == 40
     assert broken(rows, schema) == {}

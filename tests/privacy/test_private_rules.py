@@ -1,0 +1,120 @@
+"""Rules in a private fit: free of charge, blind to what rows hold, and one row more is one row more.
+
+Every row of these tables has a combination near it by its first column, so no entropy is drawn to settle it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.constraints.plan import plan_rules
+from tabsynth.models.registry import ENGINES
+from tabsynth.pipeline import fit
+from tabsynth.privacy import Budget
+from tabsynth.private_fit import plan_fit
+from tabsynth.schema.rules import Conditional, Formula, Hierarchy, Inequality, Range, Unique
+from tabsynth.table import Table
+from tests.contract.test_private_engines import quick
+from tests.privacy import tape as tapes
+from tests.privacy.tape import Tape, run
+from tests.unit.constraints.tables import flag, levels, table, whole
+
+PRIVATE = [name for name, engine in ENGINES.items() if "dp" in engine.guarantees]
+RULES = (
+    Hierarchy(columns=("town", "land"), rows=(("u", "A"), ("v", "A"), ("w", "B"))),
+    Conditional(condition="ill", then="drug <> 'none'", otherwise="drug = 'none'"),
+    Formula(column="cost", sql="price * number"),
+    Inequality(columns=("number", "cost")),
+    Range(column="price", lower=2),
+    Unique(columns=("price", "number")),
+)
+SCHEMA = table(
+    levels("town", "u", "v", "w"),
+    levels("land", "A", "B"),
+    flag("ill"),
+    levels("drug", "none", "x", "y"),
+    whole("price", 1, 9),
+    whole("number", 1, 9),
+    whole("cost", 1, 81),
+    rules=RULES,
+)
+
+
+def any_rows(n, seed):
+    """Rows that break every rule now and then."""
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "town": rng.choice(list("uvw"), n),
+            "land": rng.choice(list("AB"), n),
+            "ill": rng.random(n) < 0.5,
+            "drug": rng.choice(["none", "x", "y"], n),
+            "price": rng.integers(1, 10, n),
+            "number": rng.integers(1, 10, n),
+            "cost": rng.integers(1, 82, n),
+        }
+    )
+
+
+def test_rows_take_their_learnt_form_one_by_one():
+    plan = plan_rules(SCHEMA, is_private=True)
+    rows = any_rows(60, 0)
+    whole_table = plan.apply(Table(SCHEMA, rows)).frame
+    singles = [plan.apply(Table(SCHEMA, rows[i])).frame for i in range(60)]
+    assert whole_table.equals(pl.concat(singles))
+    assert whole_table.null_count().sum_horizontal().item() == 0
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_neighbours_differ_by_one_row_under_rules(name, seed):
+    plan = plan_fit(SCHEMA, quick(name), Budget(epsilon=10.0))
+    rows = any_rows((0, 1, 40)[seed], seed)
+    more = pl.concat([rows, any_rows(1, 99 + seed)])
+    tape = Tape(answer=tapes.script(seed))
+    one = run(Table(SCHEMA, rows), quick(name), plan, tape=tape)
+    other = run(Table(SCHEMA, more), quick(name), plan, tape=Tape(source=tape))
+    tapes.check_neighbours(one, other)
+    tapes.check_same_end(one, other)
+
+
+def test_a_step_that_looks_at_other_rows_would_be_seen():
+    """The planted fault: a formula's column written as how many rows there are, which one more changes for all."""
+    free = replace(SCHEMA, constraints=())
+    plan = plan_fit(free, quick("independent"), Budget(epsilon=10.0))
+
+    def counted(frame):
+        return Table(free, frame.with_columns(cost=pl.lit(frame.height, dtype=pl.Int64)))
+
+    tape = Tape(answer=tapes.silence)
+    one = run(counted(any_rows(40, 2)), quick("independent"), plan, tape=tape)
+    other = run(counted(any_rows(41, 2)), quick("independent"), plan, tape=Tape(source=tape))
+    with pytest.raises(AssertionError):
+        tapes.check_neighbours(one, other)
+
+
+def test_rules_cost_nothing_and_no_content_stops_a_fit():
+    """The rules leave fewer columns to ask for; whatever rows hold, a fit says and asks the same."""
+    budget = Budget(epsilon=1.0)
+    said, asked = [], []
+    for rows in (
+        any_rows(0, 0),
+        any_rows(1, 1),
+        any_rows(50, 2),
+        any_rows(50, 3).with_columns(land=pl.lit("zz")),
+    ):
+        stages: list[tuple[str, float]] = []
+        fitted = []
+
+        def work(rows=rows, stages=stages, fitted=fitted):
+            progress = lambda stage, share: stages.append((stage, share))  # noqa: E731
+            fitted.append(fit(rows, schema=SCHEMA, engine="independent", privacy=budget, progress=progress))
+
+        tapes.check_quiet(work)
+        said.append(stages)
+        asked.append(fitted[0].charges)
+    assert all(stages == said[0] for stages in said)
+    assert all(charges == asked[0] for charges in asked)
+    assert not any("combination" in charge.statistic for charge in asked[0])
