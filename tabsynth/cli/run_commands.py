@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.constraint_commands import show_rules
 from tabsynth.cli.notes import note_left_out, note_weak
 from tabsynth.cli.options import (
     DebugOption,
@@ -136,6 +137,7 @@ def run(
             session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
             session.show_lead(table.results)
             session.show(f"  {table.guarantee}")
+            show_rules(session, table.rules)
             if is_private:
                 session.show(f"  {_purchase(table.pipeline)}")
         if any(table.results for table in outcome.tables):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.schema.rules import AnyRule, title_of
+from tabsynth.schema.rules import AnyRule
 
 Mask = npt.NDArray[np.bool_]
 
@@ -66,6 +66,17 @@ class TableConstraint:
         return self.broken(frame)
 
 
-def title(constraint: Constraint) -> str:
-    """The rule in words."""
-    return title_of(constraint.rule)
+def masks_of(constraints: Sequence[Constraint], frame: pl.DataFrame) -> list[Mask]:
+    """The violations of several rules; those that are expressions are computed together."""
+    told = {
+        f"{at}": one.broken.fill_null(value=False)
+        for at, one in enumerate(constraints)
+        if isinstance(one, RowConstraint)
+    }
+    found = frame.select(**told) if told else frame
+    return [
+        np.broadcast_to(found[f"{at}"].to_numpy().astype(np.bool_), frame.height)
+        if isinstance(one, RowConstraint)
+        else one.violations(frame)
+        for at, one in enumerate(constraints)
+    ]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.constraints.base import Constraint, Mask
+from tabsynth.constraints.base import Constraint, Mask, masks_of
 from tabsynth.constraints.bounds import smallest
 from tabsynth.errors import ConstraintError
 from tabsynth.schema.rules import AnyRule, Inequality, title_of
@@ -35,13 +35,15 @@ _Positions = npt.NDArray[np.int64]
 class Block:
     """How the rows of a block are made.
 
-    `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block,
+    `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block, `part`
+    at least those of their columns that the rules and conditions read,
     `redraw(n, attempt)` other learnt rows. `numbers` reads the learnt columns of numbers and times. `constraints` are the rules of single rows with, of each, the learnt
     columns that it comes from in `sources`; `held` are conditions that the model could not be held at, which
     rows drawn anew must meet.
     """
 
     whole: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
+    part: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
     redraw: Callable[[int, int], pl.DataFrame]
     constraints: Sequence[Constraint]
     sources: Sequence[tuple[str, ...]]
@@ -55,7 +57,7 @@ class Block:
 
     def broken(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
         """Which row breaks which rule, shape (n_rules, n_rows); conditions that are not met come last."""
-        rows = [constraint.violations(frame) for constraint in self.constraints]
+        rows = masks_of(self.constraints, frame)
         if self.held is not None:
             rows.append(self.held(frame))
         return np.stack(rows) if rows else np.zeros((0, frame.height), dtype=np.bool_)
@@ -75,12 +77,11 @@ class Repaired:
 def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repaired:
     """The rows, with none that breaks a rule. Raises `ConstraintError` where the tries do not suffice."""
     everywhere = np.arange(learnt.height)
-    frame = block.whole(learnt, everywhere)
-    first = block.broken(frame)
+    first = block.broken(block.part(learnt, everywhere))
     broken = first.copy()
     if not broken.any():
         none = np.zeros(len(block.constraints), dtype=np.int64)
-        return Repaired(frame, learnt, none, none, none)
+        return Repaired(block.whole(learnt, everywhere), learnt, none, none, none)
     learnt = _swap(learnt, block, broken, rng)
     n_rules = len(block.constraints)
     left: Mask = np.asarray(broken.any(axis=0))
@@ -158,7 +159,7 @@ def _align(
         taker = both[np.argsort(values[0][both], kind="stable")]
         giver = both[np.argsort(values[1][both], kind="stable")]
         tried = learnt[taker].with_columns(learnt[other].gather(giver))
-        after = block.broken(block.whole(tried, taker))
+        after = block.broken(block.part(tried, taker))
         if after.any(axis=0).sum() < broken[:, taker].any(axis=0).sum():
             order = np.arange(learnt.height)
             order[taker] = giver
@@ -193,7 +194,7 @@ def _try(
         return None
     both, crossed = np.r_[one, other], np.r_[other, one]
     tried = learnt[both].with_columns(learnt[name].gather(crossed) for name in names)
-    after = block.broken(block.whole(tried, both))
+    after = block.broken(block.part(tried, both))
     n = len(one)
     is_bad: Mask = np.asarray(after.any(axis=0))
     was_bad: Mask = np.asarray(broken[:, both].any(axis=0))
@@ -219,7 +220,7 @@ def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
         rate = max(n_found / n_drawn, 0.01) if n_drawn else 0.5
         drawn = block.redraw(max(_FEWEST, int(1.2 * len(pool) / rate)), attempt)
         places = pool[np.arange(drawn.height) % len(pool)]
-        broken = block.broken(block.whole(drawn, places))
+        broken = block.broken(block.part(drawn, places))
         good = np.flatnonzero(~broken.any(axis=0))
         filled, first = np.unique(places[good], return_index=True)
         order[filled] = sum(frame.height for frame in kept) + np.arange(len(filled))

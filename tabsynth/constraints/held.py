@@ -24,10 +24,11 @@ from tabsynth.schema.rules import title_of
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Held:
-    """Conditions for the model, in one or more variants; `filtered` marks rows that miss a condition still."""
+    """Conditions for the model, in one or more variants; `missed` marks rows that miss one of the columns `waiting`."""
 
     conditions: tuple[Condition, ...]
     variants: tuple[Condition, ...] = ()
+    waiting: tuple[str, ...] = ()
     missed: Callable[[pl.DataFrame], Mask] | None = None
 
 
@@ -61,7 +62,7 @@ def held_at(cells: Mapping[str, pl.Series], conditions: Sequence[Condition], pla
     if waiting:
         asked = {name: cells[name] for name in waiting}
         missed = lambda frame: _misses(frame, asked)  # noqa: E731
-    return Held(conditions=tuple(intact), variants=variants, missed=missed)
+    return Held(conditions=tuple(intact), variants=variants, waiting=tuple(waiting), missed=missed)
 
 
 def _misses(frame: pl.DataFrame, cells: Mapping[str, pl.Series]) -> Mask:

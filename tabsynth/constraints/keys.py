@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.constraints.base import Constraint, Mask
+from tabsynth.constraints.base import Constraint, Mask, masks_of
 from tabsynth.constraints.cells import levels_of
 from tabsynth.constraints.enforce import Block
 from tabsynth.constraints.plan import RulePlan
@@ -35,6 +35,7 @@ class Keys:
     """The keys that were given out for one rule. Mutable: it lives as long as one sampling."""
 
     constraint: Constraint
+    checked: tuple[Constraint, ...] = ()
     free: pl.DataFrame | None = None
     _seen: list[_Hashes] = field(default_factory=list)
 
@@ -52,7 +53,7 @@ class Keys:
                     f"the rule {title_of(constraint.rule)!r} has room for {free.height:,} rows, "
                     f"{n_rows:,} are asked for"
                 )
-        return cls(constraint=constraint, free=free)
+        return cls(constraint=constraint, checked=plan.checked, free=free)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -135,7 +136,8 @@ class Keys:
         """The frame with `rows` in their places where they break no rule and have a key that is new."""
         hashes = self._hashes(rows, np.arange(rows.height))
         is_new = ~(self._known(hashes) | np.isin(hashes, np.concatenate(taken)))
-        good = np.flatnonzero(is_new & ~block.broken(rows).any(axis=0))
+        is_bad = np.any([*masks_of(self.checked, rows), *block.broken(rows), ~is_new], axis=0)
+        good = np.flatnonzero(~is_bad)
         good = good[np.sort(np.unique(hashes[good], return_index=True)[1])]
         filled, first = np.unique(places[good], return_index=True)
         taken.append(hashes[good[first]])

@@ -7,7 +7,7 @@ bounds and levels that follow from public facts, and the rules cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -69,6 +69,16 @@ class RulePlan:
         return tuple(one for one in self.constraints if is_per_row(one.rule))
 
     @cached_property
+    def repaired(self) -> tuple[Constraint, ...]:
+        """Of `checked` what construction alone does not ensure."""
+        sure = {
+            id(one)
+            for one, form in zip(self.constraints, self.forms, strict=True)
+            if form in (NARROWED, COMBINED, COMPUTED)
+        }
+        return tuple(one for one in self.checked if id(one) not in sure)
+
+    @cached_property
     def checked(self) -> tuple[Constraint, ...]:
         """The rules of single rows, and that computed cells lie in their columns' domains."""
         within = [
@@ -94,9 +104,17 @@ class RulePlan:
             frame = step.apply(frame)
         return Table(self.working, frame.select(self.working.column_names)) if self.steps else table
 
-    def invert(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Sampled rows with the columns of the schema; others, and their order, as they come."""
-        for step in reversed(self.steps):
+    def invert(self, frame: pl.DataFrame, *, only: Collection[str] | None = None) -> pl.DataFrame:
+        """Sampled rows with the columns of the schema; others, and their order, as they come.
+
+        `only` names the columns that are wanted: steps that make none of them are left out.
+        """
+        wanted, steps = set(self.schema.column_names if only is None else only), []
+        for step in self.steps:
+            if only is None or wanted & set(step.makes):
+                steps.append(step)
+                wanted |= {part for parts in step.makes.values() for part in parts}
+        for step in reversed(steps):
             frame = step.invert(frame)
         return frame
 

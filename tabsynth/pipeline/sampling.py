@@ -115,10 +115,13 @@ class Sampler:
             seed = self.streams.generator("rules.redraw", number, attempt).integers(2**63)
             return self._learnt(number, min(n, BLOCK_ROWS), Streams(int(seed)), held, shares)
 
+        read = {name for one in self.plan.repaired for name in one.columns} | set(held.waiting)
+
         block = Block(
             whole=lambda rows, positions: self._whole(rows, cells, positions),
             redraw=redraw,
-            constraints=self.plan.checked,
+            part=lambda rows, positions: self._whole(rows, cells, positions, only=read),
+            constraints=self.plan.repaired,
             sources=self._sources,
             numbers={c.name: cells_as_numbers(c) for c in self.plan.working.columns if c.kind.is_continuous},
             held=held.missed,
@@ -136,7 +139,7 @@ class Sampler:
         missing = {one.column.name: _missing(one.column.name) for one in self.surrogates}
         return tuple(
             tuple(missing.get(name, name) for name in self.plan.sources(one.columns))
-            for one in self.plan.checked
+            for one in self.plan.repaired
         )
 
     def _learnt(
@@ -191,18 +194,30 @@ class Sampler:
             return False
         return True
 
-    def _whole(self, learnt: pl.DataFrame, cells: pl.DataFrame, positions: _Positions) -> pl.DataFrame:
-        """The schema's columns from learnt ones and from the identifiers and texts at those positions."""
-        columns = {
-            series.name: series
-            for series in self.plan.invert(learnt.select(pl.exclude(f"^{_MARK}.*$"))).get_columns()
-        }
+    def _whole(
+        self,
+        learnt: pl.DataFrame,
+        cells: pl.DataFrame,
+        positions: _Positions,
+        *,
+        only: set[str] | None = None,
+    ) -> pl.DataFrame:
+        """The schema's columns from learnt ones and from the identifiers and texts at those positions.
+
+        `only` names the columns that are wanted at least.
+        """
+        inner = learnt.drop([name for name in learnt.columns if name.startswith(_MARK)])
+        columns = {series.name: series for series in self.plan.invert(inner, only=only).get_columns()}
         for series in cells.get_columns():
+            if only is not None and series.name not in only:
+                continue
             made = series.gather(positions)
             missing = _missing(series.name)
             if missing in learnt.columns:
                 made = pl.select(pl.when(~learnt[missing]).then(made)).to_series()
             columns[series.name] = made.alias(series.name)
+        if only is not None:
+            return pl.DataFrame([*columns.values(), pl.Series(_ROW, positions)])
         return pl.DataFrame([columns[name].alias(name) for name in self.schema.column_names])
 
     def _count(self, repaired: Repaired) -> None:
@@ -214,9 +229,9 @@ class Sampler:
 
     @cached_property
     def _places(self) -> list[int]:
-        """The position in the schema of every rule that is checked."""
+        """The position in the schema of every rule that rows are repaired for."""
         rules = [one.rule for one in self.plan.constraints]
-        return [next(at for at, rule in enumerate(rules) if rule is one.rule) for one in self.plan.checked]
+        return [next(at for at, rule in enumerate(rules) if rule is one.rule) for one in self.plan.repaired]
 
     def _touch(self, constraint: Constraint, n_rows: int) -> None:
         counts = np.array([n_rows if one is constraint else 0 for one in self.plan.constraints])

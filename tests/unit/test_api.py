@@ -59,7 +59,8 @@ def test_all_is_complete_and_every_name_is_there() -> None:
         "draft_schema read_schema write_schema confirm check split fit FittedPipeline evaluate Results audit AuditResults "
         "shadow_audit ShadowResults collapse CollapseResults "
         "NO_PRIVACY DEFAULT_BUDGET Budget budget_plan PlanReport Ledger LedgerFile Charge create_ledger_file "
-        "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role engines errors"
+        "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role engines errors "
+        "rules RuleOutcome check_constraints suggest_constraints"
     )
     assert set(wanted.split()) == set(tabsynth.__all__)
     for name in tabsynth.__all__:
@@ -236,3 +237,16 @@ def test_kinds_that_are_tested_are_all_kinds() -> None:
         pd.DataFrame,
         pa.Table,
     }
+
+
+def test_rules_are_checked_and_suggested_for_frames_of_any_kind() -> None:
+    from tests.unit.constraints.tables import STAYS, stays
+
+    outcomes = tabsynth.check_constraints(stays(200).to_pandas(), STAYS)
+    assert [one.n_violations for one in outcomes] == [0] * len(STAYS.constraints)
+    found = tabsynth.suggest_constraints(stays(600), STAYS)
+    assert (
+        tabsynth.rules.Inequality(columns=("came", "left"), draft=True, note="support 600 rows, 0 exceptions")
+        in found
+    )
+    assert all(rule.draft for rule in found)

@@ -32,6 +32,7 @@ def block(*rules, redraw=None, held=None):
     constraints = [constraint_of(rule, SCHEMA) for rule in rules]
     return Block(
         whole=lambda rows, _positions: rows,
+        part=lambda rows, _positions: rows,
         redraw=redraw or (lambda n, attempt: drawn(n, 1000 + attempt)),
         constraints=constraints,
         sources=[one.columns for one in constraints],
