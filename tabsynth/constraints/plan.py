@@ -40,7 +40,7 @@ May = Callable[[Column], bool]
 """Whether a column may be reparametrised."""
 
 NARROWED = "narrower bounds"
-COMBINED = "one variable of what may stand together"
+COMBINED = "one variable of allowed rows"
 COMPUTED = "computed, not learnt"
 RECOMPUTED = "computed over what was learnt"
 NUMBERED = "identifiers that never repeat"
