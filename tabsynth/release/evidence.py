@@ -11,11 +11,11 @@ from pathlib import Path
 from tabsynth.audit import AuditResults
 from tabsynth.audit.results import FORMAT as RELEASE_FORMAT
 from tabsynth.audit.verdict import Outcome
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.errors import InputError, ModelFileError
 from tabsynth.io import read_json_object
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
-from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 

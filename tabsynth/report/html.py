@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tabsynth.audit import AuditResults
 from tabsynth.audit.bound import Bound, bound_of
-from tabsynth.decision import Decision
 from tabsynth.constraints.outcome import RuleOutcome
+from tabsynth.decision import Decision
 from tabsynth.evaluate import Results
 from tabsynth.privacy import Charge
 from tabsynth.privacy.ledger import LedgerCopy

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from tabsynth.audit.bound import Bound, bound_of
 from tabsynth.check import check_table
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.decision import Answer, Decision
 from tabsynth.errors import DataError, PolicyError
 from tabsynth.evaluate.alone import Alone, alone
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.ledger import LedgerCopy
-from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.schema.types import Column, Origin
 from tabsynth.schema.unit import unit_words
 from tabsynth.table import Table
