@@ -93,6 +93,7 @@ def check(
     """
     with Session(command="policy check", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import read_real, require_free
+        from tabsynth.constraints.check import check_rules
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.release import default_policy, evaluate, evidence_of, model_digest, read_policy
 
@@ -110,6 +111,7 @@ def check(
             where=str(model),
             audits={kind: path for kind, path in given.items() if path is not None},
             n_synthetic=None if rows is None else rows.n_rows,
+            rules=None if rows is None else check_rules(rows.frame, pipeline.schema),
         )
         decision = evaluate(rules, evidence, audience=audience, sign_off=signed)
         if out is not None:

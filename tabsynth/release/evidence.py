@@ -144,8 +144,7 @@ def model_digest(folder: str | Path) -> str:
 
 def _checked(rules: Sequence[RuleOutcome] | None, schema: TableSchema) -> tuple[RuleOutcome, ...] | None:
     """The outcomes of the declared rules; None where there are some and they were not checked."""
-    declared = getattr(schema, "constraints", ())  # schemas of this release declare none
-    return tuple(rules) if rules is not None else None if declared else ()
+    return tuple(rules) if rules is not None else None if schema.constraints else ()
 
 
 def _series(pipeline: FittedPipeline) -> tuple[float, float]:
