@@ -134,7 +134,12 @@ class RulePlan:
         for column in self.schema.columns:
             is_known = column.domain.origin is Origin.PUBLIC and not _lacks_bounds(column)
             columns.append(column if is_known or column.name not in learnt else learnt[column.name])
-        return replace(self.schema, columns=tuple(columns), primary_key=learnt.primary_key)
+        return replace(
+            self.schema,
+            columns=tuple(columns),
+            primary_key=learnt.primary_key,
+            description=learnt.description,
+        )
 
 
 def plan_rules(schema: TableSchema, *, is_private: bool) -> RulePlan:

@@ -148,7 +148,7 @@ def test_rows_do_not_depend_on_batches_or_threads(name, monkeypatch):
     pipeline = fitted(name)
     n_rows = 3 * BLOCK_ROWS + 17
     whole = pipeline.sample(n_rows, seed=5)
-    monkeypatch.setattr("tabsynth.pipeline.fitted._BATCH_BLOCKS", 1)
+    monkeypatch.setattr("tabsynth.pipeline.sampling._BATCH_BLOCKS", 1)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     batches = list(pipeline.sample_batches(n_rows, seed=5))
     assert len(batches) == 4
