@@ -137,7 +137,7 @@ class RulePlan:
         return replace(
             self.schema,
             columns=tuple(columns),
-            primary_key=learnt.primary_key,
+            primary_key=learnt.primary_key if self.working.primary_key else self.schema.primary_key,
             description=learnt.description,
         )
 
