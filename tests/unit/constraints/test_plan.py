@@ -197,3 +197,17 @@ def test_columns_that_compute_one_another_are_computed_in_turn():
     plan = plan_rules(schema, is_private=True)
     assert plan.forms == (plans.COMPUTED, plans.COMPUTED, plans.REPAIRED)
     assert plan.working.column_names == ("a", "b")
+
+
+def test_what_a_fit_buys_comes_back_in_the_columns_of_the_schema():
+    """Stated domains stay, narrowed bounds too; a key of combined columns stays declared."""
+    drafts = tuple(replace(one, domain=Domain()) if one.name == "tip" else one for one in STAYS.columns)
+    schema = replace(STAYS, columns=drafts, primary_key=("town", "id"), description="stays")
+    plan = plan_rules(schema, is_private=True)
+    learnt = plan.working.with_column(replace(plan.working["tip"], bounds=(3, 30)))
+    bought = plan.bought(replace(learnt, description=None))
+    assert bought["tip"].bounds == (3, 30)
+    assert bought["price"].bounds == (1, 20)
+    assert bought.primary_key == ("town", "id")
+    assert bought.description is None
+    assert bought.column_names == STAYS.column_names
