@@ -13,6 +13,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PROMISED = {
     "pandas_round_trip.py": ["synthetic", "Differentially private: ε = 1, δ = 1e-06, unit: row."],
     "conditional_sampling.py": ["synthetic rows with both: 10000", "Differentially private: ", "refused: "],
+    "rules.py": [
+        "amount = duration * payments: 0 violations, by computed, not learnt",
+        "granted < first_payment: 0 violations, by repair",
+    ],
     "evaluate_and_report.py": [
         "independent       report-independent.html",
         "bayesian_network  report-bayesian_network.html",
