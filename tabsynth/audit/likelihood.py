@@ -50,14 +50,31 @@ def log_density(rows: EncodedTable, candidates: EncodedTable) -> Floats:
 
 
 def learnable(table: EncodedTable) -> tuple[str, ...]:
-    """The columns that a network can be fitted to: all but those of a few numbers; none where rows are few."""
+    """The columns that a network can be fitted to; none where rows are few.
+
+    All but those of a few numbers only, and those with cells outside their domain.
+    """
     if table.n_rows < MIN_GROUP:
         return ()
     return tuple(
         name
-        for name, column in table.columns.items()
-        if column.values is None or not 0 < int((column.codes == 0).sum()) < MIN_GROUP
+        for name in inside(table)
+        if table.columns[name].values is None
+        or not 0 < int((table.columns[name].codes == 0).sum()) < MIN_GROUP
     )
+
+
+def inside(table: EncodedTable) -> tuple[str, ...]:
+    """The columns all of whose cells are of their domain; numbers beyond declared bounds are not."""
+    names = []
+    for name, column in table.columns.items():
+        variable, is_inside = column.variable, bool((column.codes < column.variable.n_levels).all())
+        if column.values is not None and variable.lower is not None and variable.upper is not None:
+            numbers = column.values[column.codes == 0]
+            is_inside &= bool(((numbers >= variable.lower) & (numbers <= variable.upper)).all())
+        if is_inside:
+            names.append(name)
+    return tuple(names)
 
 
 def log_ratio(released: Floats, known: Floats) -> Floats:
@@ -144,7 +161,7 @@ class Likelihood:
         unknown = {name for clique in cliques or () for name in clique} - set(reference.columns)
         if unknown:
             raise UsageError(f"cliques name columns that are not modelled: {', '.join(sorted(unknown))}")
-        learnt = learnable(reference)
+        learnt = tuple(name for name in learnable(reference) if name in inside(candidates))
         known = _log_density(reference, candidates, learnt)
         return cls(candidates, reference, Cut.of(reference), learnt, known, cliques)
 
@@ -152,7 +169,8 @@ class Likelihood:
         """Log density of each candidate under the release less that under the reference, (n_candidates,).
 
         As in van Breugel et al. 2023, with this package's own explicit engine for a density of mixed columns.
-        Columns in which either table has only a few numbers are left out; 0 for all where none is left.
+        Columns in which a table has only a few numbers, or cells outside the domain, are left out; 0 for all
+        where none is left.
         """
         names = tuple(name for name in self.learnt if name in learnable(release))
         known = self.known if names == self.learnt else _log_density(self.reference, self.candidates, names)

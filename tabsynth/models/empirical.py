@@ -208,7 +208,8 @@ def _shifted(origin: np.generic, offsets: npt.ArrayLike, side: int, is_lattice: 
     moved = [origin.item() + side * (round(x) if is_lattice else x) for x in np.asarray(offsets).tolist()]
     if is_lattice:
         return np.array([min(max(x, _INT64.min), _INT64.max) for x in moved], dtype=np.int64)
-    return np.array(moved, dtype=np.float64)
+    largest = float(np.finfo(np.float64).max)
+    return np.array([min(max(x, -largest), largest) for x in moved], dtype=np.float64)
 
 
 def _pareto_quantiles(excesses: Floats, counts: Floats, at: Floats) -> Floats:
@@ -217,13 +218,14 @@ def _pareto_quantiles(excesses: Floats, counts: Floats, at: Floats) -> Floats:
     By probability-weighted moments (Hosking and Wallis 1987, equation 2), the shape held in [-0.5, 0.9]
     and the mean kept; a shape of 0 is the exponential distribution.
     """
-    total = counts.sum()
-    mean = float((excesses * counts).sum() / total)
-    above = 1 - (np.cumsum(counts) - counts / 2) / total
-    spread = mean - 2 * float((excesses * counts * above).sum() / total)
+    share = counts / counts.sum()
+    mean = float((excesses * share).sum())
+    above = 1 - (np.cumsum(share) - share / 2)
+    spread = mean - 2 * float((excesses * share * above).sum())
     shape = float(np.clip(2 - mean / spread, -0.5, 0.9)) if spread > 1e-9 * mean > 0 else -0.5
     growth = -np.log1p(-at) if abs(shape) < 1e-6 else ((1 - at) ** -shape - 1) / shape
-    quantiles: Floats = mean * (1 - shape) * growth
+    with np.errstate(over="ignore"):  # of numbers near the largest; who places them holds them within it
+        quantiles: Floats = mean * (1 - shape) * growth
     return quantiles
 
 
