@@ -48,7 +48,7 @@ from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 from tabsynth.schema.hints import did_you_mean
 
-_SHARES = {ONE_WAY: 0.13, FREQUENT: 0.025, SCORES: 0.03, PAIRS: 0.815}
+_SHARES = {ONE_WAY: 0.13, FREQUENT: 0.06, SCORES: 0.03, PAIRS: 0.78}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.encode import EncodedTable
+from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.denoise import common_total, denoised
 from tabsynth.models.frequent_values import cells_with_frequent
 from tabsynth.models.latent import Part
@@ -29,6 +29,7 @@ Codes = npt.NDArray[np.unsignedinteger]
 
 SCORES, PAIRS = "dependence of pairs", "pair marginals"
 RELEASES = 16  # of pair marginals, for each column
+_LEVELS = 16  # coarse cells of a column of levels without order, where the noise lets as many stay alone
 
 
 def cells_of_columns(data: EncodedTable, queries: AnyQueries, *, min_group: int) -> list[PublicCells]:
@@ -80,7 +81,7 @@ def count_columns(
             n_ordered=cell.n_numbers,
             is_ordered=variable.is_ordered and not variable.is_continuous,
             alone=None if null is None else null + (cell.n_numbers - 1 if variable.is_continuous else 0),
-            most=most_coarse or _coarse_cells(total, variance),
+            most=most_coarse or _coarse_cells(total, variance, variable),
         )
         columns.append(NetworkColumn(cell, plain, coarse))
     return tuple(columns), released
@@ -122,14 +123,16 @@ def choose_pairs(
     )
 
 
-def _coarse_cells(total: float, variance: float) -> int:
+def _coarse_cells(total: float, variance: float, variable: Variable) -> int:
     """Coarse cells of a column: 12 where noise is a 660th of the rows, more where it is less, from 8 to 20.
 
     The finer the cells, the less is lost inside them and the more noise there is in their pairs; the power
-    was found on one table (Adult at ε of 0.3 to 3) and is flat around its optimum.
+    was found on one table (Adult at ε of 0.3 to 3) and is flat around its optimum. Levels without order have no
+    neighbours to speak for them once they are joined, so 16 may stay alone.
     """
     ratio = total / max(variance, 1e-12) ** 0.5
-    return round(float(np.clip(12 * (max(ratio, 1e-12) / 660) ** 0.16, 8, 20)))
+    cells = round(float(np.clip(12 * (max(ratio, 1e-12) / 660) ** 0.16, 8, 20)))
+    return cells if variable.is_continuous or variable.is_ordered else max(cells, _LEVELS)
 
 
 def coarse_table(v: int, column: NetworkColumn, counted: Measurement) -> Table:

@@ -11,10 +11,13 @@ from tabsynth.check import check_table
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import UsageError
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.frequent_values import FREQUENT
 from tabsynth.models.network.measuring import PAIRS, SCORES
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
+from tabsynth.privacy.plan import make_plan
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
 
@@ -184,6 +187,48 @@ def test_a_function_of_a_column_follows_it():
     assert (rows["group"] == rows["code"] // 2).mean() > 0.98
     given = pipeline.sample(2000, seed=0, where={"group": 1})
     assert given["code"].is_in([2, 3]).mean() > 0.98
+
+
+@pytest.mark.parametrize(("n_levels", "wanted"), [(16, 16), (20, 17)])
+def test_sixteen_levels_may_stay_apart_where_what_has_an_order_is_joined_further(n_levels, wanted):
+    """300 rows of each at ε = 1, where numbers and ordered levels get about 11 cells.
+
+    A level is joined below four deviations, 66 rows: 14 deviations away.
+    """
+    rng = np.random.default_rng(0)
+    n = 300 * n_levels
+    frame = pl.DataFrame(
+        {"level": np.arange(n) % n_levels, "number": rng.integers(0, 100, n), "rank": np.arange(n) % n_levels}
+    )
+    columns = (
+        Column(name="level", kind=Kind.CATEGORICAL, dtype="int64", categories=tuple(range(n_levels))),
+        Column(name="number", kind=Kind.INTEGER, dtype="int64", bounds=(0, 99)),
+        Column(name="rank", kind=Kind.ORDINAL, dtype="int64", categories=tuple(range(n_levels))),
+    )
+    schema = tabsynth.confirm(TableSchema(name="t", columns=columns), by="a test", source="its code")
+    data = Table.conform(frame, schema)
+    model = fit(data, engine="bayesian_network", privacy=Budget(epsilon=1, delta=1e-5)).model
+    level, number, rank = (column.n_coarse for column in model.columns)
+    assert level == wanted
+    assert number < 14
+    assert rank < 14
+    few = fit(
+        data, engine="bayesian_network", settings={"coarse_cells": 4}, privacy=Budget(epsilon=1, delta=1e-5)
+    )
+    assert few.model.columns[0].n_coarse == 5, "four alone, the others together, as asked"
+
+
+def test_a_value_of_150_rows_is_frequent_in_a_table_of_15_columns_at_1():
+    """What the share of frequent values buys: three wide columns of fifteen, as in the benchmark's Adult."""
+    columns = [
+        Column(name=f"c{k}", kind=Kind.INTEGER, dtype="int64", bounds=(0, 99_999 if k < 3 else 9))
+        for k in range(15)
+    ]
+    schema = tabsynth.confirm(TableSchema(name="t", columns=tuple(columns)), by="a test", source="its code")
+    plan = make_plan(BayesianNetwork().parts(variables_of(schema)), Budget(epsilon=1, delta=1e-5))
+    mechanism = plan[FREQUENT].mechanism
+    assert isinstance(mechanism, ThresholdedDiscreteGaussian)
+    assert mechanism.threshold < 150
 
 
 @pytest.mark.parametrize("settings", [{"coarse_cells": 1}, {"most_cells": 3}, {"iterations": 0}, {"ridge": 0.0}, {"ridge": -1.0}, {"ridge": math.nan}, {"min_group": 0}])  # fmt: skip
