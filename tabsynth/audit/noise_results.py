@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar
 
 from tabsynth.audit.verdict import Outcome
-from tabsynth.errors import Fault, InputError
-from tabsynth.io import atomic_path
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from tabsynth.plain_results import PlainResults
 
 FORMAT = "tabsynth-noise-audit/1"
 
@@ -63,7 +56,7 @@ class PairFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseResults:
+class NoiseResults(PlainResults):
     """Everything an audit of an engine's noise found. Of built-in tables alone, so nothing in it is private.
 
     `accounted_mu` is what the ledger's account comes to, or what was stated; None where only (ε, δ) is
@@ -71,6 +64,7 @@ class NoiseResults:
     every release been told rightly. `false_alarm_rate` bounds how often an engine that keeps its promise fails.
     """
 
+    format_name: ClassVar[str] = FORMAT
     engine: str
     settings: dict[str, Any]
     attack_on: str  # "statistics", "rows"
@@ -91,38 +85,3 @@ class NoiseResults:
     seconds: float
     version: str
     private_output: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that strict JSON can hold, with the format's name and version; infinite numbers as null."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """What `to_dict` wrote. Raises `InputError` for another format, or listing every damaged field."""
-        from pydantic import ValidationError
-
-        if (found := data.get("format")) != FORMAT:
-            raise InputError(f"expected an audit of noise of format {FORMAT!r}, found {found!r}")
-        try:
-            return _adapter().validate_python(  # type: ignore[return-value]
-                {name: value for name, value in data.items() if name != "format"}
-            )
-        except ValidationError as error:
-            faults = [
-                Fault(".".join(map(str, fault["loc"])), fault["msg"])
-                for fault in error.errors(include_input=False, include_context=False, include_url=False)
-            ]
-            raise InputError("the audit is damaged", faults) from None
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-
-@cache
-def _adapter() -> TypeAdapter[NoiseResults]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(NoiseResults)

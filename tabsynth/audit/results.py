@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import ClassVar
 
 from tabsynth.audit.bound import Bound
 from tabsynth.audit.exposure import Exposure
@@ -15,11 +12,7 @@ from tabsynth.audit.holdout import HoldoutCopies
 from tabsynth.audit.rates import ALPHA
 from tabsynth.audit.subgroups import Subgroup
 from tabsynth.audit.verdict import RISK_LIMIT, Calibrated, Outcome, Verdict
-from tabsynth.errors import Fault, InputError
-from tabsynth.io import atomic_path
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from tabsynth.plain_results import PlainResults
 
 FORMAT = "tabsynth-audit/2"
 
@@ -42,7 +35,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditResults:
+class AuditResults(PlainResults):
     """Everything an audit found; computed from private rows, so not for publication.
 
     `release` is the battery on the synthetic table, `calibration` the same on releases with a known answer,
@@ -55,6 +48,7 @@ class AuditResults:
     Holds no row and no number of one; of cells, only levels that the schema declares and many people share.
     """
 
+    format_name: ClassVar[str] = FORMAT
     title: str
     verdict: Verdict
     release: Battery
@@ -83,37 +77,3 @@ class AuditResults:
     def outcome(self) -> Outcome:
         """Pass, fail or inconclusive."""
         return self.verdict.outcome
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that strict JSON can hold, with the format's name and version."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """What `to_dict` wrote. Raises `InputError` for another format, or listing every damaged field."""
-        from pydantic import ValidationError
-
-        if (found := data.get("format")) != FORMAT:
-            raise InputError(f"expected an audit of format {FORMAT!r}, found {found!r}")
-        try:
-            fields = {name: value for name, value in data.items() if name != "format"}
-            return _adapter().validate_python(fields)  # type: ignore[return-value]
-        except ValidationError as error:
-            faults = [
-                Fault(".".join(map(str, fault["loc"])), fault["msg"])
-                for fault in error.errors(include_input=False, include_context=False, include_url=False)
-            ]
-            raise InputError("the audit is damaged", faults) from None
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-
-@cache
-def _adapter() -> TypeAdapter[AuditResults]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(AuditResults)

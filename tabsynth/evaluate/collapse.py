@@ -7,20 +7,16 @@ and holdout, so what a generator loses in each step adds up before the eye.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import ClassVar
 
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.encode import encode_table
-from tabsynth.errors import DataError, Fault, InputError, UsageError
+from tabsynth.errors import DataError, UsageError
 from tabsynth.evaluate.run import compute_safely
-from tabsynth.io import atomic_path
 from tabsynth.metrics.base import EvalData, Metric, MetricInfo, MetricResult
 from tabsynth.metrics.detection import TwoSampleTest
 from tabsynth.metrics.diversity import Diversity
@@ -28,12 +24,10 @@ from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
 from tabsynth.metrics.utility import Utility
 from tabsynth.models.base import Progress, no_progress
+from tabsynth.plain_results import PlainResults
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import TableSchema
 from tabsynth.table import Table
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 FORMAT = "tabsynth-collapse/1"
 MAX_GENERATIONS = 100
@@ -68,12 +62,13 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CollapseResults:
+class CollapseResults(PlainResults):
     """Every generation's figures, each with its floor, the same for all; private output.
 
     Holds no cell and no row.
     """
 
+    format_name: ClassVar[str] = FORMAT
     title: str
     generator: str
     target: str | None
@@ -98,40 +93,6 @@ class CollapseResults:
         }
         by_name = {info.name: info for info in self.infos}
         return tuple(by_name[name] for name in WATCHED if name in valued)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that strict JSON can hold, with the format's name and version."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """What `to_dict` wrote; `InputError` for another format or wrong fields."""
-        from pydantic import ValidationError
-
-        if (found := data.get("format")) != FORMAT:
-            raise InputError(f"expected results of format {FORMAT!r}, found {found!r}")
-        try:
-            fields = {name: value for name, value in data.items() if name != "format"}
-            return _adapter().validate_python(fields)  # type: ignore[return-value]
-        except ValidationError as error:
-            faults = [
-                Fault(".".join(map(str, fault["loc"])), fault["msg"])
-                for fault in error.errors(include_input=False, include_context=False, include_url=False)
-            ]
-            raise InputError("the results are damaged", faults) from None
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-
-@cache
-def _adapter() -> TypeAdapter[CollapseResults]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(CollapseResults)
 
 
 def collapse(

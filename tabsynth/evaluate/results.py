@@ -6,18 +6,11 @@ Everything in it was computed from private rows, so it is private output: not fo
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import ClassVar, TypedDict
 
-from tabsynth.errors import Fault, InputError, OutputExistsError
 from tabsynth.metrics.base import MetricInfo, MetricResult, RocCurve
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from tabsynth.plain_results import PlainResults
 
 FORMAT = "tabsynth-results/1"
 
@@ -82,12 +75,13 @@ class Headline(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
+class Results(PlainResults):
     """Everything an evaluation found, as plain data.
 
     `metrics` holds one row per figure and scope: the whole table (no columns), a column, a pair.
     """
 
+    format_name: ClassVar[str] = FORMAT
     title: str
     n_train: int
     n_holdout: int
@@ -149,62 +143,3 @@ class Results:
             for name, row in rows.items()
             if row is not None
         }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that strict JSON can hold, with the format's name and version."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The results that `to_dict` wrote.
-
-        Raises `InputError` for another format, or listing every field that is missing or of a wrong type.
-        """
-        from pydantic import ValidationError
-
-        found = data.get("format")
-        if found != FORMAT:
-            raise InputError(f"expected results of format {FORMAT!r}, found {found!r}")
-        fields = {name: value for name, value in data.items() if name != "format"}
-        try:
-            return _adapter().validate_python(fields)  # type: ignore[return-value]
-        except ValidationError as error:
-            faults = [
-                Fault(".".join(map(str, fault["loc"])), fault["msg"])
-                for fault in error.errors(include_input=False, include_context=False, include_url=False)
-            ]
-            raise InputError("the results are damaged", faults) from None
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step, so that nothing half-written is ever there.
-
-        Raises `OutputExistsError` where the file exists and `overwrite` is not set.
-        """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise OutputExistsError(f"{path} exists; pass overwrite to replace it")
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-    @classmethod
-    def read_json(cls, path: str | Path) -> Self:
-        """The results in a file; `InputError` where it holds none."""
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read as JSON: {type(error).__name__}") from None
-        if not isinstance(data, dict):
-            raise InputError(f"expected an object in {path}, found {type(data).__name__}")
-        return cls.from_dict(data)
-
-
-@cache
-def _adapter() -> TypeAdapter[Results]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Results)

@@ -239,7 +239,7 @@ def test_results_go_through_json_and_damage_is_told():
     data = json.loads(json.dumps(results.to_dict(), allow_nan=False))
     assert NoiseResults.from_dict(data) == results
     assert data["private_output"] is False
-    with pytest.raises(InputError, match="expected an audit of noise"):
+    with pytest.raises(InputError, match="expected results of format"):
         NoiseResults.from_dict({**data, "format": "other"})
     with pytest.raises(InputError, match="damaged"):
         NoiseResults.from_dict({**data, "runs": "many"})
