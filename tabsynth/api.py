@@ -14,7 +14,7 @@ and what they give is private.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,7 +22,6 @@ from typing import Any, TypeVar, cast
 from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
 from tabsynth.audit.bound import bound_of
-from tabsynth.audit.refit import BlackBox, UserFunction, command_box, engine_box, function_box
 from tabsynth.audit.shadow import ShadowResults
 from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
 from tabsynth.check import check_table
@@ -35,13 +34,13 @@ from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
 from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
-from tabsynth.evaluate.generators import callable_generator, engine_generator
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.pipeline import split as split_table
-from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy, guarantee
+from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy
+from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.rules import AnyRule
@@ -234,8 +233,8 @@ def shadow_audit(
 
     `engine` is a name with `settings`, a recipe, a fitted pipeline (whose recipe and privacy are taken), or a
     function of (polars frame, number of rows, seed) that gives a table; `command` is a command line instead, with
-    `{train}`, `{synthetic}`, `{rows}` and `{seed}` in it. `privacy` is as in `tabsynth.fit`; of a function or a command it
-    is what they claim. `rows` is the size of the tables that are made up, train's unless said; `budget` ("2m", "20m",
+    `{train}`, `{synthetic}`, `{rows}`, `{seed}`, `{epsilon}` and `{delta}` in it. `privacy` is as in `tabsynth.fit`; of a function or a command it
+    is what they claim, and what they are told where they take it. `rows` is the size of the tables that are made up, train's unless said; `budget` ("2m", "20m",
     "4h") or `fits` says how many. `resume` names a file that keeps what is done. The result is private output, and
     no ledger is charged, since nothing of these fits is released.
 
@@ -263,9 +262,10 @@ def collapse(
     holdout: Any,
     *,
     schema: AnySchema | None = None,
-    engine: str | Synthesizer | Callable[[Any, int, int], Any] = DEFAULT_ENGINE,
+    engine: str | Synthesizer | FittedPipeline | UserFunction = DEFAULT_ENGINE,
     settings: Mapping[str, Any] | None = None,
     privacy: Privacy | None = None,
+    command: str | None = None,
     generations: int = 5,
     rows: int | None = None,
     target: str | None = None,
@@ -274,34 +274,23 @@ def collapse(
 ) -> CollapseResults:
     """Fit a generator on train, then on its own output, again and again, and watch what is lost.
 
-    `engine` is an engine's name or recipe, fitted with `privacy` each time (ε = 1 where None), or a function of
-    (polars frame, number of rows, seed) that gives a frame of that number of rows; then `privacy` and
-    `settings` are its own business. The figures watched are column shapes, pair trends, the two-sample test,
+    `engine`, `settings`, `privacy` and `command` are as in `shadow_audit`; an engine of ours is fitted with `privacy`
+    each time (ε = 1 where None). The figures watched are column shapes, pair trends, the two-sample test,
     utility for `target`, and distinct combinations, of every generation against the same train and holdout. No
     ledger is charged and no generation is kept; the result is private output. Raises what `fit` raises,
-    `UsageError` for settings beside a function, an unknown target or an impossible number of generations.
+    `UsageError` for arguments that do not go together, an unknown target or an impossible number of generations.
     """
     first, _ = as_table(train, schema)
     held = as_table(holdout, first.schema)[0]
-    if callable(engine):
-        if settings or privacy is not None:
-            raise UsageError("settings and privacy belong to an engine; a function has its own")
-        generate, name = callable_generator(engine, first.schema), getattr(engine, "__name__", "a function")
-        stated = ""
-    else:
-        generate, name = engine_generator(engine, settings=settings, privacy=privacy)
-        stated = guarantee(DEFAULT_BUDGET if privacy is None else privacy, first.schema.unit)
     return watch_collapse(
         first,
         held,
         schema=first.schema,
-        generate=generate,
-        generator=name,
+        box=_black_box(engine, settings, privacy, command),
         generations=generations,
         rows=rows,
         target=target,
         seed=seed,
-        guarantee=stated,
         progress=progress,
     )
 

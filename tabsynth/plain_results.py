@@ -59,7 +59,7 @@ class PlainResults:
         return cls.from_dict(data)
 
 
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return _made(kind)
 
 

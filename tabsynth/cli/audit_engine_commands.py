@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.black_box import Named, black_box
 from tabsynth.cli.notes import note_left_out
 from tabsynth.cli.options import (
+    CommandFormatOption,
+    CommandOption,
+    CommandTimeoutOption,
     DebugOption,
     DecimalOption,
     DelimiterOption,
+    DeltaOption,
     EncodingOption,
+    EngineOption,
+    EpsilonOption,
+    FunctionOption,
+    JsonFileOption,
+    ModelRecipeOption,
     NoPrivacyOption,
     NullMarkOption,
     OverwriteOption,
@@ -22,10 +32,8 @@ from tabsynth.cli.options import (
     TableOption,
 )
 from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
-from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from tabsynth.audit.refit import BlackBox
     from tabsynth.audit.shadow.figures import Power
     from tabsynth.audit.shadow.run import Announce
 
@@ -36,57 +44,15 @@ def shadow(
     train: Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows of the engine.")],
     holdout: Annotated[Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")],
     schema: SchemaOption,
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", metavar="NAME", help="A registered engine.", rich_help_panel="Engine"),
-    ] = None,
+    engine: EngineOption = None,
     settings: SettingsOption = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="MODEL",
-            help="A model folder: its recipe and privacy, not its parameters.",
-            rich_help_panel="Engine",
-        ),
-    ] = None,
-    refit_command: Annotated[
-        str | None,
-        typer.Option(
-            "--refit-command",
-            metavar="TEXT",
-            help="Your own: 'mytool --in {train} --out {synthetic} --rows {rows} --seed {seed}'.",
-            rich_help_panel="Engine",
-        ),
-    ] = None,
-    refit_format: Annotated[
-        str | None,
-        typer.Option(
-            "--refit-format", metavar="csv|parquet", help="Of its tables.", rich_help_panel="Engine"
-        ),
-    ] = None,
-    refit_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--refit-timeout",
-            metavar="SECONDS",
-            help="The longest it may take; 600 unless said.",
-            rich_help_panel="Engine",
-        ),
-    ] = None,
-    epsilon: Annotated[
-        float | None,
-        typer.Option(
-            "--epsilon",
-            metavar="E",
-            help="Privacy budget ε (1 unless said); of a command, what it claims.",
-            rich_help_panel="Privacy",
-        ),
-    ] = None,
-    delta: Annotated[
-        float | None,
-        typer.Option("--delta", metavar="D", help="Its δ; 1e-6 unless said.", rich_help_panel="Privacy"),
-    ] = None,
+    model: ModelRecipeOption = None,
+    command: CommandOption = None,
+    command_format: CommandFormatOption = None,
+    command_timeout: CommandTimeoutOption = None,
+    function: FunctionOption = None,
+    epsilon: EpsilonOption = None,
+    delta: DeltaOption = None,
     no_privacy: NoPrivacyOption = False,
     rows: Annotated[
         int | None,
@@ -116,15 +82,7 @@ def shadow(
     decimal: DecimalOption = None,
     encoding: EncodingOption = None,
     null_mark: NullMarkOption = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json",
-            metavar="FILE",
-            help="Every figure, as JSON; - for one object on stdout, nothing else.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
+    json_file: JsonFileOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -141,17 +99,16 @@ def shadow(
         from tabsynth.config.types import csv_options
         from tabsynth.schema import read_schema
 
-        box = _box(
-            engine,
-            settings,
-            model,
-            refit_command,
-            refit_format=refit_format,
-            refit_timeout=refit_timeout,
-            epsilon=epsilon,
-            delta=delta,
-            no_privacy=no_privacy,
+        named = Named(
+            engine=engine,
+            settings=settings,
+            model=model,
+            command=command,
+            command_format=command_format,
+            command_timeout=command_timeout,
+            function=function,
         )
+        box = black_box(named, epsilon=epsilon, delta=delta, no_privacy=no_privacy)
         if out is not None:
             require_free(out, overwrite=overwrite)
         chosen = table_of(read_schema(schema), table)
@@ -205,49 +162,3 @@ def _announcing(session: Session) -> Announce:
         session.note(f"{n_fits:,} fits{pace}. They tell {power.words}.")
 
     return announce
-
-
-def _box(
-    engine: str | None,
-    settings: list[str] | None,
-    model: Path | None,
-    command: str | None,
-    *,
-    refit_format: str | None,
-    refit_timeout: float | None,
-    epsilon: float | None,
-    delta: float | None,
-    no_privacy: bool,
-) -> BlackBox:
-    """What is audited. Raises `UsageError` for options that do not go together."""
-    from tabsynth.audit.refit import TIMEOUT, command_box, engine_box, model_box
-    from tabsynth.cli.table_commands import read_settings
-    from tabsynth.config.types import privacy_of
-    from tabsynth.models.registry import DEFAULT_ENGINE
-    from tabsynth.privacy import Budget
-
-    if sum(choice is not None for choice in (engine, model, command)) > 1:
-        raise UsageError("--engine, --model and --refit-command name different things: give one of them")
-    if command is None and (refit_format is not None or refit_timeout is not None):
-        raise UsageError("--refit-format and --refit-timeout belong to a --refit-command")
-    if settings and (model is not None or command is not None):
-        raise UsageError("--set belongs to an --engine")
-    states = epsilon is not None or delta is not None or no_privacy
-    if model is not None:
-        if states:
-            raise UsageError(
-                "a model says itself what privacy it has: leave --epsilon, --delta and --no-privacy out"
-            )
-        return model_box(model)
-    if command is None:
-        privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
-        return engine_box(engine or DEFAULT_ENGINE, settings=read_settings(settings or []), privacy=privacy)
-    if delta is not None and epsilon is None:
-        raise UsageError("a δ belongs to an ε: give --epsilon too")
-    privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
-    return command_box(
-        command,
-        file_format=refit_format or "csv",
-        timeout=TIMEOUT if refit_timeout is None else refit_timeout,
-        stated=privacy if epsilon is not None and isinstance(privacy, Budget) else None,
-    )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.black_box import Named
 from tabsynth.cli.options import (
+    CommandFormatOption,
+    CommandOption,
+    CommandTimeoutOption,
     DebugOption,
     DeltaOption,
     EngineOption,
     EpsilonOption,
+    FunctionOption,
+    JsonFileOption,
     OverwriteOption,
     QuietOption,
     SettingsOption,
@@ -19,7 +25,9 @@ from tabsynth.cli.options import (
 from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
 from tabsynth.errors import UsageError
 
-_OUTSIDE = "An engine of your own"
+if TYPE_CHECKING:
+    from tabsynth.audit.outside import OwnEngine
+    from tabsynth.privacy import Budget
 
 
 def noise(
@@ -37,41 +45,23 @@ def noise(
         str, typer.Option("--budget", metavar="TIME", help="2m, 20m or 4h: as many fits as that allows.")
     ] = "2m",
     rows_only: Annotated[
-        bool, typer.Option("--rows", help="Attack the rows alone, not the statistics an engine releases.")
+        bool,
+        typer.Option("--rows-only", help="Attack the rows alone, not the statistics an engine releases."),
     ] = False,
-    command: Annotated[
-        str | None,
-        typer.Option(
-            "--command",
-            metavar="LINE",
-            help="It reads the CSV file {train} and writes {synthetic}; {epsilon} and {delta} are filled in.",
-            rich_help_panel=_OUTSIDE,
-        ),
-    ] = None,
-    function: Annotated[
-        str | None,
-        typer.Option(
-            "--function",
-            metavar="NAME",
-            help="module:function or file.py:function, called with a frame, epsilon= and delta=.",
-            rich_help_panel=_OUTSIDE,
-        ),
-    ] = None,
+    command: CommandOption = None,
+    command_format: CommandFormatOption = None,
+    command_timeout: CommandTimeoutOption = None,
+    function: FunctionOption = None,
     mu: Annotated[
         float | None,
         typer.Option(
-            "--mu", metavar="MU", help="The Gaussian μ that it claims beside ε.", rich_help_panel=_OUTSIDE
+            "--mu",
+            metavar="MU",
+            help="The Gaussian μ that it claims beside ε.",
+            rich_help_panel="Instead of --engine",
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json",
-            metavar="FILE",
-            help="Every figure, as JSON; - for one object on stdout, nothing else.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
+    json_file: JsonFileOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -84,7 +74,7 @@ def noise(
     out = None if to_stdout else json_file
     with Session(command="audit-engine noise", json_output=to_stdout, quiet=quiet, debug=debug) as session:
         from tabsynth.audit.noise import audit_noise, audit_rows
-        from tabsynth.audit.outside import Command, Function, Registered, function_of
+        from tabsynth.audit.outside import Registered
         from tabsynth.cli.table_commands import read_settings
         from tabsynth.config.steps import require_free
         from tabsynth.config.types import privacy_of
@@ -93,18 +83,22 @@ def noise(
 
         claimed = privacy_of(no_privacy=False, epsilon=epsilon, delta=delta)
         assert isinstance(claimed, Budget)
-        named = [name for name, value in (("--command", command), ("--function", function)) if value]
-        if named and (len(named) > 1 or engine or settings or rows_only):
-            raise UsageError(
-                f"{named[0]} names the engine: leave out the other one, --engine, --set and --rows"
-            )
-        if mu is not None and not (named and mu > 0):
+        named = Named(
+            engine=engine,
+            settings=settings,
+            command=command,
+            command_format=command_format,
+            command_timeout=command_timeout,
+            function=function,
+        )
+        named.check()
+        if named.is_own and rows_only:
+            raise UsageError("--rows-only is said for an --engine; of your own one nothing but rows is seen")
+        if mu is not None and not (named.is_own and mu > 0):
             raise UsageError("--mu is positive, and belongs to an engine of your own (--command, --function)")
         if out is not None:
             require_free(out, overwrite=overwrite)
-        if function is not None:
-            function_of(function)
-        outside = Command(command) if command else Function(function) if function else None
+        outside = _own(named, claimed)
         recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
         with session.progress() as report:
             if outside is None and not rows_only:
@@ -137,3 +131,18 @@ def noise(
             files={} if out is None else {out: "every figure"},
         )
     raise typer.Exit(code)
+
+
+def _own(named: Named, claimed: Budget) -> OwnEngine | None:
+    """The user's own engine; None where it is one of ours."""
+    from tabsynth.audit.outside import own_command, own_function
+    from tabsynth.refit import TIMEOUT
+
+    if named.command is not None:
+        return own_command(
+            named.command,
+            claimed,
+            file_format=named.command_format or "csv",
+            timeout=TIMEOUT if named.command_timeout is None else named.command_timeout,
+        )
+    return None if named.function is None else own_function(named.function)

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from tabsynth.cli.black_box import Named, black_box
 from tabsynth.cli.notes import note_left_out
 from tabsynth.cli.options import (
+    CommandFormatOption,
+    CommandOption,
+    CommandTimeoutOption,
     DebugOption,
     DecimalOption,
     DelimiterOption,
@@ -16,7 +20,9 @@ from tabsynth.cli.options import (
     EncodingOption,
     EngineOption,
     EpsilonOption,
+    FunctionOption,
     JsonOption,
+    ModelRecipeOption,
     NoPrivacyOption,
     NullMarkOption,
     OverwriteOption,
@@ -49,6 +55,11 @@ def collapse(
     ] = None,
     engine: EngineOption = None,
     settings: SettingsOption = None,
+    model: ModelRecipeOption = None,
+    command: CommandOption = None,
+    command_format: CommandFormatOption = None,
+    command_timeout: CommandTimeoutOption = None,
+    function: FunctionOption = None,
     epsilon: EpsilonOption = None,
     delta: DeltaOption = None,
     no_privacy: NoPrivacyOption = False,
@@ -68,21 +79,23 @@ def collapse(
     Generation 1 is made from train, each other from the one before. The output is private.
     """
     with Session(command="collapse", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.cli.table_commands import read_settings
         from tabsynth.config.steps import read_real, staged, table_of
-        from tabsynth.config.types import csv_options, privacy_of
+        from tabsynth.config.types import csv_options
         from tabsynth.evaluate.collapse import collapse as watch
-        from tabsynth.evaluate.generators import engine_generator
-        from tabsynth.models.registry import DEFAULT_ENGINE
-        from tabsynth.privacy import guarantee
         from tabsynth.report.collapse import render_collapse, write_collapse
         from tabsynth.schema import read_schema
 
         chosen = table_of(read_schema(schema), table)
-        privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
-        generate, name = engine_generator(
-            engine or DEFAULT_ENGINE, settings=read_settings(settings or []), privacy=privacy
+        named = Named(
+            engine=engine,
+            settings=settings,
+            model=model,
+            command=command,
+            command_format=command_format,
+            command_timeout=command_timeout,
+            function=function,
         )
+        box = black_box(named, epsilon=epsilon, delta=delta, no_privacy=no_privacy)
         with staged(out, (_RESULTS, _PAGE), overwrite=overwrite) as folder, session.progress() as report:
             report("Reading", 0.0)
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
@@ -91,13 +104,11 @@ def collapse(
             results = watch(
                 *real,
                 schema=chosen,
-                generate=generate,
-                generator=name,
+                box=box,
                 generations=generations,
                 rows=rows,
                 target=target,
                 seed=seed,
-                guarantee=guarantee(privacy, chosen.unit),
                 progress=report,
             )
             results.write_json(folder / _RESULTS)

@@ -94,3 +94,58 @@ LedgerOption = Annotated[
         rich_help_panel="Privacy",
     ),
 ]
+
+ModelRecipeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A model folder: its recipe and privacy, not its parameters.",
+        rich_help_panel="Instead of --engine",
+    ),
+]
+CommandOption = Annotated[
+    str | None,
+    typer.Option(
+        "--command",
+        metavar="LINE",
+        help="Your own: 'mytool --in {train} --out {synthetic}'; {rows}, {seed}, {epsilon}, {delta} are filled in.",
+        rich_help_panel="Instead of --engine",
+    ),
+]
+CommandFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--command-format",
+        metavar="csv|parquet",
+        help="Of its tables; csv unless said.",
+        rich_help_panel="Instead of --engine",
+    ),
+]
+CommandTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--command-timeout",
+        metavar="SECONDS",
+        help="The longest it may take; 600 unless said.",
+        rich_help_panel="Instead of --engine",
+    ),
+]
+FunctionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--function",
+        metavar="NAME",
+        help="module:function or file.py:function, called with a frame, a number of rows and a seed.",
+        rich_help_panel="Instead of --engine",
+    ),
+]
+JsonFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Every figure, as JSON; - for one object on stdout, nothing else.",
+        rich_help_panel="Output",
+    ),
+]

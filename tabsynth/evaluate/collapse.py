@@ -8,7 +8,6 @@ and holdout, so what a generator loses in each step adds up before the eye.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import ClassVar
@@ -25,7 +24,9 @@ from tabsynth.metrics.fidelity_pairs import PairFidelity
 from tabsynth.metrics.utility import Utility
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.plain_results import PlainResults
+from tabsynth.privacy import guarantee
 from tabsynth.randomness import Streams
+from tabsynth.refit import BlackBox
 from tabsynth.schema.types import TableSchema
 from tabsynth.table import Table
 
@@ -42,9 +43,6 @@ WATCHED = (
     "distinct_rows",
 )
 METRICS: tuple[Metric, ...] = (ColumnFidelity(), PairFidelity(), TwoSampleTest(), Utility(), Diversity())
-
-Generator = Callable[[Table, int, int], Table]
-"""Makes a synthetic table from (a table, a number of rows, a seed)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,25 +98,22 @@ def collapse(
     holdout: Table,
     *,
     schema: TableSchema,
-    generate: Generator,
-    generator: str,
+    box: BlackBox,
     generations: int = 5,
     rows: int | None = None,
     target: str | None = None,
     seed: int = 0,
-    guarantee: str = "",
     progress: Progress = no_progress,
     metrics: tuple[Metric, ...] = METRICS,
 ) -> CollapseResults:
     """Fit a generator on train, then on its own output, and watch the figures of every generation.
 
-    `generate(table, n_rows, seed)` gives a synthetic table of the schema; `generator` names it in the results.
     Each generation has `rows` rows, by default as many as train; its seed is `seed` + its number. `progress`
     hears what is being done and the share that is done. The result is private output.
 
     Raises `UsageError` for an unknown target, fewer than 1 or more than 100 generations, and no rows;
-    `StructureError` where a table lacks the schema's columns, `DataError` for an empty train table or where
-    the generator makes no rows.
+    `StructureError` where a table lacks the schema's columns, `DataError` for an empty train table, and
+    whatever the generator raises.
     """
     faults = (
         whole_number_fault(seed, "the seed"),
@@ -136,13 +131,11 @@ def collapse(
     if n_rows < 1:
         raise UsageError("each generation needs at least 1 row")
     encoded = encode_table(train), encode_table(holdout)
-    streams, made, found = Streams(seed), train, list[Generation]()
+    refit, streams, made, found = box.make(n_rows), Streams(seed), train, list[Generation]()
     for number in range(1, generations + 1):
         started = time.perf_counter()
         progress(f"Generation {number}: fitting", (number - 1) / generations)
-        made = _conformed(generate(made, n_rows, seed + number), schema)
-        if made.n_rows == 0:
-            raise DataError(f"generation {number} has no rows: the generator made none")
+        made = refit(made, seed + number)
         progress(f"Generation {number}: measuring", (number - 0.5) / generations)
         data = EvalData(
             synthetic=made,
@@ -164,14 +157,14 @@ def collapse(
     progress("Done", 1.0)
     return CollapseResults(
         title=f"Collapse of synthetic {schema.name}",
-        generator=generator,
+        generator=box.name,
         target=target,
         n_train=train.n_rows,
         n_holdout=holdout.n_rows,
         seed=seed,
         infos=tuple(info for metric in metrics for info in metric.infos if info.name in WATCHED),
         generations=tuple(found),
-        guarantee=guarantee,
+        guarantee="" if box.privacy is None else guarantee(box.privacy, schema.unit),
         notes=_notes(n_rows, train.n_rows),
         version=version("tabsynth"),
     )

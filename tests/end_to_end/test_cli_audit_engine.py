@@ -36,7 +36,7 @@ def run(folder: Path, *options: str) -> Done:
 
 def test_a_command_that_copies_is_denied_and_can_be_continued(folder: Path):
     options = (
-        *("--refit-command", f"'{sys.executable}' tool.py {{train}} {{synthetic}} {{rows}} {{seed}}"),
+        *("--command", f"'{sys.executable}' tool.py {{train}} {{synthetic}} {{rows}} {{seed}}"),
         *("--rows", "100", "--fits", "40", "--workers", "1", "--resume", "kept", "--json", "shadow.json"),
     )
     done = run(folder, *options, "--epsilon", "1")
@@ -68,7 +68,7 @@ def test_an_engine_that_tells_nothing_is_inconclusive_on_stdout(folder: Path):
     assert "copy of 5% of its rows" in done.json["verdict"]["unseen"]
 
 
-COMMAND = ("--refit-command", "cp {train} {synthetic}")
+COMMAND = ("--command", "cp {train} {synthetic}")
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,16 @@ COMMAND = ("--refit-command", "cp {train} {synthetic}")
         (("--budget", "1h"), "2m, 20m, 4h"),
         (("--engine", "independent", *COMMAND), "give one of them"),
         (("--model", "model", "--engine", "independent"), "give one of them"),
-        (("--refit-format", "csv"), "belong to a --refit-command"),
+        (("--command-format", "csv"), "belong to a --command"),
         (("--set", "a=1", *COMMAND), "--set belongs to an --engine"),
         (("--model", "model", "--no-privacy"), "a model says itself"),
         (("--model", "model"), "no model folder there"),
         ((*COMMAND, "--delta", "1e-5"), "give --epsilon too"),
         ((*COMMAND, "--no-privacy", "--epsilon", "1"), "not both"),
-        (("--refit-command", "cp {train}"), "{synthetic} is missing"),
-        ((*COMMAND, "--refit-timeout", "0"), "above 0 s"),
+        (("--command", "cp {train}"), "{synthetic} is missing"),
+        ((*COMMAND, "--command-timeout", "0"), "above 0 s"),
+        ((*COMMAND, "--function", "json:dumps"), "give one of them"),
+        (("--function", "json:nothing"), "no function"),
         (("--rows", "5"), "found 5"),
         (("--fits", "3"), "found 3"),
         (("--resume", "no/kept", "--rows", "100"), "cannot be opened"),
@@ -100,7 +102,7 @@ def test_impossible_options_are_refused(folder: Path, options: tuple[str, ...], 
 def test_a_command_that_fails_ends_the_audit_and_shows_nothing_it_printed(folder: Path):
     (folder / "bad.py").write_text("import sys; print(open(sys.argv[1]).read()); sys.exit(7)")
     options = ("--rows", "100", "--fits", "40", "--workers", "2")
-    done = run(folder, "--refit-command", f"'{sys.executable}' bad.py {{train}} {{synthetic}}", *options)
+    done = run(folder, "--command", f"'{sys.executable}' bad.py {{train}} {{synthetic}}", *options)
     assert done.code == 2
     assert "ended with code 7" in done.err
     assert done.out == ""

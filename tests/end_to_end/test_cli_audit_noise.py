@@ -53,11 +53,13 @@ def test_a_function_in_a_file(tmp_path: Path):
     [
         (("--runs", "9"), "at least 50"),
         (("--budget", "1h"), "not one of 2m, 20m, 4h"),
-        (("--command", "x {train} {synthetic}", "--engine", "independent"), "names the engine"),
-        (("--command", "x {train} {synthetic}", "--function", "a:b"), "names the engine"),
+        (("--command", "x {train} {synthetic}", "--engine", "independent"), "give one of them"),
+        (("--command", "x {train} {synthetic}", "--function", "a:b"), "give one of them"),
+        (("--command", "x {train} {synthetic}", "--rows-only"), "nothing but rows is seen"),
+        (("--command-format", "csv"), "belong to a --command"),
         (("--mu", "1"), "belongs to an engine of your own"),
         (("--function", "json:nothing"), "no function"),
-        (("--command", "x"), "lacks {train} and {synthetic}"),
+        (("--command", "x"), "{train} is missing"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, options: tuple[str, ...], words: str):

@@ -25,7 +25,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *options: str) -> Done:
     files = ("--train", "train.parquet", "--holdout", "holdout.parquet", "--schema", "schema.yaml")
-    return tabsynth_here("collapse", *files, "--engine", "independent", *options, cwd=folder)
+    own = () if {"--command", "--function"} & set(options) else ("--engine", "independent")
+    return tabsynth_here("collapse", *files, *own, *options, cwd=folder)
+
+
+def test_a_command_and_a_function_of_a_user(folder: Path):
+    done = run(folder, "--command", "cp {train} {synthetic}", "--generations", "1", "--out", "own", "--json")
+    assert (done.code, done.json["generator"], done.json["guarantee"]) == (0, "cp", "")
+    (folder / "mine_of_collapse.py").write_text(
+        "def make(frame, n_rows, seed, *, epsilon):\n    assert epsilon == 2\n    return frame.head(n_rows)\n"
+    )
+    named = ("--function", "mine_of_collapse.py:make", "--generations", "1")
+    done = run(folder, *named, "--epsilon", "2", "--rows", "50", "--out", "mine", "--json")
+    assert (done.code, done.json["generations"][0]["n_rows"]) == (0, 50)
+    assert "state its budget" in run(folder, *named, "--out", "none").err
 
 
 def test_generations_are_watched_and_written(folder: Path):
@@ -56,6 +69,7 @@ def test_as_json_and_quietly(folder: Path):
         (("--target", "z"), "'z' is not a column"),
         (("--set", "nonsense=1"), "unknown setting"),
         (("--seed", "-1"), "seed"),
+        (("--model", "model"), "give one of them"),
     ],
 )
 def test_impossible_options_are_refused_and_nothing_is_written(folder: Path, options, said: str):

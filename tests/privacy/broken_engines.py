@@ -93,7 +93,9 @@ LEVELS, TRUTHS = "pqst", (True, False, None)
 CELLS = np.indices((4, 5, 3)).reshape(3, -1)
 
 
-def histogram(frame: pl.DataFrame, *, epsilon: float, delta: float, noise: float = 1.0) -> pl.DataFrame:  # noqa: ARG001
+def histogram(
+    frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float, noise: float = 1.0
+) -> pl.DataFrame:
     """Keeps its promise: one histogram over the public domain with Laplace noise of scale `noise`/ε."""
     a = np.array([LEVELS.index(level) for level in frame["a"].to_list()])
     c = np.array([TRUTHS.index(truth) for truth in frame["c"].to_list()])
@@ -111,37 +113,37 @@ def histogram(frame: pl.DataFrame, *, epsilon: float, delta: float, noise: float
     )
 
 
-def third(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:
+def third(frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float) -> pl.DataFrame:
     """A third of the noise."""
-    return histogram(frame, epsilon=epsilon, delta=delta, noise=1 / 3)
+    return histogram(frame, _n_rows, _seed, epsilon=epsilon, noise=1 / 3)
 
 
-def own_domain(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:
+def own_domain(frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float) -> pl.DataFrame:
     """Categories are read off the table: a level that nobody has never comes out."""
-    made = histogram(frame, epsilon=epsilon, delta=delta)
+    made = histogram(frame, _n_rows, _seed, epsilon=epsilon)
     return made.filter(pl.col("a").is_in(frame["a"].unique().to_list()))
 
 
-def exact_counts(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:
+def exact_counts(frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float) -> pl.DataFrame:
     """As many rows as the table has."""
-    made = histogram(frame, epsilon=epsilon, delta=delta)
+    made = histogram(frame, _n_rows, _seed, epsilon=epsilon)
     return pl.concat([made, made])[: frame.height]
 
 
-def refuses(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:
+def refuses(frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float) -> pl.DataFrame:
     """An error where a level that is declared occurs."""
     if frame["a"].is_in(["s", "t"]).any():
         raise ValueError("a rare level")
-    return histogram(frame, epsilon=epsilon, delta=delta)
+    return histogram(frame, _n_rows, _seed, epsilon=epsilon)
 
 
-def always_refuses(frame: pl.DataFrame, *, epsilon: float, delta: float) -> pl.DataFrame:  # noqa: ARG001
+def always_refuses(_frame: pl.DataFrame, _n_rows: int, _seed: int) -> pl.DataFrame:
     raise ValueError("nothing works")
 
 
-def of_pandas(frame: pl.DataFrame, *, epsilon: float, delta: float):
+def of_pandas(frame: pl.DataFrame, _n_rows: int, _seed: int, *, epsilon: float):
     """The same as a pandas table."""
-    return histogram(frame, epsilon=epsilon, delta=delta).to_pandas()
+    return histogram(frame, _n_rows, _seed, epsilon=epsilon).to_pandas()
 
 
 def to_csv(train: str, synthetic: str, epsilon: str, noise: str = "1") -> None:
@@ -152,7 +154,7 @@ def to_csv(train: str, synthetic: str, epsilon: str, noise: str = "1") -> None:
         .cast(pl.String)
         .replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
     )
-    histogram(frame, epsilon=float(epsilon), delta=0.0, noise=float(noise)).write_csv(synthetic)
+    histogram(frame, 0, 0, epsilon=float(epsilon), noise=float(noise)).write_csv(synthetic)
 
 
 if __name__ == "__main__":

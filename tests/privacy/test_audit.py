@@ -16,7 +16,7 @@ from benchmarks.audit import WANTED, scaled
 from tabsynth.audit.neighbouring import PAIR_NAMES, pairs_of
 from tabsynth.audit.noise import audit_noise, audit_rows
 from tabsynth.audit.noise_figures import Claim, figures_of_releases
-from tabsynth.audit.outside import Function, Registered
+from tabsynth.audit.outside import Registered, own_function
 from tabsynth.audit.released import accounted_mu, attack_fits, check_fits
 from tabsynth.errors import UsageError
 from tabsynth.models.independent import Independent
@@ -39,7 +39,7 @@ def noise_of(recipe, *, share=1.0, runs=RUNS, k=1):
 
 
 def rows_of(name, *, epsilon, runs, alpha=RARE):
-    engine = Function(f"tests.privacy.broken_engines:{name}")
+    engine = own_function(f"tests.privacy.broken_engines:{name}")
     return audit_rows(engine, Budget(epsilon=epsilon), runs=runs, workers=1, alpha=alpha)
 
 

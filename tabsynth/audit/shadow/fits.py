@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 
-from tabsynth.audit.refit import Refit
 from tabsynth.audit.shadow.game import Game
 from tabsynth.audit.shadow.processes import spread
 from tabsynth.audit.shadow.queries import Counts, Questions
@@ -18,6 +17,7 @@ from tabsynth.encode import encode_table
 from tabsynth.errors import UsageError
 from tabsynth.metrics.learners import n_threads
 from tabsynth.models.base import Progress
+from tabsynth.refit import Refit
 from tabsynth.table import Table
 
 SECONDS = {"2m": 120.0, "20m": 1_200.0, "4h": 14_400.0}

@@ -14,7 +14,6 @@ import numpy as np
 
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.audit.bound import Bound, bound_of
-from tabsynth.audit.refit import BlackBox
 from tabsynth.audit.shadow.controls import NULL, SHARES, ShadowControl, copier_counts, copier_title
 from tabsynth.audit.shadow.figures import Power, ShadowBattery, battery_of, power_of
 from tabsynth.audit.shadow.fits import MIN_FITS, Plan, Shadows, run_fits, seconds_of, workers_of
@@ -27,6 +26,7 @@ from tabsynth.errors import UsageError
 from tabsynth.metrics.sampling import take_rows
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.randomness import Streams
+from tabsynth.refit import BlackBox
 from tabsynth.schema.files import schema_to_dict
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.schema.unit import unit_words

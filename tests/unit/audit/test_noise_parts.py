@@ -10,18 +10,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tabsynth.audit import outside
 from tabsynth.audit.many_fits import Job, Limits, run_all
 from tabsynth.audit.neighbouring import PAIR_NAMES, PERSON, pairs_of
 from tabsynth.audit.noise import BUDGETS, audit_noise
 from tabsynth.audit.noise_figures import Claim, decide_noise
 from tabsynth.audit.noise_results import NoiseResults, PairFigures
-from tabsynth.audit.outside import Command, Function, function_of, weaker
+from tabsynth.audit.outside import own_command, own_function, weaker
 from tabsynth.audit.recorded import AskedOtherwiseError, RecordedQueries
 from tabsynth.audit.released import accounted_mu, with_noise_of
 from tabsynth.audit.rows_attack import Releases, attack_rows, features_of
 from tabsynth.audit.verdict import Outcome
-from tabsynth.errors import InputError, PrivacyError, UsageError
+from tabsynth.errors import InputError, PrivacyError
 from tabsynth.models.independent import Independent
 from tabsynth.privacy import Budget, Ledger
 from tabsynth.privacy.marginals import Marginal
@@ -121,42 +120,44 @@ class TestOutside:
         asked = weaker(BUDGET, 0.5)
         assert gaussian_mu(asked.epsilon, asked.delta) == pytest.approx(2 * gaussian_mu(1.0, BUDGET.delta))
 
-    @pytest.mark.parametrize("name", ["nothing", "no.such.module:f", "json:no_such", "no_file.py:f"])
-    def test_a_function_that_is_not_there(self, name):
-        with pytest.raises(UsageError, match="function"):
-            function_of(name)
-
-    def test_a_function_in_a_file(self, tmp_path):
-        (tmp_path / "mine.py").write_text(
-            "def make(frame, *, epsilon, delta):\n    return frame\n", encoding="utf-8"
+    def test_a_function_in_a_file_and_how_it_ends(self, tmp_path):
+        path = tmp_path / "mine_of_noise.py"
+        path.write_text(
+            "def make(frame, n_rows, seed, *, epsilon):\n"
+            "    return {'rows': [n_rows], 'epsilon': [epsilon]} if epsilon == 1 else 1 / 0\n"
+            "def plain(frame, n_rows, seed):\n    return frame\n".replace(
+                "{'rows'", "__import__('polars').DataFrame({'rows'"
+            ).replace("[epsilon]}", "[epsilon]})"),
+            encoding="utf-8",
         )
         table = pairs_of(1)[0].without
-        rows = Function(f"{tmp_path / 'mine.py'}:make").rows(table, budget=BUDGET)
-        assert rows.equals(table.frame)
+        made = own_function(f"{path}:make")
+        assert made.rows(table, budget=BUDGET).to_dicts() == [{"rows": 600, "epsilon": 1.0}]
+        assert made.rows(table, budget=BUDGET, share=0.5) == "ZeroDivisionError"
+        assert made.can_be_weakened
+        assert not own_function(f"{path}:plain").can_be_weakened
 
-    def test_a_command_that_lacks_its_files(self):
-        with pytest.raises(UsageError, match=r"lacks \{synthetic\}"):
-            Command("run {train}")
-
-    def test_commands_end_in_many_ways(self, monkeypatch):
+    def test_commands_end_in_many_ways(self):
         table = pairs_of(1)[0].without
         python = sys.executable
 
-        def rows(code, marks="{train} {synthetic} {epsilon}"):
-            return Command(f'{python} -c "{code}" {marks}').rows(table, budget=BUDGET, share=0.5)
+        def rows(code, timeout=600.0):
+            line = f'{python} -c "{code}" {{train}} {{synthetic}} {{epsilon}} {{seed}}'
+            return own_command(line, BUDGET, timeout=timeout).rows(table, budget=BUDGET, share=0.5)
 
         copied = rows("import shutil, sys; shutil.copy(*sys.argv[1:3])")
         assert copied.height == 600
-        assert rows("raise SystemExit(7)") == "exit code 7"
-        assert rows("pass") == "no file written"
-        said = rows("import sys; open(sys.argv[2], 'w').write('a' + chr(10) + sys.argv[3])")
+        assert "ended with code 7" in rows("raise SystemExit(7)")
+        assert "wrote no synthetic table" in rows("pass")
+        told = "import sys; open(sys.argv[2], 'w').write('a' + chr(10) + sys.argv[3] + chr(10) + sys.argv[4])"
+        said = rows(told)
         assert float(said["a"][0]) == pytest.approx(weaker(BUDGET, 0.5).epsilon)
-        with pytest.raises(UsageError, match="no program"):
-            Command("no-such-program {train} {synthetic}").rows(table, budget=BUDGET)
-        monkeypatch.setattr(outside, "SECONDS", 0.2)
-        assert rows("import time; time.sleep(20)") == "not ended after 0.2 s"
-        assert not Command("x {train} {synthetic}").can_be_weakened
-        assert Command("x {train} {synthetic} {epsilon}").title == "x"
+        assert said["a"][1] != rows(told)["a"][1]  # one in 2³¹
+        assert "longer than 0.2 s" in rows("import time; time.sleep(20)", timeout=0.2)
+        missing = own_command("no-such-program {train} {synthetic}", BUDGET)
+        assert "cannot be run" in missing.rows(table, budget=BUDGET)
+        assert not missing.can_be_weakened
+        assert missing.title == "no-such-program"
 
 
 def test_features_count_the_unit_and_every_level():

@@ -18,7 +18,6 @@ import pytest
 from rich.console import Console
 
 import tabsynth
-from tabsynth.audit.refit import engine_box, function_box
 from tabsynth.audit.shadow import ShadowResults, fits, shadow_audit
 from tabsynth.audit.shadow.controls import copied_rows, copier_counts
 from tabsynth.audit.shadow.fits import MAX_FITS, Plan, Shadows, _affordable, run_fits
@@ -31,6 +30,7 @@ from tabsynth.errors import DataError, InputError, OutputExistsError, UsageError
 from tabsynth.metrics.sampling import take_rows
 from tabsynth.privacy import Budget
 from tabsynth.randomness import Streams
+from tabsynth.refit import engine_box, function_box
 from tabsynth.schema.types import Column, Kind
 from tabsynth.table import Table
 from tests.unit.audit.tables import SCHEMA, drawn

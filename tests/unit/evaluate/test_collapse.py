@@ -5,13 +5,13 @@ import polars as pl
 import pytest
 
 import tabsynth
-from tabsynth.errors import DataError, InputError, OutputExistsError, PrivacyError, UsageError
+from tabsynth.errors import DataError, InputError, OutputExistsError, PrivacyError, StructureError, UsageError
 from tabsynth.evaluate.collapse import CollapseResults, collapse
-from tabsynth.evaluate.generators import engine_generator
 from tabsynth.metrics.diversity import Diversity
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.utility import Utility
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY
+from tabsynth.refit import engine_box, function_box
 from tabsynth.table import Table
 from tests.unit.metrics.tables import category, number, schema_of, table_of
 
@@ -27,27 +27,28 @@ def drawn(n, seed):
     )
 
 
-def forgetful(table, n_rows, _seed):
+def forgetful(frame, n_rows, _seed):
     """Keeps the first half of the distinct rows it was shown: 1/2, 1/4, 1/8 … of train."""
-    kept = table.frame.head(max(1, table.frame.unique().height // 2))
-    return Table(table.schema, pl.concat([kept] * (n_rows // kept.height + 1)).head(n_rows))
+    kept = frame.head(max(1, frame.unique().height // 2))
+    return pl.concat([kept] * (n_rows // kept.height + 1)).head(n_rows)
 
 
-def watch(generate=forgetful, **options):
+FORGETFUL = function_box(forgetful)
+
+
+def watch(box=FORGETFUL, **options):
     options = {"generations": 3, "metrics": QUICK} | options
-    return collapse(
-        drawn(400, 1), drawn(400, 2), schema=SCHEMA, generate=generate, generator="a test", **options
-    )
+    return collapse(drawn(400, 1), drawn(400, 2), schema=SCHEMA, box=box, **options)
 
 
 def test_each_generation_is_made_from_the_one_before():
     asked = []
 
-    def generate(table, n_rows, seed):
-        asked.append((table.n_rows, n_rows, seed, table.frame["x"][0]))
-        return Table(table.schema, table.frame.with_columns(pl.col("x") + 1).head(n_rows))
+    def generate(frame, n_rows, seed):
+        asked.append((frame.height, n_rows, seed, frame["x"][0]))
+        return frame.with_columns(pl.col("x") + 1).head(n_rows)
 
-    results = watch(generate, rows=100, seed=7)
+    results = watch(function_box(generate), rows=100, seed=7)
     first = drawn(400, 1).frame["x"][0]
     assert asked == [(400, 100, 8, first), (100, 100, 9, first + 1), (100, 100, 10, first + 2)]
     assert [generation.n_rows for generation in results.generations] == [100] * 3
@@ -77,17 +78,17 @@ def test_progress_goes_from_begin_to_end():
 
 
 def test_an_engine_keeps_what_it_models_and_the_seed_repeats_it():
-    generate, name = engine_generator("independent", privacy=NO_PRIVACY)
-    results = watch(generate, generations=2)
-    assert name == "independent"
+    box = engine_box("independent", privacy=NO_PRIVACY)
+    results = watch(box, generations=2)
+    assert results.generator == "independent"
     assert results.generations[-1].find("shape_error").value < 0.1
-    again = watch(generate, generations=2)
+    again = watch(box, generations=2)
     assert [g.figures for g in again.generations] == [g.figures for g in results.generations]
 
 
 def test_a_private_engine_runs_on_its_own_output():
-    generate, _ = engine_generator("bayesian_network", privacy=DEFAULT_BUDGET)
-    assert watch(generate, generations=2).generations[-1].find("shape_error").value is not None
+    box = engine_box("bayesian_network", privacy=DEFAULT_BUDGET)
+    assert watch(box, generations=2).generations[-1].find("shape_error").value is not None
 
 
 def test_results_survive_json(tmp_path):
@@ -128,16 +129,16 @@ def test_what_cannot_be_watched_is_refused(options, said):
 def test_tables_without_rows_are_refused():
     empty = Table(SCHEMA, drawn(3, 0).frame.clear())
     with pytest.raises(DataError, match="nothing to learn from"):
-        collapse(empty, drawn(5, 0), schema=SCHEMA, generate=forgetful, generator="a test")
-    with pytest.raises(DataError, match="generation 1 has no rows"):
-        watch(lambda _table, _rows, _seed: empty)
+        collapse(empty, drawn(5, 0), schema=SCHEMA, box=FORGETFUL)
+    with pytest.raises(StructureError, match="made a table without rows"):
+        watch(function_box(lambda _frame, _rows, _seed: empty.frame))
 
 
 def test_an_engine_that_cannot_be_private_is_refused():
     from tests.unit.test_private_fit import Bare
 
     with pytest.raises(PrivacyError, match="cannot give differential privacy"):
-        engine_generator(Bare())
+        engine_box(Bare())
 
 
 def test_from_frames_with_an_engine_or_a_function():
@@ -153,5 +154,5 @@ def test_from_frames_with_an_engine_or_a_function():
     results = tabsynth.collapse(train, holdout, schema=SCHEMA, engine=resample, generations=2, target="c")
     assert (results.generator, results.guarantee) == ("resample", "")
     assert results.generations[1].find("distinct_rows").value < 1
-    with pytest.raises(UsageError, match="a function has its own"):
-        tabsynth.collapse(train, holdout, schema=SCHEMA, engine=resample, privacy=tabsynth.NO_PRIVACY)
+    with pytest.raises(UsageError, match="settings belong to an engine's name"):
+        tabsynth.collapse(train, holdout, schema=SCHEMA, engine=resample, settings={"min_group": 3})

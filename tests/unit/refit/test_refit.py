@@ -1,4 +1,4 @@
-"""The seam between attacks and engines: four kinds of black box, what each refuses, and what stays private."""
+"""The seam between an engine and whatever fits it: four kinds of black box, what each refuses, and what stays private."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import polars as pl
 import pytest
 
 import tabsynth
-from tabsynth.audit.refit import (
+from tabsynth.errors import DataError, ModelFileError, StructureError, UsageError
+from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.refit import (
     CommandRefit,
     EngineRefit,
     FunctionRefit,
+    NamedFunction,
     command_box,
     engine_box,
     function_box,
+    function_of,
     model_box,
 )
-from tabsynth.errors import DataError, ModelFileError, StructureError, UsageError
-from tabsynth.privacy import NO_PRIVACY, Budget
 from tests.unit.audit.tables import SCHEMA, drawn
 
 TRAIN = drawn(60, 1)
@@ -203,7 +205,12 @@ def test_a_command_that_is_not_there_is_refused():
     [
         ("tool {train}", {}, "{synthetic} is missing"),
         ("", {}, "{train} is missing"),
-        ("tool {train} {synthetic} {sead}", {}, "{sead} is none of {train}, {synthetic}, {rows}, {seed}"),
+        (
+            "tool {train} {synthetic} {sead}",
+            {},
+            "{sead} is none of {train}, {synthetic}, {rows}, {seed}, {epsilon}, {delta}",
+        ),
+        ("tool {train} {synthetic} {epsilon}", {}, "{epsilon} stands in it, but no budget is stated"),
         ("tool '{train} {synthetic}", {}, "cannot be split"),
         ("tool {train} {synthetic}", {"file_format": "xlsx"}, "csv or parquet"),
         ("tool {train} {synthetic}", {"timeout": 0}, "above 0 s"),
@@ -215,6 +222,68 @@ def test_commands_that_cannot_be_meant_are_refused(command: str, options: dict, 
     assert said in str(caught.value)
 
 
-def test_a_refit_command_is_plain_data():
+def test_a_command_is_plain_data():
     refit = command_box("tool --in={train} {synthetic}").make(5)
     assert refit == CommandRefit(words=("tool", "--in={train}", "{synthetic}"), n_rows=5, folder=Path.cwd())
+
+
+BUDGET = Budget(epsilon=2.0, delta=1e-7)
+
+
+def copy_of(arguments: str) -> str:
+    """The words of a program that copies, and writes its further arguments beside the table it wrote."""
+    return f"shutil.copy(*sys.argv[1:3]); assert sys.argv[3:] == {arguments}, sys.argv"
+
+
+def test_a_stated_budget_is_told_to_a_command_and_decides_its_identity(tmp_path: Path):
+    line = f"{script(tmp_path, copy_of(['2.0', '1e-07']))} {{train}} {{synthetic}} {{epsilon}} {{delta}}"
+    box = command_box(line, stated=BUDGET)
+    assert box.make(5)(TRAIN, 1).n_rows == 60
+    assert box.make(5).takes_budget
+    assert box.identity != command_box(line, stated=Budget(epsilon=1.0)).identity
+    assert not command_box("a {train} {synthetic}", stated=BUDGET).make(5).takes_budget
+
+
+def test_a_stated_budget_is_told_to_a_function_that_takes_it():
+    heard = []
+
+    def takes(frame, _n_rows, _seed, *, epsilon, delta):
+        heard.append((epsilon, delta))
+        return frame
+
+    assert function_box(takes, stated=BUDGET).make(5)(TRAIN, 1).n_rows == 60
+    assert heard == [(2.0, 1e-7)]
+    with pytest.raises(UsageError, match="the function takes epsilon and delta: state its budget"):
+        function_box(takes)
+    assert function_box(lambda frame, _n, _seed: frame, stated=BUDGET).make(5)(TRAIN, 1).n_rows == 60
+
+
+def test_rows_as_they_come_need_not_follow_the_schema(tmp_path: Path):
+    odd = pl.DataFrame({"z": [1, 2]})
+    assert function_box(lambda _frame, _n, _seed: odd.to_pandas()).make(5).rows(TRAIN, 1).equals(odd)
+    tool = script(tmp_path, "open(sys.argv[2], 'w').write('z\\n1\\n2.0\\n')")
+    made = command_box(f"{tool} {{train}} {{synthetic}}").make(5).rows(TRAIN, 1)
+    assert made["z"].to_list() == ["1", "2.0"]
+    copies = script(tmp_path, "shutil.copy(*sys.argv[1:3])")
+    made = command_box(f"{copies} {{train}} {{synthetic}}", file_format="parquet").make(5).rows(TRAIN, 1)
+    assert made.equals(TRAIN.frame)
+    empty = script(tmp_path, "open(sys.argv[2], 'w')")
+    with pytest.raises(StructureError, match="wrote cannot be read: NoDataError"):
+        command_box(f"{empty} {{train}} {{synthetic}}").make(5).rows(TRAIN, 1)
+
+
+@pytest.mark.parametrize("name", ["nothing", "no.such.module:f", "json:no_such", "no_file.py:f"])
+def test_a_function_that_is_not_there(name: str):
+    with pytest.raises(UsageError, match="function"):
+        function_of(name)
+    with pytest.raises(UsageError, match="function"):
+        NamedFunction(name)
+
+
+def test_a_function_by_its_name_is_plain_data(tmp_path: Path):
+    path = tmp_path / "mine_of_refit.py"
+    path.write_text("def make(frame, n_rows, seed):\n    return frame.head(n_rows)\n", encoding="utf-8")
+    box = function_box(NamedFunction(f"{path}:make"))
+    assert (box.name, box.title) == (f"{path}:make", f"function {path}:make")
+    assert box.make(9)(TRAIN, 1).n_rows == 9
+    assert box.make(9) == FunctionRefit(function=NamedFunction(f"{path}:make"), n_rows=9)
