@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabsynth.audit.noise_results import NoiseResults, PairFigures
-from tabsynth.audit.terminal import STYLES
+from tabsynth.audit.terminal import STYLES, figure_table
 from tabsynth.audit.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _claim(results: NoiseResults) -> str:
 
 
 def _bounds(results: NoiseResults) -> Table:
-    table = _table("Tables", "fits", "μ seen", "μ ≥", "ε ≥", "half: seen", "≥", "")
+    table = figure_table("Tables", "fits", "μ seen", "μ ≥", "ε ≥", "half: seen", "≥", "")
     for found in results.pairs:
         table.add_row(
             found.name,
@@ -102,7 +102,7 @@ def _legend(results: NoiseResults) -> str:
 
 def _noise(results: NoiseResults) -> Table:
     statistics = sorted({one.statistic for found in results.pairs for one in found.noise})
-    table = _table("Statistic", *(found.name for found in results.pairs))
+    table = figure_table("Statistic", *(found.name for found in results.pairs))
     for statistic in statistics:
         shares = [
             next((f"{one.share:.3f}" for one in found.noise if one.statistic == statistic), _NONE)
@@ -114,14 +114,3 @@ def _noise(results: NoiseResults) -> Table:
 
 def _number(value: float | None) -> str:
     return _NONE if value is None else f"{value:.3f}"
-
-
-def _table(first: str, *heads: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column(first)
-    for head in heads:
-        table.add_column(head, justify="right")
-    return table

@@ -98,7 +98,7 @@ def _power_line(results: AuditResults) -> str:
 
 
 def _calibration_table(calibration: tuple[Calibrated, ...]) -> Table:
-    table = _table("Release with a known answer", "AUC", "p", "flagged", "should be")
+    table = figure_table("Release with a known answer", "AUC", "p", "flagged", "should be")
     for known in calibration:
         table.add_row(
             known.title,
@@ -111,7 +111,7 @@ def _calibration_table(calibration: tuple[Calibrated, ...]) -> Table:
 
 
 def _area_table(battery: Battery) -> Table:
-    table = _table("Attack", "AUC", "95 %", "TPR at 1 % FPR", "TPR at 0.1 %")
+    table = figure_table("Attack", "AUC", "95 %", "TPR at 1 % FPR", "TPR at 0.1 %")
     for figures in battery.attacks:
         low, high = figures.auc_interval
         table.add_row(
@@ -125,7 +125,7 @@ def _area_table(battery: Battery) -> Table:
 
 
 def _rate_table(battery: Battery) -> Table:
-    table = _table("At the best threshold", "attack", "control", "guess", "risk", "at most")
+    table = figure_table("At the best threshold", "attack", "control", "guess", "risk", "at most")
     for figures in battery.attacks:
         best = figures.accusations[0]
         table.add_row(
@@ -145,7 +145,7 @@ def _print_guesses(results: AuditResults, console: Console) -> None:
 
     counts = results.counts
     console.print(Text("\nWhat the release says of people", style="bold"))
-    table = _table("Right guesses", "attack", "control", "without", "risk", "at most", "p")
+    table = figure_table("Right guesses", "attack", "control", "without", "risk", "at most", "p")
     for guess in results.release.guesses:
         if guess.attack is None or guess.control is None or guess.baseline is None:
             table.add_row(f"{guess.title}: {guess.reason}", *[_NONE] * 6)
@@ -180,7 +180,7 @@ def _print_people(results: AuditResults, console: Console) -> None:
 
     top = results.exposure.top
     console.print(Text("\nWho bears the risk", style="bold"))
-    table = _table("Rank of exposure", *(str(found.rank) for found in top))
+    table = figure_table("Rank of exposure", *(str(found.rank) for found in top))
     table.add_row("members, bits", *(f"{found.bits:.1f}" for found in top))
     table.add_row("non-members", *(f"{found.bits_non_member:.1f}" for found in top))
     console.print(table)
@@ -226,7 +226,8 @@ def _tpr(found: Accusation | None) -> str:
     return f"{found.attack.value:.1%} ({low:.1%}-{high:.1%})"
 
 
-def _table(first: str, *heads: str) -> Table:
+def figure_table(first: str, *heads: str) -> Table:
+    """A table of figures: names on the left, numbers on the right."""
     from rich import box
     from rich.table import Table
 

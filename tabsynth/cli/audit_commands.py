@@ -20,7 +20,7 @@ from tabsynth.cli.options import (
     SchemaOption,
     TableOption,
 )
-from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
+from tabsynth.cli.session import CODE_OF_VERDICT, DONE, Session
 from tabsynth.errors import UsageError
 
 
@@ -121,7 +121,7 @@ def audit(
             from tabsynth.audit.terminal import render_audit
 
             render_audit(results, Console(highlight=False))
-        code = {"pass": DONE, "fail": DENIED, "inconclusive": INCONCLUSIVE}[results.outcome.value]
+        code = CODE_OF_VERDICT[results.outcome.value]
         session.finish(
             "Audited",
             data={"exit_code": code, "left_out": unknown, **results.to_dict()},

@@ -31,13 +31,11 @@ from tabsynth.cli.options import (
     SettingsOption,
     TableOption,
 )
-from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
+from tabsynth.cli.session import CODE_OF_VERDICT, DONE, Session
 
 if TYPE_CHECKING:
     from tabsynth.audit.shadow.figures import Power
     from tabsynth.audit.shadow.run import Announce
-
-_CODES = {"pass": DONE, "fail": DENIED, "inconclusive": INCONCLUSIVE}
 
 
 def shadow(
@@ -143,7 +141,7 @@ def shadow(
             from tabsynth.audit.shadow.terminal import render_shadow
 
             render_shadow(results, Console(highlight=False))
-        code = _CODES[results.outcome.value]
+        code = CODE_OF_VERDICT[results.outcome.value]
         session.finish(
             f"Audited by {results.counts.fits:,} fits",
             data={"exit_code": code, "left_out": unknown, **results.to_dict()},

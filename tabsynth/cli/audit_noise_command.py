@@ -22,7 +22,7 @@ from tabsynth.cli.options import (
     QuietOption,
     SettingsOption,
 )
-from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
+from tabsynth.cli.session import CODE_OF_VERDICT, DONE, Session
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def noise(
             from tabsynth.audit.noise_terminal import render_noise_audit
 
             render_noise_audit(results, Console(highlight=False))
-        code = {"pass": DONE, "fail": DENIED, "inconclusive": INCONCLUSIVE}[results.outcome.value]
+        code = CODE_OF_VERDICT[results.outcome.value]
         session.finish(
             "Audited",
             data={"exit_code": code, **results.to_dict()},

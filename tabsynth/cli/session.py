@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tabsynth.evaluate import Results
 
 DONE, FAILED, BAD_INPUT, DENIED, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+CODE_OF_VERDICT = {"pass": DONE, "fail": DENIED, "inconclusive": INCONCLUSIVE}
 BROKEN_PIPE = 128 + 13  # as a shell says it of a tool that SIGPIPE ends
 
 

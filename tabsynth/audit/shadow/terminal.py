@@ -9,13 +9,13 @@ from tabsynth.audit.shadow.controls import ShadowControl
 from tabsynth.audit.shadow.figures import ShadowBattery, TargetFigures
 from tabsynth.audit.shadow.results import ShadowResults
 from tabsynth.audit.shadow.targets import GROUPS
+from tabsynth.audit.terminal import STYLES, figure_table
 from tabsynth.audit.verdict import Outcome, p_words
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
 _SENTENCES = {
     Outcome.PASS: "what this engine makes does not tell, or hardly, whose rows it was given.",
     Outcome.FAIL: "what this engine makes betrays whose rows it was given.",
@@ -28,7 +28,7 @@ def render_shadow(results: ShadowResults, console: Console) -> None:
     from rich.text import Text
 
     outcome, counts = results.outcome, results.counts
-    console.print(Text(f"{outcome.value.upper()}: {_SENTENCES[outcome]}", style=_STYLES[outcome]))
+    console.print(Text(f"{outcome.value.upper()}: {_SENTENCES[outcome]}", style=STYLES[outcome]))
     for reason in results.verdict.reasons:
         console.print(Text(f"  {reason}"))
     console.print(Text("\nCould this audit have seen a leak?", style="bold"))
@@ -73,7 +73,7 @@ def render_shadow(results: ShadowResults, console: Console) -> None:
 
 
 def _control_table(controls: tuple[ShadowControl, ...]) -> Table:
-    table = _table("Generator with a known answer", "mean AUC", "p", "flagged", "should be")
+    table = figure_table("Generator with a known answer", "mean AUC", "p", "flagged", "should be")
     for known in controls:
         table.add_row(
             known.title,
@@ -86,7 +86,7 @@ def _control_table(controls: tuple[ShadowControl, ...]) -> Table:
 
 
 def _mean_table(battery: ShadowBattery) -> Table:
-    table = _table("Records", "mean AUC", "95 %", "p", "TPR at 1 %", "TPR at 0.1 %")
+    table = figure_table("Records", "mean AUC", "95 %", "p", "TPR at 1 %", "TPR at 0.1 %")
     for mean in battery.means:
         low, high = mean.auc_interval
         table.add_row(
@@ -101,7 +101,7 @@ def _mean_table(battery: ShadowBattery) -> Table:
 
 
 def _record_table(battery: ShadowBattery) -> Table:
-    table = _table("Rank", *(head for group in GROUPS for head in (f"{group}: AUC", "95 %", "p")))
+    table = figure_table("Rank", *(head for group in GROUPS for head in (f"{group}: AUC", "95 %", "p")))
     sides = [[target for target in battery.targets if target.group == group] for group in GROUPS]
     for pair in zip(*sides, strict=True):
         table.add_row(str(pair[0].rank), *(cell for target in pair for cell in _record_cells(target)))
@@ -119,14 +119,3 @@ def _tpr(found: Accusation | None) -> str:
         return "–"
     low, high = found.attack.interval
     return f"{found.attack.value:.1%} ({low:.1%}-{high:.1%})"
-
-
-def _table(first: str, *heads: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column(first)
-    for head in heads:
-        table.add_column(head, justify="right")
-    return table
