@@ -7,17 +7,12 @@ outcome alone (`tabsynth.report.publish`).
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
-from tabsynth.errors import Fault, InputError, UsageError
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from tabsynth.errors import InputError, UsageError
+from tabsynth.plain_results import PlainResults
 
 FORMAT = "tabsynth-decision/1"
 _LONGEST = 2_000
@@ -64,12 +59,15 @@ class SignOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(PlainResults):
     """Whether a release may go to an audience, with one reason for every rule of the policy.
 
     `model` is the digest of the model it was made for. A sign-off counts for the rules that may be signed
     off and for no other: a rule that denies, denies.
     """
+
+    format_name: ClassVar[str] = FORMAT
+    is_indented: ClassVar[bool] = True
 
     audience: str
     policy: str  # the policy's file, or "defaults"
@@ -107,49 +105,15 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that strict JSON can hold, with the format and the outcome."""
-        data = _adapter().dump_python(self, mode="json")
-        return {"format": FORMAT, "outcome": self.outcome.value, **data}
+        return {"format": FORMAT, "outcome": self.outcome.value, **PlainResults.to_dict(self)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What `to_dict` wrote; `InputError` for another format, damage, or an outcome that its reasons contradict."""
-        from pydantic import ValidationError
-
-        if (found := data.get("format")) != FORMAT:
-            raise InputError(f"expected a decision of format {FORMAT!r}, found {found!r:.60}")
-        fields = {name: value for name, value in data.items() if name not in ("format", "outcome")}
         try:
-            decision: Self = _adapter().validate_python(fields)  # type: ignore[assignment]
-        except ValidationError as error:
-            faults = [
-                Fault(".".join(map(str, fault["loc"])), fault["msg"])
-                for fault in error.errors(include_input=False, include_context=False, include_url=False)
-            ]
-            raise InputError("the decision is damaged", faults) from None
+            decision = cls.read_fields({name: value for name, value in data.items() if name != "outcome"})
         except UsageError as fault:
-            raise InputError(f"the decision is damaged: {fault}") from None
+            raise InputError(f"the results are damaged: {fault}") from None
         if data.get("outcome") != decision.outcome.value:
-            raise InputError("the decision is damaged: its outcome is not what its reasons come to")
+            raise InputError("the results are damaged: its outcome is not what its reasons come to")
         return decision
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        from tabsynth.io import atomic_path
-
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-        with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-    @classmethod
-    def read_json(cls, path: str | Path) -> Self:
-        """The decision in a file; `InputError` where it holds none."""
-        from tabsynth.io import read_json_object
-
-        return cls.from_dict(read_json_object(path))
-
-
-@cache
-def _adapter() -> TypeAdapter[Decision]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Decision)

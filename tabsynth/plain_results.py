@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tabsynth.errors import Fault, InputError
-from tabsynth.io import atomic_path
+from tabsynth.io import atomic_path, read_json_object
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,6 +19,8 @@ class PlainResults:
 
     __slots__ = ()
     format_name: ClassVar[str]
+    is_indented: ClassVar[bool] = False
+    """Whether a file of it is laid out for a reader's eyes."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that strict JSON can hold, with the format's name and version; infinite numbers as null."""
@@ -27,10 +29,15 @@ class PlainResults:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """What `to_dict` wrote. Raises `InputError` for another format, or listing every damaged field."""
+        return cls.read_fields(data)
+
+    @classmethod
+    def read_fields(cls, data: dict[str, Any]) -> Self:
+        """The fields beside the format, for classes whose own `from_dict` asks for more."""
         from pydantic import ValidationError
 
         if (found := data.get("format")) != cls.format_name:
-            raise InputError(f"expected results of format {cls.format_name!r}, found {found!r}")
+            raise InputError(f"expected results of format {cls.format_name!r}, found {found!r:.60}")
         try:
             fields = {name: value for name, value in data.items() if name != "format"}
             return _adapter(cls).validate_python(fields)  # type: ignore[no-any-return]
@@ -43,20 +50,15 @@ class PlainResults:
 
     def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        how: dict[str, Any] = {"indent": 1} if self.is_indented else {"separators": (",", ":")}
+        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, **how)
         with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_text(text + "\n" * self.is_indented, encoding="utf-8")
 
     @classmethod
     def read_json(cls, path: str | Path) -> Self:
         """The results in a file; `InputError` where it holds none."""
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path} cannot be read as JSON: {type(error).__name__}") from None
-        if not isinstance(data, dict):
-            raise InputError(f"expected an object in {path}, found {type(data).__name__}")
-        return cls.from_dict(data)
+        return cls.from_dict(read_json_object(path))
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

@@ -56,7 +56,6 @@ def internal(
         from tabsynth.config.steps import require_free
         from tabsynth.decision import Decision
         from tabsynth.evaluate import Results
-        from tabsynth.io import read_json_object
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.report import share_sentence, write_report
 
@@ -70,7 +69,7 @@ def internal(
             out,
             overwrite=overwrite,
             ledger=None if pipeline is None else pipeline.ledger,
-            audit=None if audit is None else AuditResults.from_dict(read_json_object(audit)),
+            audit=None if audit is None else AuditResults.read_json(audit),
             decision=decided,
         )
         session.show(share_sentence(decided))

@@ -111,7 +111,7 @@ def evidence_of(
     found, risks = [], []
     for kind, path in (audits or {}).items():
         if kind == "release":
-            results = AuditResults.from_dict(read_json_object(path))
+            results = AuditResults.read_json(path)
             found.append(_release_audit(results, path, unit=unit_words(unit), n_synthetic=n_synthetic))
             risks = _risks(results, path)
         else:

@@ -11,13 +11,10 @@ that no budget was charged for. It says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import ClassVar
 
 from tabsynth.audit.bound import Bound, bound_of
 from tabsynth.check import check_table
@@ -26,14 +23,12 @@ from tabsynth.decision import Answer, Decision
 from tabsynth.errors import DataError, PolicyError
 from tabsynth.evaluate.alone import Alone, alone
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.plain_results import PlainResults
 from tabsynth.privacy import Budget
 from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.schema.types import Column, Origin
 from tabsynth.schema.unit import unit_words
 from tabsynth.table import Table
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 FORMAT = "tabsynth-publishable/1"
 _ORIGINS = {
@@ -54,13 +49,16 @@ class DomainStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publishable:
+class Publishable(PlainResults):
     """A release for people outside.
 
     `audience` is whom it was allowed to go to, None where no decision is stated. `n_learnt` is the noisy
     number of rows that was charged; None without privacy, where only the exact number is known. `ledger` is
     without the name of its file and source. `bound` is None without a guarantee.
     """
+
+    format_name: ClassVar[str] = FORMAT
+    is_indented: ClassVar[bool] = True
 
     title: str
     guarantee: str
@@ -79,18 +77,6 @@ class Publishable:
     @property
     def has_guarantee(self) -> bool:
         return self.privacy is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that strict JSON can hold, with the format's name and version."""
-        return {"format": FORMAT, **_adapter().dump_python(self, mode="json")}
-
-    def write_json(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write to `path` in one step; `OutputExistsError` where it exists and `overwrite` is not set."""
-        from tabsynth.io import atomic_path
-
-        text = json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
-        with atomic_path(Path(path), overwrite=overwrite) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
 
 
 def publishable(
@@ -140,10 +126,3 @@ def _statement(column: Column) -> DomainStatement:
         origin=_ORIGINS[column.domain.origin],
         source=source or "",
     )
-
-
-@cache
-def _adapter() -> TypeAdapter[Publishable]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Publishable)

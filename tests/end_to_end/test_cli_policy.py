@@ -136,7 +136,7 @@ def test_audits_of_other_kinds_count_too(folder: Path):
         (("--sign-off", " ", "--reason", "x"), "a sign-off needs a name"),
         (("--for", "partner"), "did you mean 'partners'"),
         (("--policy", "train.parquet"), "train.parquet"),
-        (("--audit", "report/results.json"), "expected an audit"),
+        (("--audit", "report/results.json"), "expected results of format 'tabsynth-audit/2'"),
         (("--audit", "none.json"), "cannot be read"),
     ],
 )

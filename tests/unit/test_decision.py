@@ -83,7 +83,7 @@ def test_an_outcome_that_was_edited_is_refused():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": "tabsynth-audit/2"}, "expected a decision"),
+        ({"format": "tabsynth-audit/2"}, "expected results of format"),
         ({"reasons": [{"rule": "x"}], "on": 3}, r"reasons\.0\.title(.|\n)*on"),
         ({"sign_off": {"name": "", "reason": "x", "on": "2026-03-01"}}, "damaged"),
     ],

@@ -138,7 +138,7 @@ def test_files_of_other_kinds_are_refused(pipeline, tmp_path, change, said):
 def test_a_shadow_audit_does_not_pass_for_a_release_audit(pipeline, tmp_path):
     path = tmp_path / "shadow.json"
     path.write_text(json.dumps({"format": "tabsynth-shadow-audit/1", "outcome": "pass", "reasons": []}))
-    with pytest.raises(InputError, match="expected an audit of format"):
+    with pytest.raises(InputError, match="expected results of format"):
         evidence_of(pipeline, model="ab", where="model", audits={"release": path})
 
 
