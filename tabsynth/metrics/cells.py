@@ -40,6 +40,17 @@ def not_applicable(reason: str, *metrics: str) -> tuple[MetricResult, ...]:
     )
 
 
+def unusable(data: EvalData, *, least: int = 1) -> str:
+    """Why nothing can be said of these tables: no column, or too few rows of train or synthetic. Empty where it can."""
+    if not data.encoded_train.columns:
+        return "no column is modelled"
+    for which, table in (("train", data.encoded_train), ("synthetic", data.encoded_synthetic)):
+        if table.n_rows < least:
+            few = f"needs {least} rows of the {which} table, found {table.n_rows}"
+            return f"the {which} table has no rows" if least == 1 else few
+    return ""
+
+
 def cell_ids(columns: Sequence[EncodedColumn]) -> list[Ids]:
     """One id per cell and table, equal where cells are: numbers ascending, then the levels by code.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult
-from tabsynth.metrics.cells import Ids, joint_ids, joint_keys, not_applicable
+from tabsynth.metrics.cells import Ids, joint_ids, joint_keys, not_applicable, unusable
 from tabsynth.metrics.fidelity_pairs import choose_triples
 from tabsynth.metrics.pair_view import binnings_of
 from tabsynth.metrics.sampling import affordable_rows, draw_rows
@@ -67,11 +67,8 @@ class Diversity:
         """One row each; the parts of the first are the triples that lost most."""
         tables = (data.encoded_train, data.encoded_synthetic, data.encoded_holdout)
         names = list(tables[0].columns)
-        if not names:
-            return not_applicable("no column is modelled", *(info.name for info in INFOS))
-        for which, table in zip(("train", "synthetic"), tables, strict=False):
-            if table.n_rows == 0:
-                return not_applicable(f"the {which} table has no rows", *(info.name for info in INFOS))
+        if fault := unusable(data):
+            return not_applicable(fault, *(info.name for info in INFOS))
         most = affordable_rows(len(names), most=self.max_rows, cells=MAX_CELLS_READ)
         n = min(most, *(table.n_rows for table in tables if table.n_rows))
         binnings = binnings_of(tables[0])

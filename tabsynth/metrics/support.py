@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.encode import EncodedTable
-from tabsynth.metrics.base import Direction, EvalData, MetricInfo, MetricResult, Status
+from tabsynth.metrics.base import Direction, EvalData, MetricInfo, MetricResult
+from tabsynth.metrics.cells import not_applicable, unusable
 from tabsynth.metrics.proximity import MAX_COORDINATES, Space
 from tabsynth.metrics.sampling import draw_rows
 from tabsynth.randomness import Streams
@@ -124,10 +124,8 @@ class SupportOverlap:
     def compute(self, data: EvalData, *, streams: Streams) -> tuple[MetricResult, ...]:
         """One row per figure. Without enough holdout rows there are values and no floors."""
         train, synthetic, holdout = data.encoded_train, data.encoded_synthetic, data.encoded_holdout
-        if fault := self._fault({"train": train, "synthetic": synthetic}):
-            return tuple(
-                MetricResult(metric=info.name, status=Status.NOT_APPLICABLE, reason=fault) for info in INFOS
-            )
+        if fault := unusable(data, least=self.k + 1):
+            return not_applicable(fault, *(info.name for info in INFOS))
         space = Space.of(train, (train, synthetic, holdout))
         compared = [synthetic, *([holdout] if holdout.n_rows > self.k else [])]
         most = min(self.max_rows, max(100, MAX_COORDINATES // space.n_coordinates))
@@ -146,14 +144,6 @@ class SupportOverlap:
             )
             for i, info in enumerate(INFOS)
         )
-
-    def _fault(self, tables: dict[str, EncodedTable]) -> str:
-        for which, table in tables.items():
-            if not table.columns:
-                return "no column is modelled"
-            if table.n_rows <= self.k:
-                return f"needs {self.k + 1} rows of the {which} table, found {table.n_rows}"
-        return ""
 
 
 def support_of(train: Points, others: list[Points], *, k: int) -> list[Support]:

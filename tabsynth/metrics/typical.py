@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.metrics.base import Direction, EvalData, MetricInfo, MetricResult
-from tabsynth.metrics.cells import not_applicable
+from tabsynth.metrics.cells import not_applicable, unusable
 from tabsynth.metrics.intervals import wilson_interval
 from tabsynth.metrics.proximity import MAX_COORDINATES, Space
 from tabsynth.metrics.sampling import draw_rows
@@ -103,13 +103,8 @@ class TypicalRows:
     def compute(self, data: EvalData, *, streams: Streams) -> tuple[MetricResult, ...]:
         """One row per figure. Without enough holdout rows there are values and no floors."""
         train, synthetic, holdout = data.encoded_train, data.encoded_synthetic, data.encoded_holdout
-        names = [info.name for info in INFOS]
-        if not train.columns:
-            return not_applicable("no column is modelled", *names)
-        for which, table in (("train", train), ("synthetic", synthetic)):
-            if table.n_rows <= self.k:
-                found = f"needs {self.k + 1} rows of the {which} table, found {table.n_rows}"
-                return not_applicable(found, *names)
+        if fault := unusable(data, least=self.k + 1):
+            return not_applicable(fault, *(info.name for info in INFOS))
         space = Space.of(train, (train, synthetic, holdout))
         compared = [synthetic, *([holdout] if holdout.n_rows > self.k else [])]
         most = min(self.max_rows, max(100, MAX_COORDINATES // space.n_coordinates))

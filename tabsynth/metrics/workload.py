@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult
-from tabsynth.metrics.cells import not_applicable
+from tabsynth.metrics.cells import not_applicable, unusable
 from tabsynth.metrics.pair_view import binnings_of
 from tabsynth.metrics.samples import Sample, numbers_of
 from tabsynth.metrics.sampling import affordable_rows, draw_rows
@@ -140,11 +140,8 @@ class Workload:
         """One row per figure; its parts are the columns in whose queries errors are largest."""
         tables = (data.encoded_train, data.encoded_synthetic, data.encoded_holdout)
         names = list(tables[0].columns)
-        if not names:
-            return not_applicable("no column is modelled", *(info.name for info in INFOS))
-        for which, table in zip(("train", "synthetic"), tables, strict=False):
-            if table.n_rows == 0:
-                return not_applicable(f"the {which} table has no rows", *(info.name for info in INFOS))
+        if fault := unusable(data):
+            return not_applicable(fault, *(info.name for info in INFOS))
         most = affordable_rows(len(names), most=MAX_ROWS, cells=MAX_CELLS_READ)
         drawn = [
             draw_rows(table, most, streams.generator("metrics/workload/rows", min(side, 1)))
