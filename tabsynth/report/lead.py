@@ -63,12 +63,13 @@ def read_guarantee(stated: str) -> Guarantee:
 
 
 def alarm_sentence(scores: Iterable[Score]) -> str:
-    """The smoke tests that alarm, worst first, as one sentence; empty where none does.
+    """The smoke tests that alarm, worst first and second opinions last, as one sentence; empty where none does.
 
     A figure does not count where two samples of its size would lie as far apart in one of twenty tries.
     """
     alarms = sorted(
-        (score for score in scores if _alarms(score)), key=lambda score: -score.verdict.level.rank
+        (score for score in scores if _alarms(score)),
+        key=lambda score: (-score.verdict.level.rank, score.info.secondary),
     )
     if not alarms:
         return ""
