@@ -14,6 +14,8 @@ from tabsynth.audit.split import Candidates
 TOP = 10
 BANDS = (0.001, 0.01, 0.05, 0.1)
 STANDS_OUT = 0.01
+TIES = 0
+"""The seed by which equals are put in order; it is no secret, and looks at nobody."""
 
 Scores = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.intp]
@@ -49,8 +51,9 @@ class Band:
 class Exposure:
     """The most exposed members, and the share of members among the most exposed candidates.
 
-    Ranks are over all candidates that were evaluated. The members' share far above chance in the narrowest
-    band and at chance in the widest is a risk that few people bear.
+    Ranks are over all candidates that were evaluated, for bands without a look at who is a member: of a release
+    made without train each band holds members at `chance`. Their share far above it in the narrowest band and
+    at it in the widest is a risk that few people bear.
     """
 
     top: tuple[Exposed, ...]
@@ -63,9 +66,12 @@ def exposure_of(scores: Mapping[str, Scores], candidates: Candidates) -> Exposur
     evaluated = ~candidates.is_validation
     is_member = candidates.is_member[evaluated]
     names = tuple(scores)
-    bits = np.stack([_bits(scores[name][evaluated], is_member) for name in names])
+    asked = [scores[name][evaluated] for name in names]
+    bits = np.stack([_bits(score, is_member) for score in asked])
     order = np.lexsort((-bits.mean(axis=0), -bits.max(axis=0)))  # the mean decides between equal maxima
     members, others = order[is_member[order]], order[~is_member[order]]
+    # bits count non-members alone, so equal scores give a member and a non-member unequal ones
+    ranked = is_member[_pooled_order(asked)]
     limit = -np.log2(STANDS_OUT)
     top = tuple(
         Exposed(
@@ -80,7 +86,7 @@ def exposure_of(scores: Mapping[str, Scores], candidates: Candidates) -> Exposur
     chance = float(is_member.mean())
     return Exposure(
         top=top,
-        bands=tuple(_band(share, is_member[order], chance) for share in BANDS if share * len(order) >= TOP),
+        bands=tuple(_band(share, ranked, chance) for share in BANDS if share * len(order) >= TOP),
         most_bits=float(np.log2(1 + len(others))),
     )
 
@@ -88,6 +94,18 @@ def exposure_of(scores: Mapping[str, Scores], candidates: Candidates) -> Exposur
 def _band(share: float, is_member: npt.NDArray[np.bool_], chance: float) -> Band:
     first = is_member[: round(share * len(is_member))]
     return Band(share=share, members=rate(int(first.sum()), len(first)), chance=chance)
+
+
+def _pooled_order(asked: list[Scores]) -> Ranks:
+    """The most exposed first, by the shares of all who score at least so high, members and non-members alike.
+
+    Equals come at random: in the order given all members would be first.
+    """
+    n = len(asked[0])
+    at_least = [n - np.searchsorted(np.sort(scores), scores, side="left") for scores in asked]
+    bits = -np.log2(np.stack(at_least) / n)
+    equals = np.random.default_rng(TIES).random(n)
+    return np.lexsort((equals, -bits.mean(axis=0), -bits.max(axis=0)))
 
 
 def _bits(scores: Scores, is_member: npt.NDArray[np.bool_]) -> Scores:

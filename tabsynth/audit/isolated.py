@@ -48,15 +48,19 @@ class Isolated:
     sizes: tuple[int, ...]
 
     @classmethod
-    def of(cls, asked: Candidates) -> Isolated:
-        """Chosen by the larger of two ranks: of the distance to the nearest other, and of `surprise`."""
+    def of(cls, asked: Candidates, *, seed: int) -> Isolated:
+        """Chosen by the larger of two ranks: of the distance to the nearest other, and of `surprise`.
+
+        `seed` chooses among equals: in the order given members come first, and would be all who are chosen.
+        """
         people = asked.rows
         space = space_of(people, [people])
         embedded = coordinates(space, people)
         _, distance = nearest_rows(embedded, embedded, but_themselves=True)
         rank = np.maximum(midranks(distance), midranks(surprise(people)))
         sizes = {min(people.n_rows, max(MIN_PEOPLE, round(share * people.n_rows))) for share in SHARES}
-        first = np.argsort(-rank, kind="stable")[: max(sizes)]
+        equals = np.random.default_rng(seed).random(people.n_rows)
+        first = np.lexsort((equals, -rank))[: max(sizes)]
         return cls(
             take_rows(people, first),
             asked.is_member[first],

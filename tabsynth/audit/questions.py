@@ -47,7 +47,7 @@ class Interviewer:
             people,
             halves_of(people.rows, quasi_identifiers),
             secrets_of(people.rows, sensitive),
-            Isolated.of(people),
+            Isolated.of(people, seed=seed),
             seed,
         )
 

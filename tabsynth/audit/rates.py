@@ -28,10 +28,11 @@ def risk_bound(attack: Rate, control: Rate, *, n_rates: int) -> float:
 
     The risk is 1 less a ratio of two shares that were not hit. Its bound is recovered from their exact
     limits after Donner & Zou (2012, Statistical Methods in Medical Research 21:347, MOVER for ratios):
-    nearly as narrow as a score interval, and exact where no control was hit.
+    nearly as narrow as a score interval, and exact where no control was hit. Where every control was, 1:
+    nothing is known of what a release could add.
     """
     if control.value >= 1.0:
-        return 0.0
+        return 1.0
     tail = 2 * ALPHA / n_rates
     missed, spared = 1.0 - attack.value, 1.0 - control.value
     fewest = 1.0 - clopper_pearson(attack.hits, attack.n, alpha=tail)[1]

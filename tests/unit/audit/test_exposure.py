@@ -47,6 +47,27 @@ def test_bands_count_members_among_the_most_exposed():
     assert [exposed.rank for exposed in found.top] == list(range(1, 11))
 
 
+@pytest.mark.parametrize("n_values", [40, None], ids=["equal scores", "no equal scores"])
+def test_bands_of_scores_that_tell_nothing_hold_members_by_chance(n_values: int | None):
+    """40 batteries of 8 attacks: 400 people in the bands of ten, 4,000 in those of a hundred, half of them members.
+
+    Four standard errors either way: missed by chance with 1e-4.
+    """
+    hits: dict[float, int] = {}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        scores = {
+            f"a{k}": rng.normal(size=10_000)
+            if n_values is None
+            else rng.integers(n_values, size=10_000) * 1.0
+            for k in range(8)
+        }
+        for band in exposure_of(scores, candidates(5_000, 5_000)).bands:
+            hits[band.share] = hits.get(band.share, 0) + band.members.hits
+    assert hits[0.001] == pytest.approx(200, abs=40)
+    assert hits[0.01] == pytest.approx(2_000, abs=127)
+
+
 def test_validation_rows_take_no_part():
     side = candidates(3, 3)
     side = Candidates(side.rows, side.is_member, np.array([True, False, False] * 2))

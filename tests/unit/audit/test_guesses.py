@@ -50,10 +50,17 @@ def test_without_false_hits_the_bound_is_that_of_the_attack_alone():
     alone = stats.binomtest(3, 40, alternative="less").proportion_ci(0.95).high
     assert risk_bound(rate(3, 40), rate(0, 50), n_rates=1) == pytest.approx(alone)
     assert risk_bound(rate(40, 40), rate(10, 50), n_rates=1) == 1.0
-    assert risk_bound(rate(40, 40), rate(50, 50), n_rates=1) == 0.0
 
 
-@pytest.mark.parametrize(("attack", "control"), [(0.05, 0.02), (0.5, 0.45), (0.85, 0.8), (0.01, 0.0)])
+def test_where_everybody_is_guessed_nothing_is_known_of_the_risk():
+    # 40 of 40 and 50 of 50: a control of .99, and nearly all of the rest added by the release, give this as well
+    assert risk_bound(rate(40, 40), rate(50, 50), n_rates=1) == 1.0
+    assert risk_bound(rate(40, 40), rate(49, 50), n_rates=1) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("attack", "control"), [(0.05, 0.02), (0.5, 0.45), (0.85, 0.8), (0.01, 0.0), (0.999, 0.99)]
+)
 def test_the_bound_holds_as_often_as_it_says(attack: float, control: float):
     # 300 draws at 95 %: fewer than 270 hold with p < .0003 where .95 do
     rng = np.random.default_rng(1)
