@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Self
@@ -43,10 +43,32 @@ Clique = tuple[str, ...]
 def log_density(rows: EncodedTable, candidates: EncodedTable) -> Floats:
     """Ln p of each candidate, (n_candidates,), under a Bayesian network fitted to `rows` without privacy.
 
-    -inf where the network gives it no probability.
+    -inf where the network gives it no probability. What lies outside a column's domain, as in tables that others
+    made, counts as one more level.
     """
     recipe = BayesianNetwork(iterations=ITERATIONS)
+    rows, candidates = _widened(rows, candidates)
     return recipe.fit(rows, queries=Queries(Ledger()), streams=Streams(0)).log_prob(candidates)
+
+
+def _widened(*tables: EncodedTable) -> list[EncodedTable]:
+    """The tables with a level more in each column of which one of them has a cell outside the domain."""
+    wider = {
+        name: replace(column.variable, n_levels=column.variable.n_levels + 1)
+        for table in tables
+        for name, column in table.columns.items()
+        if (column.codes >= column.variable.n_levels).any()
+    }
+    return [
+        EncodedTable(
+            table.n_rows,
+            {
+                name: replace(column, variable=wider.get(name, column.variable))
+                for name, column in table.columns.items()
+            },
+        )
+        for table in tables
+    ]
 
 
 def learnable(table: EncodedTable) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import sys
 from itertools import product
 
 import numpy as np
+import polars as pl
 import pytest
 
 import tabsynth
@@ -23,6 +24,7 @@ from tabsynth.encode import encode_table
 from tabsynth.errors import UsageError
 from tabsynth.metrics.intervals import delong_auc
 from tabsynth.source import as_table
+from tabsynth.table import Table
 from tests.unit.audit.tables import SCHEMA, drawn
 from tests.unit.metrics.tables import category, number, schema_of, table_of
 
@@ -55,6 +57,22 @@ def test_the_strongest_pairs_are_those_of_the_largest_information():
 def test_a_single_column_is_its_own_clique():
     table = encode_table(table_of(schema_of(category("a")), {"a": list("aab")}))
     assert strongest_pairs(Cut.of(table).cells(table)) == (("a",),)
+
+
+def test_what_lies_outside_the_domain_is_one_more_level():
+    """Of 220 rows one has an undeclared level and one a number that is none: tables of others have such cells."""
+    frame = drawn(220, 1).frame
+    at = pl.int_range(pl.len())
+    made = frame.with_columns(
+        c=pl.when(at == 3).then(pl.lit("undeclared")).otherwise(pl.col("c")),
+        x=pl.when(at == 5).then(float("nan")).otherwise(pl.col("x")),
+    )
+    release, known = encode_table(Table.conform(made, SCHEMA)), encode_table(drawn(220, 2))
+    assert release.columns["c"].codes[3] == release.columns["c"].variable.n_levels
+    attack = Likelihood.of(release, known)
+    assert np.isfinite(attack.generative(release)).all()
+    inside = np.arange(220) != 3
+    assert log_density(release, release)[3] < log_density(release, release)[inside].max()
 
 
 def test_numbers_on_an_edge_have_a_cell_of_their_own():
