@@ -74,27 +74,27 @@ def _widened(*tables: EncodedTable) -> list[EncodedTable]:
 def learnable(table: EncodedTable) -> tuple[str, ...]:
     """The columns that a network can be fitted to; none where rows are few.
 
-    All but those of a few numbers only, and those with cells outside their domain.
+    All but those of a few numbers only, and those with numbers beyond their bounds.
     """
     if table.n_rows < MIN_GROUP:
         return ()
     return tuple(
         name
-        for name in inside(table)
+        for name in within_bounds(table)
         if table.columns[name].values is None
         or not 0 < int((table.columns[name].codes == 0).sum()) < MIN_GROUP
     )
 
 
-def inside(table: EncodedTable) -> tuple[str, ...]:
-    """The columns all of whose cells are of their domain; numbers beyond declared bounds are not."""
+def within_bounds(table: EncodedTable) -> tuple[str, ...]:
+    """The columns all of whose numbers lie within the declared bounds; those without numbers are too."""
     names = []
     for name, column in table.columns.items():
-        variable, is_inside = column.variable, bool((column.codes < column.variable.n_levels).all())
+        variable, is_within = column.variable, True
         if column.values is not None and variable.lower is not None and variable.upper is not None:
             numbers = column.values[column.codes == 0]
-            is_inside &= bool(((numbers >= variable.lower) & (numbers <= variable.upper)).all())
-        if is_inside:
+            is_within = bool(((numbers >= variable.lower) & (numbers <= variable.upper)).all())
+        if is_within:
             names.append(name)
     return tuple(names)
 
@@ -183,7 +183,7 @@ class Likelihood:
         unknown = {name for clique in cliques or () for name in clique} - set(reference.columns)
         if unknown:
             raise UsageError(f"cliques name columns that are not modelled: {', '.join(sorted(unknown))}")
-        learnt = tuple(name for name in learnable(reference) if name in inside(candidates))
+        learnt = tuple(name for name in learnable(reference) if name in within_bounds(candidates))
         known = _log_density(reference, candidates, learnt)
         return cls(candidates, reference, Cut.of(reference), learnt, known, cliques)
 
@@ -191,7 +191,7 @@ class Likelihood:
         """Log density of each candidate under the release less that under the reference, (n_candidates,).
 
         As in van Breugel et al. 2023, with this package's own explicit engine for a density of mixed columns.
-        Columns in which a table has only a few numbers, or cells outside the domain, are left out; 0 for all
+        Columns in which a table has only a few numbers, or numbers beyond the bounds, are left out; 0 for all
         where none is left.
         """
         names = tuple(name for name in self.learnt if name in learnable(release))
