@@ -62,7 +62,7 @@ class SignOff:
 class Decision(PlainResults):
     """Whether a release may go to an audience, with one reason for every rule of the policy.
 
-    `model` is the digest of the model it was made for. A sign-off counts for the rules that may be signed
+    `model` is the digest of the model it was made for, `rows` that of the rows, "" where none were given. A sign-off counts for the rules that may be signed
     off and for no other: a rule that denies, denies.
     """
 
@@ -75,6 +75,7 @@ class Decision(PlainResults):
     reasons: tuple[Reason, ...]
     on: dt.date
     sign_off: SignOff | None = None
+    rows: str = ""
     version: str = ""
     private_output: bool = True
 

@@ -44,6 +44,7 @@ class AuditResults(PlainResults):
     probability, None where no share is; `detectable_isolated` the fewest of the `isolated` members, those
     farthest from all others, who are flagged if copied, None where even all are not. `exposure` says how
     the risk is spread over people, `subgroups` how over groups of them; neither is part of the verdict.
+    `released` is the digest of the synthetic table (`Table.digest`), so that it is known which rows were attacked.
     `quasi_identifiers` and `sensitive` are the columns that were known and guessed where such were named.
     Holds no row and no number of one; of cells, only levels that the schema declares and many people share.
     """
@@ -64,6 +65,7 @@ class AuditResults(PlainResults):
     seed: int
     unit: str
     bound: Bound | None = None
+    released: str = ""
     quasi_identifiers: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

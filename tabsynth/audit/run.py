@@ -149,6 +149,7 @@ def audit(
         seed=seed,
         unit=unit_words(schema.unit),
         bound=bound,
+        released=made.digest(),
         notes=_notes(made, release, schema),
         seconds=seconds,
         version=version("tabsynth"),

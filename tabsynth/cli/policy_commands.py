@@ -62,7 +62,7 @@ def check(
     synthetic: Annotated[
         Path | None,
         typer.Option(
-            "--synthetic", metavar="FILE", help="The rows that are to leave: the audit must be of as many."
+            "--synthetic", metavar="FILE", help="The rows that are to leave: the audit must be of them."
         ),
     ] = None,
     policy: Annotated[
@@ -111,6 +111,7 @@ def check(
             where=str(model),
             audits={kind: path for kind, path in given.items() if path is not None},
             n_synthetic=None if rows is None else rows.n_rows,
+            rows="" if rows is None else rows.digest(),
             rules=None if rows is None else check_rules(rows.frame, pipeline.schema),
         )
         decision = evaluate(rules, evidence, audience=audience, sign_off=signed)

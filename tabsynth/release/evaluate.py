@@ -31,6 +31,7 @@ def evaluate(
         audience=audience,
         policy=policy.name,
         model=evidence.model,
+        rows=evidence.rows,
         reasons=tuple(_reasons(rules, evidence)),
         on=on or dt.date.today(),  # noqa: DTZ011  # a day on the calendar of whoever decides
         sign_off=sign_off,

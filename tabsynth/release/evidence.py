@@ -62,6 +62,7 @@ class Evidence:
     `epsilon` and `delta` are those of the whole series of releases that the model's ledger knows of, ∞ and 1
     without a guarantee. `possible_persons` are columns that may name persons although the unit is the row.
     `rules` are the declared rules on the release's rows; None where they were declared and not checked.
+    `rows` is the digest of these rows (`Table.digest`), "" where they were not given.
     """
 
     model: str
@@ -78,6 +79,7 @@ class Evidence:
     risks: tuple[RiskEvidence, ...] = ()
     rules: tuple[RuleOutcome, ...] | None = ()
     rules_where: str = "the model's schema"
+    rows: str = ""
 
     @property
     def has_guarantee(self) -> bool:
@@ -97,13 +99,14 @@ def evidence_of(
     where: str,
     audits: Mapping[str, Path] | None = None,
     n_synthetic: int | None = None,
+    rows: str = "",
     rules: Sequence[RuleOutcome] | None = None,
 ) -> Evidence:
     """What a model and the audits of its rows show.
 
     `model` is the digest of the model in the folder `where`; `audits` are files by kind (`AUDITS`);
-    `n_synthetic` is the number of rows of the table that is to leave, where it is known: an audit of another
-    number is no evidence for it. `rules` are the declared rules on that table's rows, None where they were not
+    `n_synthetic` is the number of rows of the table that is to leave and `rows` its digest (`Table.digest`): an
+    audit of other rows is no evidence for it, nor is any where they are not known. `rules` are the declared rules on that table's rows, None where they were not
     checked. Raises `InputError` for files that hold no audit of their kind.
     """
     epsilon, delta = _series(pipeline)
@@ -112,7 +115,8 @@ def evidence_of(
     for kind, path in (audits or {}).items():
         if kind == "release":
             results = AuditResults.read_json(path)
-            found.append(_release_audit(results, path, unit=unit_words(unit), n_synthetic=n_synthetic))
+            fault = _fault_of(results, unit=unit_words(unit), n_synthetic=n_synthetic, rows=rows)
+            found.append(_release_audit(results, path, fault))
             risks = _risks(results, path)
         else:
             found.append(_other_audit(kind, path))
@@ -130,6 +134,7 @@ def evidence_of(
         audits=tuple(found),
         risks=tuple(risks),
         rules=_checked(rules, pipeline.schema),
+        rows=rows,
     )
 
 
@@ -156,7 +161,8 @@ def _series(pipeline: FittedPipeline) -> tuple[float, float]:
     return max(privacy.epsilon, ledger.epsilon(delta)), delta
 
 
-def _release_audit(results: AuditResults, path: Path, *, unit: str, n_synthetic: int | None) -> AuditEvidence:
+def _fault_of(results: AuditResults, *, unit: str, n_synthetic: int | None, rows: str) -> str:
+    """Why an audit is no evidence for the rows that are to leave; "" where it is."""
     faults = []
     if results.unit != unit:
         faults.append(f"it attacked each {results.unit}, protected is each {unit}")
@@ -164,12 +170,22 @@ def _release_audit(results: AuditResults, path: Path, *, unit: str, n_synthetic:
         faults.append(
             f"it attacked a table of {results.counts.synthetic:,} rows, the one to leave has {n_synthetic:,}"
         )
+    elif not rows:
+        faults.append("the rows that are to leave are not given, so it may be of others (--synthetic)")
+    elif not results.released:
+        faults.append("it does not say which rows it attacked: audit them again")
+    elif results.released != rows:
+        faults.append("it attacked other rows than those that are to leave")
+    return "; ".join(faults)
+
+
+def _release_audit(results: AuditResults, path: Path, fault: str) -> AuditEvidence:
     return AuditEvidence(
         kind="release",
         where=str(path),
         outcome=results.outcome,
         reasons=results.verdict.reasons,
-        fault="; ".join(faults),
+        fault=fault,
     )
 
 

@@ -89,7 +89,7 @@ def publishable(
     """What may be told of the rows `synthetic` that `pipeline` made.
 
     `rules` are the declared rules, checked on the synthetic rows. Of `decision` its outcome is kept, and for
-    whom; `PolicyError` where it does not allow the release. `DataError` where
+    whom; `PolicyError` where it does not allow the release, or was made for other rows. `DataError` where
     cells lie outside the domains of the model's schema: the model did not make these rows.
     """
     if decision is not None and decision.outcome is not Answer.ALLOW:
@@ -97,6 +97,9 @@ def publishable(
             f"the decision for {decision.audience!r} does not allow the release ({decision.outcome.value}): there "
             "is nothing to publish"
         )
+    if decision is not None and decision.rows != synthetic.digest():
+        whose = "other rows than these" if decision.rows else "no rows in particular"
+        raise PolicyError(f"the decision was made for {whose}: check these (policy check --synthetic)")
     if faults := check_table(synthetic):
         raise DataError("these rows are not what the model makes", faults)
     privacy = pipeline.privacy if isinstance(pipeline.privacy, Budget) else None

@@ -54,7 +54,7 @@ def published(release: Publishable) -> str:
     return render_publishable(release) + json.dumps(release.to_dict(), ensure_ascii=False)
 
 
-def decision() -> Decision:
+def decision(synthetic: Table) -> Decision:
     reasons = (
         Reason(
             rule="risk.membership",
@@ -73,6 +73,7 @@ def decision() -> Decision:
         reasons=reasons,
         on=dt.date(2023, 7, 8),
         sign_off=signed,
+        rows=synthetic.digest(),
     )
 
 
@@ -90,9 +91,9 @@ def private():
 def test_a_private_release_says_nothing_of_one_row_nor_of_the_audit(private):
     # by the threshold a level of one row gets through with probability below 1e-8
     pipeline, synthetic = private
-    text = published(publishable(pipeline, synthetic, decision=decision()))
+    text = published(publishable(pipeline, synthetic, decision=decision(synthetic)))
     assert "partners" in text
-    for secret in (WORD, str(NUMBER), SIGNER, FIGURE, "2024-02-29", "2023-07-08"):
+    for secret in (WORD, str(NUMBER), SIGNER, FIGURE, "2024-02-29", "2023-07-08", synthetic.digest()):
         assert found_in(text, secret) == []
 
 

@@ -23,6 +23,9 @@ from tabsynth.report import RuleOutcome
 from tests.unit.audit.tables import SCHEMA, drawn
 
 
+ROWS = drawn(250, 3).digest()
+
+
 @pytest.fixture(scope="module")
 def pipeline():
     return fit(drawn(300, 1), engine="independent", privacy=Budget(epsilon=1.0))
@@ -35,6 +38,7 @@ def audited():
 
 def shown(pipeline, tmp_path, results=None, **options):
     audits = {}
+    options = {"rows": ROWS, **options}
     if results is not None:
         path = tmp_path / "audit.json"
         results.write_json(path, overwrite=True)
@@ -103,6 +107,20 @@ def test_an_audit_of_another_unit_or_table_is_no_evidence(pipeline, audited, tmp
     assert "protected is each row" in shown(pipeline, tmp_path, other).audit("release").fault
     assert "250 rows" in shown(pipeline, tmp_path, audited, n_synthetic=251).audit("release").fault
     assert shown(pipeline, tmp_path, audited, n_synthetic=250).audit("release").fault == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [(drawn(250, 4).digest(), "other rows than those that are to leave"), ("", "are not given")],
+)
+def test_an_audit_of_as_many_other_rows_is_no_evidence(pipeline, audited, tmp_path, rows, said):
+    found = shown(pipeline, tmp_path, audited, n_synthetic=250, rows=rows)
+    assert said in found.audit("release").fault
+
+
+def test_an_audit_that_does_not_say_of_which_rows_it_is_is_no_evidence(pipeline, audited, tmp_path):
+    found = shown(pipeline, tmp_path, replace(audited, released=""))
+    assert "does not say which rows" in found.audit("release").fault
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -48,7 +48,7 @@ def open_fit():
 
 def decided(answer: Answer) -> Decision:
     reason = Reason(rule="x", title="X", answer=answer, required="", found="", evidence="")
-    return Decision(audience="partners", policy="p", model="m", reasons=(reason,), on=dt.date(2026, 1, 1))
+    return Decision(audience="partners", policy="p", model="m", reasons=(reason,), on=dt.date(2026, 1, 1), rows=table().digest())
 
 
 def test_a_table_by_itself_is_counted_and_names_no_level_that_it_lacks():
@@ -136,6 +136,12 @@ def test_only_a_decision_that_allows_it_gets_in_and_only_as_one_bit(private):
     for answer in (Answer.SIGN_OFF, Answer.DENY):
         with pytest.raises(PolicyError, match="does not allow the release"):
             publishable(private, table(), decision=decided(answer))
+
+
+@pytest.mark.parametrize(("rows", "said"), [("ab", "other rows than these"), ("", "no rows in particular")])
+def test_a_decision_stands_for_no_other_rows_than_it_was_made_for(private, rows, said):
+    with pytest.raises(PolicyError, match=said):
+        publishable(private, table(), decision=replace(decided(Answer.ALLOW), rows=rows))
 
 
 def test_rows_that_the_model_cannot_have_made_are_refused(private):
