@@ -119,6 +119,7 @@ def publishable(
     with Session(command="report publishable", quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import read_real, require_free
         from tabsynth.config.types import csv_options
+        from tabsynth.constraints.check import check_rules
         from tabsynth.decision import Decision
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.report import publishable as make
@@ -132,7 +133,10 @@ def publishable(
             _require_same_model(decided, model)
         pipeline = FittedPipeline.load(model)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
-        release = make(pipeline, read_real(synthetic, pipeline.schema, csv=csv), decision=decided)
+        rows = read_real(synthetic, pipeline.schema, csv=csv)
+        outcomes = zip(check_rules(rows.frame, pipeline.schema), pipeline.schema.constraints, strict=True)
+        declared = [outcome for outcome, rule in outcomes if not rule.draft]  # a draft is private by itself
+        release = make(pipeline, rows, rules=declared, decision=decided)
         write_publishable(release, out, overwrite=overwrite)
         if json_file is not None:
             release.write_json(json_file, overwrite=overwrite)

@@ -129,7 +129,10 @@ class RulePlan:
         return tuple(found)
 
     def bought(self, learnt: TableSchema) -> TableSchema:
-        """The schema once the domains of `learnt`, which is `working` with what a fit bought, are known."""
+        """The schema once the domains of `learnt`, which is `working` with what a fit bought, are known.
+
+        Without the notes of rules: what `tabsynth constraints suggest` notes are exact counts of private rows.
+        """
         columns = []
         for column in self.schema.columns:
             is_known = column.domain.origin is Origin.PUBLIC and not _lacks_bounds(column)
@@ -137,6 +140,7 @@ class RulePlan:
         return replace(
             self.schema,
             columns=tuple(columns),
+            constraints=tuple(replace(rule, note=None) for rule in self.schema.constraints),
             primary_key=learnt.primary_key if self.working.primary_key else self.schema.primary_key,
             description=learnt.description,
         )

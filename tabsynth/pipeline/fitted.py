@@ -198,6 +198,7 @@ class FittedPipeline:
             schema = schema_from_dict(document["schema"]).only_table
             engine = make_engine(document["engine"], document["settings"])
             privacy = privacy_from_data(document["privacy"])
+            _require_able(engine, privacy)
             plan = plan_rules(schema, is_private=isinstance(privacy, Budget))
             model = engine_class(document["engine"]).restore(
                 variables_of(plan.working), arrays, document["parameters"]
@@ -223,3 +224,9 @@ class FittedPipeline:
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
             what = type(fault).__name__
             raise ModelFileError(f"{path}: not a model this release can read ({what})") from None
+
+
+def _require_able(engine: Synthesizer, privacy: Privacy) -> None:
+    """Raise `ModelFileError` where a model states privacy that its engine cannot give."""
+    if isinstance(privacy, Budget) and "dp" not in engine.guarantees:
+        raise ModelFileError(f"engine {engine.name!r} cannot give the privacy that the model states")

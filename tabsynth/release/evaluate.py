@@ -110,7 +110,11 @@ def _unit(rules: Audience, evidence: Evidence) -> Reason:
 
 
 def _retained_rows(rules: Audience, evidence: Evidence) -> Reason:
-    kept = "keeps rows of the source" if evidence.retains_rows else "keeps no rows of the source"
+    kept = (
+        "keeps rows of the source, or cells of single ones"
+        if evidence.retains_rows
+        else "keeps no rows of the source"
+    )
     return Reason(
         rule="retained_rows",
         title="No rows of the source in the model",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tabsynth.audit import AuditResults
+from tabsynth.audit.refit import engine_box
 from tabsynth.audit.results import FORMAT as RELEASE_FORMAT
 from tabsynth.audit.verdict import Outcome
 from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.errors import InputError, ModelFileError
 from tabsynth.io import read_json_object
+from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.schema.types import TableSchema
@@ -119,7 +122,7 @@ def evidence_of(
             found.append(_release_audit(results, path, fault))
             risks = _risks(results, path)
         else:
-            found.append(_other_audit(kind, path))
+            found.append(_other_audit(kind, path, pipeline))
     return Evidence(
         model=model,
         where=where,
@@ -130,7 +133,7 @@ def evidence_of(
         unit_is_person=unit.column is not None,
         possible_persons=possible_persons(pipeline.schema),
         engine=pipeline.engine.name,
-        retains_rows=pipeline.engine.retains_rows,
+        retains_rows=_retains_rows(pipeline),
         audits=tuple(found),
         risks=tuple(risks),
         rules=_checked(rules, pipeline.schema),
@@ -145,6 +148,16 @@ def model_digest(folder: str | Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as fault:
         raise ModelFileError(f"{path}: cannot be read ({fault.strerror})") from None
+
+
+def _retains_rows(pipeline: FittedPipeline) -> bool:
+    """Whether cells of single rows may stand in the model as they are.
+
+    Without privacy, pieces of at least `min_group` rows are written down; with a group of one these are rows' own.
+    """
+    is_exact = not isinstance(pipeline.privacy, Budget)
+    alone = getattr(pipeline.engine, "min_group", 2) < 2
+    return pipeline.engine.retains_rows or (is_exact and alone)
 
 
 def _checked(rules: Sequence[RuleOutcome] | None, schema: TableSchema) -> tuple[RuleOutcome, ...] | None:
@@ -189,7 +202,7 @@ def _release_audit(results: AuditResults, path: Path, fault: str) -> AuditEviden
     )
 
 
-def _other_audit(kind: str, path: Path) -> AuditEvidence:
+def _other_audit(kind: str, path: Path, pipeline: FittedPipeline) -> AuditEvidence:
     """An audit of another kind, read by what all have: a format, an outcome and reasons.
 
     They stand in the object itself or in its `verdict`.
@@ -204,19 +217,46 @@ def _other_audit(kind: str, path: Path) -> AuditEvidence:
         raise InputError(f"{path}: expected an outcome of pass, fail or inconclusive")
     if not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
         raise InputError(f"{path}: expected a list of reasons")
-    return AuditEvidence(kind=kind, where=str(path), outcome=Outcome(outcome), reasons=tuple(reasons))
+    return AuditEvidence(
+        kind=kind,
+        where=str(path),
+        outcome=Outcome(outcome),
+        reasons=tuple(reasons),
+        fault=""
+        if _is_of_engine(kind, data, pipeline)
+        else f"it is not of {pipeline.engine.name} as it was fitted",
+    )
+
+
+def _is_of_engine(kind: str, data: Mapping[str, object], pipeline: FittedPipeline) -> bool:
+    """Whether an audit of an engine was of the model's: by name and settings, or by its title and unit."""
+    engine = pipeline.engine
+    if kind == "noise":
+        settings = json.loads(json.dumps(settings_of(engine)))
+        return data.get("engine") == engine.name and data.get("settings") == settings
+    title = engine_box(engine, privacy=pipeline.privacy).title
+    is_titled = str(data.get("title")).startswith(f"Shadow audit of {title} on ")
+    return is_titled and data.get("unit") == unit_words(pipeline.schema.unit)
 
 
 def _risks(results: AuditResults, path: Path) -> list[RiskEvidence]:
     """The largest bound of each kind that was asked about; None where any question of it could not be put."""
     accused = [found.risk_upper for attack in results.release.attacks for found in attack.accusations]
-    risks = [RiskEvidence(kind="membership", where=str(path), upper=max(accused))]
+    risks = [_largest("membership", path, accused)]
     for kind, attack in _GUESSED.items():
         guesses = [guess for guess in results.release.guesses if guess.attack_name == attack]
         bounds = [guess.risk_upper for guess in guesses if guess.risk_upper is not None]
         not_put = [guess for guess in guesses if guess.risk_upper is None]
-        if guesses:
+        if not_put:
             reasons = dict.fromkeys(guess.reason or "no reason given" for guess in not_put)
-            upper = None if not_put else max(bounds)
-            risks.append(RiskEvidence(kind=kind, where=str(path), upper=upper, reason="; ".join(reasons)))
+            risks.append(RiskEvidence(kind=kind, where=str(path), upper=None, reason="; ".join(reasons)))
+        elif guesses:
+            risks.append(_largest(kind, path, bounds))
     return risks
+
+
+def _largest(kind: str, path: Path, bounds: Sequence[float]) -> RiskEvidence:
+    """The largest bound; None where there is none, or one that is no number and would hide behind the others."""
+    if not bounds or not all(map(math.isfinite, bounds)):
+        return RiskEvidence(kind=kind, where=str(path), upper=None, reason="the audit holds no bound of it")
+    return RiskEvidence(kind=kind, where=str(path), upper=max(bounds))

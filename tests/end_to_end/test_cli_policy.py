@@ -13,8 +13,10 @@ from tabsynth.audit.guesses import Guesses
 from tabsynth.audit.rates import rate
 from tabsynth.audit.verdict import Outcome, Verdict
 from tabsynth.decision import Decision
+from tabsynth.models.registry import default_settings
 from tabsynth.release.files import default_text
 from tabsynth.schema import write_schema
+from tabsynth.schema.rules import Range
 from tabsynth.schema.types import Schema
 from tests.end_to_end.commands import Done, tabsynth_here
 from tests.unit.audit.tables import SCHEMA, drawn
@@ -129,6 +131,7 @@ def test_an_audit_of_other_rows_is_no_evidence(folder: Path):
 def test_audits_of_other_kinds_count_too(folder: Path):
     for outcome, code in (("pass", 0), ("fail", 3), ("inconclusive", 3)):
         data = {"format": "tabsynth-noise-audit/1", "outcome": outcome, "reasons": ["μ at most 0.3"]}
+        data |= {"engine": "independent", "settings": default_settings("independent")}
         (folder / "noise.json").write_text(json.dumps(data), encoding="utf-8")
         options = ("--model", "model", "--audit", "passed.json", "--noise", "noise.json")
         assert check(folder, *options).code == code
@@ -214,6 +217,21 @@ def test_the_publishable_report_follows_the_decision(folder: Path):
     assert json.loads((folder / "p.json").read_text(encoding="utf-8"))["audience"] is None
     assert report(folder, "publishable", *options, "--out", "q.html", "--json", "p.json").code == 2
     assert not (folder / "q.html").exists()
+
+
+def test_the_publishable_report_holds_declared_rules_and_no_mined_ones(folder: Path):
+    rules = (Range(column="k", lower=0), Range(column="k", upper=918_273, draft=True))
+    write_schema(
+        Schema(tables=(replace(SCHEMA, constraints=rules),)), folder / "ruled.yaml", private_note=False
+    )
+    fitted = ("--schema", "ruled.yaml", "--out", "ruled", "--engine", "independent", "--no-privacy")
+    assert tabsynth_here("fit", "train.parquet", *fitted, cwd=folder).code == 0
+    assert tabsynth_here("sample", "ruled", "--rows", "50", "--out", "ruled.parquet", cwd=folder).code == 0
+    options = ("--model", "ruled", "--synthetic", "ruled.parquet", "--out", "r.html", "--json", "r.json")
+    assert report(folder, "publishable", *options).code == 0
+    found = json.loads((folder / "r.json").read_text(encoding="utf-8"))
+    assert [(rule["rule"], rule["n_violations"]) for rule in found["rules"]] == [("0 ≤ k", 0)]
+    assert "918273" not in (folder / "r.html").read_text(encoding="utf-8").replace(",", "")
 
 
 def test_a_decision_of_another_model_is_refused(folder: Path):

@@ -80,6 +80,16 @@ def test_neighbours_differ_by_one_row_under_rules(name, seed):
     tapes.check_same_end(one, other)
 
 
+def test_the_counts_that_a_suggestion_notes_do_not_get_into_a_model(tmp_path):
+    """Somebody takes `draft: true` away and leaves the note: it holds exact counts of the source's rows."""
+    noted = tuple(replace(rule, note="support 918,273 rows, 4 exceptions") for rule in RULES)
+    schema = replace(SCHEMA, constraints=noted)
+    pipeline = fit(any_rows(50, 2), schema=schema, engine="independent", privacy=Budget(epsilon=1.0))
+    assert pipeline.schema.constraints == RULES
+    pipeline.save(tmp_path / "model")
+    assert not [path for path in (tmp_path / "model").iterdir() if b"918,273" in path.read_bytes()]
+
+
 def test_a_step_that_looks_at_other_rows_would_be_seen():
     """The planted fault: a formula's column written as how many rows there are, which one more changes for all."""
     free = replace(SCHEMA, constraints=())

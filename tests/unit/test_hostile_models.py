@@ -66,6 +66,16 @@ def test_the_sound_model_is_read(sound, copula, tmp_path):
         assert FittedPipeline.load(tmp_path / str(number)).sample(50, seed=1).height == 50
 
 
+def test_an_engine_that_cannot_be_private_is_not_believed_to_have_been(tmp_path, tmp_path_factory):
+    """With a ledger that another, private fit has paid for."""
+    frame = pl.DataFrame({"x": np.arange(100) % 13, "y": np.arange(100) % 7})
+    paid, _ = parts(fit(frame, engine="independent"), tmp_path_factory)
+    exact = fit(frame, engine="sequential_trees", privacy=NO_PRIVACY)
+    document, arrays = parts(exact, tmp_path_factory)
+    boast = {**document, "privacy": paid["privacy"], "ledger": paid["ledger"]}
+    refused(tmp_path, boast, arrays, "engine 'sequential_trees' cannot give the privacy")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -19,7 +19,7 @@ ROWS = pl.DataFrame(
         "d": [True, False, None, True],
         "e": [dt.date(2020, 1, 2), None, dt.date(1970, 1, 1), dt.date(1969, 1, 1)],
         "f": pl.Series([2**64 - 1, 0, None, 1], dtype=pl.UInt64),
-        "g": [dt.datetime(2020, 1, 2, 3), None, dt.datetime(1970, 1, 1), dt.datetime(1969, 1, 1)],
+        "g": pl.Series([1_577_934_000_000_000, None, 0, -(10**15)]).cast(pl.Datetime("us")),
         "h": [dt.timedelta(seconds=3), None, dt.timedelta(0), dt.timedelta(days=-1)],
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,15 +14,16 @@ import pytest
 
 from tabsynth.audit import audit
 from tabsynth.audit.guesses import Guesses
+from tabsynth.audit.noise import audit_noise
 from tabsynth.audit.verdict import Outcome
 from tabsynth.errors import InputError, ModelFileError
+from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
 from tabsynth.release import evidence_of, model_digest
-from tabsynth.release.evidence import AUDITS, _checked
+from tabsynth.release.evidence import AUDITS, _checked, _risks
 from tabsynth.report import RuleOutcome
 from tests.unit.audit.tables import SCHEMA, drawn
-
 
 ROWS = drawn(250, 3).digest()
 
@@ -65,6 +67,13 @@ def test_a_model_without_privacy_shows_none(tmp_path):
     assert (found.epsilon, found.delta, found.has_guarantee) == (math.inf, 1.0, False)
 
 
+def test_a_model_that_writes_single_rows_down_is_said_to_keep_them(tmp_path):
+    for min_group, kept in ((1, True), (2, False)):
+        for engine in ("sequential_trees", "gaussian_copula"):
+            open_fit = fit(drawn(60, 1), engine=engine, settings={"min_group": min_group}, privacy=NO_PRIVACY)
+            assert shown(open_fit, tmp_path).retains_rows is kept
+
+
 def test_the_whole_series_counts_and_not_what_one_fit_states(tmp_path):
     ledger = Ledger(Budget(epsilon=5.0))
     for _ in range(2):
@@ -102,6 +111,16 @@ def test_attribute_risk_is_the_largest_of_all_questions_or_not_known(pipeline, a
     assert upper(guess(attack_name="linkability")) is None
 
 
+@pytest.mark.parametrize("worst", [float("nan"), float("inf"), None])
+def test_a_bound_that_is_no_number_does_not_hide_behind_another(audited, worst):
+    first = audited.release.attacks[0]
+    found = [replace(first.accusations[0], risk_upper=0.01)]
+    found += [] if worst is None else [replace(found[0], risk_upper=worst)]
+    attacks = () if worst is None else (replace(first, accusations=tuple(found)),)
+    results = replace(audited, release=replace(audited.release, attacks=attacks))
+    assert _risks(results, Path("audit.json"))[0].upper is None
+
+
 def test_an_audit_of_another_unit_or_table_is_no_evidence(pipeline, audited, tmp_path):
     other = replace(audited, unit="person (column p, at most 5 rows)")
     assert "protected is each row" in shown(pipeline, tmp_path, other).audit("release").fault
@@ -126,11 +145,52 @@ def test_an_audit_that_does_not_say_of_which_rows_it_is_is_no_evidence(pipeline,
 @pytest.mark.parametrize("nested", [False, True])
 def test_other_audits_are_read_by_what_all_have(pipeline, tmp_path, nested):
     said = {"outcome": "inconclusive", "reasons": ["only 20 fits"]}
-    data = {"format": "tabsynth-shadow-audit/7", "anything": [1], **({"verdict": said} if nested else said)}
+    data = {
+        "format": "tabsynth-shadow-audit/7",
+        "title": "Shadow audit of independent, ε = 1, δ = 1e-06 on t",
+        "unit": "row",
+        "anything": [1],
+        **({"verdict": said} if nested else said),
+    }
     path = tmp_path / "shadow.json"
     path.write_text(json.dumps(data), encoding="utf-8")
     found = evidence_of(pipeline, model="ab", where="model", audits={"shadow": path}).audit("shadow")
-    assert (found.outcome, found.reasons) == (Outcome.INCONCLUSIVE, ("only 20 fits",))
+    assert (found.outcome, found.reasons, found.fault) == (Outcome.INCONCLUSIVE, ("only 20 fits",), "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("shadow", {"title": "Shadow audit of bayesian_network, ε = 1, δ = 1e-06 on t"}),
+        ("shadow", {"title": "Shadow audit of independent, without privacy on t"}),
+        ("shadow", {"unit": "person (column p, at most 5 rows)"}),
+        ("noise", {"engine": "bayesian_network"}),
+        ("noise", {"settings": {"min_group": 11}}),
+        ("noise", {"settings": None}),
+        ("noise", {}),
+    ],
+)
+def test_an_audit_of_another_engine_is_no_evidence(pipeline, tmp_path, kind, change):
+    sound = {
+        "format": f"tabsynth-{kind}-audit/1",
+        "outcome": "pass",
+        "reasons": [],
+        "title": "Shadow audit of independent, ε = 1, δ = 1e-06 on t",
+        "unit": "row",
+        "engine": "independent",
+        "settings": settings_of(pipeline.engine),
+    }
+    path = tmp_path / "audit.json"
+    path.write_text(json.dumps({**sound, **change}), encoding="utf-8")
+    fault = evidence_of(pipeline, model="ab", where="model", audits={kind: path}).audit(kind).fault
+    assert ("not of independent as it was fitted" in fault) == bool(change)
+
+
+def test_a_real_audit_of_noise_is_evidence_for_its_engine(pipeline, tmp_path):
+    claim = Budget(epsilon=1.0)
+    audit_noise(pipeline.engine, claim, runs=50, workers=1).write_json(tmp_path / "noise.json")
+    found = evidence_of(pipeline, model="ab", where="model", audits={"noise": tmp_path / "noise.json"})
+    assert found.audit("noise").fault == ""
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,14 @@ def open_fit():
 
 def decided(answer: Answer) -> Decision:
     reason = Reason(rule="x", title="X", answer=answer, required="", found="", evidence="")
-    return Decision(audience="partners", policy="p", model="m", reasons=(reason,), on=dt.date(2026, 1, 1), rows=table().digest())
+    return Decision(
+        audience="partners",
+        policy="p",
+        model="m",
+        reasons=(reason,),
+        on=dt.date(2026, 1, 1),
+        rows=table().digest(),
+    )
 
 
 def test_a_table_by_itself_is_counted_and_names_no_level_that_it_lacks():
