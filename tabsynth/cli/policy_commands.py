@@ -65,6 +65,10 @@ def check(
             "--synthetic", metavar="FILE", help="The rows that are to leave: the audit must be of them."
         ),
     ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", metavar="FILE", help="Its ledger: what was charged since then counts too."),
+    ] = None,
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="Your policy (YAML) for the default one.")
     ] = None,
@@ -113,6 +117,7 @@ def check(
             n_synthetic=None if rows is None else rows.n_rows,
             rows="" if rows is None else rows.digest(),
             rules=None if rows is None else check_rules(rows.frame, pipeline.schema),
+            ledger=ledger,
         )
         decision = evaluate(rules, evidence, audience=audience, sign_off=signed)
         if out is not None:

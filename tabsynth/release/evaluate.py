@@ -57,7 +57,7 @@ def _epsilon(rules: Audience, evidence: Evidence) -> Reason:
     if evidence.has_guarantee:
         answer, found = rules.epsilon.answer(evidence.epsilon), f"ε = {evidence.epsilon:.3g}"
         if evidence.n_former:
-            found += f", with {evidence.n_former:,} charges of earlier fits of the series"
+            found += f", with {evidence.n_former:,} charges of other fits of the series"
     return Reason(
         rule="epsilon",
         title="Privacy budget ε",

@@ -14,11 +14,13 @@ from tabsynth.audit.refit import engine_box
 from tabsynth.audit.results import FORMAT as RELEASE_FORMAT
 from tabsynth.audit.verdict import Outcome
 from tabsynth.constraints.outcome import RuleOutcome
-from tabsynth.errors import InputError, ModelFileError
+from tabsynth.errors import InputError, ModelFileError, PrivacyError
 from tabsynth.io import read_json_object
 from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import FittedPipeline
-from tabsynth.privacy import Budget
+from tabsynth.privacy import Budget, Charge
+from tabsynth.privacy.accountant import epsilon_of
+from tabsynth.privacy.ledger_file import read_ledger_file
 from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 
@@ -72,7 +74,7 @@ class Evidence:
     where: str
     epsilon: float
     delta: float
-    n_former: int  # charges of earlier fits in the series
+    n_former: int  # charges of other fits in the series
     unit: str
     unit_is_person: bool
     possible_persons: tuple[str, ...]
@@ -104,15 +106,18 @@ def evidence_of(
     n_synthetic: int | None = None,
     rows: str = "",
     rules: Sequence[RuleOutcome] | None = None,
+    ledger: Path | None = None,
 ) -> Evidence:
     """What a model and the audits of its rows show.
 
     `model` is the digest of the model in the folder `where`; `audits` are files by kind (`AUDITS`);
     `n_synthetic` is the number of rows of the table that is to leave and `rows` its digest (`Table.digest`): an
     audit of other rows is no evidence for it, nor is any where they are not known. `rules` are the declared rules on that table's rows, None where they were not
-    checked. Raises `InputError` for files that hold no audit of their kind.
+    checked. `ledger` is the series' ledger file, for what was charged since the model was fitted. Raises
+    `InputError` for files that hold no audit of their kind, `PrivacyError` for a ledger that is not the model's.
     """
-    epsilon, delta = _series(pipeline)
+    charges = _charges(pipeline, ledger)
+    epsilon, delta = _series(pipeline, charges)
     unit = pipeline.schema.unit
     found, risks = [], []
     for kind, path in (audits or {}).items():
@@ -128,7 +133,7 @@ def evidence_of(
         where=where,
         epsilon=epsilon,
         delta=delta,
-        n_former=len(pipeline.ledger.former),
+        n_former=len(charges) - len(pipeline.charges),
         unit=unit_words(unit),
         unit_is_person=unit.column is not None,
         possible_persons=possible_persons(pipeline.schema),
@@ -165,13 +170,24 @@ def _checked(rules: Sequence[RuleOutcome] | None, schema: TableSchema) -> tuple[
     return tuple(rules) if rules is not None else None if schema.constraints else ()
 
 
-def _series(pipeline: FittedPipeline) -> tuple[float, float]:
-    """ε and δ of the series: the larger of what is stated and what the charges compose to."""
-    privacy, ledger = pipeline.privacy, pipeline.ledger
+def _charges(pipeline: FittedPipeline, ledger: Path | None) -> tuple[Charge, ...]:
+    """All charges of the series: as the model knows them, or as its ledger file stands today."""
+    known = (*pipeline.ledger.former, *pipeline.ledger.charges)
+    if ledger is None:
+        return known
+    record = read_ledger_file(ledger)
+    if not record.holds(pipeline.ledger):
+        raise PrivacyError(f"{ledger} is not the ledger that the model was charged to, or was set back since")
+    return tuple(charge for _, charge in record.charges)
+
+
+def _series(pipeline: FittedPipeline, charges: Sequence[Charge]) -> tuple[float, float]:
+    """ε and δ of the series: the larger of what is stated and what its charges compose to."""
+    privacy, cap = pipeline.privacy, pipeline.ledger.cap
     if not isinstance(privacy, Budget):
         return math.inf, 1.0
-    delta = privacy.delta if ledger.cap is None else max(privacy.delta, ledger.cap.delta)
-    return max(privacy.epsilon, ledger.epsilon(delta)), delta
+    delta = privacy.delta if cap is None else max(privacy.delta, cap.delta)
+    return max(privacy.epsilon, epsilon_of((charge.mechanism for charge in charges), delta)), delta
 
 
 def _fault_of(results: AuditResults, *, unit: str, n_synthetic: int | None, rows: str) -> str:

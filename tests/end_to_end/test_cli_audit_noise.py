@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tabsynth.audit.noise_results import NoiseResults
+from tabsynth.models.registry import default_settings
 from tests.end_to_end.commands import tabsynth_here
 
 BROKEN = Path(__file__).parents[1] / "privacy/broken_engines.py"
@@ -26,6 +27,7 @@ def test_a_registered_engine_and_its_file(tmp_path: Path):
     found = NoiseResults.from_dict(json.loads((tmp_path / "a.json").read_text(encoding="utf-8")))
     assert {"pass": 0, "fail": 3, "inconclusive": 4}[found.outcome.value] == done.code
     assert (found.runs, found.epsilon, found.delta) == (60, 10, 1e-6)
+    assert (found.engine, found.settings) == ("independent", default_settings("independent"))
     assert max(len(line) for line in done.out.splitlines()) <= 80
 
 

@@ -81,6 +81,7 @@ def test_independent_at_epsilon_1_is_not_failed(private: ShadowResults):
     assert private.outcome is not Outcome.FAIL or private.engine.p_value > 0.001
     assert private.bound.auc == pytest.approx(0.731, abs=5e-4)
     assert "could not have seen" in " ".join(private.verdict.reasons)
+    assert private.title.startswith(f"Shadow audit of {PRIVATE.title} on ")  # as the policy expects it
 
 
 def test_controls_are_the_null_and_the_copiers(private: ShadowResults):

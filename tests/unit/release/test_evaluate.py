@@ -153,7 +153,7 @@ def test_a_required_audit_that_is_missing_is_a_reason_of_its_own():
 def test_what_was_found_is_said_with_its_figures():
     spoilt = replace(GOOD, epsilon=2.0, n_former=40, risks=(replace(RISKS[0], upper=0.1234), RISKS[1]))
     said = {reason.rule: reason.found for reason in decided(spoilt).reasons}
-    assert said["epsilon"] == "ε = 2, with 40 charges of earlier fits of the series"
+    assert said["epsilon"] == "ε = 2, with 40 charges of other fits of the series"
     assert said["risk.membership"] == "at most 0.123"
     assert said["rules"] == "all 1 hold on 1,000 rows"
 

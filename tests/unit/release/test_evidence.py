@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,12 +14,14 @@ import pytest
 
 from tabsynth.audit import audit
 from tabsynth.audit.guesses import Guesses
-from tabsynth.audit.noise import audit_noise
+from tabsynth.audit.noise_results import NoiseResults
+from tabsynth.audit.shadow import ShadowResults
 from tabsynth.audit.verdict import Outcome
-from tabsynth.errors import InputError, ModelFileError
+from tabsynth.errors import InputError, ModelFileError, PrivacyError
 from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
+from tabsynth.privacy.ledger_file import create_ledger_file
 from tabsynth.release import evidence_of, model_digest
 from tabsynth.release.evidence import AUDITS, _checked, _risks
 from tabsynth.report import RuleOutcome
@@ -82,6 +84,21 @@ def test_the_whole_series_counts_and_not_what_one_fit_states(tmp_path):
     # two Gaussian fits of ε = 1 each compose to about √2 times the noise's precision: between 1.3 and 2
     assert 1.3 < found.epsilon < 2.0
     assert found.n_former > 0
+
+
+def test_fits_since_then_count_where_the_ledger_is_given(tmp_path):
+    for name in ("ledger", "other"):
+        create_ledger_file(tmp_path / name, source="t", cap=Budget(epsilon=5.0))
+    first, _ = (
+        fit(drawn(300, 1), engine="independent", privacy=Budget(epsilon=1.0), ledger=tmp_path / "ledger")
+        for _ in range(2)
+    )
+    alone, today = shown(first, tmp_path), shown(first, tmp_path, ledger=tmp_path / "ledger")
+    assert alone.epsilon == pytest.approx(1.0, rel=1e-3)
+    assert 1.3 < today.epsilon < 2.0  # as above
+    assert (alone.n_former, today.n_former) == (0, len(first.charges))
+    with pytest.raises(PrivacyError, match="not the ledger that the model was charged to"):
+        shown(first, tmp_path, ledger=tmp_path / "other")
 
 
 def test_a_statement_smaller_than_the_charges_is_not_believed(pipeline, tmp_path):
@@ -186,11 +203,10 @@ def test_an_audit_of_another_engine_is_no_evidence(pipeline, tmp_path, kind, cha
     assert ("not of independent as it was fitted" in fault) == bool(change)
 
 
-def test_a_real_audit_of_noise_is_evidence_for_its_engine(pipeline, tmp_path):
-    claim = Budget(epsilon=1.0)
-    audit_noise(pipeline.engine, claim, runs=50, workers=1).write_json(tmp_path / "noise.json")
-    found = evidence_of(pipeline, model="ab", where="model", audits={"noise": tmp_path / "noise.json"})
-    assert found.audit("noise").fault == ""
+def test_what_tells_of_which_engine_an_audit_is_stands_in_every_one():
+    """That it says what is compared is shown where the audits are: `test_shadow_run`, `test_cli_audit_noise`."""
+    assert {"title", "unit"} <= {found.name for found in fields(ShadowResults)}
+    assert {"engine", "settings"} <= {found.name for found in fields(NoiseResults)}
 
 
 @pytest.mark.parametrize(
