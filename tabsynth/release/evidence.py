@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabsynth.audit import AuditResults
-from tabsynth.audit.refit import engine_box
 from tabsynth.audit.results import FORMAT as RELEASE_FORMAT
 from tabsynth.audit.verdict import Outcome
 from tabsynth.constraints.outcome import RuleOutcome
@@ -21,6 +20,7 @@ from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger_file import read_ledger_file
+from tabsynth.refit.box import engine_box
 from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 
