@@ -84,7 +84,7 @@ def decide(release: Battery, calibration: tuple[Calibrated, ...], *, holdout: Ho
         of_what = f" ({release.widest})" if release.widest else ""
         reasons.append(
             f"the upper bound of the risk{of_what} is {release.risk_upper:.3f}, not below {RISK_LIMIT}: more "
-            "rows, or a larger budget, would narrow it"
+            "rows would narrow it; a larger budget only where this one left rows out"
         )
     if reasons:
         return Verdict(outcome=Outcome.INCONCLUSIVE, reasons=tuple(reasons), unseen=unseen)

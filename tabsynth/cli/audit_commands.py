@@ -57,7 +57,7 @@ def audit(
     model: Annotated[
         Path | None,
         typer.Option(
-            "--model", metavar="FOLDER", help="The model that made it: what it joins is attacked (networks)."
+            "--model", metavar="MODEL", help="The model that made it: what it joins is attacked (networks)."
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes every draw.")] = 0,

@@ -52,6 +52,7 @@ def plan(
         from tabsynth.plan_report import budget_plan
         from tabsynth.privacy import Budget
         from tabsynth.schema import read_schema
+        from tabsynth.schema.unit import unit_cost
 
         recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
         budget = privacy_of(no_privacy=False, epsilon=epsilon, delta=delta)
@@ -59,7 +60,7 @@ def plan(
         chosen = table_of(read_schema(schema), table)
         note_weak(session, budget)
         report = budget_plan(chosen, engine=recipe, privacy=budget, rows=rows)
-        _show(session, report)
+        _show(session, report, cost=unit_cost(chosen.unit))
         session.finish(
             f"Planned {count(len(report.rows), 'part')} for {count(len(chosen.columns), 'column')}, no data read",
             data={"table": chosen.name, **report.to_dict()},
@@ -67,7 +68,7 @@ def plan(
         )
 
 
-def _show(session: Session, report: PlanReport) -> None:
+def _show(session: Session, report: PlanReport, *, cost: str) -> None:
     if session.json_output or session.quiet:
         return
     from rich import box
@@ -99,6 +100,8 @@ def _show(session: Session, report: PlanReport) -> None:
     )
     if report.n_guessed:
         session.show(f"Error: that noise beside a cell that holds 1 % of {report.n_guessed:,} rows.")
+    if cost:
+        session.show(cost)
     session.show(printable(report.purchase) or "No domain has to be bought: all of them are public.")
     session.show(
         f"In all: δ = {report.delta:.3g} at ε = {report.budget.epsilon:g}, at most the {report.budget.delta:g} asked "

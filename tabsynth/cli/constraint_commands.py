@@ -140,7 +140,11 @@ def show_rules(session: Session, outcomes: Sequence[RuleOutcome]) -> None:
         touched = one.n_swapped + one.n_redrawn
         how = f" · {one.form}" if one.form else ""
         if one.form and one.n_broken:
-            how += f": {one.n_swapped:,} rows by exchange, {one.n_redrawn:,} drawn anew" if touched else ""
+            how += (
+                f": {count(one.n_swapped, 'row')} by exchange, {one.n_redrawn:,} drawn anew"
+                if touched
+                else ""
+            )
         session.show(f"  {one.n_violations:>{width},} violations  {one.rule}{how}")
 
 

@@ -62,8 +62,8 @@ def import_schema(
 ) -> None:
     """Turn SDV metadata or a Frictionless schema into a schema of this kind.
 
-    Such files mostly lack categories and bounds: --data completes them. What is read off the data is
-    draft and private.
+    Such files mostly lack categories and bounds: --data completes them.
+    What is read off the data is draft and private.
     """
     with Session(command="schema import", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.run import holds_drafts

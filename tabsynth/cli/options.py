@@ -61,7 +61,7 @@ SchemaOutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="Th
 
 EngineOption = Annotated[
     str | None,
-    typer.Option("--engine", metavar="NAME", help="See tabsynth engines; by default the first choice."),
+    typer.Option("--engine", metavar="NAME", help="See tabsynth engines; bayesian_network unless said."),
 ]
 SettingsOption = Annotated[
     list[str] | None,

@@ -40,8 +40,8 @@ def demo(
 ) -> None:
     """Synthesise a real medical table, measure it and draw the report.
 
-    10,391 older Americans and what they spend on drugs. Differentially private at ε = 1. Under a minute, no
-    network.
+    10,391 older Americans and what they spend on drugs.
+    Differentially private at ε = 1. Under a minute, no network.
     """
     with Session(command="demo", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import require_free

@@ -199,6 +199,11 @@ def check(
             session.show(f"  - {fault}")
         if unknown:
             session.show(f"Left out is {what_is_left_out(unknown)}.")
+        rules = len(chosen.constraints)
+        if rules:
+            session.show(
+                f"Rules are not looked at here ({rules:,} declared): tabsynth constraints check does that."
+            )
         session.show("This output is private: it was computed from the data, and no guarantee covers it.")
         found = count(len(faults), "fault")
         rows = "" if n_rows is None else f"{n_rows:,} rows, "
@@ -214,10 +219,16 @@ def check(
                     {"where": fault.where, "what": fault.what, "hint": fault.hint} for fault in faults
                 ],
             },
-            next_steps=[] if faults else [["tabsynth", "split", data, "--schema", schema, "--out", "parts"]],
+            next_steps=[] if faults else _after_check(data, schema, has_rules=bool(rules)),
         )
         if faults:
             raise typer.Exit(BAD_INPUT)
+
+
+def _after_check(data: Path, schema: Path, *, has_rules: bool) -> list[list[str | Path]]:
+    """The commands after a table was found to fit its schema."""
+    rules: list[list[str | Path]] = [["tabsynth", "constraints", "check", data, "--schema", schema]]
+    return [*(rules if has_rules else []), ["tabsynth", "split", data, "--schema", schema, "--out", "parts"]]
 
 
 def _has_comments(text: str) -> bool:

@@ -172,8 +172,8 @@ def fit(
 ) -> None:
     """Fit an engine to a table and save the model. Differentially private unless told otherwise.
 
-    What tabsynth budget plan shows beforehand is what a private fit takes. Domains that are still drafts
-    are bought with a part of the budget.
+    What tabsynth budget plan shows beforehand is what a private fit takes.
+    Domains that are still drafts are bought with a part of the budget.
     """
     with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import opened_ledger, read_real, require_free, table_of
@@ -185,6 +185,7 @@ def fit(
         from tabsynth.privacy.domains import describe_constants
         from tabsynth.private_fit import require_guarantee
         from tabsynth.schema import read_schema
+        from tabsynth.schema.unit import unit_cost
 
         recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
         privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
@@ -215,6 +216,8 @@ def fit(
         session.show(pipeline.guarantee)
         if plan is not None:
             session.show(plan.purchase or "All domains are public: none had to be bought.")
+            if cost := unit_cost(chosen.unit):
+                session.show(cost)
             if constants := describe_constants(pipeline.schema):
                 session.show(constants)
         session.finish(

@@ -129,7 +129,7 @@ def _declared_rules(rules: Audience, evidence: Evidence) -> Reason:
     outcomes = evidence.rules
     broken = [] if outcomes is None else [found for found in outcomes if found.n_violations]
     if outcomes is None:
-        found = "declared, and not checked on the rows"
+        found = "declared, and not checked on the rows: give them with --synthetic"
     elif not outcomes:
         found = "none is declared"
     elif broken:

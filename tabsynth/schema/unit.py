@@ -23,6 +23,16 @@ def unit_words(unit: PrivacyUnit) -> str:
     return f"person (column {unit.column}, at most {unit.max_rows} row{'' if unit.max_rows == 1 else 's'})"
 
 
+def unit_cost(unit: PrivacyUnit) -> str:
+    """What protecting all rows of a person costs, and what makes it less; "" where a unit is one row."""
+    if unit.max_rows is None or unit.max_rows == 1:
+        return ""
+    return (
+        f"A person counts for up to {unit.max_rows:,} rows, so the noise is {unit.max_rows:,} times that of one row: where "
+        "few have so many, a smaller max_rows in the schema means less noise, and drops rows beyond it."
+    )
+
+
 def unit_line(column: str) -> str:
     """The line of a schema file that makes `column` name the person."""
     unit: yamltext.Plain = {"column": column, "max_rows": USUAL_MAX_ROWS}

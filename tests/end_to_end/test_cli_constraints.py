@@ -142,3 +142,12 @@ def test_reports_of_a_run_and_of_other_rows_hold_the_rules(folder: Path) -> None
     assert "Declared rules" in page
     assert "out after in" in page
     assert "computed, not learnt" in page
+
+
+def test_a_schema_check_says_that_it_looks_at_no_rule(folder: Path) -> None:
+    done = tabsynth_here("schema", "check", "t.csv", "--schema", "r.yaml", cwd=folder)
+    assert done.code == 0
+    assert "3 declared" in done.out
+    assert "tabsynth constraints check t.csv --schema r.yaml" in done.out
+    without = tabsynth_here("schema", "check", "t.csv", "--schema", "s.yaml", cwd=folder)
+    assert "constraints check" not in without.out

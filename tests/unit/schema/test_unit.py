@@ -7,7 +7,7 @@ from dataclasses import replace
 from tabsynth.schema import schema_from_yaml, schema_to_yaml
 from tabsynth.schema.files import without_notes
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, Schema, TableSchema
-from tabsynth.schema.unit import possible_persons, unit_line, unit_question
+from tabsynth.schema.unit import possible_persons, unit_cost, unit_line, unit_question
 
 TABLE = TableSchema(
     name="stays",
@@ -54,3 +54,13 @@ def test_the_comments_can_be_told_from_peoples_own() -> None:
     assert "#" not in plain
     assert without_notes(text, SCHEMA) == plain
     assert without_notes(text + "# mine\n", SCHEMA) == plain + "# mine\n"
+
+
+def test_what_rows_of_a_person_cost_is_said():
+    """Sensitivity, and so noise, grows in proportion to `max_rows`."""
+    assert unit_cost(PrivacyUnit()) == ""
+    assert unit_cost(PrivacyUnit(column="who", max_rows=1)) == ""
+    said = unit_cost(PrivacyUnit(column="who", max_rows=20))
+    assert "up to 20 rows" in said
+    assert "20 times" in said
+    assert "smaller max_rows" in said
