@@ -67,6 +67,7 @@ class Decision(PlainResults):
     """
 
     format_name: ClassVar[str] = FORMAT
+    made_by: ClassVar[str] = "tabsynth policy check --out"
     is_indented: ClassVar[bool] = True
 
     audience: str

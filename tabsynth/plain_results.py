@@ -19,6 +19,8 @@ class PlainResults:
 
     __slots__ = ()
     format_name: ClassVar[str]
+    made_by: ClassVar[str] = ""
+    """The command that writes a file of it, for whoever gave another file."""
     is_indented: ClassVar[bool] = False
     """Whether a file of it is laid out for a reader's eyes."""
 
@@ -37,7 +39,8 @@ class PlainResults:
         from pydantic import ValidationError
 
         if (found := data.get("format")) != cls.format_name:
-            raise InputError(f"expected results of format {cls.format_name!r}, found {found!r:.60}")
+            hint = f": give what `{cls.made_by}` wrote" if cls.made_by else ""
+            raise InputError(f"expected results of format {cls.format_name!r}, found {found!r:.60}{hint}")
         try:
             fields = {name: value for name, value in data.items() if name != "format"}
             return _adapter(cls).validate_python(fields)  # type: ignore[no-any-return]

@@ -50,6 +50,7 @@ class AuditResults(PlainResults):
     """
 
     format_name: ClassVar[str] = FORMAT
+    made_by: ClassVar[str] = "tabsynth audit --json"
     title: str
     verdict: Verdict
     release: Battery

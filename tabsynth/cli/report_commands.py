@@ -113,8 +113,8 @@ def publishable(
 ) -> None:
     """What may be told to those who get the rows: made from the model and the rows alone.
 
-    No real row is read, and no figure that was computed from one. Ends with code 3 where the decision does
-    not allow the release.
+    No real row is read, and no figure that was computed from one.
+    Ends with code 3 where the decision does not allow the release.
     """
     with Session(command="report publishable", quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import read_real, require_free

@@ -82,6 +82,7 @@ class Results(PlainResults):
     """
 
     format_name: ClassVar[str] = FORMAT
+    made_by: ClassVar[str] = "tabsynth evaluate"
     title: str
     n_train: int
     n_holdout: int
