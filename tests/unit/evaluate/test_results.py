@@ -149,7 +149,7 @@ def test_faults_of_a_file_are_listed_without_their_values():
 
 @pytest.mark.parametrize("found", [None, "tabsynth-results/2"])
 def test_another_format_is_refused(found):
-    with pytest.raises(InputError, match="expected results of format.*give what `tabsynth evaluate` wrote"):
+    with pytest.raises(InputError, match=r"expected results of format.*give what `tabsynth evaluate` wrote"):
         Results.from_dict({"format": found})
 
 
