@@ -18,6 +18,7 @@ from tabsynth.cli import (
     collapse_commands,
     constraint_commands,
     draw_commands,
+    evaluate_commands,
     import_commands,
     ledger_commands,
     policy_commands,
@@ -86,7 +87,7 @@ app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
 app.command("draw")(draw_commands.draw)
-app.command("evaluate")(table_commands.evaluate)
+app.command("evaluate")(evaluate_commands.evaluate)
 app.command("audit")(audit_commands.audit)
 app.command("collapse")(collapse_commands.collapse)
 app.command("run")(run_commands.run)

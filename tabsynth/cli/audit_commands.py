@@ -13,21 +13,26 @@ from tabsynth.cli.options import (
     DecimalOption,
     DelimiterOption,
     EncodingOption,
+    HoldoutOption,
     JsonFileOption,
     NullMarkOption,
     OverwriteOption,
+    QuasiIdentifierOption,
     QuietOption,
     SchemaOption,
+    SensitiveOption,
+    SyntheticOption,
     TableOption,
+    TrainOption,
 )
 from tabsynth.cli.session import CODE_OF_VERDICT, DONE, Session
 from tabsynth.errors import UsageError
 
 
 def audit(
-    synthetic: Annotated[Path, typer.Option("--synthetic", metavar="FILE", help="The synthetic table.")],
-    train: Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows it was made from.")],
-    holdout: Annotated[Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")],
+    synthetic: SyntheticOption,
+    train: TrainOption,
+    holdout: HoldoutOption,
     schema: SchemaOption,
     budget: Annotated[
         str, typer.Option("--budget", metavar="TIME", help="2m, 20m or 4h: how many rows are looked at.")
@@ -38,22 +43,8 @@ def audit(
     delta: Annotated[
         float | None, typer.Option("--delta", metavar="D", help="The stated δ; 1e-5 unless said.")
     ] = None,
-    quasi_identifier: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quasi-identifier",
-            metavar="COL",
-            help="Repeatable: what one of two parties holds of a person. Default: the schema's roles.",
-        ),
-    ] = None,
-    sensitive: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sensitive",
-            metavar="COL",
-            help="Repeatable: what is guessed of a person. Default: the schema's roles.",
-        ),
-    ] = None,
+    quasi_identifier: QuasiIdentifierOption = None,
+    sensitive: SensitiveOption = None,
     model: Annotated[
         Path | None,
         typer.Option(

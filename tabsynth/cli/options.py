@@ -59,6 +59,28 @@ DebugOption = Annotated[
 ]
 SchemaOutOption = Annotated[Path, typer.Option("--out", metavar="FILE", help="The schema file (YAML).")]
 
+SyntheticOption = Annotated[Path, typer.Option("--synthetic", metavar="FILE", help="The synthetic table.")]
+TrainOption = Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows it was made from.")]
+HoldoutOption = Annotated[
+    Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")
+]
+QuasiIdentifierOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--quasi-identifier",
+        metavar="COL",
+        help="Column that others may know of a person; repeatable. Default: the roles in the schema.",
+    ),
+]
+SensitiveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sensitive",
+        metavar="COL",
+        help="Column that nobody should learn of a person; repeatable. Default: the roles in the schema.",
+    ),
+]
+
 EngineOption = Annotated[
     str | None,
     typer.Option("--engine", metavar="NAME", help="See tabsynth engines; bayesian_network unless said."),

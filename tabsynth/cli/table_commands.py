@@ -1,4 +1,4 @@
-"""`split`, `fit`, `sample` and `evaluate`: the steps from a real table to a report, one by one."""
+"""`split`, `fit` and `sample`: the steps from a real table to a synthetic one, one by one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tabsynth.plan_report import PlanReport
     from tabsynth.schema.types import TableSchema
 
-_TRAIN, _HOLDOUT, _RESULTS, _REPORT = "train.parquet", "holdout.parquet", "results.json", "report.html"
+_TRAIN, _HOLDOUT = "train.parquet", "holdout.parquet"
 
 _REAL_FILES = ["--train", "TRAIN", "--holdout", "HOLDOUT", "--schema", "SCHEMA", "--out", "report"]
 
@@ -342,107 +342,4 @@ def sample(
             },
             files={out: "the synthetic table"},
             next_steps=[] if where else [["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES]],
-        )
-
-
-def evaluate(
-    synthetic: Annotated[Path, typer.Option("--synthetic", metavar="FILE", help="The synthetic table.")],
-    train: Annotated[Path, typer.Option("--train", metavar="FILE", help="The real rows it was made from.")],
-    holdout: Annotated[Path, typer.Option("--holdout", metavar="FILE", help="Real rows that were held out.")],
-    schema: SchemaOption,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and report.html.")
-    ],
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="COL", help="Column that the utility figures predict.")
-    ] = None,
-    quasi_identifier: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quasi-identifier",
-            metavar="COL",
-            help="Column that others may know of a person; repeatable. Default: the roles in the schema.",
-        ),
-    ] = None,
-    sensitive: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sensitive",
-            metavar="COL",
-            help="Column that nobody should learn of a person; repeatable. Default: the roles in the schema.",
-        ),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="MODEL", help="Adds the model's guarantee and ledger to the report."),
-    ] = None,
-    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the report.")] = "",
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="S", help="Whole number; fixes subsamples and learners.")
-    ] = 0,
-    table: TableOption = None,
-    delimiter: DelimiterOption = None,
-    decimal: DecimalOption = None,
-    encoding: EncodingOption = None,
-    null_mark: NullMarkOption = None,
-    overwrite: OverwriteOption = False,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Compare a synthetic table with the real one, and write the report.
-
-    Every figure stands beside its floor: the same figure for the real holdout.
-    """
-    with Session(command="evaluate", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.run import write_evaluation
-        from tabsynth.config.steps import read_real, staged, table_of
-        from tabsynth.config.types import csv_options
-        from tabsynth.constraints.check import check_rules
-        from tabsynth.evaluate import evaluate as evaluate_tables
-        from tabsynth.evaluate import roles_of
-        from tabsynth.pipeline import FittedPipeline
-        from tabsynth.schema import read_schema
-
-        chosen = table_of(read_schema(schema), table)
-        if target is not None and target not in chosen:
-            raise UsageError(f"the target {target!r} is not a column of table {chosen.name!r}")
-        keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
-        fitted = None if model is None else FittedPipeline.load(model)
-        with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
-            report("reading", 0.0)
-            csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
-            paths = (synthetic, train, holdout)
-            tables = [read_real(path, chosen, csv=csv) for path in paths]
-            unknown = note_left_out(session, paths, chosen, csv=csv)
-            results = evaluate_tables(
-                *tables,
-                schema=chosen,
-                target=target,
-                quasi_identifiers=keys,
-                sensitive=secrets,
-                title=title,
-                seed=seed,
-                guarantee="" if fitted is None else fitted.guarantee,
-                progress=report,
-            )
-            outcomes = check_rules(tables[0].frame, chosen)
-            write_evaluation(
-                results, folder, ledger=None if fitted is None else fitted.ledger, constraints=outcomes
-            )
-        session.show_report(results)
-        show_rules(session, outcomes)
-        session.finish(
-            "Evaluated",
-            data={
-                "figures": results.summary(),
-                "rules": rule_data(outcomes),
-                "private_output": True,
-                "left_out": unknown,
-                "seed": seed,
-            },
-            files={
-                out / _REPORT: "the report: open it in a browser; private",
-                out / _RESULTS: "every figure; private",
-            },
         )
