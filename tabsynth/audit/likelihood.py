@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -22,7 +21,8 @@ from tabsynth.errors import UsageError
 from tabsynth.metrics.sampling import take_columns
 from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.empirical import MIN_GROUP
-from tabsynth.models.registry import explicit
+from tabsynth.models.explicit import ExplicitModel
+from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
@@ -150,14 +150,12 @@ def strongest_pairs(cells: Mapping[str, tuple[Cells, int]]) -> tuple[Clique, ...
     )
 
 
-def cliques_of(folder: Path) -> tuple[Clique, ...]:
-    """The pairs of columns that a saved model joins; raises `UsageError` where its engine does not say so."""
-    from tabsynth.pipeline import FittedPipeline
-
-    fitted = FittedPipeline.load(folder)
-    model = explicit(fitted.model, fitted.engine.name, what="the columns that it joins")
-    return tuple(edge.columns for edge in model.edges()) or tuple(
-        (variable.name,) for variable in model.variables
+def cliques_of(fitted: FittedPipeline) -> tuple[Clique, ...] | None:
+    """The pairs of columns that a fitted network joins, each column alone where none is; None of other engines."""
+    if not isinstance(fitted.model, ExplicitModel):
+        return None
+    return tuple(edge.columns for edge in fitted.model.edges()) or tuple(
+        (variable.name,) for variable in fitted.model.variables
     )
 
 

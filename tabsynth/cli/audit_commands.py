@@ -48,7 +48,9 @@ def audit(
     model: Annotated[
         Path | None,
         typer.Option(
-            "--model", metavar="MODEL", help="The model that made it: what it joins is attacked (networks)."
+            "--model",
+            metavar="MODEL",
+            help="The model that made it: its guarantee, and what a network joins.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes every draw.")] = 0,
@@ -76,13 +78,20 @@ def audit(
         from tabsynth.config.steps import read_real, require_free, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.metrics.roles import roles_of
+        from tabsynth.pipeline import FittedPipeline
+        from tabsynth.privacy import Budget
         from tabsynth.schema import read_schema
 
         sizes_of(budget)
         if delta is not None and epsilon is None:
             raise UsageError("a δ belongs to an ε: give --epsilon too")
-        bound = None if epsilon is None else bound_of(epsilon, 1e-5 if delta is None else delta)
-        cliques = None if model is None else cliques_of(model)
+        fitted = None if model is None else FittedPipeline.load(model)
+        if epsilon is not None:
+            bound = bound_of(epsilon, 1e-5 if delta is None else delta)
+        elif fitted is not None and isinstance(fitted.privacy, Budget):
+            bound = bound_of(fitted.privacy.epsilon, fitted.privacy.delta)
+        else:
+            bound = None
         if out is not None:
             require_free(out, overwrite=overwrite)
         chosen = table_of(read_schema(schema), table)
@@ -100,7 +109,7 @@ def audit(
                 bound=bound,
                 quasi_identifiers=keys,
                 sensitive=secrets,
-                cliques=cliques,
+                cliques=None if fitted is None else cliques_of(fitted),
                 seed=seed,
                 progress=report,
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import tabsynth
 from tabsynth.audit import AuditResults
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Schema
@@ -83,6 +84,15 @@ def test_impossible_options_are_refused(folder: Path, options: tuple[str, ...], 
     assert done.code == 2
     assert said in done.err
     assert done.out == ""
+
+
+def test_the_guarantee_is_the_models_unless_another_is_stated(folder: Path):
+    train = folder / "train.parquet"
+    tabsynth.fit(train, schema=SCHEMA, engine="independent").save(folder / "model")
+    found = run(folder, "unrelated", "--json", "-", "--model", "model").json["bound"]
+    assert (found["epsilon"], found["delta"]) == (1.0, 1e-6)
+    found = run(folder, "unrelated", "--json", "-", "--model", "model", "--epsilon", "2").json["bound"]
+    assert (found["epsilon"], found["delta"]) == (2.0, 1e-5)
 
 
 def test_too_few_rows_are_refused_as_json_too(folder: Path):
