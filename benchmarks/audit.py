@@ -32,7 +32,7 @@ WANTED = [
     for share, runs in ((1.0, 800), (1 / 2, 400), (1 / 3, 150))
 ]
 WANTED += [
-    {"engine": "bayesian_network", "epsilon": 5.0, "runs": 120, "k": 3, "share": share}
+    {"engine": "bayesian_network", "epsilon": 5.0, "runs": 1_000, "k": 3, "share": share}
     for share in (1.0, 1 / 2)
 ]
 
