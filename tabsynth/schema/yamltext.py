@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 
 _WIDTH = 100
 _DEEPEST = 12
+_TOO_DEEP = "exceeded maximum nesting depth"  # what newer releases of libyaml say at a thousand levels
 _LONGEST_NUMBER = 4000  # Python itself refuses to read longer ones
 _LONGEST_SIMPLE_KEY = 1000  # YAML allows 1024 characters before the colon
 
@@ -114,7 +115,17 @@ def _scalar(value: bool | float | str | None) -> str:
 def load(text: str) -> Document:
     """Read one YAML document. Raises `yaml.YAMLError` where the text is not YAML at all."""
     reader = _Reader(text)
-    return Document(reader.document(), reader.lines, tuple(reader.faults))
+    try:
+        data = reader.document()
+    except yaml.scanner.ScannerError as error:
+        if error.problem != _TOO_DEEP:
+            raise
+        raise _too_deep(error.problem_mark.line + 1 if error.problem_mark else 1) from None
+    return Document(data, reader.lines, tuple(reader.faults))
+
+
+def _too_deep(line: int) -> yaml.YAMLError:
+    return yaml.YAMLError(f"line {line}: nested more than {_DEEPEST} levels deep")
 
 
 class _Reader:
@@ -149,7 +160,7 @@ class _Reader:
         if getattr(event, "tag", None) not in (None, "!"):
             self._refuse(path, "tags (!name) are not allowed", "remove the tag")
         if len(path) > _DEEPEST:
-            raise yaml.YAMLError(f"line {line}: nested more than {_DEEPEST} levels deep")
+            raise _too_deep(line)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
         if isinstance(event, yaml.MappingStartEvent):
