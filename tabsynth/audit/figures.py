@@ -80,6 +80,32 @@ class Battery:
     reversed_p: float
     guesses: tuple[Guesses, ...] = ()
 
+    @classmethod
+    def of(cls, attacks: tuple[AttackFigures, ...], guesses: tuple[Guesses, ...]) -> Battery:
+        """The maximum over these figures."""
+        tests = [
+            (p, figures.attack)
+            for figures in attacks
+            for p in (figures.auc_p, *(accusation.p_value for accusation in figures.accusations))
+        ]
+        tests += [(guess.p_value, guess.attack_name) for guess in guesses if guess.p_value is not None]
+        smallest, strongest = min(tests)
+        p_value = min(1.0, smallest * len(tests))
+        return cls(
+            attacks=attacks,
+            n_tests=len(tests),
+            p_value=p_value,
+            flagged=p_value <= ALPHA,
+            strongest=strongest,
+            max_auc=max(figures.auc for figures in attacks),
+            risk_upper=max(
+                [accusation.risk_upper for figures in attacks for accusation in figures.accusations]
+                + [guess.risk_upper for guess in guesses if guess.of_all and guess.risk_upper is not None]
+            ),
+            reversed_p=min(1.0, len(attacks) * min(figures.reversed_p for figures in attacks)),
+            guesses=guesses,
+        )
+
     @property
     def widest(self) -> str:
         """The title of the guess whose bound is that of the whole battery; empty where it is an attack's."""
@@ -97,28 +123,7 @@ def battery_of(
     guesses = tuple(guesses_of(question, n_rates=2 * max(1, n_guesses)) for question in questions)
     n_rates *= 2 if n_guesses else 1
     found = tuple(_figures(name, score, candidates, n_rates=n_rates) for name, score in scores.items())
-    tests = [
-        (p, figures.attack)
-        for figures in found
-        for p in (figures.auc_p, *(accusation.p_value for accusation in figures.accusations))
-    ]
-    tests += [(guess.p_value, guess.attack_name) for guess in guesses if guess.p_value is not None]
-    smallest, strongest = min(tests)
-    p_value = min(1.0, smallest * len(tests))
-    return Battery(
-        attacks=found,
-        n_tests=len(tests),
-        p_value=p_value,
-        flagged=p_value <= ALPHA,
-        strongest=strongest,
-        max_auc=max(figures.auc for figures in found),
-        risk_upper=max(
-            [accusation.risk_upper for figures in found for accusation in figures.accusations]
-            + [guess.risk_upper for guess in guesses if guess.of_all and guess.risk_upper is not None]
-        ),
-        reversed_p=min(1.0, len(found) * min(figures.reversed_p for figures in found)),
-        guesses=guesses,
-    )
+    return Battery.of(found, guesses)
 
 
 def _figures(name: str, scores: Scores, candidates: Candidates, *, n_rates: int) -> AttackFigures:

@@ -1,6 +1,6 @@
 """Linkability: two parties hold half of the attributes each, and find that theirs are of one person.
 
-WP29 Opinion 05/2014, 2.2. Each party looks for the released rows that are nearest to its half of a person;
+WP29 Opinion 05/2014, 3. Each party looks for the released rows that are nearest to its half of a person;
 where one released row is nearest to both halves, they link them. Of people who were in train this succeeds
 more often than of people who were not, if the release holds rows that are somebody's.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from tabsynth.audit.bound import Bound
 from tabsynth.audit.exposure import Exposure
@@ -11,7 +11,8 @@ from tabsynth.audit.figures import Battery
 from tabsynth.audit.holdout import HoldoutCopies
 from tabsynth.audit.rates import ALPHA
 from tabsynth.audit.subgroups import Subgroup
-from tabsynth.audit.verdict import RISK_LIMIT, Calibrated, Outcome, Verdict
+from tabsynth.audit.verdict import RISK_LIMIT, Calibrated, Outcome, Verdict, decide
+from tabsynth.errors import Fault, InputError
 from tabsynth.plain_results import PlainResults
 
 FORMAT = "tabsynth-audit/2"
@@ -75,6 +76,32 @@ class AuditResults(PlainResults):
     seconds: dict[str, float] = field(default_factory=dict)
     version: str = ""
     private_output: bool = True
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What `to_dict` wrote, if what it concludes follows from its own figures.
+
+        Raises `InputError` for another format, damaged fields, or a conclusion that the figures do not bear.
+        That the figures themselves are those of an audit, only its author or a new audit can say.
+        """
+        results = cls.read_fields(data)
+        faults = [
+            Fault(name, "its p-value, risk or flag does not follow from the figures of its attacks")
+            for name, battery in results.batteries()
+            if not battery.attacks or battery != Battery.of(battery.attacks, battery.guesses)
+        ]
+        if not faults and results.verdict != decide(
+            results.release, results.calibration, holdout=results.holdout
+        ):
+            faults.append(Fault("verdict", "does not follow from the figures of the audit"))
+        if faults:
+            raise InputError("the results were changed after the audit: run it again", faults)
+        return results
+
+    def batteries(self) -> list[tuple[str, Battery]]:
+        """The release's and those of the calibration, by where they stand."""
+        known = [(f"calibration.{release.name}", release.battery) for release in self.calibration]
+        return [("release", self.release), *known]
 
     @property
     def outcome(self) -> Outcome:

@@ -1,6 +1,6 @@
 """Singling out: predicates made from a release alone that fit exactly one person.
 
-A predicate isolates a person where it holds for exactly one of all (WP29 Opinion 05/2014, 2.2; Cohen & Nissim
+A predicate isolates a person where it holds for exactly one of all (WP29 Opinion 05/2014, 3; Cohen & Nissim
 2020, "Towards formalizing the GDPR's notion of singling out", PNAS 117:8344). A predicate of weight w
 does so by chance with a probability of up to 1/e, so what counts is *whom*: it is tested on members and
 non-members together, and if the release knows nothing of train, the one whom it isolates is a member as

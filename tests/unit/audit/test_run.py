@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,27 @@ def test_json_goes_there_and_back(null: AuditResults, tmp_path):
         AuditResults.from_dict({**data, "format": "x"})
     with pytest.raises(InputError, match="damaged"):
         AuditResults.from_dict({**data, "seed": "x"})
+
+
+def test_a_conclusion_that_its_figures_do_not_bear_is_refused(copier: AuditResults):
+    """A file edited by hand: the outcome alone, the flag alone, both, or a battery without attacks."""
+    assert copier.outcome is Outcome.FAIL
+    data = json.loads(json.dumps(copier.to_dict()))
+    quiet = {**data["release"], "flagged": False, "p_value": 1.0, "risk_upper": 0.01}
+    for edits, part in (
+        ({"verdict": {**data["verdict"], "outcome": "pass"}}, "verdict"),
+        ({"verdict": {**data["verdict"], "reasons": ["all is well"]}}, "verdict"),
+        ({"release": quiet}, "release"),
+        ({"release": quiet, "verdict": {"outcome": "pass", "reasons": [], "unseen": []}}, "release"),
+        ({"release": {**data["release"], "attacks": []}}, "release"),
+        (
+            {"calibration": [{**each, "battery": quiet} for each in data["calibration"]]},
+            r"calibration\.copy_1",
+        ),
+    ):
+        with pytest.raises(InputError, match="changed after the audit") as caught:
+            AuditResults.from_dict({**data, **edits})
+        assert re.search(part, str(caught.value))
 
 
 def test_the_terminal_says_what_matters(null: AuditResults, copier: AuditResults):

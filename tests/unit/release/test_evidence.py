@@ -13,10 +13,11 @@ import polars as pl
 import pytest
 
 from tabsynth.audit import audit
+from tabsynth.audit.figures import Battery
 from tabsynth.audit.guesses import Guesses
 from tabsynth.audit.noise_results import NoiseResults
 from tabsynth.audit.shadow import ShadowResults
-from tabsynth.audit.verdict import Outcome
+from tabsynth.audit.verdict import Outcome, decide
 from tabsynth.errors import InputError, ModelFileError, PrivacyError
 from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import fit
@@ -118,7 +119,9 @@ def test_an_audit_shows_its_outcome_and_the_largest_bound_of_membership(pipeline
 
 def test_attribute_risk_is_the_largest_of_all_questions_or_not_known(pipeline, audited, tmp_path):
     def upper(*guesses):
-        results = replace(audited, release=replace(audited.release, guesses=guesses))
+        battery = Battery.of(audited.release.attacks, guesses)
+        verdict = decide(battery, audited.calibration, holdout=audited.holdout)
+        results = replace(audited, release=battery, verdict=verdict)
         risk = shown(pipeline, tmp_path, results).risk("attributes")
         return None if risk is None else (risk.upper, risk.reason)
 
