@@ -9,7 +9,7 @@ without train, and `copy_20`, a fifth of train among other rows (both 400 train,
 others (2,000 of each). Each repetition is a line of the `--keep` file; those that stand there are not run again.
 
 With `--data` (a folder with train.parquet, holdout.parquet and schema.yaml) releases of that table are audited: half
-of the holdout, engines with and without privacy, a fifth of train among rows of the independent engine,
+of the holdout, engines with and without privacy, the usual sequence of trees with leaves of 5, a fifth of train among rows of the independent engine,
 interpolations of train rows (SMOTE), and the holdout itself. `--releases` names some of them.
 """
 
@@ -29,6 +29,7 @@ import numpy.typing as npt
 import polars as pl
 
 import tabsynth
+from benchmarks.shadow import sequential_trees
 from tabsynth.audit import AuditResults, audit
 from tabsynth.audit.generators import interpolated
 from tabsynth.config.steps import table_of
@@ -160,6 +161,8 @@ def releases_of(
         "bayesian_network, ε = 1": lambda: (made("bayesian_network"), holdout),
         "bayesian_network, no privacy": lambda: (made("bayesian_network", is_private=False), holdout),
         "gaussian_copula, no privacy": lambda: (made("gaussian_copula", is_private=False), holdout),
+        "sequential_trees, no privacy": lambda: (made("sequential_trees", is_private=False), holdout),
+        "sequence of trees, leaves of 5": lambda: (sequential_trees(train, train.height, 1), holdout),
         "a fifth of train copied": copier,
         "interpolated (SMOTE)": smote,
         "the holdout itself": lambda: (holdout, holdout),

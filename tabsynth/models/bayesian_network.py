@@ -71,9 +71,9 @@ class BayesianNetwork:
 
     target: str = ""
     coarse_cells: int = 0
-    most_cells: int = 1_200_000
+    most_cells: int = 1_500_000
     ridge: float = 0.02
-    iterations: int = 200
+    iterations: int = 150
     min_group: int = MIN_GROUP
 
     def __post_init__(self) -> None:

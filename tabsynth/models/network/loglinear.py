@@ -164,7 +164,7 @@ def fit_loglinear(
                 position,
                 jac=True,
                 method="L-BFGS-B",
-                options={"maxiter": most_iterations, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-9},
+                options={"maxiter": most_iterations, "maxcor": 60, "ftol": 1e-11, "gtol": 1e-9},
             )
         position = np.asarray(found.x)
     return LogLinear(tree, tuple(base), variables, tuple(unpacked(position * scale)))
