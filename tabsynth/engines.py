@@ -10,6 +10,7 @@ from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings, make_engine, settings_of
 from tabsynth.models.sequential_trees import SequentialTrees
+from tabsynth.models.smote import Smote
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -18,6 +19,7 @@ __all__ = [
     "GaussianCopula",
     "Independent",
     "SequentialTrees",
+    "Smote",
     "default_settings",
     "make_engine",
     "settings_of",

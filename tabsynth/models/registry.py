@@ -15,9 +15,10 @@ from tabsynth.models.explicit import ExplicitModel
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.sequential_trees import SequentialTrees
+from tabsynth.models.smote import Smote
 
 ENGINES: Mapping[str, type[Synthesizer]] = {
-    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees)
+    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
 EXPLICIT_ENGINES = (BayesianNetwork.name,)

@@ -146,6 +146,13 @@ class Queries:
         self.ledger.charge("counts by leaf", columns)
         return count_by_leaf
 
+    def rows_as_they_are(
+        self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]
+    ) -> list[Any]:
+        """The cells of the chosen rows, of each array that there is: for engines that say `retains_rows` alone."""
+        self.ledger.charge("rows as they are", columns)
+        return [None if array is None else array[chosen] for array in arrays]
+
     def score_sums_by_level(
         self,
         pieces: npt.NDArray[np.unsignedinteger],

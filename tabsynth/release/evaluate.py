@@ -11,6 +11,11 @@ from tabsynth.decision import Answer, Decision, Reason, SignOff
 from tabsynth.release.evidence import AUDITS, RISKS, AuditEvidence, Evidence
 from tabsynth.release.policy import Audience, Limits, Policy
 
+_RETAINING = {
+    "smote": "what it makes lies on lines between real rows, which give these away exactly (Ganev et al. 2025, "
+    '"SMOTE and Mirrors", arXiv:2510.15083)'
+}
+"""Why rows of an engine that keeps rows must not leave, where more is known than that it keeps them."""
 _OUTCOMES = {Outcome.PASS: "passed", Outcome.FAIL: "failed", Outcome.INCONCLUSIVE: "inconclusive"}
 
 
@@ -115,6 +120,8 @@ def _retained_rows(rules: Audience, evidence: Evidence) -> Reason:
         if evidence.retains_rows
         else "keeps no rows of the source"
     )
+    if evidence.engine in _RETAINING:
+        kept += f": {_RETAINING[evidence.engine]}"
     return Reason(
         rule="retained_rows",
         title="No rows of the source in the model",
