@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tabsynth import engines, errors, rules
     from tabsynth.api import (
         audit,
+        augment,
+        augment_trial,
         check,
         check_constraints,
         collapse,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     )
     from tabsynth.audit import AuditResults
     from tabsynth.audit.shadow import ShadowResults
+    from tabsynth.augment import Augmented, TrialResults
     from tabsynth.constraints.outcome import RuleOutcome
     from tabsynth.evaluate import Results
     from tabsynth.evaluate.collapse import CollapseResults
@@ -52,6 +55,7 @@ __all__ = [
     "DEFAULT_BUDGET",
     "NO_PRIVACY",
     "AuditResults",
+    "Augmented",
     "Budget",
     "Charge",
     "CollapseResults",
@@ -67,7 +71,10 @@ __all__ = [
     "Schema",
     "ShadowResults",
     "TableSchema",
+    "TrialResults",
     "audit",
+    "augment",
+    "augment_trial",
     "budget_plan",
     "check",
     "check_constraints",
@@ -93,6 +100,7 @@ _HOMES = {
     "DEFAULT_BUDGET": "privacy",
     "NO_PRIVACY": "privacy",
     "AuditResults": "audit",
+    "Augmented": "augment",
     "Budget": "privacy",
     "Charge": "privacy",
     "CollapseResults": "evaluate.collapse",
@@ -108,7 +116,10 @@ _HOMES = {
     "Schema": "schema.types",
     "ShadowResults": "audit.shadow",
     "TableSchema": "schema.types",
+    "TrialResults": "augment",
     "audit": "api",
+    "augment": "api",
+    "augment_trial": "api",
     "budget_plan": "plan_report",
     "check": "api",
     "check_constraints": "api",

@@ -7,7 +7,7 @@
 
 Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
 things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
-told otherwise; `split`, `check`, `evaluate`, `audit`, `shadow_audit` and `collapse` read private rows as they are,
+told otherwise; `split`, `check`, `evaluate`, `audit`, `shadow_audit`, `collapse`, `augment` and `augment_trial` read private rows as they are,
 and what they give is private.
 """
 
@@ -24,6 +24,9 @@ from tabsynth.audit import audit as audit_tables
 from tabsynth.audit.bound import bound_of
 from tabsynth.audit.shadow import ShadowResults
 from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
+from tabsynth.augment import Augmented, TrialResults, read_ratio
+from tabsynth.augment import augment as add_rows
+from tabsynth.augment import trial as try_rows
 from tabsynth.check import check_table
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
@@ -36,10 +39,10 @@ from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.pipeline import split as split_table
-from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy
+from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
 from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
@@ -293,6 +296,90 @@ def collapse(
         seed=seed,
         progress=progress,
     )
+
+
+def augment(
+    data: Any,
+    *,
+    to: str,
+    target: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    engine: str | Synthesizer = "sequential_trees",
+    settings: Mapping[str, Any] | None = None,
+    schema: AnySchema | None = None,
+    keep_real: float = 1.0,
+    origin: str = "origin",
+    privacy: Privacy = NO_PRIVACY,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Augmented:
+    """Add synthetic rows of the rarest class of `target`, or of the slice that `where` names, until it is `to` the rest.
+
+    `to` is a ratio such as "1:10". The rows are of the kind that `data` is, with a column `origin` that says "real" or
+    "synthetic"; `keep_real` is the share of real rows that stay. The rows are as private as `data`, whatever `privacy`
+    the synthetic ones were made with. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
+    already.
+    """
+    table, layout = as_table(data, schema)
+    found = add_rows(
+        table,
+        to=read_ratio(to),
+        recipe=_recipe(engine, settings),
+        target=target,
+        where=where,
+        keep_real=keep_real,
+        origin=origin,
+        privacy=privacy,
+        seed=seed,
+        progress=progress,
+    )
+    return replace(found, rows=to_layout(found.rows, layout))
+
+
+def augment_trial(
+    data: Any,
+    *,
+    to: str,
+    target: str,
+    where: Mapping[str, Any] | None = None,
+    engine: str | Synthesizer = "sequential_trees",
+    settings: Mapping[str, Any] | None = None,
+    schema: AnySchema | None = None,
+    splits: int = 5,
+    test_share: float = 0.3,
+    precision: float = 0.5,
+    max_rows: int = 50_000,
+    privacy: Privacy = NO_PRIVACY,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> TrialResults:
+    """Does `augment` help a model to find the class? Learners taught with and without, on repeated stratified splits.
+
+    Against nothing, class weights, random oversampling and, with the extra `smote`, SMOTE-NC. The result is private
+    output. Raises as `augment` does, `DataError` where fewer than 20 rows are of the class.
+    """
+    return try_rows(
+        as_table(data, schema)[0],
+        to=read_ratio(to),
+        recipe=_recipe(engine, settings),
+        target=target,
+        where=where,
+        splits=splits,
+        test_share=test_share,
+        precision=precision,
+        max_rows=max_rows,
+        privacy=privacy,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _recipe(engine: str | Synthesizer, settings: Mapping[str, Any] | None) -> Synthesizer:
+    if isinstance(engine, str):
+        return make_engine(engine, settings)
+    if settings:
+        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    return engine
 
 
 def _black_box(

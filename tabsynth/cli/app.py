@@ -14,6 +14,7 @@ from tabsynth.cli import (
     audit_commands,
     audit_engine_commands,
     audit_noise_command,
+    augment_command,
     budget_commands,
     collapse_commands,
     constraint_commands,
@@ -89,6 +90,7 @@ app.command("sample")(table_commands.sample)
 app.command("draw")(draw_commands.draw)
 app.command("evaluate")(evaluate_commands.evaluate)
 app.command("audit")(audit_commands.audit)
+app.command("augment")(augment_command.augment)
 app.command("collapse")(collapse_commands.collapse)
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)

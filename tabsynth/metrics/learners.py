@@ -97,8 +97,12 @@ class Boosting:
         *,
         features: Features,
         objective: Mapping[str, str | int],
+        weights: Matrix | None = None,
     ) -> lightgbm.Booster:
-        """A booster for `labels`; `objective` holds LightGBM's objective and, if it has any, its classes."""
+        """A booster for `labels`; `objective` holds LightGBM's objective and, if it has any, its classes.
+
+        `weights`, (n_rows,), say how much each row counts.
+        """
         import lightgbm
 
         parameters = {
@@ -119,6 +123,7 @@ class Boosting:
         data = lightgbm.Dataset(
             matrix,
             label=labels,
+            weight=weights,
             categorical_feature=features.categorical_indices,
             params={**parameters},
             free_raw_data=True,

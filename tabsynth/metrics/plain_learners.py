@@ -30,9 +30,12 @@ class Learner(Protocol):
     """Learns the target of a task from one table and predicts it for others.
 
     Predictions are numbers, the probability of class 1, or probabilities of all classes (n_rows, n_classes).
+    `weights`, (n_rows,), say how much each row of `table` counts; None is 1 for all.
     """
 
-    def teach(self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable]) -> Taught: ...
+    def teach(
+        self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable], *, weights: Matrix | None = None
+    ) -> Taught: ...
 
 
 def n_classes_of(task: Task) -> int:
@@ -47,12 +50,18 @@ class Boosted:
     seed: int
     n_rounds: int = 100
 
-    def teach(self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable]) -> Taught:
+    def teach(
+        self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable], *, weights: Matrix | None = None
+    ) -> Taught:
         features = Features.of((task.synthetic, task.train, task.holdout), without=task.target)
         # every round grows one tree per class
         n_rounds = max(20, 2 * self.n_rounds // max(2, n_classes_of(task)))
         booster = Boosting(seed=self.seed, n_rounds=n_rounds).fit(
-            features.matrix(table), task.labels(table), features=features, objective=task.objective
+            features.matrix(table),
+            task.labels(table),
+            features=features,
+            objective=task.objective,
+            weights=weights,
         )
         gains = features.by_owner(booster.feature_importance(importance_type="gain"))
         return Taught(tuple(predict(booster, features.matrix(other)) for other in asked), gains)
@@ -65,7 +74,9 @@ class Linear:
     penalty: float = 1.0
     max_iterations: int = 200
 
-    def teach(self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable]) -> Taught:
+    def teach(
+        self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable], *, weights: Matrix | None = None
+    ) -> Taught:
         from sklearn.linear_model import LogisticRegression, Ridge
 
         names = [name for name in task.train.columns if name != task.target]
@@ -77,7 +88,7 @@ class Linear:
             model = LogisticRegression(C=1.0 / self.penalty, max_iter=self.max_iterations, tol=1e-3)
         else:
             model = Ridge(alpha=self.penalty)
-        return _taught(model, task, task.labels(table), matrices)
+        return _taught(model, task, task.labels(table), matrices, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,9 @@ class Forest:
     n_trees: int = 100
     min_leaf: int = 5
 
-    def teach(self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable]) -> Taught:
+    def teach(
+        self, task: Task, table: EncodedTable, asked: Sequence[EncodedTable], *, weights: Matrix | None = None
+    ) -> Taught:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         features = Features.of((task.synthetic, task.train, task.holdout), without=task.target)
@@ -101,7 +114,7 @@ class Forest:
             random_state=self.seed,
             n_jobs=1,
         )
-        return _taught(model, task, task.labels(table), matrices)
+        return _taught(model, task, task.labels(table), matrices, weights)
 
 
 _LARGE = 1e30  # in the reach of single precision, in which forests compare
@@ -114,9 +127,15 @@ def _finite(matrix: npt.NDArray[np.floating]) -> Matrix:
     return clipped
 
 
-def _taught(model: Any, task: Task, labels: npt.NDArray[np.float64], matrices: Sequence[Matrix]) -> Taught:
+def _taught(
+    model: Any,
+    task: Task,
+    labels: npt.NDArray[np.float64],
+    matrices: Sequence[Matrix],
+    weights: Matrix | None,
+) -> Taught:
     learn_from, *asked = matrices
-    model.fit(learn_from, labels)
+    model.fit(learn_from, labels, sample_weight=weights)
     n_classes = n_classes_of(task)
     if not n_classes:
         return Taught(tuple(np.asarray(model.predict(matrix), dtype=np.float64) for matrix in asked), {})

@@ -1,0 +1,173 @@
+"""Real rows with synthetic ones of a thin slice beside them, each marked by where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tabsynth.augment.slices import Ratio, Slice, slice_of
+from tabsynth.constraints.outcome import RuleOutcome, Tally
+from tabsynth.encode import Surrogate, encode_table
+from tabsynth.errors import UsageError
+from tabsynth.models.base import Progress, Synthesizer, no_progress
+from tabsynth.pipeline import fit
+from tabsynth.privacy import NO_PRIVACY, Privacy
+from tabsynth.randomness import Streams
+from tabsynth.schema.types import Kind, TableSchema
+from tabsynth.table import Table
+
+ORIGIN = "origin"
+REAL, SYNTHETIC = "real", "synthetic"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Augmented:
+    """Rows with a column that says which are real; private, as the real rows are.
+
+    `n_slice` real rows of the slice and `n_rest` others were in the table; `n_real` real rows are in `rows`, and
+    `n_synthetic` made-up ones of the slice. `guarantee` says what the synthetic rows alone come with. `rules` says how
+    each rule of the schema was met by them.
+    """
+
+    rows: Any
+    origin: str
+    slice_label: str
+    n_slice: int
+    n_rest: int
+    n_real: int
+    n_synthetic: int
+    engine: str
+    guarantee: str
+    rules: tuple[RuleOutcome, ...] = ()
+
+    @property
+    def real_share(self) -> float:
+        """The share of the rows that are real; 1 where there are none."""
+        n_rows = self.n_real + self.n_synthetic
+        return self.n_real / n_rows if n_rows else 1.0
+
+
+def augment(
+    table: Table,
+    *,
+    to: Ratio,
+    recipe: Synthesizer,
+    target: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    keep_real: float = 1.0,
+    origin: str = ORIGIN,
+    privacy: Privacy = NO_PRIVACY,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Augmented:
+    """Add synthetic rows of a slice until it stands to the other rows as `to` says.
+
+    The slice are the rows that meet `where`, or those of the rarest class of `target`. The engine is fitted to the
+    whole table and sampled under the slice's conditions. `keep_real` in [0, 1] is the share of the real rows that are
+    kept, drawn at random: 1 for all, 0 for synthetic rows alone. Real rows come first, in their order. Identifiers of
+    synthetic rows are ones that no real row has.
+
+    Raises `UsageError` where the slice is not thinner than `to` asks, for an impossible share and for a name of the
+    provenance column that is taken, and whatever `slice_of`, the fit and the sampling raise.
+    """
+    if not 0 <= keep_real <= 1:
+        raise UsageError(f"the share of real rows to keep lies in [0, 1], found {keep_real}")
+    require_free_name(origin, table.schema)
+    encoded = encode_table(table)
+    thin = slice_of(encoded, table.schema, target=target, where=where)
+    is_thin = thin.mask(encoded)
+    n_slice, n_rest = int(is_thin.sum()), int((~is_thin).sum())
+    n_wanted = to.missing(n_thin=n_slice, n_rest=n_rest)
+    if n_wanted == 0:
+        raise UsageError(
+            f"{thin.label} has {n_slice:,} rows for {n_rest:,} others, which is {to} or more already: nothing is to be added"
+        )
+    made, rules, guarantee = synthetic_rows(
+        table, thin, n_wanted, recipe=recipe, privacy=privacy, seed=seed, progress=progress
+    )
+    real = _kept(table.frame, keep_real, Streams(seed))
+    progress("Done", 1.0)
+    return Augmented(
+        rows=pl.concat([_marked(real, origin, REAL), _marked(made, origin, SYNTHETIC)]),
+        origin=origin,
+        slice_label=thin.label,
+        n_slice=n_slice,
+        n_rest=n_rest,
+        n_real=real.height,
+        n_synthetic=made.height,
+        engine=recipe.name,
+        guarantee=guarantee,
+        rules=rules,
+    )
+
+
+def synthetic_rows(
+    table: Table,
+    thin: Slice,
+    n_rows: int,
+    *,
+    recipe: Synthesizer,
+    privacy: Privacy,
+    seed: int,
+    progress: Progress = no_progress,
+) -> tuple[pl.DataFrame, tuple[RuleOutcome, ...], str]:
+    """`n_rows` of the slice from an engine fitted to the table, how rules were met, and the guarantee."""
+    fitted = fit(
+        table,
+        engine=recipe,
+        privacy=privacy,
+        seed=seed,
+        progress=lambda stage, share: progress(f"Fitting: {stage}", 0.6 * share),
+    )
+    tally = Tally()
+    batches = fitted.sample_batches(
+        n_rows,
+        seed=seed,
+        where=thin.where,
+        progress=lambda _stage, share: progress("Sampling", 0.6 + 0.4 * share),
+        tally=tally,
+    )
+    rows = Table.conform(pl.concat(list(batches)), table.schema, strict=False).frame
+    return _with_new_identifiers(rows, table), tally.outcomes, fitted.guarantee
+
+
+def require_free_name(origin: str, schema: TableSchema) -> None:
+    """Raise `UsageError` where a column of the table has the name of the provenance column."""
+    if not origin or origin in schema:
+        raise UsageError(
+            f"the column {origin!r} is to say where rows came from: name one that the table does not have"
+        )
+
+
+def _kept(frame: pl.DataFrame, share: float, streams: Streams) -> pl.DataFrame:
+    n_rows = round(share * frame.height)
+    if n_rows == frame.height:
+        return frame
+    chosen = streams.generator("augment.keep").permutation(frame.height)[:n_rows]
+    return frame[np.sort(chosen)]
+
+
+def _marked(frame: pl.DataFrame, origin: str, mark: str) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(mark, dtype=pl.String).alias(origin))
+
+
+def _with_new_identifiers(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """The rows with identifiers that no real row has: they are counted from 1, as real ones often are."""
+    for column in table.schema.columns:
+        if column.kind is not Kind.IDENTIFIER:
+            continue
+        mine, real = (
+            rows[column.name].drop_nulls().unique(maintain_order=True),
+            table.frame[column.name].unique(),
+        )
+        n_made = len(mine) + len(real)
+        fresh = Surrogate(column).make(n_made, 0, n_made, streams=Streams(0), block=0)
+        fresh = fresh.filter(~fresh.is_in(real.implode()))[: len(mine)]
+        rows = rows.with_columns(
+            pl.col(column.name).replace_strict(mine, fresh, default=None).alias(column.name)
+        )
+    return rows

@@ -1,0 +1,268 @@
+"""`augment`: synthetic rows of a rare class beside the real ones, and a trial of whether they help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.options import (
+    DataArgument,
+    DebugOption,
+    DecimalOption,
+    DelimiterOption,
+    DeltaOption,
+    EncodingOption,
+    JsonOption,
+    NullMarkOption,
+    OverwriteOption,
+    QuietOption,
+    SettingsOption,
+    TableOption,
+)
+from tabsynth.cli.session import Session
+from tabsynth.errors import UsageError
+
+if TYPE_CHECKING:
+    from tabsynth.augment import Augmented, TrialResults
+    from tabsynth.config.types import CsvOptions
+    from tabsynth.table import Table
+
+_RESULTS, _PAGE = "augment.json", "augment.html"
+_TRIAL = "Trial"
+
+
+def augment(
+    data: DataArgument,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="A:B", help="So many rows of the slice for so many others, as 1:10."),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="COL", help="Column of classes; the rarest is the slice unless --where says."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="COL=VALUE", help="The slice, instead of a class; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Real and synthetic rows together; private.")
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            "--schema", metavar="FILE", help="The table's schema (YAML); drafted from it without one."
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", metavar="NAME", help="sequential_trees unless said; with --epsilon bayesian_network."
+        ),
+    ] = None,
+    settings: SettingsOption = None,
+    keep_real: Annotated[
+        float,
+        typer.Option("--keep-real", metavar="SHARE", help="Of the real rows; 0 for synthetic rows alone."),
+    ] = 1.0,
+    origin: Annotated[
+        str, typer.Option("--origin", metavar="COL", help="Name of the column that says real or synthetic.")
+    ] = "origin",
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(
+            "--evaluate",
+            metavar="DIR",
+            help="Folder for augment.json and augment.html: did it help?",
+            rich_help_panel=_TRIAL,
+        ),
+    ] = None,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="N", help="Train and test, so often.", rich_help_panel=_TRIAL)
+    ] = 5,
+    precision: Annotated[
+        float,
+        typer.Option(
+            "--precision", metavar="P", help="The precision that recall is told at.", rich_help_panel=_TRIAL
+        ),
+    ] = 0.5,
+    max_rows: Annotated[
+        int,
+        typer.Option(
+            "--max-rows", metavar="N", help="The most rows that a trial reads.", rich_help_panel=_TRIAL
+        ),
+    ] = 50_000,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--epsilon",
+            metavar="E",
+            help="Privacy budget ε of the synthetic rows; none unless said.",
+            rich_help_panel="Privacy",
+        ),
+    ] = None,
+    delta: DeltaOption = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes all but noise.")] = 0,
+    table: TableOption = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    encoding: EncodingOption = None,
+    null_mark: NullMarkOption = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Add synthetic rows of a rare class, or of any slice, to the real ones. The output is private.
+
+    With --evaluate a trial tells whether it helps: learners taught with and without, against class weights, random
+    oversampling and SMOTE-NC.
+    """
+    with Session(command="augment", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.augment import augment as add_rows
+        from tabsynth.augment import read_ratio, trial
+        from tabsynth.cli.conditions import read_conditions
+        from tabsynth.cli.table_commands import read_settings
+        from tabsynth.config.steps import require_free
+        from tabsynth.config.types import csv_options, privacy_of
+        from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+
+        if out is None and evaluate is None:
+            raise UsageError(
+                "nothing is asked for: name a file for the rows (--out), a folder for a trial (--evaluate)"
+            )
+        if evaluate is not None and target is None:
+            raise UsageError("--evaluate needs a --target: what learners are to find")
+        if delta is not None and epsilon is None:
+            raise UsageError("a δ belongs to an ε: give --epsilon too")
+        for path in (out,) if out is not None else ():
+            require_free(path, overwrite=overwrite)
+        ratio = read_ratio(to)
+        privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
+        name = engine or ("sequential_trees" if epsilon is None else DEFAULT_ENGINE)
+        recipe = make_engine(name, read_settings(settings or []))
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        with session.progress() as report:
+            report("Reading", 0.0)
+            real = read_for(data, schema, table, csv=csv)
+            unknown = [] if schema is None else note_left_out(session, (data,), real.schema, csv=csv)
+            slice_where = read_conditions(where or [], real.schema)
+            shared: dict[str, Any] = {"to": ratio, "recipe": recipe, "where": slice_where, "privacy": privacy}
+            results = None
+            if evaluate is not None:
+                assert target is not None
+                results = trial(
+                    real, target=target, splits=splits, precision=precision, max_rows=max_rows, seed=seed,
+                    progress=report, **shared,
+                )  # fmt: skip
+                write_trial(results, evaluate, overwrite=overwrite)
+            made = None
+            if out is not None:
+                made = add_rows(
+                    real,
+                    target=target,
+                    keep_real=keep_real,
+                    origin=origin,
+                    seed=seed,
+                    progress=report,
+                    **shared,
+                )
+                write_rows_of(made, real, out, overwrite=overwrite)
+        show_trial(session, results)
+        session.finish(
+            _summary(made, results),
+            data={"left_out": unknown, "seed": seed, **_data(made, results)},
+            files=_files(out, evaluate, made),
+        )
+
+
+def read_for(data: Path, schema: Path | None, table: str | None, *, csv: CsvOptions) -> Table:
+    """The real table under its schema, or under one drafted from it."""
+    from tabsynth.config.steps import dialect_of, read_real, table_of
+    from tabsynth.schema import read_schema
+    from tabsynth.source import drafted
+
+    if schema is None:
+        if table is not None:
+            raise UsageError("--table names a table of a schema: add --schema")
+        return drafted(data, dialect=dialect_of(data, None, csv))[0]
+    return read_real(data, table_of(read_schema(schema), table), csv=csv)
+
+
+def write_trial(results: TrialResults, folder: Path, *, overwrite: bool) -> None:
+    """augment.json and augment.html, both or neither."""
+    from tabsynth.config.steps import staged
+    from tabsynth.report.augment import write_augment
+
+    with staged(folder, (_RESULTS, _PAGE), overwrite=overwrite) as made:
+        results.write_json(made / _RESULTS)
+        write_augment(results, made / _PAGE)
+
+
+def write_rows_of(made: Augmented, real: Table, path: Path, *, overwrite: bool) -> None:
+    """The rows with their origins, as the schema has them written."""
+    from dataclasses import replace
+
+    from tabsynth.augment.mixing import REAL, SYNTHETIC
+    from tabsynth.io import write_frame
+    from tabsynth.schema.types import Column, Kind
+
+    mark = Column(name=made.origin, kind=Kind.CATEGORICAL, dtype="string", categories=(REAL, SYNTHETIC))
+    widened = replace(real.schema, columns=(*real.schema.columns, mark))
+    write_frame(made.rows, path, schema=widened, overwrite=overwrite)
+
+
+def show_trial(session: Session, results: TrialResults | None) -> None:
+    """The trial on stdout; nothing with --json or --quiet."""
+    if results is None or session.json_output or session.quiet:
+        return
+    from rich.console import Console
+
+    from tabsynth.report.augment import render_augment
+
+    render_augment(results, Console(highlight=False))
+
+
+def _summary(made: Augmented | None, results: TrialResults | None) -> str:
+    if made is None:
+        assert results is not None
+        return f"Tried {len(results.arms)} ways in {results.n_splits} splits"
+    return (
+        f"Added {made.n_synthetic:,} synthetic rows of {made.slice_label} ({made.n_slice:,} of "
+        f"{made.n_slice + made.n_rest:,} rows): {made.real_share:.0%} of {made.rows.height:,} rows are real"
+    )
+
+
+def _data(made: Augmented | None, results: TrialResults | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if made is not None:
+        found["rows"] = {
+            "n_slice": made.n_slice,
+            "n_rest": made.n_rest,
+            "n_real": made.n_real,
+            "n_synthetic": made.n_synthetic,
+            "real_share": made.real_share,
+            "origin": made.origin,
+            "engine": made.engine,
+            "guarantee": made.guarantee,
+        }
+    if results is not None:
+        from tabsynth.report.augment import lead_of, verdict_of
+
+        found["trial"] = {"verdict": verdict_of(results), "lead": lead_of(results), **results.to_dict()}
+    return found
+
+
+def _files(out: Path | None, evaluate: Path | None, made: Augmented | None) -> dict[Path, str]:
+    files = {}
+    if out is not None and made is not None:
+        files[out] = f"{made.n_real:,} real and {made.n_synthetic:,} synthetic rows; private"
+    if evaluate is not None:
+        files[evaluate / _PAGE] = "the trial: open it in a browser; private"
+        files[evaluate / _RESULTS] = "every figure; private"
+    return files

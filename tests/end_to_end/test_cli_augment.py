@@ -1,0 +1,97 @@
+"""`tabsynth augment` from files: what it writes, prints and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tabsynth.augment import TrialResults
+from tabsynth.schema import write_schema
+from tabsynth.schema.types import Schema
+from tests.end_to_end.commands import Done, tabsynth_here
+from tests.unit.augment.tables import SCHEMA, claims
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("augment")
+    claims(300).frame.write_csv(made / "claims.csv")
+    write_schema(Schema(tables=(SCHEMA,)), made / "schema.yaml", private_note=False)
+    return made
+
+
+def run(folder: Path, *options: str) -> Done:
+    return tabsynth_here("augment", "claims.csv", "--engine", "independent", *options, cwd=folder)
+
+
+def test_rows_are_added_and_marked(folder: Path):
+    done = run(folder, "--target", "fraud", "--to", "1:4", "--schema", "schema.yaml", "--out", "more.parquet")
+    assert done.code == 0, done.err
+    # 25 of 300 rows are of the class; 275 others ask for 69
+    assert (
+        "Added 44 synthetic rows of the rarest class of 'fraud' (25 of 300 rows): 87% of 344 rows" in done.out
+    )
+    assert "private" in done.out
+    rows = pl.read_parquet(folder / "more.parquet")
+    assert rows["origin"].value_counts(sort=True)["count"].to_list() == [300, 44]
+    again = run(folder, "--target", "fraud", "--to", "1:4", "--out", "more.parquet")
+    assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_without_a_schema_and_as_json(folder: Path):
+    done = run(
+        folder, "--where", "region=west", "--to", "1:9", "--out", "slice.csv", "--origin", "from", "--keep-real", "0",
+        "--json",
+    )  # fmt: skip
+    assert done.code == 0
+    found = done.json["rows"]
+    assert (found["real_share"], found["origin"]) == (0.0, "from")
+    assert "Not anonymous" in found["guarantee"]
+    rows = pl.read_csv(folder / "slice.csv")
+    assert rows["region"].unique().to_list() == ["west"]
+    assert rows["from"].unique().to_list() == ["synthetic"]
+
+
+def test_with_a_budget(folder: Path):
+    done = run(
+        folder, "--schema", "schema.yaml", "--target", "fraud", "--to", "1:4", "--epsilon", "3", "--out", "dp.csv", "--json"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "ε = 3" in done.json["rows"]["guarantee"]
+
+
+def test_a_trial_is_shown_and_written(folder: Path):
+    done = run(folder, "--target", "fraud", "--to", "1:3", "--evaluate", "trial", "--splits", "2")
+    assert done.code == 0, done.err
+    assert "Synthetic rows of independent" in done.out
+    assert "random oversampling" in done.out
+    results = TrialResults.from_dict(json.loads((folder / "trial/augment.json").read_text("utf-8")))
+    assert results.n_splits == 2
+    assert "<svg" in (folder / "trial/augment.html").read_text("utf-8")
+    quiet = run(folder, "--target", "fraud", "--to", "1:4", "--out", "quiet.csv", "-q")
+    assert (quiet.code, quiet.out) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--target", "fraud"), "nothing is asked for"),
+        (("--out", "no.csv"), "which rows are too few"),
+        (("--where", "region=west", "--evaluate", "no"), "needs a --target"),
+        (("--target", "fraud", "--delta", "1e-6", "--out", "no.csv"), "belongs to an ε"),
+        (("--target", "fraud", "--table", "claims", "--out", "no.csv"), "add --schema"),
+        (("--target", "fruad", "--out", "no.csv"), "did you mean"),
+        (("--target", "fraud", "--to", "1:20", "--out", "no.csv"), "more already"),
+        (("--target", "fraud", "--to", "many", "--out", "no.csv"), "two whole numbers"),
+    ],
+)
+def test_impossible_options_are_refused_and_nothing_is_written(folder: Path, options, said: str):
+    ratio = () if "--to" in options else ("--to", "1:4")
+    done = run(folder, *options, *ratio)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+    assert not (folder / "no.csv").exists()
+    assert not (folder / "no").exists()

@@ -1,0 +1,93 @@
+"""Synthetic rows beside real ones: how many, of what, and told apart."""
+
+import polars as pl
+import pytest
+
+import tabsynth
+from tabsynth.augment import augment, read_ratio
+from tabsynth.errors import UsageError
+from tabsynth.models.registry import make_engine
+from tabsynth.privacy import Budget
+from tests.unit.augment.tables import SCHEMA, claims
+
+
+def made(to="1:4", **named):
+    named = {"target": "fraud", "recipe": make_engine("sequential_trees"), **named}
+    return augment(claims(), to=read_ratio(to), **named)
+
+
+def test_rows_of_the_class_are_added_up_to_the_ratio():
+    """600 rows, 50 of the class: for 550 others 1:4 asks for 138, so 88 are added."""
+    found, real = made(), claims().frame
+    assert (found.n_slice, found.n_rest, found.n_real, found.n_synthetic) == (50, 550, 600, 88)
+    rows = found.rows
+    assert rows.columns == [*real.columns, "origin"]
+    assert rows.filter(pl.col("origin") == "real").drop("origin").equals(real)
+    synthetic = rows.filter(pl.col("origin") == "synthetic")
+    assert synthetic.height == 88
+    assert (synthetic["fraud"] == "yes").all()
+    assert found.real_share == pytest.approx(600 / 688)
+    assert "Not anonymous" in found.guarantee
+
+
+def test_identifiers_of_synthetic_rows_are_nobodys():
+    rows = made().rows
+    assert rows["id"].n_unique() == rows.height
+    mine, theirs = (set(rows.filter(pl.col("origin") == mark)["person"]) for mark in ("synthetic", "real"))
+    assert mine
+    assert not mine & theirs
+
+
+def test_a_share_of_the_real_rows_or_none_is_kept():
+    half = made(keep_real=0.5)
+    assert (half.n_real, half.n_synthetic) == (300, 88)
+    kept = half.rows.filter(pl.col("origin") == "real")["id"]
+    assert kept.is_sorted()
+    assert kept.n_unique() == 300
+    alone = made(keep_real=0.0)
+    assert (alone.rows["origin"].unique().to_list(), alone.real_share) == (["synthetic"], 0.0)
+
+
+def test_a_slice_and_a_budget():
+    found = made(
+        to="1:3",
+        target=None,
+        where={"region": "west"},
+        recipe=make_engine("independent"),
+        privacy=Budget(epsilon=5.0, delta=1e-5),
+    )
+    synthetic = found.rows.filter(pl.col("origin") == "synthetic")
+    assert (synthetic["region"] == "west").all()
+    assert found.n_synthetic == -(-found.n_rest // 3) - found.n_slice
+    assert "ε = 5" in found.guarantee
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"to": "1:11"}, "is 1:11 or more already"),
+        ({"keep_real": 1.5}, "lies in"),
+        ({"origin": "age"}, "name one that the table does not have"),
+        ({"origin": ""}, "name one that the table does not have"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(named, said):
+    with pytest.raises(UsageError, match=said):
+        made(**named)
+
+
+def test_one_seed_gives_one_table():
+    assert made(seed=3).rows.equals(made(seed=3).rows)
+    assert not made(seed=3).rows.equals(made(seed=4).rows)
+
+
+def test_from_python_the_rows_are_of_the_kind_that_came_in():
+    frame = claims().frame.to_pandas()
+    found = tabsynth.augment(frame, target="fraud", to="1:4", engine="independent", schema=SCHEMA)
+    assert type(found.rows) is type(frame)
+    assert found.rows["origin"].value_counts().to_dict() == {"real": 600, "synthetic": 88}
+    assert list(found.rows.columns) == [*frame.columns, "origin"]
+    with pytest.raises(UsageError, match="settings belong"):
+        tabsynth.augment(
+            frame, target="fraud", to="1:4", engine=make_engine("independent"), settings={"a": 1}
+        )
