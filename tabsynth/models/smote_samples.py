@@ -167,4 +167,5 @@ def _values(offsets: Matrix, centre: float, column: EncodedColumn) -> npt.NDArra
         return np.zeros(len(offsets), dtype=column.values.dtype)
     if column.variable.is_lattice:
         offsets = np.rint(offsets)
-    return np.clip(centre + offsets.astype(column.values.dtype), held.min(), held.max())
+    inside: npt.NDArray[Any] = np.clip(centre + offsets.astype(column.values.dtype), held.min(), held.max())
+    return inside

@@ -75,11 +75,27 @@ def test_a_trial_is_shown_and_written(folder: Path):
     assert (quiet.code, quiet.out) == (0, "")
 
 
+def test_a_ratio_is_needed(folder: Path):
+    done = run(folder, "--target", "fraud", "--out", "no.csv")
+    assert (done.code, "--to 1:10 is one" in " ".join(done.err.split())) == (2, True)
+
+
+def test_slices_are_looked_for(folder: Path):
+    done = run(folder, "--target", "fraud", "--find-slices")
+    assert done.code == 0, done.err
+    assert "Looked at" in done.out
+    assert "Private output" in done.out
+    found = run(folder, "--target", "fraud", "--find-slices", "--json").json
+    assert (found["format"], found["target"], found["n_rows"]) == ("tabsynth-slices/1", "fraud", 300)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--target", "fraud"), "nothing is asked for"),
         (("--out", "no.csv"), "which rows are too few"),
+        (("--find-slices",), "give it a --target"),
+        (("--find-slices", "--target", "fraud", "--out", "no.csv"), "and no --where"),
         (("--where", "region=west", "--evaluate", "no"), "needs a --target"),
         (("--target", "fraud", "--delta", "1e-6", "--out", "no.csv"), "belongs to an ε"),
         (("--target", "fraud", "--table", "claims", "--out", "no.csv"), "add --schema"),
