@@ -42,6 +42,7 @@ from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.pipeline import split as split_table
+from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
 from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box
 from tabsynth.schema import draft_schema as draft_frames
@@ -310,6 +311,7 @@ def augment(
     keep_real: float = 1.0,
     origin: str = "origin",
     privacy: Privacy = NO_PRIVACY,
+    real_share: float | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Augmented:
@@ -317,9 +319,11 @@ def augment(
 
     `to` is a ratio such as "1:10". The rows are of the kind that `data` is, with a column `origin` that says "real" or
     "synthetic"; `keep_real` is the share of real rows that stay. The rows are as private as `data`, whatever `privacy`
-    the synthetic ones were made with. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
+    the synthetic ones were made with. A file that is marked synthetic needs a `real_share`, as in `fit`. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
     already.
     """
+    mark = noted(source_mark(data))
+    next_generation(mark, real_share)
     table, layout = as_table(data, schema)
     found = add_rows(
         table,
@@ -330,6 +334,7 @@ def augment(
         keep_real=keep_real,
         origin=origin,
         privacy=privacy,
+        made_from=mark,
         seed=seed,
         progress=progress,
     )

@@ -33,12 +33,14 @@ FORMAT_VERSION = 2
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
+_MOST_GENERATIONS = 1_000_000
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "format_version": int,
     "engine": str,
     "settings": dict,
     "privacy": (str, dict),
     "n_rows": int,
+    "generation": int,
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,
@@ -108,6 +110,7 @@ def require_fields(document: Mapping[str, Any]) -> None:
         sound = {
             "privacy": _is_read(privacy_from_data, document["privacy"]),
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
+            "generation": 1 <= document["generation"] <= _MOST_GENERATIONS,
             "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
             "layout": _is_layout(document["layout"]),
             "ledger": _is_ledger(document["ledger"], is_private=document["privacy"] != "none"),

@@ -13,6 +13,7 @@ from tabsynth.augment.slices import Ratio, Slice, slice_of
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.encode import Surrogate, encode_table
 from tabsynth.errors import UsageError
+from tabsynth.io import Provenance
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Privacy
@@ -43,6 +44,15 @@ class Augmented:
     engine: str
     guarantee: str
     rules: tuple[RuleOutcome, ...] = ()
+    made_from: Provenance | None = None
+
+    @property
+    def provenance(self) -> Provenance:
+        """The mark of a file of these rows; what the source's mark says is not real does not count as such."""
+        found = self.made_from
+        share = self.real_share * (1.0 if found is None else found.real_share)
+        generation = 1 if found is None else found.generation + 1
+        return Provenance(engine=self.engine, generation=generation, real_share=share)
 
     @property
     def real_share(self) -> float:
@@ -62,12 +72,14 @@ def augment(
     origin: str = ORIGIN,
     privacy: Privacy = NO_PRIVACY,
     seed: int = 0,
+    made_from: Provenance | None = None,
     progress: Progress = no_progress,
 ) -> Augmented:
     """Add synthetic rows of a slice until it stands to the other rows as `to` says.
 
     The slice are the rows that meet `where`, or those of the rarest class of `target`. The engine is fitted to the
-    whole table and sampled under the slice's conditions. `keep_real` in [0, 1] is the share of the real rows that are
+    whole table and sampled under the slice's conditions. `made_from` is the mark of the table where it has synthetic rows
+    already. `keep_real` in [0, 1] is the share of the real rows that are
     kept, drawn at random: 1 for all, 0 for synthetic rows alone. Real rows come first, in their order. Identifiers of
     synthetic rows are ones that no real row has.
 
@@ -102,6 +114,7 @@ def augment(
         engine=recipe.name,
         guarantee=guarantee,
         rules=rules,
+        made_from=made_from,
     )
 
 

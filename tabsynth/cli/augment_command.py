@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.notes import note_left_out, note_mark
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -19,6 +19,7 @@ from tabsynth.cli.options import (
     NullMarkOption,
     OverwriteOption,
     QuietOption,
+    RealShareOption,
     SettingsOption,
     TableOption,
 )
@@ -26,7 +27,9 @@ from tabsynth.cli.session import Session
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from tabsynth.augment import Augmented, TrialResults
+    from collections.abc import Mapping
+
+    from tabsynth.augment import Augmented, Ratio, TrialResults
     from tabsynth.config.types import CsvOptions
     from tabsynth.table import Table
 
@@ -37,9 +40,9 @@ _TRIAL = "Trial"
 def augment(
     data: DataArgument,
     to: Annotated[
-        str,
+        str | None,
         typer.Option("--to", metavar="A:B", help="So many rows of the slice for so many others, as 1:10."),
-    ],
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -73,6 +76,12 @@ def augment(
     origin: Annotated[
         str, typer.Option("--origin", metavar="COL", help="Name of the column that says real or synthetic.")
     ] = "origin",
+    find_slices: Annotated[
+        bool,
+        typer.Option(
+            "--find-slices", help="Show which slices are thin, and where a model fails; adds nothing."
+        ),
+    ] = False,
     evaluate: Annotated[
         Path | None,
         typer.Option(
@@ -108,6 +117,7 @@ def augment(
     ] = None,
     delta: DeltaOption = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Whole number; fixes all but noise.")] = 0,
+    real_share: RealShareOption = None,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
@@ -125,28 +135,32 @@ def augment(
     """
     with Session(command="augment", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.augment import augment as add_rows
-        from tabsynth.augment import read_ratio, trial
+        from tabsynth.augment import trial
         from tabsynth.cli.conditions import read_conditions
         from tabsynth.cli.table_commands import read_settings
         from tabsynth.config.steps import require_free
         from tabsynth.config.types import csv_options, privacy_of
         from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 
-        if out is None and evaluate is None:
-            raise UsageError(
-                "nothing is asked for: name a file for the rows (--out), a folder for a trial (--evaluate)"
+        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        if find_slices:
+            if out is not None or evaluate is not None or where or target is None:
+                raise UsageError(
+                    "--find-slices looks at all rows: give it a --target, and no --where, --out or --evaluate"
+                )
+            _look_for_slices(
+                session, data, schema, table, csv=csv, target=target, max_rows=max_rows, seed=seed
             )
-        if evaluate is not None and target is None:
-            raise UsageError("--evaluate needs a --target: what learners are to find")
+            return
+        ratio = _ratio_asked(to=to, target=target, out=out, evaluate=evaluate)
         if delta is not None and epsilon is None:
             raise UsageError("a δ belongs to an ε: give --epsilon too")
         for path in (out,) if out is not None else ():
             require_free(path, overwrite=overwrite)
-        ratio = read_ratio(to)
         privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
         name = engine or ("sequential_trees" if epsilon is None else DEFAULT_ENGINE)
         recipe = make_engine(name, read_settings(settings or []))
-        csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        mark = note_mark(session, data, real_share)
         with session.progress() as report:
             report("Reading", 0.0)
             real = read_for(data, schema, table, csv=csv)
@@ -169,6 +183,7 @@ def augment(
                     keep_real=keep_real,
                     origin=origin,
                     seed=seed,
+                    made_from=mark,
                     progress=report,
                     **shared,
                 )
@@ -179,6 +194,57 @@ def augment(
             data={"left_out": unknown, "seed": seed, **_data(made, results)},
             files=_files(out, evaluate, made),
         )
+
+
+def _ratio_asked(*, to: str | None, target: str | None, out: Path | None, evaluate: Path | None) -> Ratio:
+    """The ratio; raises `UsageError` for options that do not go together."""
+    from tabsynth.augment import read_ratio
+
+    if out is None and evaluate is None:
+        raise UsageError(
+            "nothing is asked for: name a file for the rows (--out), a folder for a trial (--evaluate)"
+        )
+    if to is None:
+        raise UsageError("say how many rows are wanted: --to 1:10 is one of the slice for ten others")
+    if evaluate is not None and target is None:
+        raise UsageError("--evaluate needs a --target: what learners are to find")
+    return read_ratio(to)
+
+
+def _look_for_slices(
+    session: Session,
+    data: Path,
+    schema: Path | None,
+    table: str | None,
+    *,
+    csv: CsvOptions,
+    target: str,
+    max_rows: int,
+    seed: int,
+) -> None:
+    """The audit of slices, shown and given as data."""
+    from rich.console import Console
+
+    from tabsynth.augment.find import find_slices
+    from tabsynth.report.slices import render_slices
+
+    with session.progress() as report:
+        report("Reading", 0.0)
+        real = read_for(data, schema, table, csv=csv)
+        found = find_slices(real, target=target, max_rows=max_rows, seed=seed, progress=report)
+    if not session.json_output and not session.quiet:
+        render_slices(found, Console(highlight=False))
+    step = ["tabsynth", "augment", data, "--target", target, "--to", "1:10", "--evaluate", "trial"]
+    session.finish(
+        f"Looked at {found.n_examined:,} slices of {found.n_rows:,} rows",
+        data=found.to_dict(),
+        next_steps=[[*step, *_condition_options(one.where)] for one in found.proposals[:3]],
+    )
+
+
+def _condition_options(where: Mapping[str, str | None]) -> list[str]:
+    """`--where` for each column of a slice; nothing after the = is null."""
+    return [part for name, value in where.items() for part in ("--where", f"{name}={value or ''}")]
 
 
 def read_for(data: Path, schema: Path | None, table: str | None, *, csv: CsvOptions) -> Table:
@@ -214,7 +280,7 @@ def write_rows_of(made: Augmented, real: Table, path: Path, *, overwrite: bool) 
 
     mark = Column(name=made.origin, kind=Kind.CATEGORICAL, dtype="string", categories=(REAL, SYNTHETIC))
     widened = replace(real.schema, columns=(*real.schema.columns, mark))
-    write_frame(made.rows, path, schema=widened, overwrite=overwrite)
+    write_frame(made.rows, path, schema=widened, overwrite=overwrite, provenance=made.provenance)
 
 
 def show_trial(session: Session, results: TrialResults | None) -> None:

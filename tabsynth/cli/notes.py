@@ -10,6 +10,7 @@ from tabsynth.cli.session import Session
 
 if TYPE_CHECKING:
     from tabsynth.config.types import CsvOptions
+    from tabsynth.io import Provenance
     from tabsynth.privacy import Budget
     from tabsynth.schema.types import TableSchema
 
@@ -39,6 +40,21 @@ def what_is_left_out(names: Iterable[str]) -> str:
     more = f" and {len(every) - _MOST_NAMED:,} more" if len(every) > _MOST_NAMED else ""
     columns = "1 column" if len(every) == 1 else f"{len(every):,} columns"
     return f"{columns} that the schema does not know: {listed}{more}"
+
+
+def note_mark(session: Session, path: Path, real_share: float | None) -> Provenance | None:
+    """The mark of a synthetic table, with a line that says what that means; None where it bears none.
+
+    Raises `UsageError` where the share of fresh real rows must be stated and is not.
+    """
+    from tabsynth.io import read_provenance
+    from tabsynth.pipeline.synthetic import next_generation, warning_of
+
+    mark = read_provenance(path)
+    next_generation(mark, real_share)
+    if mark is not None:
+        session.note(f"Warning: {warning_of(mark)}")
+    return mark
 
 
 def note_weak(session: Session, budget: Budget) -> None:

@@ -117,6 +117,15 @@ LedgerOption = Annotated[
     ),
 ]
 
+RealShareOption = Annotated[
+    float | None,
+    typer.Option(
+        "--real-share",
+        metavar="SHARE",
+        help="Of a table that is marked synthetic: the share of fresh real rows in it; 0 for none.",
+    ),
+]
+
 ModelRecipeOption = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import note_left_out, note_new_folder, note_weak
+from tabsynth.cli.notes import note_left_out, note_mark, note_new_folder, note_weak
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -24,6 +24,7 @@ from tabsynth.cli.options import (
     NullMarkOption,
     OverwriteOption,
     QuietOption,
+    RealShareOption,
     SchemaOption,
     SeedOption,
     SettingsOption,
@@ -160,6 +161,7 @@ def fit(
     seed: Annotated[
         int, typer.Option("--seed", metavar="S", help="Whole number; fixes all that is random but noise.")
     ] = 0,
+    real_share: RealShareOption = None,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
@@ -194,6 +196,7 @@ def fit(
             raise UsageError("--no-privacy has no place under a ledger's cap: leave one of them out")
         require_guarantee(privacy, recipe)
         require_free(out, overwrite=overwrite, ours="model.json")
+        mark = note_mark(session, data, real_share)
         chosen = table_of(read_schema(schema), table)
         _note_unit(session, chosen)
         plan = None
@@ -210,7 +213,14 @@ def fit(
             real = read_real(data, chosen, csv=csv, strict=not is_private)
             unknown = note_left_out(session, (data,), chosen, csv=csv)
             pipeline = fit_table(
-                real, engine=recipe, privacy=privacy, ledger=opened, seed=seed, progress=report
+                real,
+                engine=recipe,
+                privacy=privacy,
+                ledger=opened,
+                seed=seed,
+                real_share=real_share,
+                made_from=mark,
+                progress=report,
             )
         pipeline.save(out, overwrite=overwrite)
         session.show(pipeline.guarantee)
@@ -257,6 +267,7 @@ def _fit_data(
         "rows": pipeline.n_rows,
         "columns": len(pipeline.schema.columns),
         "left_out": left_out,
+        "generation": pipeline.generation,
         "seed": seed,
     }
 

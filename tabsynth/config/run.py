@@ -35,7 +35,7 @@ from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
-from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_table
+from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_provenance, read_table
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_rows
 from tabsynth.privacy import Budget, Charge, Ledger
@@ -143,7 +143,13 @@ def run_table(
     folder.mkdir(parents=True, exist_ok=True)
     seed = fresh_seed() if config.seed is None else config.seed
     pipeline = fit(
-        train, engine=table.engine, privacy=config.privacy, ledger=ledger, seed=seed, progress=progress
+        train,
+        engine=table.engine,
+        privacy=config.privacy,
+        ledger=ledger,
+        seed=seed,
+        made_from=read_provenance(table.source),
+        progress=progress,
     )
     n_source = train.n_rows + (0 if holdout is None else holdout.n_rows)
     if isinstance(config.privacy, Budget):

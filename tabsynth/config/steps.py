@@ -138,7 +138,9 @@ def write_rows(
     `tally` counts what was done for the rules of the schema.
     """
     batches = pipeline.sample_batches(rows, seed=seed, where=where, progress=progress, tally=tally)
-    return write_batches(batches, path, schema=pipeline.schema, overwrite=overwrite)
+    return write_batches(
+        batches, path, schema=pipeline.schema, overwrite=overwrite, provenance=pipeline.provenance
+    )
 
 
 def first_rows(frames: Iterable[pl.DataFrame], n_rows: int) -> pl.DataFrame:

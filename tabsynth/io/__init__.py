@@ -14,6 +14,7 @@ from tabsynth.io.json_file import read_json_object
 from tabsynth.io.layout import Layout, schema_layout, to_layout
 from tabsynth.io.names import column_names
 from tabsynth.io.parquet import read_parquet
+from tabsynth.io.provenance import Provenance, read_provenance
 from tabsynth.io.read import read_frame, read_table
 from tabsynth.io.write import write_batches, write_frame
 
@@ -22,6 +23,7 @@ __all__ = [
     "ColumnLayout",
     "FileFormat",
     "Layout",
+    "Provenance",
     "atomic_folder",
     "atomic_path",
     "column_names",
@@ -31,6 +33,7 @@ __all__ = [
     "read_frame",
     "read_json_object",
     "read_parquet",
+    "read_provenance",
     "read_table",
     "schema_layout",
     "sniff_dialect",

@@ -24,6 +24,8 @@ from tabsynth.io.columns import refuse, tried, unsupported
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import FileFormat, file_format, is_tab_separated
 from tabsynth.io.polars import source_name
+from tabsynth.io.provenance import Provenance, write_sidecar
+from tabsynth.io.provenance import with_mark as with_provenance
 from tabsynth.io.text import render, with_mark
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.types import CsvDialect, Kind, TableSchema
@@ -46,9 +48,12 @@ def write_frame(
     dialect: CsvDialect | None = None,
     schema: TableSchema | None = None,
     overwrite: bool = False,
+    provenance: Provenance | None = None,
 ) -> int:
     """Write one frame; see `write_batches`. Returns the number of rows."""
-    return write_batches([frame], path, dialect=dialect, schema=schema, overwrite=overwrite)
+    return write_batches(
+        [frame], path, dialect=dialect, schema=schema, overwrite=overwrite, provenance=provenance
+    )
 
 
 def write_batches(
@@ -58,6 +63,7 @@ def write_batches(
     dialect: CsvDialect | None = None,
     schema: TableSchema | None = None,
     overwrite: bool = False,
+    provenance: Provenance | None = None,
 ) -> int:
     """Write the batches one below the other; the format is told by the end of the name.
 
@@ -65,7 +71,8 @@ def write_batches(
     dialect, and no batch at all makes a table of no rows. Without one all batches must have the columns
     and types of the first. `dialect` goes before `schema.csv`, and tabs are used for `.tsv`. In a CSV null
     is the first null mark, unquoted; text that is empty or like a null mark is quoted. Parquet is compressed
-    by zstd, Arrow by lz4; both keep types and timezones. Returns the number of rows.
+    by zstd, Arrow by lz4; both keep types and timezones. `provenance` marks the file
+    (`tabsynth.io.provenance`). Returns the number of rows.
 
     Raises `UsageError` for an unknown kind of file, an impossible dialect or nothing to write,
     `OutputExistsError`, `StructureError` listing columns that do not follow the schema or the first batch,
@@ -77,10 +84,12 @@ def write_batches(
     n_rows = 0
     with atomic_path(path, overwrite=overwrite) as temporary:
         first, frames = _uniform(batches, schema)
-        with _sink(found, temporary, Path(path), first, dialect, schema) as write:
+        with _sink(found, temporary, Path(path), first, dialect, schema, provenance) as write:
             for frame in frames:
                 write(frame)
                 n_rows += frame.height
+    if provenance is not None and found is FileFormat.CSV:
+        write_sidecar(Path(path), provenance)
     return n_rows
 
 
@@ -135,11 +144,12 @@ def _sink(
     first: pl.DataFrame,
     dialect: CsvDialect,
     schema: TableSchema | None,
+    provenance: Provenance | None,
 ) -> AbstractContextManager[Sink]:
     if found is FileFormat.PARQUET:
-        return _parquet_sink(temporary, first)
+        return _parquet_sink(temporary, with_provenance(_arrow_schema(first), provenance))
     if found is FileFormat.ARROW:
-        return _arrow_sink(temporary, first)
+        return _arrow_sink(temporary, with_provenance(_arrow_schema(first), provenance))
     is_gzip = path.name.lower().endswith(".gz")
     return _csv_sink(temporary, first.columns, dialect, schema, is_gzip=is_gzip)
 
@@ -162,19 +172,17 @@ def _arrow_table(frame: pl.DataFrame, fields: pa.Schema) -> pa.Table:
 
 
 @contextmanager
-def _parquet_sink(path: Path, first: pl.DataFrame) -> Iterator[Sink]:
+def _parquet_sink(path: Path, fields: pa.Schema) -> Iterator[Sink]:
     from pyarrow import parquet
 
-    fields = _arrow_schema(first)
     with parquet.ParquetWriter(path, fields, compression="zstd") as writer:
         yield lambda frame: writer.write_table(_arrow_table(frame, fields), row_group_size=_GROUP_ROWS)
 
 
 @contextmanager
-def _arrow_sink(path: Path, first: pl.DataFrame) -> Iterator[Sink]:
+def _arrow_sink(path: Path, fields: pa.Schema) -> Iterator[Sink]:
     import pyarrow as pa
 
-    fields = _arrow_schema(first)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, fields, options=options) as writer:
         yield lambda frame: writer.write_table(_arrow_table(frame, fields), max_chunksize=_GROUP_ROWS)

@@ -18,7 +18,7 @@ from tabsynth.constraints.plan import RulePlan, plan_rules
 from tabsynth.encode import Surrogate, encode_table
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import ConstraintError, InputError, ModelFileError, PrivacyError, UsageError
-from tabsynth.io import Layout, to_layout
+from tabsynth.io import Layout, Provenance, to_layout
 from tabsynth.model_folder import privacy_from_data, read_folder, require_fields, write_folder
 from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
 from tabsynth.models.marginal_frame import marginal_frame, positions_of
@@ -52,6 +52,8 @@ class FittedPipeline:
     ledger: LedgerCopy
     layout: Layout
     surrogates: tuple[Surrogate, ...] = field(default=())
+    generation: int = 1
+    """1 where it was fitted to rows that bear no mark, one more than the table's where it was fitted to synthetic ones."""
 
     @cached_property
     def plan(self) -> RulePlan:
@@ -62,6 +64,11 @@ class FittedPipeline:
     def guarantee(self) -> str:
         """One sentence on the privacy of what it samples."""
         return guarantee(self.privacy, self.schema.unit)
+
+    @property
+    def provenance(self) -> Provenance:
+        """The mark of a file of what it samples."""
+        return Provenance(engine=self.engine.name, generation=self.generation)
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -179,6 +186,7 @@ class FittedPipeline:
             "settings": settings_of(self.engine),
             "privacy": asdict(self.privacy) if isinstance(self.privacy, Budget) else "none",
             "n_rows": self.n_rows,
+            "generation": self.generation,
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
             "distinct_shares": {
@@ -214,6 +222,7 @@ class FittedPipeline:
                 engine=engine,
                 model=model,
                 n_rows=document["n_rows"],
+                generation=document["generation"],
                 privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),
                 layout=layout,

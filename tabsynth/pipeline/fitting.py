@@ -17,11 +17,12 @@ from tabsynth.constraints.observed import fill_outside, with_rows
 from tabsynth.constraints.plan import plan_rules
 from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
-from tabsynth.io import schema_layout
+from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.splitting import bound_rows
+from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.ledger import rows_per_unit
 from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
@@ -45,6 +46,8 @@ def fit(
     privacy: Privacy | None = None,
     ledger: Ledger | str | Path | None = None,
     seed: int = 0,
+    real_share: float | None = None,
+    made_from: Provenance | None = None,
     progress: Progress = no_progress,
 ) -> FittedPipeline:
     """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
@@ -56,12 +59,17 @@ def fit(
     open one, is continued: the whole fit must fit under its cap. `seed` decides what little is random in
     fitting beside noise, which no seed reaches.
 
+    A file that is marked synthetic is refused (`UsageError`) unless the mark or `real_share`, in [0, 1], states which share of
+    its rows are fresh real ones; then a `UserWarning` says of which generation the rows are. `made_from` is the mark of `data`
+    for callers that have read it, and warn themselves.
+
     A private fit raises for what is asked (`UsageError`, `PrivacyError`, `BudgetError` where the ledger has
     too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
     be read), never for a cell: one that is not of its column's domain becomes one that is. Without
     privacy, `DataError` lists the cells that contradict the schema, or says that there are no rows.
     """
     refuse((whole_number_fault(seed, "the seed"),))
+    generation = next_generation(noted(source_mark(data)) if made_from is None else made_from, real_share)
     recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
@@ -73,12 +81,14 @@ def fit(
     require_guarantee(privacy, recipe)
     if isinstance(privacy, Budget):
         with _opened(ledger, privacy) as opened:
-            return _fit_within(
+            fitted = _fit_within(
                 privacy, data, schema, recipe, ledger=opened, streams=Streams(int(seed)), progress=progress
             )
+            return replace(fitted, generation=generation)
     if ledger is not None:
         raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
-    return _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
+    fitted = _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
+    return replace(fitted, generation=generation)
 
 
 def _fit_within(

@@ -461,6 +461,7 @@ def test_a_run_writes_everything_and_can_be_repeated(folder: Path) -> None:
         "stays/model/manifest.json",
         "stays/model/model.json",
         "stays/synthetic.csv",
+        "stays/synthetic.csv.provenance.json",
         "stays/synthetic.parquet",
     ]
     assert set(table.files) == {

@@ -1,0 +1,126 @@
+"""Where the rows of a file came from: a mark that synthetic tables carry, so that nobody fits to them unawares.
+
+Parquet and Arrow files hold it in their schema's metadata. A CSV file has no place for it, so a small file beside it does,
+`NAME.provenance.json`, which counts only as long as the CSV is the one that it was written for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabsynth.io.atomic import atomic_path
+from tabsynth.io.columns import tried
+from tabsynth.io.files import FileFormat, file_format
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY = b"tabsynth.provenance"
+FORMAT = "tabsynth-provenance/1"
+_MOST_GENERATIONS = 1_000_000
+_MOST_BYTES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """A table with synthetic rows: by which engine, how often real rows have passed through an engine, and how many are real.
+
+    `generation` 1 was made from rows that bear no mark, g + 1 from a table of generation g. `real_share` in [0, 1) of the rows
+    are real ones.
+    """
+
+    engine: str
+    generation: int = 1
+    real_share: float = 0.0
+
+    def to_text(self, **beside: object) -> str:
+        """JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self), **beside}, ensure_ascii=False, sort_keys=True)
+
+
+def sidecar_of(path: str | Path) -> Path:
+    """The file beside a CSV file that says where its rows came from."""
+    return Path(f"{path}.provenance.json")
+
+
+def provenance_from_text(text: str | bytes) -> Provenance | None:
+    """What `to_text` wrote; None for anything else."""
+    found = _object(text)
+    engine, generation, share = (found.get(name) for name in ("engine", "generation", "real_share"))
+    if found.get("format") != FORMAT or not isinstance(engine, str):
+        return None
+    if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
+        return None
+    if type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
+        return None
+    return Provenance(engine=engine, generation=generation, real_share=float(share))  # type: ignore[arg-type]
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """The mark of a file; None where it bears none, or none that can be read.
+
+    Raises `UsageError` for an unknown kind of file. Reads no cell.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return None
+    found = file_format(path)
+    if found is FileFormat.CSV:
+        return _beside(path)
+    metadata = tried(lambda: _metadata(path, found), *_arrow_errors())
+    text = (metadata or {}).get(KEY)
+    return None if text is None else provenance_from_text(text)
+
+
+def write_sidecar(path: Path, provenance: Provenance) -> None:
+    """Write the file beside a CSV file, over an older one."""
+    text = provenance.to_text(sha256=_digest(path))
+    with atomic_path(sidecar_of(path), overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def with_mark(fields: pa.Schema, provenance: Provenance | None) -> pa.Schema:
+    """The Arrow schema with the mark in its metadata."""
+    return fields if provenance is None else fields.with_metadata({KEY: provenance.to_text().encode()})
+
+
+def _beside(path: Path) -> Provenance | None:
+    beside = sidecar_of(path)
+    if not beside.is_file() or beside.stat().st_size > _MOST_BYTES:
+        return None
+    text = beside.read_bytes()
+    return provenance_from_text(text) if _object(text).get("sha256") == _digest(path) else None
+
+
+def _object(text: str | bytes) -> dict[str, object]:
+    found = tried(lambda: json.loads(text), ValueError, RecursionError)
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _metadata(path: Path, found: FileFormat) -> dict[bytes, bytes]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if found is FileFormat.PARQUET:
+        return dict(parquet.read_schema(path).metadata or {})
+    with pa.OSFile(str(path)) as file:
+        magic = file.read(6)
+        file.seek(0)
+        opened = pa.ipc.open_file(file) if magic == b"ARROW1" else pa.ipc.open_stream(file)
+        with opened as reader:
+            return dict(reader.schema.metadata or {})
+
+
+def _arrow_errors() -> tuple[type[BaseException], ...]:
+    import pyarrow as pa
+
+    return (pa.ArrowException, OSError, UnicodeError)

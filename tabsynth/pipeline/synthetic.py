@@ -1,0 +1,52 @@
+"""The guard against collapse: nothing is fitted to a synthetic table unawares.
+
+What is fitted to its own output loses rare rows and dependence generation by generation (Shumailov et al. 2024, "AI models
+collapse when trained on recursively generated data"), and fresh real rows in each generation are what stops it (Gerstgrasser
+et al. 2024, "Is model collapse inevitable?").
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tabsynth.errors import UsageError
+from tabsynth.io import Provenance, read_provenance
+
+
+def source_mark(data: Any) -> Provenance | None:
+    """The mark of a file; None for tables in memory, which bear none."""
+    return read_provenance(data) if isinstance(data, (str, Path)) else None
+
+
+def next_generation(mark: Provenance | None, real_share: float | None) -> int:
+    """The generation of a model that is fitted to a table of that mark.
+
+    Raises `UsageError` for an impossible share, and where a table of synthetic rows is marked and no share is stated.
+    """
+    if real_share is not None and not 0 <= real_share <= 1:
+        raise UsageError(f"the share of fresh real rows lies in [0, 1], found {real_share}")
+    if mark is None:
+        return 1
+    if mark.real_share == 0 and real_share is None:
+        raise UsageError(
+            f"the table is marked as synthetic (generation {mark.generation}): what is fitted to it is a copy of a copy, and "
+            "loses rare rows. Mix fresh real rows in, and state their share (real_share, --real-share; 0 for none)"
+        )
+    return mark.generation + 1
+
+
+def warning_of(mark: Provenance) -> str:
+    """What whoever fits to a marked table should know."""
+    return (
+        f"the table is marked as synthetic (generation {mark.generation}, by {mark.engine}, {mark.real_share:.0%} real rows): "
+        "what is fitted to it has that much less to learn from, and its errors add up"
+    )
+
+
+def noted(mark: Provenance | None) -> Provenance | None:
+    """The mark, with a `UserWarning` where there is one."""
+    if mark is not None:
+        warnings.warn(warning_of(mark), UserWarning, stacklevel=3)
+    return mark

@@ -1,0 +1,84 @@
+"""Fitting to a synthetic table: refused unless a share of fresh real rows is stated, and counted."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tabsynth
+from tabsynth.config.steps import write_rows
+from tabsynth.errors import UsageError
+from tabsynth.io import Provenance, read_provenance, write_frame
+from tabsynth.pipeline import FittedPipeline
+from tests.end_to_end.commands import tabsynth_here
+
+FRAME = pl.DataFrame({"x": np.arange(60) % 7, "c": ["a", "b", "b"] * 20})
+
+
+def fitted(data, **named):
+    return tabsynth.fit(data, engine="independent", privacy=tabsynth.NO_PRIVACY, **named)
+
+
+@pytest.fixture
+def synthetic(tmp_path):
+    path = tmp_path / "synthetic.parquet"
+    write_rows(fitted(FRAME), path, seed=1)
+    return path
+
+
+def test_synthetic_rows_are_marked_and_refused(synthetic):
+    assert read_provenance(synthetic) == Provenance(engine="independent", generation=1, real_share=0.0)
+    with (
+        pytest.warns(UserWarning, match="marked as synthetic"),
+        pytest.raises(UsageError, match="a copy of a copy"),
+    ):
+        fitted(synthetic)
+
+
+def test_generations_are_counted_through_models_and_files(synthetic, tmp_path):
+    with pytest.warns(UserWarning, match="generation 1, by independent, 0% real rows"):
+        second = fitted(synthetic, real_share=0.0)
+    assert second.generation == 2
+    second.save(tmp_path / "model")
+    again = FittedPipeline.load(tmp_path / "model")
+    assert again.generation == 2
+    write_rows(again, tmp_path / "third.csv", seed=1)
+    assert read_provenance(tmp_path / "third.csv").generation == 2
+
+
+def test_a_mixture_says_its_share_itself(tmp_path):
+    write_frame(
+        FRAME, tmp_path / "mixed.parquet", provenance=Provenance(engine="e", generation=2, real_share=0.4)
+    )
+    with pytest.warns(UserWarning, match="40% real rows"):
+        assert fitted(tmp_path / "mixed.parquet").generation == 3
+
+
+def test_tables_without_a_mark_are_fitted_without_a_word(tmp_path):
+    FRAME.write_parquet(tmp_path / "real.parquet")
+    assert fitted(tmp_path / "real.parquet").generation == 1
+    with pytest.raises(UsageError, match="fresh real rows lies in"):
+        fitted(FRAME, real_share=1.5)
+
+
+def test_on_the_command_line(synthetic):
+    folder = synthetic.parent
+    tabsynth_here("schema", "draft", synthetic, "--out", "s.yaml", cwd=folder)
+    fit = ("fit", synthetic, "--schema", "s.yaml", "--engine", "independent", "--no-privacy", "--out", "m")
+    refused = tabsynth_here(*fit, cwd=folder)
+    assert (refused.code, "--real-share" in refused.err) == (2, True)
+    assert not (folder / "m").exists()
+    done = tabsynth_here(*fit, "--real-share", "0", "--json", cwd=folder)
+    assert (done.code, done.json["generation"]) == (0, 2)
+    assert "Warning: the table is marked as synthetic" in done.err
+
+
+def test_augmenting_a_mixture_multiplies_shares(tmp_path):
+    frame = pl.DataFrame({"x": np.arange(80) % 7, "c": ["a", "b", "b", "b"] * 20})
+    path = tmp_path / "mixed.parquet"
+    write_frame(frame, path, provenance=Provenance(engine="e", generation=1, real_share=0.5))
+    with pytest.warns(UserWarning, match="50% real rows"):
+        found = tabsynth.augment(path, target="c", to="1:2", engine="independent")
+    # 20 rows of a for 60 others: 10 more make it 1:2, so 80 of 90 rows were in the mixture, half of them real
+    assert found.provenance == Provenance(
+        engine="independent", generation=2, real_share=pytest.approx(80 / 90 / 2)
+    )
