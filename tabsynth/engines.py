@@ -5,6 +5,7 @@
 Their pages in the documentation say what each setting does.
 """
 
+from tabsynth.models.auto import Auto
 from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
@@ -15,6 +16,7 @@ from tabsynth.models.smote import Smote
 __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
+    "Auto",
     "BayesianNetwork",
     "GaussianCopula",
     "Independent",

@@ -12,6 +12,7 @@ from typing import Any
 
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.errors import UsageError
+from tabsynth.models.auto import settled
 from tabsynth.models.base import Synthesizer
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.privacy.accountant import delta_of
@@ -115,6 +116,7 @@ def budget_plan(
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
     table = only_table(schema)
+    recipe = settled(recipe, n_columns=len(table.columns), is_private=True)
     plan = plan_fit(table, recipe, privacy)
     whole = math.fsum(_precision(planned) for planned in plan.parts)
     return PlanReport(

@@ -83,7 +83,11 @@ SensitiveOption = Annotated[
 
 EngineOption = Annotated[
     str | None,
-    typer.Option("--engine", metavar="NAME", help="See tabsynth engines; bayesian_network unless said."),
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="See tabsynth engines; bayesian_network unless said, auto to have one chosen.",
+    ),
 ]
 SettingsOption = Annotated[
     list[str] | None,

@@ -205,5 +205,9 @@ def engines(json_output: JsonOption = False, debug: DebugOption = False) -> None
             session.show(f"  differential privacy: {'yes' if 'dp' in engine.guarantees else 'no'}")
             settings = [f"{key}={value}" for key, value in default_settings(name).items()]
             session.show(f"  settings (--set): {', '.join(settings)}\n")
+        session.show(
+            "auto\n  chooses one of them by a public rule: by the budget, the columns, and without a budget the rows"
+        )
+        session.show("  settings (--set): purpose=rows\n")
         if json_output:
             session.finish("", data={"engines": listed})

@@ -180,6 +180,7 @@ def fit(
     with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import opened_ledger, read_real, require_free, table_of
         from tabsynth.config.types import csv_options, privacy_of
+        from tabsynth.models.auto import Auto
         from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
         from tabsynth.pipeline import fit as fit_table
         from tabsynth.plan_report import budget_plan
@@ -224,6 +225,11 @@ def fit(
             )
         pipeline.save(out, overwrite=overwrite)
         session.show(pipeline.guarantee)
+        if isinstance(recipe, Auto):
+            n_rows = None if is_private else pipeline.n_rows
+            session.show(
+                recipe.choose(n_columns=len(chosen.columns), is_private=is_private, n_rows=n_rows).why
+            )
         if plan is not None:
             session.show(plan.purchase or "All domains are public: none had to be bought.")
             if cost := unit_cost(chosen.unit):
@@ -231,7 +237,7 @@ def fit(
             if constants := describe_constants(pipeline.schema):
                 session.show(constants)
         session.finish(
-            f"Fitted {recipe.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
+            f"Fitted {pipeline.engine.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
             f"{len(chosen.columns)} columns",
             data=_fit_data(pipeline, plan, left_out=unknown, seed=seed),
             files={out: "the model"},

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from tabsynth.config.types import FORMATS
-from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES
+from tabsynth.models.registry import DEFAULT_ENGINE, ENGINE_NAMES
 from tabsynth.schema.document import DecimalMark, SchemaModel
 
 VERSION = 1
 
-EngineName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ENGINES)})]
+EngineName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ENGINE_NAMES)})]
 FormatName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(FORMATS)})]
 Setting = Annotated[object, WithJsonSchema({"type": ["boolean", "number", "string"]})]
 BudgetOrNone = Annotated[

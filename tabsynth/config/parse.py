@@ -16,7 +16,7 @@ from tabsynth.errors import Fault, InputError, SchemaError, UsageError
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import file_format, require_file
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, make_engine
+from tabsynth.models.registry import DEFAULT_ENGINE, ENGINE_NAMES, make_engine
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Privacy
 from tabsynth.schema.files import read_schema, schema_from_dict
 from tabsynth.schema.hints import counted, did_you_mean
@@ -196,9 +196,11 @@ class RunReader:
             self._add((*path, "target"), f"no column {target!r} in this table", hint)
 
     def _engine(self, path: KeyPath, model: TableModel) -> Synthesizer:
-        if model.engine not in ENGINES:
+        if model.engine not in ENGINE_NAMES:
             self._add(
-                (*path, "engine"), f"unknown engine {model.engine!r}", did_you_mean(model.engine, ENGINES)
+                (*path, "engine"),
+                f"unknown engine {model.engine!r}",
+                did_you_mean(model.engine, ENGINE_NAMES),
             )
             return make_engine(DEFAULT_ENGINE)
         made = self._tried((*path, "settings"), lambda: make_engine(model.engine, model.settings))

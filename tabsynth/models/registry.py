@@ -9,6 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal
 
 from tabsynth.errors import UsageError
+from tabsynth.models.auto import AUTO, Auto
 from tabsynth.models.base import FittedModel, Synthesizer
 from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.explicit import ExplicitModel
@@ -21,6 +22,8 @@ ENGINES: Mapping[str, type[Synthesizer]] = {
     engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
+ENGINE_NAMES = (*ENGINES, AUTO)
+"""What an engine may be asked for by: `auto` becomes one of the others in the fit, so no model is of it."""
 EXPLICIT_ENGINES = (BayesianNetwork.name,)
 """Those whose fitted models are `ExplicitModel`s."""
 
@@ -58,7 +61,8 @@ def make_engine(name: str, settings: Mapping[str, Any] | None = None) -> Synthes
 
     Raises `UsageError` that lists every unknown setting and every value of the wrong type.
     """
-    engine, settings = engine_class(name), settings or {}
+    engine: type[Synthesizer] = Auto if name == AUTO else engine_class(name)
+    settings = settings or {}
     hints = typing.get_type_hints(engine)
     known = [field.name for field in fields(engine)]  # type: ignore[arg-type]
     faults, values = [], {}

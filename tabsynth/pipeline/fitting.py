@@ -18,6 +18,7 @@ from tabsynth.constraints.plan import plan_rules
 from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
+from tabsynth.models.auto import settled
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.pipeline.fitted import FittedPipeline
@@ -106,6 +107,7 @@ def _fit_within(
     if schema is not None or isinstance(data, Table):
         known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
         _require_purchase(ledger, known)
+        recipe = settled(recipe, n_columns=len(known.columns), is_private=True)
         plan = plan_fit(known, recipe, budget)
         _require_one_unit(ledger, plan)
         ledger.reserve(planned.mechanism for planned in plan.parts)
@@ -113,6 +115,7 @@ def _fit_within(
     try:
         table, layout = as_table(data, schema, strict=False)
         if plan is None:
+            recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
             plan = plan_fit(table.schema, recipe, budget)
             _require_one_unit(ledger, plan)
             ledger.reserve(planned.mechanism for planned in plan.parts)
@@ -243,6 +246,7 @@ def _fit_exactly(
         for column in table.schema.columns
         if not column.kind.is_modelled
     )
+    recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=False, n_rows=n_rows)
     model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     progress("done", 1.0)
     return FittedPipeline(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PRIVATE = "Private output: computed from the real tables, not covered by any guarantee. Not for publication."
+_SHORT = {"logistic regression": "logistic", "random forest": "forest"}
 _MEANINGS = {
     "pr_auc": "How much of what is called positive is, averaged over all thresholds: what counts where the class is rare.",
     "recall": "How much of the class is found where so much of what is called positive must be.",
@@ -148,7 +149,7 @@ def _figure_view(results: TrialResults, figure: str) -> FigureView:
                 level = "met" if gain.is_better else "far" if gain.is_worse else "none"
                 rows.append(
                     ForestRow(
-                        label=f"{learner}, {arm}",
+                        label=f"{_SHORT.get(learner, learner)}, {arm}",
                         value=gain.mean,
                         lower=gain.lower,
                         upper=gain.upper,
