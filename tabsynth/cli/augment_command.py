@@ -130,8 +130,8 @@ def augment(
 ) -> None:
     """Add synthetic rows of a rare class, or of any slice, to the real ones. The output is private.
 
-    With --evaluate a trial tells whether it helps: learners taught with and without, against class weights, random
-    oversampling and SMOTE-NC.
+    With --evaluate a trial tells whether it helps: learners taught with and without.
+    They are held against class weights, random oversampling and SMOTE-NC.
     """
     with Session(command="augment", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.augment import augment as add_rows
@@ -234,7 +234,17 @@ def _look_for_slices(
         found = find_slices(real, target=target, max_rows=max_rows, seed=seed, progress=report)
     if not session.json_output and not session.quiet:
         render_slices(found, Console(highlight=False))
-    step = ["tabsynth", "augment", data, "--target", target, "--to", "1:10", "--evaluate", "trial"]
+    step: list[str | Path] = [
+        "tabsynth",
+        "augment",
+        data,
+        "--target",
+        target,
+        "--to",
+        "1:10",
+        "--evaluate",
+        "trial",
+    ]
     session.finish(
         f"Looked at {found.n_examined:,} slices of {found.n_rows:,} rows",
         data=found.to_dict(),

@@ -20,14 +20,12 @@ def lead_of_slices(results: SliceResults) -> str:
     if not failing and not thin:
         return f"No slice of {results.table} is thin, and a model of {results.target} fails in none by more than chance."
     both = len(results.proposals)
-    last = (
-        "None is both."
-        if not both
-        else f"{both} of them {'is' if both == 1 else 'are'} both: try there first."
-    )
+    if not thin:
+        return f"A model of {results.target} fails in {failing} of the slices looked at; none that is shown is thin."
+    last = "none is both" if not both else f"{both} {'is' if both == 1 else 'are'} both: try there first"
     return (
-        f"Of the slices shown a model of {results.target} fails in {failing}, and {thin} are thin (under 5 % of the rows). "
-        f"{last}"
+        f"A model of {results.target} fails in {failing} of the {len(results.findings)} slices shown, {thin} "
+        f"{'is' if thin == 1 else 'are'} thin (under 5 % of the rows), {last}."
     )
 
 
