@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         read_ledger_file,
     )
     from tabsynth.schema import read_schema, write_schema
-    from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
+    from tabsynth.schema.types import Column, Generator, Kind, Role, Schema, TableSchema
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -61,6 +61,7 @@ __all__ = [
     "CollapseResults",
     "Column",
     "FittedPipeline",
+    "Generator",
     "Kind",
     "Ledger",
     "LedgerFile",
@@ -106,6 +107,7 @@ _HOMES = {
     "CollapseResults": "evaluate.collapse",
     "Column": "schema.types",
     "FittedPipeline": "pipeline",
+    "Generator": "schema.types",
     "Kind": "schema.types",
     "Ledger": "privacy",
     "LedgerFile": "privacy.ledger_file",

@@ -1,10 +1,11 @@
-"""Identifiers and texts made anew, with nothing taken from the source.
+"""Identifiers made anew by counting, with nothing taken from the source.
 
 They are not derived from real ones, but they may coincide with some: identifiers are counted from 1, as
 those of many sources are.
 
 A unique identifier counts through its mask, so it never repeats; one that names persons with several
-rows is drawn from a pool of the right size. Texts come from the Faker library, by the column's `format`.
+rows is drawn from a pool of the right size. What has a generator gets its number here, and is written by
+`tabsynth.fake` once the other cells of its row stand.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +21,10 @@ import polars as pl
 from tabsynth.errors import UsageError
 from tabsynth.randomness import Streams
 from tabsynth.schema.dtypes import polars_dtype
+from tabsynth.schema.generators import MASK, is_counted
 from tabsynth.schema.types import Column, Kind
 
 _ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-_POOL = 2000
-TEXT_FORMATS = {
-    "first_name": "first_name",
-    "last_name": "last_name",
-    "name": "name",
-    "email": "safe_email",
-    "phone": "phone_number",
-    "address": "address",
-    "city": "city",
-    "company": "company",
-    "sentence": "sentence",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,7 @@ class Surrogate:
     def make(self, n_total: int, start: int, n_rows: int, *, streams: Streams, block: int) -> pl.Series:
         """Cells of rows start … start + n_rows - 1 of a table of `n_total` rows."""
         if self.column.kind is Kind.TEXT:
-            return self._texts(n_rows, streams, block)
+            return pl.repeat(MASK, n_rows, dtype=pl.String, eager=True).alias(self.column.name)
         if self.column.unique or self.distinct_share >= 1:
             numbers = np.arange(start + 1, start + n_rows + 1, dtype=np.int64)
         else:
@@ -66,24 +55,10 @@ class Surrogate:
                     f"column {name!r}: {self.column.dtype} cannot hold identifiers up to {numbers.max()}"
                 )
             return series
+        if not is_counted(self.column):
+            return pl.Series(name, numbers).cast(pl.String)
         mask = self.column.format or "ID########"
         return pl.Series(name, _masked(mask, numbers, name), dtype=pl.String)
-
-    def _texts(self, n_rows: int, streams: Streams, block: int) -> pl.Series:
-        seed = int(streams.generator("faker", hash_name(self.column.name)).integers(2**31))
-        pool = _text_pool(TEXT_FORMATS.get(self.column.format or "sentence", "sentence"), seed)
-        rng = streams.generator("surrogate", hash_name(self.column.name), block)
-        return pl.Series(self.column.name, pool, dtype=pl.String).gather(rng.integers(_POOL, size=n_rows))
-
-
-@lru_cache(maxsize=64)
-def _text_pool(method: str, seed: int) -> tuple[str, ...]:
-    """Texts that Faker's provider `method` makes from `seed`."""
-    from faker import Faker
-
-    faker = Faker()
-    faker.seed_instance(seed)
-    return tuple(str(getattr(faker, method)()).replace("\n", ", ") for _ in range(_POOL))
 
 
 def pool_size(n_distinct: int, n_draws: int) -> int:

@@ -29,6 +29,7 @@ from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode import EncodedColumn, EncodedTable, Surrogate, decode_table
 from tabsynth.errors import ConditionError, ConstraintError
+from tabsynth.fake import FakeColumns
 from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress
 from tabsynth.randomness import Streams
 from tabsynth.schema.rules import Unique, title_of
@@ -58,7 +59,9 @@ class Sampler:
         held = held_at(cells_of(where, self.schema), conditions, self.plan)
         shares = self._shares(held)
         self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
-        return self._in_batches(held, shares, progress)
+        fake = FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed)
+        fake.require_room()
+        return _filled(self._in_batches(held, shares, progress), fake)
 
     def _in_batches(
         self, held: Held, shares: npt.NDArray[np.float64], progress: Progress
@@ -248,6 +251,14 @@ class Sampler:
             )
         self.tally.n_rows += rows.height
         return rows
+
+
+def _filled(batches: Iterator[pl.DataFrame], fake: FakeColumns) -> Iterator[pl.DataFrame]:
+    """Batches one after another, with the cells of columns that have a generator."""
+    start = 0
+    for batch in batches:
+        yield fake.fill(batch, start)
+        start += batch.height
 
 
 _MARK = "\0"

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.generators import COUNTRIES, WAYS
 from tabsynth.schema.rules import KINDS, keys_of
 from tabsynth.schema.scalars import describe
 from tabsynth.schema.types import Kind, Origin, Role
@@ -40,6 +41,8 @@ DtypeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DTYPES
 ResolutionName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(RESOLUTIONS)})]
 DecimalMark = Annotated[str, WithJsonSchema({"type": "string", "enum": list(DECIMAL_MARKS)})]
 RuleName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(KINDS)})]
+WayName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(WAYS)})]
+CountryName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(COUNTRIES)})]
 IsoDate = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
@@ -75,6 +78,31 @@ class DomainModel(_Model):
     """When it was stated, as an ISO date."""
 
 
+class GeneratorModel(_Model):
+    """How the cells of a text or an identifier are made anew."""
+
+    make: WayName
+    """What to make: a name, an e-mail address, a number, a text."""
+    locale: str | None = None
+    """The country and language of names, addresses and telephones, as Faker calls it; by default en_US."""
+    pattern: str | None = None
+    """Patterns: a regular expression of bounded length."""
+    text: str | None = None
+    """Templates: a text with columns in braces. Masks: what stands in every cell, by default ***."""
+    country: CountryName | None = None
+    """IBANs: a country; by default XX, which no country has."""
+    person: str | None = None
+    """The column whose cell names the person; left out, each row is a person of its own."""
+    who: str | None = None
+    """Tells several persons of one row apart, by any name."""
+    sex: str | None = None
+    """The column that says which first names fit."""
+    female: list[PlainValue] = Field(default_factory=list)
+    """Its values that mean a woman."""
+    male: list[PlainValue] = Field(default_factory=list)
+    """Its values that mean a man."""
+
+
 class ColumnModel(_Model):
     """One column of a table."""
 
@@ -103,6 +131,14 @@ class ColumnModel(_Model):
     ? a letter). Text: what it holds. Numbers: the fewest decimals in a CSV (0, 0.0, 0.00)."""
     unique: bool = False
     """Identifiers: no value repeats."""
+    generator: GeneratorModel | None = None
+    """Identifiers and texts: how their cells are made anew."""
+    review: str | None = None
+    """What a draft noticed; taken out by whoever has looked at it."""
+    learnt_because: str | None = None
+    """Why a column that looks like personal data is learnt all the same, and who says so."""
+    pseudonymised: str | None = None
+    """The keyed hash that the cells of real rows went through."""
     description: str | None = None
     """What the column means, for people."""
     domain: DomainModel = Field(default_factory=DomainModel)

@@ -31,6 +31,7 @@ import yaml
 from tabsynth.errors import SchemaError
 from tabsynth.schema import yamltext
 from tabsynth.schema.findings import Finding
+from tabsynth.schema.generators import generator_data
 from tabsynth.schema.hints import counted
 from tabsynth.schema.rule_data import rule_data
 from tabsynth.schema.rules import KINDS, AnyRule, title_of
@@ -56,7 +57,7 @@ PRIVATE_NOTE = """\
 # publish them, and do not take them for public knowledge: whoever can state that a domain is public, and on
 # what source, does so with `tabsynth schema confirm`.
 """
-_FLOW_KEYS = frozenset({"domain", "unit", "csv"})
+_FLOW_KEYS = frozenset({"domain", "unit", "csv", "generator"})
 
 
 def read_schema(path: str | os.PathLike[str]) -> Schema:
@@ -269,6 +270,11 @@ def _column_data(column: Column) -> dict[str, Plain]:
         data["unique"] = True
     if column.format is not None:
         data["format"] = column.format
+    if column.generator is not None:
+        data["generator"] = cast("Plain", generator_data(column.generator))
+    for key in ("review", "learnt_because", "pseudonymised"):
+        if getattr(column, key) is not None:
+            data[key] = getattr(column, key)
     if column.bounds is not None:
         data["bounds"] = [to_plain(bound) for bound in column.bounds]
     if column.categories is not None:

@@ -17,6 +17,7 @@ from tabsynth.schema.document import (
     CsvModel,
     DomainModel,
     ForeignKeyModel,
+    GeneratorModel,
     RuleModel,
     SchemaModel,
     TableModel,
@@ -33,6 +34,7 @@ from tabsynth.schema.types import (
     CsvDialect,
     Domain,
     ForeignKey,
+    Generator,
     Kind,
     Origin,
     PrivacyUnit,
@@ -155,6 +157,8 @@ def _keys_at(path: Path) -> list[str]:
         model = ForeignKeyModel
     elif path[2:3] == ("constraints",):
         return [field.alias or name for name, field in RuleModel.model_fields.items()]
+    elif len(path) == 5 and path[4] == "generator":
+        model = GeneratorModel
     elif len(path) == 3:
         model = in_table[str(path[2])]
     elif path:
@@ -293,6 +297,10 @@ class _Reader:
             timezone=model.timezone,
             format=model.format,
             unique=model.unique,
+            generator=_generator(model.generator),
+            review=model.review,
+            learnt_because=model.learnt_because,
+            pseudonymised=model.pseudonymised,
             description=model.description,
             domain=self._domain((*path, "domain"), model.domain),
         )
@@ -326,6 +334,15 @@ class _Reader:
             except ValueError:
                 self._findings.append(Finding((*path, "on"), "expected a date such as 2020-01-31"))
         return Domain(origin=model.origin, by=model.by, source=model.source, on=on)
+
+
+def _generator(model: GeneratorModel | None) -> Generator | None:
+    if model is None:
+        return None
+    values = model.model_dump()
+    return Generator(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    )
 
 
 def _foreign_key(model: ForeignKeyModel) -> ForeignKey:

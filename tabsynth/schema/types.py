@@ -95,6 +95,29 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """How the cells of a text or an identifier are made anew; `tabsynth.schema.generators` lists the ways.
+
+    `make` names the way, and `locale` the country and language of names, addresses and phone numbers. `pattern`
+    is a regular expression, `text` a template or the word of a mask, `country` that of an IBAN. What is made of
+    a person belongs to the row's person, or to the one that the cell of the column `person` names: the same
+    cell gives the same person in every table of a sample's seed. `who` tells persons of one row apart. `sex` is
+    the column that says which first names fit, where it holds one of `female` or `male`.
+    """
+
+    make: str
+    locale: str | None = None
+    pattern: str | None = None
+    text: str | None = None
+    country: str | None = None
+    person: str | None = None
+    who: str | None = None
+    sex: str | None = None
+    female: tuple[Scalar, ...] = ()
+    male: tuple[Scalar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a table.
 
@@ -109,7 +132,10 @@ class Column:
     pattern for dates held as text, how a CSV writes times of day (`%H:%M`, `%H:%M:%S`), a mask for
     identifiers (`#` a digit, `?` a letter), what a text column holds (`first_name`, `sentence`, …), or the
     fewest decimals of a number in a CSV (`0`, `0.0`, `0.00`, …; without it all `decimals` are written).
-    `unique` says that an identifier never repeats.
+    `unique` says that an identifier never repeats, `generator` how a text or an identifier is made anew.
+    `review` is what a draft noticed and a person has not looked at yet; `learnt_because` says why a column that
+    looks like personal data is learnt all the same. `pseudonymised` names the keyed hash that the cells of real
+    rows went through: they still name persons, to whoever holds the key.
     """
 
     name: str
@@ -125,6 +151,10 @@ class Column:
     timezone: str | None = None
     format: str | None = None
     unique: bool = False
+    generator: Generator | None = None
+    review: str | None = None
+    learnt_because: str | None = None
+    pseudonymised: str | None = None
     description: str | None = None
     domain: Domain = field(default_factory=Domain)
 

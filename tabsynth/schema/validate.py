@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tabsynth.errors import SchemaError
 from tabsynth.schema.findings import Finding, Path
+from tabsynth.schema.generators import table_generator_findings
 from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.types import CsvDialect, ForeignKey, Schema, TableSchema
 from tabsynth.schema.validate_column import RESOLUTIONS, STORAGE, TEXT_FORMATS, column_findings
@@ -70,6 +71,7 @@ def _table_findings(path: Path, table: TableSchema) -> Iterator[Finding]:
     yield from _csv_findings((*path, "csv"), table.csv)
     for column in table.columns:
         yield from column_findings((*path, "columns", column.name), column)
+    yield from table_generator_findings((*path, "columns"), table)
     yield from rule_findings((*path, "constraints"), table)
 
 

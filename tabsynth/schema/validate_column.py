@@ -10,6 +10,7 @@ import polars as pl
 
 from tabsynth.schema.dtypes import DTYPES
 from tabsynth.schema.findings import Finding, Path, at_first
+from tabsynth.schema.generators import generator_findings
 from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.scalars import stored_type, type_fault, zone_named
 from tabsynth.schema.types import Column, Domain, Kind, Origin, Scalar
@@ -221,5 +222,6 @@ _CHECKS: tuple[Callable[[Path, Column], Iterator[Finding]], ...] = (
     _special_findings,
     _detail_findings,
     _format_findings,
+    generator_findings,
     _domain_findings,
 )
