@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         confirm,
         draft_schema,
         evaluate,
+        pseudonymise,
         shadow_audit,
         split,
         suggest_constraints,
@@ -88,6 +89,7 @@ __all__ = [
     "evaluate",
     "fit",
     "open_ledger_file",
+    "pseudonymise",
     "read_ledger_file",
     "read_schema",
     "rules",
@@ -132,6 +134,7 @@ _HOMES = {
     "evaluate": "api",
     "fit": "pipeline",
     "open_ledger_file": "privacy.ledger_file",
+    "pseudonymise": "api",
     "read_ledger_file": "privacy.ledger_file",
     "read_schema": "schema",
     "shadow_audit": "api",
@@ -142,7 +145,7 @@ _HOMES = {
 
 
 class _Package(ModuleType):
-    """Keeps the functions `audit`, `check` and `evaluate` in view: the modules of those names, once imported by
+    """Keeps the functions `audit`, `check`, `evaluate` and `pseudonymise` in view: the modules of those names, once imported by
     any other, would else be bound over them. `from tabsynth.evaluate import …` works as ever.
     """
 

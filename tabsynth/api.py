@@ -27,7 +27,7 @@ from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
 from tabsynth.augment import Augmented, TrialResults, read_ratio
 from tabsynth.augment import augment as add_rows
 from tabsynth.augment import trial as try_rows
-from tabsynth.check import check_table
+from tabsynth.check import check_personal, check_table
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.constraints.plan import plan_rules
@@ -44,6 +44,7 @@ from tabsynth.pipeline import FittedPipeline
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
+from tabsynth.pseudonymise import pseudonymise_table, read_key
 from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
@@ -108,12 +109,33 @@ def split(
 def check(data: Any, schema: AnySchema) -> tuple[Fault, ...]:
     """Every way in which data contradicts its schema, one fault per column and kind, with its count.
 
-    The result depends on the data and is private. Raises `UsageError` for data of an unknown kind.
+    Columns that look like identifiers or personal data, and that the schema would have learnt, are faults too. The result depends on the data and is private. Raises `UsageError` for data of an unknown kind.
     """
     try:
-        return check_table(as_table(data, schema)[0])
+        table = as_table(data, schema)[0]
+        return (*check_table(table), *check_personal(table))
     except (StructureError, DataError) as error:
         return error.faults or (Fault("", error.summary),)
+
+
+def pseudonymise(
+    data: Any, *, schema: AnySchema, key: bytes | str | Path, privacy: Privacy, table: str | None = None
+) -> tuple[Any, TableSchema]:
+    """Real rows with identifiers behind HMAC-SHA256 and free text masked, and the schema that marks them.
+
+    `key` is 32 random bytes or more, or the path of a file of such; `privacy` must be `tabsynth.NO_PRIVACY`: the rows
+    stay real, and keyed hashes give out exact identities. `table` names one of a schema of several, whose foreign
+    keys are hashed as what they refer to. Raises as `tabsynth.pseudonymise.pseudonymise_table` does.
+    """
+    found = pseudonymise_table(
+        data,
+        schema=schema,
+        key=key if isinstance(key, bytes) else read_key(key),
+        privacy=privacy,
+        table=table,
+    )
+    as_they_are = tuple(column for column in found.layout.columns if column.name not in found.hashed)
+    return to_layout(found.table.frame, replace(found.layout, columns=as_they_are)), found.table.schema
 
 
 def check_constraints(data: Any, schema: AnySchema) -> tuple[RuleOutcome, ...]:

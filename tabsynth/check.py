@@ -11,6 +11,8 @@ import numpy as np
 from tabsynth.encode import encode_table
 from tabsynth.encode.table import EncodedColumn, EncodedTable
 from tabsynth.errors import DataError, Fault
+from tabsynth.schema.guess.personal import unmarked
+from tabsynth.schema.made import unmade
 from tabsynth.schema.types import Column, Kind
 from tabsynth.table import Table
 
@@ -46,6 +48,21 @@ def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Faul
                 )
             )
     return tuple(faults)
+
+
+def check_personal(table: Table) -> tuple[Fault, ...]:
+    """Columns that a fit would refuse by the schema, and those that look personal and would be learnt all the same."""
+    looks = (
+        Fault(
+            f"column {name!r}",
+            f"looks like {found}, and would be learnt",
+            "role: identifier, kind: identifier or text, and a generator; or learnt_because: why it is none of that",
+        )
+        for name, found in unmarked(table.schema, table.frame).items()
+    )
+    refused = unmade(table.schema)
+    named = {fault.where for fault in refused}
+    return (*refused, *(fault for fault in looks if fault.where not in named))
 
 
 def require_valid(table: Table, encoded: EncodedTable | None = None) -> None:

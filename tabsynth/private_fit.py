@@ -25,6 +25,7 @@ from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part, make_plan
 from tabsynth.randomness import Streams
 from tabsynth.schema.draft import NO_ROWS
+from tabsynth.schema.made import require_made, reviewed
 from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate import schema_findings
 from tabsynth.table import Table
@@ -65,6 +66,7 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
     mappings whose rows nobody has declared, `ConstraintError` rules that no row can meet.
     """
     require_guarantee(budget, recipe)
+    require_made(schema, is_private=True)
     _require_sound(schema)
     schema = plan_rules(schema, is_private=True).working
     variables = variables_of(_widest(schema))
@@ -103,6 +105,7 @@ def fit_privately(
     `streams` may shape the fit, never its noise. Raises nothing that depends on a cell.
     """
     progress("domains", 0.0)
+    table = Table(reviewed(table.schema), table.frame)  # what a draft noticed of cells stays out of the model
     rules = plan_rules(table.schema, is_private=True)
     table = rules.apply(table)
     noisy_rows = float(queries.total(ROWS, table.n_rows).values)

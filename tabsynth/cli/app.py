@@ -23,6 +23,7 @@ from tabsynth.cli import (
     import_commands,
     ledger_commands,
     policy_commands,
+    pseudonymise_command,
     report_commands,
     run_commands,
     schema_commands,
@@ -92,6 +93,7 @@ app.command("evaluate")(evaluate_commands.evaluate)
 app.command("audit")(audit_commands.audit)
 app.command("augment")(augment_command.augment)
 app.command("collapse")(collapse_commands.collapse)
+app.command("pseudonymise")(pseudonymise_command.pseudonymise)
 app.command("run")(run_commands.run)
 app.command("engines")(run_commands.engines)
 

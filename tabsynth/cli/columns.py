@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabsynth.cli.session import Session, printable
+from tabsynth.schema.generators import generator_of
 
 if TYPE_CHECKING:
     from tabsynth.schema.types import Column, TableSchema
@@ -36,7 +37,8 @@ def _domain(column: Column) -> str:
     """What is known of a column's domain, in words: `9 categories, may be null`."""
     parts = []
     if not column.kind.is_modelled:
-        parts.append("made anew")
+        found = generator_of(column)
+        parts.append("made anew" if found is None else f"made anew ({found.make.replace('_', ' ')})")
     if column.unique:
         parts.append("unique")
     if column.categories is None and column.dtype == "bool":
@@ -54,10 +56,16 @@ def _domain(column: Column) -> str:
     return ", ".join(parts)
 
 
+def to_review(table: TableSchema) -> tuple[Column, ...]:
+    """Columns whose draft noticed something that nobody has looked at yet."""
+    return tuple(column for column in table.columns if column.review)
+
+
 def column_data(column: Column) -> dict[str, object]:
     return {
         "kind": column.kind.value,
         "role": None if column.role is None else column.role.value,
+        "review": column.review,
         "dtype": column.dtype,
         "nullable": column.nullable,
         "n_categories": None if column.categories is None else len(column.categories),

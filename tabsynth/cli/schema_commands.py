@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.columns import column_data, count, show_columns
+from tabsynth.cli.columns import column_data, count, show_columns, to_review
 from tabsynth.cli.notes import note_new_folder, what_is_left_out
 from tabsynth.cli.options import (
     DataArgument,
@@ -71,6 +71,8 @@ def draft(
         write_schema(Schema(tables=(schema,)), out, private_note=True)
         show_columns(session, schema)
         session.show("Read it: kinds, roles and the privacy unit are guesses, and for you to correct.")
+        for seen in to_review(schema):
+            session.show(f"To be reviewed: {seen.name} looks like {seen.review}")
         repeating = possible_persons(schema)
         for column in repeating:
             session.note(
@@ -173,7 +175,7 @@ def check(
 ) -> None:
     """Hold a table against its schema; exit code 2 if it does not fit. The output is private."""
     with Session(command="schema check", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.check import check_table
+        from tabsynth.check import check_personal, check_table
         from tabsynth.config.steps import left_out, read_real, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.errors import DataError, StructureError
@@ -190,7 +192,7 @@ def check(
                 real = read_real(data, chosen, csv=csv)
                 n_rows = real.n_rows
                 report("checking", 0.5)
-                faults: Sequence[Fault] = check_table(real)
+                faults: Sequence[Fault] = (*check_table(real), *check_personal(real))
         except (StructureError, DataError) as error:
             if not error.faults:
                 raise
@@ -199,6 +201,8 @@ def check(
             session.show(f"  - {fault}")
         if unknown:
             session.show(f"Left out is {what_is_left_out(unknown)}.")
+        for column in to_review(chosen):
+            session.show(f"To be reviewed: {column.name} looks like {column.review}")
         rules = len(chosen.constraints)
         if rules:
             session.show(
@@ -215,6 +219,7 @@ def check(
                 "private_output": True,
                 "rows": n_rows,
                 "left_out": list(unknown),
+                "to_review": [column.name for column in to_review(chosen)],
                 "faults": [
                     {"where": fault.where, "what": fault.what, "hint": fault.hint} for fault in faults
                 ],

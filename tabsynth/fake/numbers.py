@@ -105,7 +105,9 @@ def nhs_numbers(numbers: U64) -> pl.Series:
 @lru_cache(maxsize=1)
 def _nhs() -> pl.Series:
     bodies = np.arange(10**6, dtype=np.uint64)
-    total = 9 * (10 + 9 + 8) + sum(digit * (7 - at) for at, digit in enumerate(_places(bodies, 6)))
+    total = np.full(len(bodies), 9 * (10 + 9 + 8))
+    for at, digit in enumerate(_places(bodies, 6)):
+        total += digit * (7 - at)
     check = (11 - total % 11) % 11
     sound = check < 10
     return joined("999", digits(bodies[sound], 6), digits(check[sound].astype(np.uint64), 1))

@@ -56,8 +56,9 @@ class Words:
             drawn = (
                 bits(position) if any(automaton.counts[at] > MOST for at in np.unique(state[~done])) else rank
             )
-            for at in np.unique(state[~done]).tolist():
-                rows = np.flatnonzero(~done & (state == at))
+            here = np.where(done, -1, state)  # a row that is moved must not be moved once more
+            for at in np.unique(here[here >= 0]).tolist():
+                rows = np.flatnonzero(here == at)
                 if automaton.accepting[at] and automaton.counts[at] <= MOST:
                     ends = rank[rows] == 0
                     done[rows[ends]] = True

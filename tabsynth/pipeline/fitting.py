@@ -32,6 +32,7 @@ from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.privacy.queries import Queries
 from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
+from tabsynth.schema.made import require_made
 from tabsynth.schema.rules import mapped_columns
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
 from tabsynth.source import as_table, only_table
@@ -221,7 +222,11 @@ def _fit_exactly(
     streams: Streams,
     progress: Progress,
 ) -> FittedPipeline:
+    if schema is not None or isinstance(data, Table):
+        known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
+        require_made(known, is_private=False)
     table, layout = as_table(data, schema)
+    require_made(table.schema, is_private=False)
     plan_rules(table.schema, is_private=False)  # rules that contradict each other are told before cells are
     table = bound_rows(table, streams)
     progress("reading cells", 0.0)

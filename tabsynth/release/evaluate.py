@@ -115,6 +115,7 @@ def _unit(rules: Audience, evidence: Evidence) -> Reason:
 
 
 def _retained_rows(rules: Audience, evidence: Evidence) -> Reason:
+    is_kept = evidence.retains_rows or bool(evidence.pseudonymised)
     kept = (
         "keeps rows of the source, or cells of single ones"
         if evidence.retains_rows
@@ -122,10 +123,12 @@ def _retained_rows(rules: Audience, evidence: Evidence) -> Reason:
     )
     if evidence.engine in _RETAINING:
         kept += f": {_RETAINING[evidence.engine]}"
+    if evidence.pseudonymised:
+        kept += f"; keyed hashes of real identities: {', '.join(evidence.pseudonymised)}"
     return Reason(
         rule="retained_rows",
         title="No rows of the source in the model",
-        answer=rules.retained_rows_otherwise if evidence.retains_rows else Answer.ALLOW,
+        answer=rules.retained_rows_otherwise if is_kept else Answer.ALLOW,
         required="an engine that keeps none",
         found=f"{evidence.engine} {kept}",
         evidence=f"engine of {evidence.where}",

@@ -67,7 +67,8 @@ class Evidence:
     `epsilon` and `delta` are those of the whole series of releases that the model's ledger knows of, ∞ and 1
     without a guarantee. `possible_persons` are columns that may name persons although the unit is the row.
     `rules` are the declared rules on the release's rows; None where they were declared and not checked.
-    `rows` is the digest of these rows (`Table.digest`), "" where they were not given.
+    `rows` is the digest of these rows (`Table.digest`), "" where they were not given. `pseudonymised` are columns of
+    keyed hashes.
     """
 
     model: str
@@ -85,6 +86,7 @@ class Evidence:
     rules: tuple[RuleOutcome, ...] | None = ()
     rules_where: str = "the model's schema"
     rows: str = ""
+    pseudonymised: tuple[str, ...] = ()
 
     @property
     def has_guarantee(self) -> bool:
@@ -143,6 +145,7 @@ def evidence_of(
         risks=tuple(risks),
         rules=_checked(rules, pipeline.schema),
         rows=rows,
+        pseudonymised=tuple(column.name for column in pipeline.schema.columns if column.pseudonymised),
     )
 
 

@@ -44,5 +44,7 @@ def confirm(
     stated = frozenset(chosen)
     return replace(
         table,
-        columns=tuple(replace(c, domain=domain) if c.name in stated else c for c in table.columns),
+        columns=tuple(
+            replace(c, domain=domain, review=None) if c.name in stated else c for c in table.columns
+        ),
     )

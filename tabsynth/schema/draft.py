@@ -30,8 +30,8 @@ Dates, datetimes, durations
     CSV (`08:30`, `08:30:00`) are durations, written as they were; datetimes there whose UTC offsets differ
     are in UTC.
 Text
-    1. `first_name`, `last_name`, `email`, `phone`, `address`, `name`, `comment` and the like by name (and
-       look): text of that format. E-mail addresses also by look alone.
+    1. `first_name`, `last_name`, `email`, `phone`, `address`, `name` and the like by name (and look): text of
+       that format. E-mail addresses also by look alone. Under `comment` and the like: free text.
     2. Dates and datetimes when one format reads all values and writes them back the same; day and month
        must be told apart by the data. Eight digits only under a name that speaks of a date.
     3. Keys by name, as above.
@@ -48,6 +48,10 @@ Text
        where all are.
 Empty columns
     Categorical without levels, nullable: null is the only level.
+Personal data
+    What then looks like an identifier or personal data (`tabsynth.schema.guess.personal`) is made anew with a
+    generator of its kind. Every column that is made anew has a note for `review`; free text has no generator,
+    and no fit takes it before somebody says what stands in its place.
 Roles
     Identifiers, names and addresses are `identifier`; names such as age, sex, zip, birth date, race or
     native country are `quasi_identifier`; diagnosis, income, HIV and the like `sensitive`. The rest, and
@@ -69,8 +73,12 @@ from tabsynth.errors import Fault, StructureError
 from tabsynth.schema.guess.column import guess_column, stored_dtype
 from tabsynth.schema.guess.fill import filled_column
 from tabsynth.schema.guess.names import read_name
+from tabsynth.schema.guess.personal import TIMES, is_key, proposed, suspicion
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Schema, TableSchema
 
+FREE_TEXT = (
+    "free text, which is never learnt: drop it, or say what stands in its place (generator: mask or template)"
+)
 NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
 
 
@@ -93,7 +101,8 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
     if faults or not stored:
         what = "has columns that a schema cannot describe" if faults else "has no columns"
         raise StructureError(f"table {name!r} {what}", faults)
-    columns = tuple(guess_column(frame[column], stored=found or "") for column, found in stored.items())
+    guessed = (guess_column(frame[column], stored=found or "") for column, found in stored.items())
+    columns = tuple(_with_review(column, frame[column.name]) for column in guessed)
     return TableSchema(
         name=name,
         columns=columns,
@@ -153,6 +162,23 @@ def fill_domains(table: TableSchema, cells: pl.DataFrame) -> TableSchema:
         if column.domain.origin is Origin.DRAFT:
             table = table.with_column(filled_column(column, cells[column.name]))
     return table
+
+
+def _with_review(column: Column, series: pl.Series) -> Column:
+    """The column, made anew where its cells look personal, with what a person should look at."""
+    found = suspicion(series)
+    if column.kind.is_modelled:
+        return (
+            column
+            if found is None or column.kind in TIMES
+            else proposed(column, found, unique=is_key(series))
+        )
+    if found is None:
+        is_free = column.kind is Kind.TEXT and column.format is None
+        return replace(column, review=FREE_TEXT if is_free else "an identifier, by content")
+    if column.kind is Kind.IDENTIFIER and found.generator is not None and column.dtype == "string":
+        return replace(proposed(column, found, unique=column.unique), unique=column.unique)
+    return replace(column, review=str(found))
 
 
 def _remedy(dtype: pl.DataType) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -339,10 +340,8 @@ class _Reader:
 def _generator(model: GeneratorModel | None) -> Generator | None:
     if model is None:
         return None
-    values = model.model_dump()
-    return Generator(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    )
+    values: dict[str, Any] = {**model.model_dump(), "female": tuple(model.female), "male": tuple(model.male)}
+    return Generator(**values)
 
 
 def _foreign_key(model: ForeignKeyModel) -> ForeignKey:

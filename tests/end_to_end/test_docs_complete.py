@@ -16,7 +16,7 @@ from tabsynth import errors
 from tabsynth.cli import app as cli
 from tabsynth.cli import session
 from tabsynth.config.document import run_config_json_schema
-from tabsynth.encode import surrogate
+from tabsynth.fake import pools
 from tabsynth.metrics import fidelity_pairs
 from tabsynth.metrics.registry import all_infos
 from tabsynth.models import correlation, empirical, ordering, stratified, truncated_normal
@@ -152,7 +152,7 @@ def test_numbers_stated_in_the_explanation_are_those_of_the_code():
         f"At most {ordering._MAX_ROWS:,} rows": copula,
         f"{100 * empirical._TAIL_QUANTILES[-1]:.1f} % quantile": copula,
         f"fewer than {stratified._FEW} rows are drawn": copula,
-        f"pool of {surrogate._POOL:,} texts": page("explanation/surrogates.md"),
+        f"pool of {pools.SIZE:,} names": page("explanation/surrogates.md"),
         f"at most {fidelity_pairs.MAX_TRIPLES} random triples": page("explanation/figures.md"),
     }
     missing = [text for text, where in stated.items() if text not in " ".join(where.split())]

@@ -106,7 +106,7 @@ def unmarked(table: TableSchema, frame: pl.DataFrame) -> dict[str, Suspicion]:
     """Columns that the schema has learnt although they look personal, and that nobody has given a reason for."""
     found = {}
     for column in table.columns:
-        if not column.kind.is_modelled or column.learnt_because or column.kind in _TIMES:
+        if not column.kind.is_modelled or column.learnt_because or column.kind in TIMES:
             continue
         seen = suspicion(frame[column.name])
         if seen is not None:
@@ -114,7 +114,13 @@ def unmarked(table: TableSchema, frame: pl.DataFrame) -> dict[str, Suspicion]:
     return found
 
 
-_TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION, Kind.BOOLEAN)
+TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION, Kind.BOOLEAN)
+"""Kinds that a look at their cells does not change: what they are is certain."""
+
+
+def is_key(series: pl.Series) -> bool:
+    """Whether no cell is missing and none repeats."""
+    return series.null_count() == 0 and series.n_unique() == len(series)
 
 
 def _by_form(cells: Cells, texts: pl.Series) -> Suspicion | None:
@@ -135,7 +141,7 @@ def _by_form(cells: Cells, texts: pl.Series) -> Suspicion | None:
     return None
 
 
-def _by_check_digit(cells: Cells, texts: pl.Series) -> Suspicion | None:
+def _by_check_digit(_cells: Cells, texts: pl.Series) -> Suspicion | None:
     """Numbers that all pass a check that one in ten passes by chance: 50 at random with probability 1e-50."""
     if len(texts) < _FEWEST_CHECKED:
         return None
@@ -185,7 +191,11 @@ def _by_name(cells: Cells, _texts: pl.Series) -> Suspicion | None:
     if key_verdict(cells) is True:
         return Suspicion("an identifier", "name")
     what = cells.hints.text_format
-    if cells.present.dtype == pl.String and what in ("first_name", "last_name") and cells.n_distinct >= _FEWEST:
+    if (
+        cells.present.dtype == pl.String
+        and what in ("first_name", "last_name")
+        and cells.n_distinct >= _FEWEST
+    ):
         return Suspicion("names of persons", "name", Generator(make=what), Kind.TEXT)
     return None
 

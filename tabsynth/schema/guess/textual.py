@@ -90,7 +90,7 @@ def _text(cells: Cells, what: str) -> Column:
         dtype=cells.stored,
         role=Role.IDENTIFIER if what in _DIRECT_IDENTIFIERS else cells.hints.role,
         nullable=cells.nullable,
-        format=what,
+        format=None if what == "sentence" else what,
     )
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tabsynth.encode.surrogate import TEXT_FORMATS, Surrogate, pool_size
+from tabsynth.encode.surrogate import Surrogate, pool_size
 from tabsynth.errors import UsageError
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import Column, Kind
+from tabsynth.schema.types import Column, Generator, Kind
 
 
 def test_unique_identifiers_never_repeat_across_blocks():
@@ -52,11 +52,13 @@ def test_pool_size_by_simulation(n_distinct):
     assert mean == pytest.approx(n_distinct, abs=0.6)
 
 
-@pytest.mark.parametrize("text_format", [None, *TEXT_FORMATS])
-def test_texts_are_made_for_every_format_and_by_seed(text_format):
-    surrogate = Surrogate(Column(name="t", kind=Kind.TEXT, dtype="string", format=text_format))
-    first = surrogate.make(5, 0, 5, streams=Streams(3), block=0)
-    assert first.dtype == pl.String
-    assert first.null_count() == 0
-    assert first.equals(surrogate.make(5, 0, 5, streams=Streams(3), block=0))
-    assert not first.equals(surrogate.make(5, 0, 5, streams=Streams(4), block=0))
+def test_a_text_is_masked_until_its_generator_writes_it():
+    surrogate = Surrogate(Column(name="t", kind=Kind.TEXT, dtype="string", format="email"))
+    assert surrogate.make(3, 0, 3, streams=Streams(3), block=0).to_list() == ["***"] * 3
+
+
+def test_an_identifier_with_a_generator_gets_its_number():
+    column = Column(
+        name="i", kind=Kind.IDENTIFIER, dtype="string", unique=True, generator=Generator(make="uuid")
+    )
+    assert Surrogate(column).make(9, 4, 2, streams=Streams(3), block=0).to_list() == ["5", "6"]
