@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tabsynth.cli.session import Session, printable
 from tabsynth.schema.generators import generator_of
+from tabsynth.schema.types import Kind
 
 if TYPE_CHECKING:
     from tabsynth.schema.types import Column, TableSchema
@@ -38,7 +39,11 @@ def _domain(column: Column) -> str:
     parts = []
     if not column.kind.is_modelled:
         found = generator_of(column)
-        parts.append("made anew" if found is None else f"made anew ({found.make.replace('_', ' ')})")
+        if found is not None:
+            parts.append(f"made anew ({found.make.replace('_', ' ')})")
+        else:
+            is_open = column.kind is Kind.TEXT and column.role is None
+            parts.append("free text: mask, replace or drop it" if is_open else "made anew")
     if column.unique:
         parts.append("unique")
     if column.categories is None and column.dtype == "bool":

@@ -60,7 +60,7 @@ SCHEMA = TableSchema(
         ),
         Column(name="seen at", kind=Kind.DATETIME, dtype="datetime[us]", resolution="minute", timezone="UTC"),
         Column(name="stay", kind=Kind.DURATION, dtype="duration[us]", resolution="hour", nullable=True),
-        Column(name="note 🙂", kind=Kind.TEXT, dtype="string", nullable=True),
+        Column(name="note 🙂", kind=Kind.TEXT, dtype="string", format="sentence", nullable=True),
         Column(name="nothing", kind=Kind.NUMBER, dtype="float64", nullable=True),
         Column(name="constant", kind=Kind.CATEGORICAL, dtype="string", categories=("only",)),
     ),

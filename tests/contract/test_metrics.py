@@ -20,7 +20,7 @@ SCHEMA = schema_of(
     integer("k", special_values=(-1,)),
     category("c", nullable=True),
     category("target", "pq"),
-    Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True),
+    Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence", nullable=True),
     Column(name="id", kind=Kind.IDENTIFIER, dtype="string"),
 )
 

@@ -321,7 +321,7 @@ CLINIC = TableSchema(
             bounds=(dt.date(2020, 1, 1), dt.date(2020, 2, 1)),
             domain=PUBLIC,
         ),
-        Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True, domain=PUBLIC),
+        Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence", nullable=True, domain=PUBLIC),
     ),
 )
 TYPES = {

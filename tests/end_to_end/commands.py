@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from tabsynth.cli import main
+from tabsynth.schema.types import Generator, Kind, Schema
 
 CANARY_TEXT = "zanzibarquokka"
 CANARY_NUMBER = 8_675_309
@@ -85,6 +86,15 @@ def _checked(done: Done) -> Done:
         assert CANARY_TEXT not in text.casefold()
         assert str(CANARY_NUMBER) not in text.replace(",", "").replace("_", "")
     return done
+
+
+def masked(schema: Schema) -> Schema:
+    """The schema with a mask for its free text, which no fit takes without a word on what stands in its place."""
+    (table,) = schema.tables
+    for column in table.columns:
+        if column.kind is Kind.TEXT and column.format is None:
+            table = table.with_column(replace(column, generator=Generator(make="mask"), review=None))
+    return schema.with_table(table)
 
 
 def stays(n_rows: int = 400, *, seed: int = 1) -> pl.DataFrame:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tabsynth.evaluate import Results
-from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, Done, stays, tabsynth, tabsynth_here
+from tabsynth.schema import read_schema, write_schema
+from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, Done, masked, stays, tabsynth, tabsynth_here
 
 _SOURCE = "stays 2025.csv"
 
@@ -61,7 +62,13 @@ def chain(folder: Path) -> dict[str, Done]:
             *("--target", "age", "--title", "Stays", "--out", "report"),
         ],
     }
-    return {name: tabsynth(*command, cwd=folder) for name, command in commands.items()}
+    done = {}
+    for name, command in commands.items():
+        done[name] = tabsynth(*command, cwd=folder)
+        if name == "draft":
+            drafted = read_schema(folder / "schema.yaml")
+            write_schema(masked(drafted), folder / "schema.yaml", private_note=True)
+    return done
 
 
 def test_every_command_succeeds_and_names_what_it_wrote(chain: dict[str, Done], folder: Path) -> None:

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 import tabsynth as ts
-from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, start, stays, tabsynth, tabsynth_here
+from tests.end_to_end.commands import (
+    CANARY_NUMBER,
+    CANARY_TEXT,
+    masked,
+    start,
+    stays,
+    tabsynth,
+    tabsynth_here,
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
     frame = stays(120)
     frame.write_csv(folder / "stays.csv")
-    schema = ts.draft_schema(folder / "stays.csv")
+    schema = masked(ts.draft_schema(folder / "stays.csv"))
     ts.write_schema(schema, folder / "schema.yaml", private_note=True)
     ts.fit(folder / "stays.csv", schema=schema, privacy=ts.NO_PRIVACY).save(folder / "model")
     plain = frame.drop("stay id", "note")

@@ -11,7 +11,7 @@ import tabsynth as ts
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
-from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, stays, tabsynth, tabsynth_here
+from tests.end_to_end.commands import CANARY_NUMBER, CANARY_TEXT, masked, stays, tabsynth, tabsynth_here
 
 _N_ROWS = 1237
 _ENGINE = ("--engine", "independent")
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table, its draft, the same with two columns confirmed, and a model of the draft."""
     folder = tmp_path_factory.mktemp("private")
     stays(_N_ROWS).write_csv(folder / "stays.csv")
-    schema = ts.draft_schema(folder / "stays.csv")
+    schema = masked(ts.draft_schema(folder / "stays.csv"))
     ts.write_schema(schema, folder / "schema.yaml", private_note=True)
     stated = ts.confirm(schema, by="A", source="B", columns=["age", "died 🪦"])
     ts.write_schema(stated, folder / "stated.yaml", private_note=True)

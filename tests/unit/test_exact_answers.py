@@ -20,7 +20,7 @@ SCHEMA = TableSchema(
     name="visits",
     columns=(
         Column(name="id", kind=Kind.IDENTIFIER, dtype="int64", unique=True),
-        Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True),
+        Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence", nullable=True),
         Column(
             name="ward", kind=Kind.CATEGORICAL, dtype="string", categories=("icu", "er", "or"), nullable=True
         ),

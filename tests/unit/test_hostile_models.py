@@ -15,7 +15,7 @@ SCHEMA = TableSchema(
     name="t",
     columns=(
         Column(name="person", kind=Kind.IDENTIFIER, dtype="int64"),
-        Column(name="note", kind=Kind.TEXT, dtype="string"),
+        Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence"),
         Column(name="level", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b", "c")),
         Column(name="count", kind=Kind.INTEGER, dtype="int64", bounds=(0, 1000), nullable=True),
         Column(name="amount", kind=Kind.NUMBER, dtype="float64", bounds=(-10.0, 10.0)),

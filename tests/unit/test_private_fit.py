@@ -34,7 +34,7 @@ STATED = TableSchema(
         Column(name="key", kind=Kind.IDENTIFIER, dtype="string", unique=True, domain=PUBLIC),
         Column(name="ward", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b"), domain=PUBLIC),
         Column(name="age", kind=Kind.INTEGER, dtype="int64", bounds=(0, 110), domain=PUBLIC),
-        Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True, domain=PUBLIC),
+        Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence", nullable=True, domain=PUBLIC),
     ),
 )
 DRAFT = replace(STATED, columns=tuple(replace(column, domain=Domain()) for column in STATED.columns))

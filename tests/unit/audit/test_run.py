@@ -212,7 +212,9 @@ def test_arguments_are_checked():
 
 
 def test_tables_without_modelled_columns_are_refused():
-    schema = TableSchema(name="t", columns=(Column(name="s", kind=Kind.TEXT, dtype="string"),))
+    schema = TableSchema(
+        name="t", columns=(Column(name="s", kind=Kind.TEXT, dtype="string", format="sentence"),)
+    )
     table = Table.conform(pl.DataFrame({"s": ["a"] * 200}), schema)
     with pytest.raises(UsageError, match="no column that is modelled"):
         audit(table, table, table, schema=schema)
@@ -230,7 +232,10 @@ def test_unread_columns_are_named_and_large_releases_are_cut(monkeypatch: pytest
 
     small = Sizes(candidates=200, release=250, reference=150, asked=200)
     monkeypatch.setattr(run, "sizes_of", lambda _budget: small)
-    schema = replace(SCHEMA, columns=(*SCHEMA.columns, Column(name="note", kind=Kind.TEXT, dtype="string")))
+    schema = replace(
+        SCHEMA,
+        columns=(*SCHEMA.columns, Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence")),
+    )
     tables = [
         Table.conform(drawn(n, n).frame.with_columns(note=pl.lit("zanzibarquokka")), schema)
         for n in (300, 400, 600)

@@ -125,7 +125,7 @@ def test_too_few_rows_or_persons_on_both_sides_are_refused():
 
 
 def test_a_table_without_modelled_columns_is_refused():
-    schema = schema_of(Column(name="note", kind=Kind.TEXT, dtype="string"))
+    schema = schema_of(Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence"))
     schema = replace(schema, columns=tuple(replace(column, nullable=False) for column in schema.columns))
     table = Table.conform(pl.DataFrame({"note": [f"n{k}" for k in range(250)]}), schema)
     with pytest.raises(UsageError, match="no column that is modelled"):

@@ -295,7 +295,10 @@ def test_no_cell_is_in_any_output(tmp_path: Path):
         x=pl.when(pl.int_range(pl.len()) < 40).then(canary + pl.int_range(pl.len())).otherwise("x"),
         note=pl.lit("zanzibarquokka"),
     )
-    schema = replace(SCHEMA, columns=(*SCHEMA.columns, Column(name="note", kind=Kind.TEXT, dtype="string")))
+    schema = replace(
+        SCHEMA,
+        columns=(*SCHEMA.columns, Column(name="note", kind=Kind.TEXT, dtype="string", format="sentence")),
+    )
     holdout = HOLDOUT.frame.with_columns(note=pl.lit("zanzibarquokka"))
     found = shadow_audit(
         Table.conform(marked, schema),
