@@ -13,12 +13,14 @@ from tabsynth.augment.slices import Ratio, Slice, slice_of
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.encode import Surrogate, encode_table
 from tabsynth.errors import UsageError
+from tabsynth.fake import fresh_cells
 from tabsynth.io import Provenance
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import Kind, TableSchema
+from tabsynth.schema.generators import can_be_unique, is_counted
+from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
 
 ORIGIN = "origin"
@@ -177,6 +179,9 @@ def _with_new_identifiers(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
             rows[column.name].drop_nulls().unique(maintain_order=True),
             table.frame[column.name].unique(),
         )
+        if not is_counted(column):
+            rows = rows.with_columns(_apart(rows[column.name], mine, real, column))
+            continue
         n_made = len(mine) + len(real)
         fresh = Surrogate(column).make(n_made, 0, n_made, streams=Streams(0), block=0)
         fresh = fresh.filter(~fresh.is_in(real.implode()))[: len(mine)]
@@ -184,3 +189,12 @@ def _with_new_identifiers(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
             pl.col(column.name).replace_strict(mine, fresh, default=None).alias(column.name)
         )
     return rows
+
+
+def _apart(cells: pl.Series, mine: pl.Series, real: pl.Series, column: Column) -> pl.Series:
+    """Cells of a generator, with other ones of it in the place of those that some real row has."""
+    taken = mine.filter(mine.is_in(real.implode()))
+    if taken.is_empty() or not can_be_unique(column):
+        return cells
+    fresh = fresh_cells(column, n=len(taken), taken=pl.concat([real, mine]))
+    return cells.replace(taken, fresh)

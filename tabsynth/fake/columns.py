@@ -7,7 +7,7 @@ never on the batch, and never on the source, which this module does not see.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -149,6 +149,27 @@ class FakeColumns:
                 f"column {column.name!r}: {column.dtype} cannot hold {n_lost:,} of the values that its generator gives"
             )
         return stored.alias(column.name)
+
+
+def fresh_cells(column: Column, *, n: int, taken: pl.Series) -> pl.Series:
+    """`n` different values of an identifier's generator, none of them among `taken`.
+
+    The generator is one that can be unique. Raises `UsageError` where it has too few values.
+    """
+    found = generator_of(column)
+    assert found is not None
+    alone = replace(
+        column,
+        nullable=False,
+        unique=True,
+        generator=replace(found, person=None, sex=None, female=(), male=()),
+    )
+    n_made = n + len(taken)
+    fake = FakeColumns(schema=TableSchema(name="fresh", columns=(alone,)), n_rows=n_made, seed=0)
+    fake.require_room()
+    numbers = pl.Series(column.name, np.arange(1, n_made + 1)).cast(polars_dtype(column))
+    made_cells = fake.fill(numbers.to_frame(), 0)[column.name]
+    return made_cells.filter(~made_cells.is_in(taken.implode()))[:n]
 
 
 def capacity_of(found: Generator) -> int | None:

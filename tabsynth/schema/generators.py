@@ -81,6 +81,12 @@ def is_counted(column: Column) -> bool:
     return column.kind is Kind.IDENTIFIER and (found is None or found.make == "sequence")
 
 
+def can_be_unique(column: Column) -> bool:
+    """Whether the column's generator can give every row another value."""
+    found = generator_of(column)
+    return found is None or WAYS[found.make].can_be_unique
+
+
 def generator_findings(path: Path, column: Column) -> Iterator[Finding]:
     """What is wrong with a column's generator, as far as the column alone tells."""
     found = column.generator

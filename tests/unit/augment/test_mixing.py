@@ -1,5 +1,7 @@
 """Synthetic rows beside real ones: how many, of what, and told apart."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -7,7 +9,9 @@ import tabsynth
 from tabsynth.augment import augment, read_ratio
 from tabsynth.errors import UsageError
 from tabsynth.models.registry import make_engine
-from tabsynth.privacy import Budget
+from tabsynth.privacy import NO_PRIVACY, Budget
+from tabsynth.schema.types import Generator
+from tabsynth.table import Table
 from tests.unit.augment.tables import SCHEMA, claims
 
 
@@ -91,3 +95,15 @@ def test_from_python_the_rows_are_of_the_kind_that_came_in():
         tabsynth.augment(
             frame, target="fraud", to="1:4", engine=make_engine("independent"), settings={"a": 1}
         )
+
+
+def test_a_generator_that_would_meet_a_real_rows_identifier_makes_another():
+    """A pattern of 900 values for 600 real and 88 synthetic rows: without a look two in three would clash."""
+    table = claims()
+    column = replace(table.schema["id"], generator=Generator(make="pattern", pattern="[1-9][0-9]{2}"))
+    table = Table(table.schema.with_column(column), table.frame.with_columns(id=pl.int_range(100, 700)))
+    rows = augment(
+        table, to=read_ratio("1:4"), target="fraud", recipe=make_engine("independent"), privacy=NO_PRIVACY
+    ).rows
+    assert rows["id"].n_unique() == rows.height == 688
+    assert rows["id"].is_between(100, 999).all()
