@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tabsynth.errors import UsageError
-from tabsynth.fake import FakeColumns
+from tabsynth.fake import FakeColumns, fresh_cells
 from tabsynth.fake.pools import pools_of
 from tabsynth.schema.generators import WAYS
 from tabsynth.schema.types import Column, Generator, Kind, Schema, TableSchema
@@ -211,3 +211,11 @@ def test_a_million_names_e_mails_and_numbers_take_seconds():
     begun = time.process_time()
     fake.fill(frame, 0)
     assert time.process_time() - begun < 4  # measured: 0.4 s on a quiet core, so 2 s for a million
+
+
+def test_fresh_cells_are_none_of_those_taken():
+    one = column("x", "pattern", unique=True, pattern="[0-9]")
+    taken = pl.Series(["3", "1", "4"])
+    assert sorted(fresh_cells(one, n=7, taken=taken)) == ["0", "2", "5", "6", "7", "8", "9"]
+    with pytest.raises(UsageError, match="10 different values, 11 rows need as many"):
+        fresh_cells(one, n=8, taken=taken)
