@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.notes import note_left_out, note_mark
 from tabsynth.cli.options import (
     DataArgument,
@@ -189,6 +190,8 @@ def augment(
                 )
                 write_rows_of(made, real, out, overwrite=overwrite)
         show_trial(session, results)
+        if made is not None:
+            show_rules(session, made.rules)
         session.finish(
             _summary(made, results),
             data={"left_out": unknown, "seed": seed, **_data(made, results)},
@@ -326,6 +329,7 @@ def _data(made: Augmented | None, results: TrialResults | None) -> dict[str, Any
             "origin": made.origin,
             "engine": made.engine,
             "guarantee": made.guarantee,
+            "rules": rule_data(made.rules),
         }
     if results is not None:
         from tabsynth.report.augment import lead_of, verdict_of

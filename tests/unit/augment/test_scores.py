@@ -33,8 +33,10 @@ def test_recall_at_a_precision_is_the_best_of_all_thresholds():
         assert recall_at(labels, scores, precision=precision) == pytest.approx(by_hand)
 
 
-def test_no_threshold_may_be_precise_enough():
-    assert recall_at(np.array([0.0, 1.0]), np.array([0.9, 0.1]), precision=0.6) == 0.0
+def test_a_precision_that_is_just_met_counts_and_none_may_be():
+    labels, scores = np.array([0.0, 1.0]), np.array([0.9, 0.1])
+    assert recall_at(labels, scores, precision=0.5) == 1.0
+    assert recall_at(labels, scores, precision=0.6) == 0.0
 
 
 def test_the_interval_over_splits_by_hand():
