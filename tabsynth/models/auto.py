@@ -24,8 +24,8 @@ from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
 
 AUTO = "auto"
-FEWEST_TREE_ROWS = 200
-"""Below this many rows half of them, on which splits are found, hold hardly two leaves of 30."""
+FEWEST_TREE_ROWS = 3_000
+"""Below this many rows half of them, on which splits are found, hold few leaves of 30, and a network comes closer."""
 MOST_TREE_COLUMNS = 250
 """Each tree asks for all columns before it, so time grows with the square of their number."""
 MOST_NETWORK_COLUMNS = 150
@@ -78,10 +78,10 @@ class Auto:
                 recipe=GaussianCopula(),
                 why=f"auto: gaussian_copula, for {columns}: more than {MOST_TREE_COLUMNS} take trees too long",
             )
-        if n_rows is not None and n_rows < FEWEST_TREE_ROWS:
+        if n_rows is not None and n_rows < FEWEST_TREE_ROWS and n_columns <= MOST_NETWORK_COLUMNS:
             return Choice(
-                recipe=GaussianCopula(),
-                why=f"auto: gaussian_copula, for {n_rows:,} rows: fewer than {FEWEST_TREE_ROWS} are too few for trees",
+                recipe=BayesianNetwork(),
+                why=f"auto: bayesian_network, for {n_rows:,} rows: fewer than {FEWEST_TREE_ROWS:,} are few for trees",
             )
         return Choice(
             recipe=SequentialTrees(),

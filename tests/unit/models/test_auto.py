@@ -23,8 +23,9 @@ PAGE = Path(__file__).parents[3] / "docs/reference/auto.md"
         ("rows", 150, True, None, "bayesian_network"),
         ("rows", 151, True, None, "gaussian_copula"),
         ("rows", 251, False, 10_000, "gaussian_copula"),
-        ("rows", 250, False, 199, "gaussian_copula"),
-        ("rows", 250, False, 200, "sequential_trees"),
+        ("rows", 150, False, 2_999, "bayesian_network"),
+        ("rows", 150, False, 3_000, "sequential_trees"),
+        ("rows", 151, False, 2_999, "sequential_trees"),
         ("rows", 1, False, None, "sequential_trees"),
     ],
 )
@@ -46,15 +47,15 @@ def test_the_page_shows_the_rule():
     assert len(rows) == 6
     for budget, purpose, columns, n_rows, engine in rows:
         n_columns = {"any": 3, "up to 150": 150, "more": 151, "more than 250": 251, "up to 250": 250}[columns]
-        n = {"any": 500, "not asked for": None, "fewer than 200": 199, "200 or more": 200}[n_rows]
+        n = {"any": 500, "not asked for": None, "fewer than 3,000": 2_999, "any other": 3_000}[n_rows]
         found = Auto(purpose=purpose).choose(n_columns=n_columns, is_private=budget == "ε", n_rows=n)
         assert found.recipe.name == engine
 
 
 def test_what_is_fitted_is_of_the_engine_that_was_chosen(tmp_path):
-    frame = pl.DataFrame({"x": np.arange(300) % 17, "c": ["a", "b", "b"] * 100})
+    frame = pl.DataFrame({"x": np.arange(3_000) % 17, "c": ["a", "b", "b"] * 1_000})
     small = tabsynth.fit(frame.head(60), engine="auto", privacy=tabsynth.NO_PRIVACY)
-    assert small.engine.name == "gaussian_copula"
+    assert small.engine.name == "bayesian_network"
     fitted = tabsynth.fit(frame, engine="auto", privacy=tabsynth.NO_PRIVACY)
     assert fitted.engine == make_engine("sequential_trees")
     fitted.save(tmp_path / "model")
@@ -90,7 +91,7 @@ def test_no_model_is_of_auto():
 
 
 def test_the_command_line_says_what_was_chosen(tmp_path):
-    frame = pl.DataFrame({"x": np.arange(300) % 17, "c": ["a", "b", "b"] * 100})
+    frame = pl.DataFrame({"x": np.arange(3_000) % 17, "c": ["a", "b", "b"] * 1_000})
     frame.write_parquet(tmp_path / "t.parquet")
     tabsynth_here("schema", "draft", "t.parquet", "--out", "s.yaml", cwd=tmp_path)
     done = tabsynth_here(
@@ -106,5 +107,5 @@ def test_the_command_line_says_what_was_chosen(tmp_path):
         cwd=tmp_path,
     )
     assert "auto: sequential_trees, the most faithful without a budget (2 columns)" in done.out
-    assert "Fitted sequential_trees to 300 rows" in done.out
+    assert "Fitted sequential_trees to 3,000 rows" in done.out
     assert "auto" in tabsynth_here("engines", cwd=tmp_path).out
