@@ -27,7 +27,7 @@ AUTO = "auto"
 FEWEST_TREE_ROWS = 3_000
 """Below this many rows half of them, on which splits are found, hold few leaves of 30, and a network comes closer."""
 MOST_TREE_COLUMNS = 250
-"""Each tree asks for all columns before it, so time grows with the square of their number."""
+"""Each tree asks for all columns before it; beyond this nobody has measured how long that takes."""
 MOST_NETWORK_COLUMNS = 150
 """Every pair of columns is measured."""
 
@@ -76,7 +76,7 @@ class Auto:
         if n_columns > MOST_TREE_COLUMNS:
             return Choice(
                 recipe=GaussianCopula(),
-                why=f"auto: gaussian_copula, for {columns}: more than {MOST_TREE_COLUMNS} take trees too long",
+                why=f"auto: gaussian_copula, for {columns}: trees are not measured beyond {MOST_TREE_COLUMNS}",
             )
         if n_rows is not None and n_rows < FEWEST_TREE_ROWS and n_columns <= MOST_NETWORK_COLUMNS:
             return Choice(
