@@ -21,6 +21,7 @@ from tabsynth.privacy.ledger_file import create_ledger_file, open_ledger_file, r
 from tabsynth.privacy.mechanisms import Exact
 from tabsynth.report import write_report
 from tabsynth.schema.types import Column, Domain, Kind, Origin, PrivacyUnit, TableSchema
+from tests.end_to_end.commands import masked
 
 WORD, NUMBER = "zyxwvut-canary", 918273645
 DAY = dt.date(7777, 7, 7)
