@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tabsynth.audit import AuditResults
     from tabsynth.audit.shadow import ShadowResults
     from tabsynth.augment import Augmented, TrialResults
-    from tabsynth.constraints.outcome import RuleOutcome
+    from tabsynth.constraints.outcome import ConditionOutcome, RuleOutcome, Tally
     from tabsynth.evaluate import Results
     from tabsynth.evaluate.collapse import CollapseResults
     from tabsynth.pipeline import FittedPipeline, fit
@@ -61,6 +61,7 @@ __all__ = [
     "Charge",
     "CollapseResults",
     "Column",
+    "ConditionOutcome",
     "FittedPipeline",
     "Generator",
     "Kind",
@@ -73,6 +74,7 @@ __all__ = [
     "Schema",
     "ShadowResults",
     "TableSchema",
+    "Tally",
     "TrialResults",
     "audit",
     "augment",
@@ -108,6 +110,7 @@ _HOMES = {
     "Charge": "privacy",
     "CollapseResults": "evaluate.collapse",
     "Column": "schema.types",
+    "ConditionOutcome": "constraints.outcome",
     "FittedPipeline": "pipeline",
     "Generator": "schema.types",
     "Kind": "schema.types",
@@ -120,6 +123,7 @@ _HOMES = {
     "Schema": "schema.types",
     "ShadowResults": "audit.shadow",
     "TableSchema": "schema.types",
+    "Tally": "constraints.outcome",
     "TrialResults": "augment",
     "audit": "api",
     "augment": "api",

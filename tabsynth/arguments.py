@@ -24,6 +24,13 @@ def whole_number_fault(value: Any, name: str) -> str | None:
     return f"{name} must be a whole number of 0 or more, found {_found(value, number)}"
 
 
+def share_fault(value: Any, name: str) -> str | None:
+    """What keeps `value` from being a number in [0, 1]; None where it is one."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
+        return None
+    return f"{name} must be a number from 0 to 1, found {_found(value, None)}"
+
+
 def mapping_fault(value: Any, name: str) -> str | None:
     """What keeps `value` from being a mapping of column names; None where it is one."""
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable
 from tabsynth.errors import ConditionError, DataError, UsageError
-from tabsynth.models.base import Condition
+from tabsynth.models.condition import Condition
 from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.types import TableSchema
 from tabsynth.where import conditions_of
@@ -58,10 +58,7 @@ class Slice:
         """The rows that meet all conditions, (n_rows,)."""
         met = np.ones(table.n_rows, dtype=np.bool_)
         for condition in self.conditions:
-            column = table.columns[condition.column]
-            met &= column.codes == condition.code
-            if column.values is not None and condition.code == 0:
-                met &= column.values == condition.value
+            met &= condition.holds(table.columns[condition.column])
         return met
 
     def without(self, column: str) -> Slice:
@@ -94,7 +91,7 @@ def slice_of(
         values = {target: _class_values(schema, target)[code]}
         found = Slice(
             where=values,
-            conditions=(Condition(column=target, code=code),),
+            conditions=(Condition.at(target, code),),
             label=f"the rarest class of {target!r}",
         )
     if not found.mask(table).any():

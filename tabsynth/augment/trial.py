@@ -115,7 +115,9 @@ def trial(
     table, notes = affordable(table, max_rows, Streams(seed))
     encoded = encode_table(table)
     thin = slice_of(encoded, table.schema, target=target, where=where)
-    held = next((one.code for one in thin.conditions if one.column == target), None)
+    held = next(
+        (one.codes[0] for one in thin.conditions if one.column == target and len(one.codes) == 1), None
+    )
     positive = rarest_class(encoded, target) if held is None else held
     labels = encoded.columns[target].codes == positive
     counted = thin.without(target).mask(encoded)

@@ -37,29 +37,29 @@ class Block:
 
     `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block, `part`
     at least those of their columns that the rules and conditions read,
-    `redraw(n, attempt)` other learnt rows. `numbers` reads the learnt columns of numbers and times. `constraints` are the rules of single rows with, of each, the learnt
-    columns that it comes from in `sources`; `held` are conditions that the model could not be held at, which
-    rows drawn anew must meet.
+    `redraw(positions, attempt)` other learnt rows for them. `numbers` reads the learnt columns of numbers and times. `constraints` are the rules of single rows with, of each, the learnt
+    columns that it comes from in `sources`; `held(frame, positions)` marks rows that lack what is asked for there.
     """
 
     whole: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
     part: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
-    redraw: Callable[[int, int], pl.DataFrame]
+    redraw: Callable[[_Positions, int], pl.DataFrame]
     constraints: Sequence[Constraint]
     sources: Sequence[tuple[str, ...]]
     numbers: Mapping[str, pl.Expr] = field(default_factory=dict)
-    held: Callable[[pl.DataFrame], Mask] | None = None
+    most_redrawn: int = 1 << 15
+    held: Callable[[pl.DataFrame, _Positions], Mask] | None = None
 
     def number(self, learnt: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
         """A learnt column of numbers or times on the line, NaN where a cell is none."""
         cells = learnt.select(self.numbers[name].to_physical().cast(pl.Float64)).to_series()
         return cells.fill_null(np.nan).to_numpy()
 
-    def broken(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    def broken(self, frame: pl.DataFrame, positions: _Positions) -> npt.NDArray[np.bool_]:
         """Which row breaks which rule, shape (n_rules, n_rows); conditions that are not met come last."""
         rows = masks_of(self.constraints, frame)
         if self.held is not None:
-            rows.append(self.held(frame))
+            rows.append(self.held(frame, positions))
         return np.stack(rows) if rows else np.zeros((0, frame.height), dtype=np.bool_)
 
 
@@ -72,12 +72,14 @@ class Repaired:
     broken: npt.NDArray[np.int64]
     swapped: npt.NDArray[np.int64]
     redrawn: npt.NDArray[np.int64]
+    n_missed: int = 0
+    """Rows that lacked what is asked for as the model made them."""
 
 
 def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repaired:
     """The rows, with none that breaks a rule. Raises `ConstraintError` where the tries do not suffice."""
     everywhere = np.arange(learnt.height)
-    first = block.broken(block.part(learnt, everywhere))
+    first = block.broken(block.part(learnt, everywhere), everywhere)
     broken = first.copy()
     if not broken.any():
         none = np.zeros(len(block.constraints), dtype=np.int64)
@@ -93,6 +95,7 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
         first[:n_rules].sum(axis=1),
         (first[:n_rules] & ~left).sum(axis=1),
         (first[:n_rules] & left).sum(axis=1),
+        int(first[n_rules:].sum()),
     )
 
 
@@ -159,7 +162,7 @@ def _align(
         taker = both[np.argsort(values[0][both], kind="stable")]
         giver = both[np.argsort(values[1][both], kind="stable")]
         tried = learnt[taker].with_columns(learnt[other].gather(giver))
-        after = block.broken(block.part(tried, taker))
+        after = block.broken(block.part(tried, taker), taker)
         if after.any(axis=0).sum() < broken[:, taker].any(axis=0).sum():
             order = np.arange(learnt.height)
             order[taker] = giver
@@ -194,7 +197,7 @@ def _try(
         return None
     both, crossed = np.r_[one, other], np.r_[other, one]
     tried = learnt[both].with_columns(learnt[name].gather(crossed) for name in names)
-    after = block.broken(block.part(tried, both))
+    after = block.broken(block.part(tried, both), both)
     n = len(one)
     is_bad: Mask = np.asarray(after.any(axis=0))
     was_bad: Mask = np.asarray(broken[:, both].any(axis=0))
@@ -218,9 +221,11 @@ def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
     n_found = n_drawn = 0
     for attempt in range(MOST_TRIES):
         rate = max(n_found / n_drawn, 0.01) if n_drawn else 0.5
-        drawn = block.redraw(max(_FEWEST, int(1.2 * len(pool) / rate)), attempt)
-        places = pool[np.arange(drawn.height) % len(pool)]
-        broken = block.broken(block.part(drawn, places))
+        n = min(max(_FEWEST, int(1.2 * len(pool) / rate)), block.most_redrawn)
+        places = pool[np.arange(n) % len(pool)]
+        drawn = block.redraw(places, attempt)
+        places = places[: drawn.height]
+        broken = block.broken(block.part(drawn, places), places)
         good = np.flatnonzero(~broken.any(axis=0))
         filled, first = np.unique(places[good], return_index=True)
         order[filled] = sum(frame.height for frame in kept) + np.arange(len(filled))

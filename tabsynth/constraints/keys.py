@@ -8,6 +8,7 @@ costs a draw (below one row in a million at a hundred million keys) and is never
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -40,14 +41,24 @@ class Keys:
     _seen: list[_Hashes] = field(default_factory=list)
 
     @classmethod
-    def of(cls, constraint: Constraint, n_rows: int, plan: RulePlan) -> Keys:
-        """Keys for `n_rows` rows. Raises `ConstraintError` where there are fewer different ones."""
+    def of(
+        cls,
+        constraint: Constraint,
+        n_rows: int,
+        plan: RulePlan,
+        *,
+        missed: Callable[[pl.DataFrame], Mask] | None = None,
+        are_free: bool = True,
+    ) -> Keys:
+        """Keys for `n_rows` rows, without those that `missed` marks; unless they `are_free`, rows have their own part of each. Raises `ConstraintError` where there are fewer different ones."""
         columns = [plan.schema[name] for name in constraint.columns]
-        free = _every_key(columns)
+        free = _every_key(columns) if are_free else None
         if free is not None:
             for one in plan.checked:
                 if set(one.columns) <= set(free.columns):
                     free = free.filter(~pl.Series(one.violations(free)))
+            if missed is not None:
+                free = free.filter(~pl.Series(missed(free)))
             if free.height < n_rows and not any(column.nullable for column in columns):
                 raise ConstraintError(
                     f"the rule {title_of(constraint.rule)!r} has room for {free.height:,} rows, "
@@ -86,8 +97,10 @@ class Keys:
     ) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
         """Rows of `left` drawn anew; those that stay are given back."""
         for attempt in range(_TRIES):
-            drawn = block.redraw(max(512, 4 * len(left)), 10_000 + attempt)
-            places = left[np.arange(drawn.height) % len(left)]
+            n = min(max(512, 4 * len(left)), block.most_redrawn)
+            places = left[np.arange(n) % len(left)]
+            drawn = block.redraw(places, 10_000 + attempt)
+            places = places[: drawn.height]
             rows = block.whole(drawn, places)
             frame, left = self._fill(frame, rows, places, block, left, taken)
             if not len(left):
@@ -136,7 +149,7 @@ class Keys:
         """The frame with `rows` in their places where they break no rule and have a key that is new."""
         hashes = self._hashes(rows, np.arange(rows.height))
         is_new = ~(self._known(hashes) | np.isin(hashes, np.concatenate(taken)))
-        is_bad = np.any([*masks_of(self.checked, rows), *block.broken(rows), ~is_new], axis=0)
+        is_bad = np.any([*masks_of(self.checked, rows), *block.broken(rows, places), ~is_new], axis=0)
         good = np.flatnonzero(~is_bad)
         good = good[np.sort(np.unique(hashes[good], return_index=True)[1])]
         filled, first = np.unique(places[good], return_index=True)

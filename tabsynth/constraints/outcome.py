@@ -27,13 +27,51 @@ class RuleOutcome:
     n_redrawn: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionOutcome:
+    """What was asked of rows beside the rules, and what that took.
+
+    `columns` are those asked about. `n_effective` is how many independent rows of the model under the conditions the rows are worth: all
+    of them where they were drawn exactly, fewer where they were drawn again by weights. `acceptance` in [0, 1] is the share of rows
+    that met everything as the model first made them; others were drawn anew. In `n_moved` rows the given cells were none
+    that the model makes, alone or together, so that the others follow from the nearest that it does.
+    """
+
+    columns: tuple[str, ...]
+    n_rows: int
+    n_effective: float
+    acceptance: float
+    n_moved: int = 0
+
+    def __str__(self) -> str:
+        """In a sentence or more: names of columns and counts, never a cell."""
+        names = ", ".join(self.columns[:8]) + (" …" if len(self.columns) > 8 else "")
+        how = "drawn exactly"
+        if self.n_effective < self.n_rows:
+            how = f"worth {int(self.n_effective):,} independent rows (effective sample size)"
+        said = f"Asked for by {names}: {self.n_rows:,} rows, {how}."
+        if self.acceptance < 1:
+            said += f" {100 * self.acceptance:.3g} % met it as first drawn; the others were drawn anew."
+        if self.n_moved:
+            said += (
+                f" {self.n_moved:,} rows with given cells that the model never makes, alone or together, are completed from "
+                "the nearest it does."
+            )
+        return said
+
+
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of a sampling as it goes on, one for each rule; give one to `sample_batches` and read it at the end."""
+    """What a sampling did for rules and conditions, as it goes on: give one to it and read it at the end."""
 
     titles: Sequence[str] = ()
     forms: Sequence[str] = ()
     n_rows: int = 0
+    columns: tuple[str, ...] = ()
+    n_drawn: int = 0
+    n_effective: float = 0.0
+    n_moved: int = 0
+    n_missed: int = 0
     counts: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     def begin(self, titles: Sequence[str], forms: Sequence[str]) -> None:
@@ -43,6 +81,29 @@ class Tally:
 
     def add(self, what: str, counts: npt.NDArray[np.int64]) -> None:
         self.counts[what] += counts
+
+    def asks_for(self, columns: Sequence[str]) -> None:
+        """Start again for conditions on these columns."""
+        self.columns = tuple(columns)
+        self.n_drawn, self.n_effective, self.n_moved, self.n_missed = 0, 0.0, 0, 0
+
+    def add_drawn(self, n_rows: int, *, effective: float, n_moved: int, n_missed: int) -> None:
+        """Count rows of a block."""
+        self.n_drawn, self.n_effective = self.n_drawn + n_rows, self.n_effective + effective
+        self.n_moved, self.n_missed = self.n_moved + n_moved, self.n_missed + n_missed
+
+    @property
+    def conditions(self) -> ConditionOutcome | None:
+        """What conditions took; None where nothing was asked for."""
+        if not self.columns:
+            return None
+        return ConditionOutcome(
+            columns=self.columns,
+            n_rows=self.n_drawn,
+            n_effective=self.n_effective,
+            acceptance=1 - self.n_missed / self.n_drawn if self.n_drawn else 1.0,
+            n_moved=self.n_moved,
+        )
 
     @property
     def outcomes(self) -> tuple[RuleOutcome, ...]:

@@ -68,6 +68,12 @@ class RulePlan:
         """The rules of single rows."""
         return tuple(one for one in self.constraints if is_per_row(one.rule))
 
+    @property
+    def forms_per_row(self) -> tuple[str, ...]:
+        """The forms of `per_row`."""
+        pairs = zip(self.constraints, self.forms, strict=True)
+        return tuple(form for one, form in pairs if is_per_row(one.rule))
+
     @cached_property
     def repaired(self) -> tuple[Constraint, ...]:
         """Of `checked` what construction alone does not ensure."""

@@ -63,7 +63,7 @@ class ContinuousEncoder:
         return self.column.kind is not Kind.NUMBER or self.column.decimals is not None
 
     @property
-    def _ticks(self) -> int:
+    def ticks(self) -> int:
         """How many physical units of the stored type one step of the lattice spans (times only)."""
         if self.column.kind is Kind.DATE:
             return 1
@@ -97,7 +97,7 @@ class ContinuousEncoder:
 
     def _in_ticks(self, microseconds: int, *, up: bool) -> int:
         physical = microseconds * 1000 // _UNIT_NANOSECONDS[self._time_unit]
-        return -(-physical // self._ticks) if up else physical // self._ticks
+        return -(-physical // self.ticks) if up else physical // self.ticks
 
     def _stated_limits(self, bounds: tuple[Scalar, Scalar]) -> tuple[int | float, int | float]:
         """Declared bounds in encoded units; of the lattice at least one point, and none beyond 64 bits."""
@@ -130,7 +130,7 @@ class ContinuousEncoder:
         """Codes and values, each of shape (n_rows,); values are 0 where the code is not 0."""
         variable = self.variable
         outside = variable.n_levels
-        numbers = self._numbers(series)
+        numbers = self.numbers(series)
         is_number = numbers.is_not_null()
         codes = np.where(is_number.to_numpy(), 0, outside).astype(code_dtype(outside))
         if variable.null_code is not None and series.null_count():
@@ -150,7 +150,7 @@ class ContinuousEncoder:
         values = np.where(codes == 0, values, values.dtype.type(0))
         return codes, values
 
-    def _numbers(self, series: pl.Series) -> pl.Series:
+    def numbers(self, series: pl.Series) -> pl.Series:
         """The cells as Int64 or Float64 in stored units, null where they are not finite numbers."""
         kind, dtype = self.column.kind, series.dtype
         if kind in (Kind.DATE, Kind.DATETIME):
@@ -160,9 +160,9 @@ class ContinuousEncoder:
                 series = series.str.strptime(moment, pattern, strict=False)
             elif kind is Kind.DATE and dtype != pl.Date:
                 series = series.cast(pl.Date)
-            return series.to_physical().cast(pl.Int64) // self._ticks
+            return series.to_physical().cast(pl.Int64) // self.ticks
         if kind is Kind.DURATION:
-            return series.to_physical().cast(pl.Int64) // self._ticks
+            return series.to_physical().cast(pl.Int64) // self.ticks
         if kind is Kind.INTEGER and not dtype.is_float():
             return series.cast(pl.Int64, strict=False)
         numbers = series.cast(pl.Float64, strict=False)
@@ -189,7 +189,7 @@ class ContinuousEncoder:
     def _stored(self, values: Values) -> pl.Series:
         column, wanted = self.column, polars_dtype(self.column)
         if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION):
-            physical = pl.Series(values.astype(np.int64)) * self._ticks
+            physical = pl.Series(values.astype(np.int64)) * self.ticks
             if wanted != pl.String:
                 return physical.cast(pl.Int32).cast(wanted) if wanted == pl.Date else physical.cast(wanted)
             if column.kind is Kind.DATE:

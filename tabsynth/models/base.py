@@ -9,12 +9,12 @@ and no rows unless `retains_rows` says so. What an engine that can be private wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
+from tabsynth.models.condition import Condition, Conditioned, Given
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
@@ -22,6 +22,8 @@ from tabsynth.randomness import Streams
 BLOCK_ROWS = 32_768
 """Rows are drawn in blocks of this many, each from a stream of its own, so that they do not depend on
 how sampling is cut into batches or over cores."""
+
+NOTHING_GIVEN: Given = {}
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, in [0, 1]."""
@@ -31,24 +33,13 @@ def no_progress(_stage: str, _share: float) -> None:
     """Report to nobody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One column held at one value: a level's code, or code 0 and a number in encoded units."""
-
-    column: str
-    code: int
-    value: int | float | None = None
-
-
 class FittedModel(Protocol):
     """Parameters of a fitted engine."""
 
     @property
     def variables(self) -> tuple[Variable, ...]: ...
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
-    ) -> EncodedTable:
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
         """Block number `block` of `n_rows` ≤ `BLOCK_ROWS` rows, a function of the arguments alone."""
         ...
 
@@ -58,6 +49,27 @@ class FittedModel(Protocol):
 
     def parameters(self) -> Mapping[str, Any]:
         """What is not an array, as JSON data."""
+        ...
+
+
+@runtime_checkable
+class ConditionalModel(FittedModel, Protocol):
+    """A fitted model that draws rows under conditions, instead of waiting for them to turn up."""
+
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """Rows that keep to all conditions and have the given cells, a function of the arguments alone.
+
+        No column is in both. Given cells are the domain's, all rows' in a column. Raises `ConditionError` where the conditions
+        have probability zero under the model.
+        """
         ...
 
 

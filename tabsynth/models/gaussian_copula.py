@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.errors import UsageError
-from tabsynth.models.base import Condition, Progress, no_progress
+from tabsynth.errors import ConditionError, UsageError
+from tabsynth.models.base import NOTHING_GIVEN, Progress, no_progress
 from tabsynth.models.coarse_axes import CoarseColumn, axes_of
-from tabsynth.models.conditions import Box, box_of
+from tabsynth.models.condition import Condition, Conditioned, Given, pinned, with_given
+from tabsynth.models.conditions import AxisSet, held_axes
 from tabsynth.models.correlation import N_TERMS, latent_correlation, shrink_unreliable
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import (
@@ -46,7 +47,7 @@ from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.stored import stored_normal
 from tabsynth.models.stratified import stratified
-from tabsynth.models.truncated_normal import truncated_multivariate_normal
+from tabsynth.models.truncated_normal import Drawn, held_normals, reindexed
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part as BudgetPart
 from tabsynth.privacy.queries import AnyQueries, Queries, ScoreMoments
@@ -73,17 +74,39 @@ class FittedGaussianCopula:
     def variables(self) -> tuple[Variable, ...]:
         return variables_on(self.latents)
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
-    ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
+        """Block number `block` of `n_rows` rows."""
         rng = streams.generator("gaussian_copula.sample", block)
-        if not conditions:
-            normals = rng.standard_normal((n_rows, len(self.latents))) @ self._factor.T + self.mean
-            normals[:, self._is_standard] = stratified(normals[:, self._is_standard], rng)
-            return columns_at(self.latents, normals)
-        box = box_of(self.latents, conditions)
-        return box.pin(columns_at(self.latents, self._conditional_normals(box, n_rows, rng)), conditions)
+        normals = rng.standard_normal((n_rows, len(self.latents))) @ self._factor.T + self.mean
+        normals[:, self._is_standard] = stratified(normals[:, self._is_standard], rng)
+        return columns_at(self.latents, normals)
+
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """Block number `block` under conditions; raises `ConditionError` for impossible ones.
+
+        Exact given numbers and with one axis held within a set; of several held axes see `held_normals`.
+        """
+        rng = streams.generator("gaussian_copula.sample", block)
+        held = held_axes(self.latents, conditions, given, n_rows)
+        normals, effective = np.empty((n_rows, len(self.latents))), 0.0
+        is_moved = held.is_moved.copy()
+        for rows, points, within in held.alike():
+            found = self._held_normals(points, within, len(rows), rng)
+            if conditions and not given and not found.met.any():
+                raise ConditionError("the conditions together have probability zero under the model")
+            normals[rows] = found.normals
+            effective += found.effective
+            is_moved[rows] |= ~found.met
+        drawn = with_given(pinned(columns_at(self.latents, normals), conditions), given)
+        return Conditioned(rows=drawn, effective=effective, n_moved=int(is_moved.sum()))
 
     @cached_property
     def _factor(self) -> Floats:
@@ -93,25 +116,28 @@ class FittedGaussianCopula:
     def _is_standard(self) -> npt.NDArray[np.bool_]:
         return np.asarray((self.mean == 0) & (np.abs(np.diag(self.covariance) - 1) < 1e-9))
 
-    def _conditional_normals(self, box: Box, n: int, rng: np.random.Generator) -> Floats:
-        """Latent rows inside the box: exact for points and the rest, Gibbs for several intervals."""
+    def _held_normals(
+        self, points: Mapping[int, Floats], within: Mapping[int, AxisSet], n: int, rng: np.random.Generator
+    ) -> Drawn:
+        """Latent rows, (n, n_latents), with axes at `points` and `within` sets."""
         normals = np.empty((n, len(self.latents)))
-        fixed, held = box.points, box.intervals
+        fixed, held = (np.array(list(axes), dtype=np.intp) for axes in (points, within))
         rest = np.setdiff1d(np.arange(len(self.latents)), np.r_[fixed, held])
-        normals[:, fixed] = box.lower[fixed]
+        for axis, position in points.items():
+            normals[:, axis] = position
+        found = Drawn(normals, float(n), np.ones(n, dtype=np.bool_))
         if len(held):
             mean, covariance = self._given(held, fixed, normals[:, fixed])
-            normals[:, held] = truncated_multivariate_normal(
-                mean, covariance, box.lower[held], box.upper[held], rng
-            )
+            found = held_normals(mean, covariance, reindexed(within, held.tolist()), rng)
+            normals[:, held] = found.normals
         known = np.r_[fixed, held]
         mean, covariance = self._given(rest, known, normals[:, known])
         factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(rest)))
         normals[:, rest] = mean + rng.standard_normal((n, len(rest))) @ factor.T
-        return normals
+        return Drawn(normals, found.effective, found.met)
 
     def _given(
-        self, wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], at: Floats
+        self, wanted: npt.NDArray[np.intp], known: npt.NDArray[np.intp], at: Floats
     ) -> tuple[Floats, Floats]:
         """Mean, (n, n_wanted), and covariance of the wanted axes given the known ones at `at`."""
         block = self.covariance[np.ix_(wanted, wanted)]

@@ -64,7 +64,8 @@ class PublicCells:
         return self.n_numbers + self.n_levels
 
     @cached_property
-    def _stretches(self) -> Marginal:
+    def stretches(self) -> Marginal:
+        """The cells of numbers as pieces of equal mass."""
         even = np.full(max(self.n_numbers, 1), 1 / max(self.n_numbers, 1))
         return Marginal(self.lower, self.upper, even[: self.n_numbers], is_lattice=self.variable.is_lattice)
 
@@ -76,7 +77,7 @@ class PublicCells:
         dtype = np.min_scalar_type(max(self.n_cells - 1, 1))
         if column.values is None:
             return column.codes.astype(dtype, copy=False)
-        numbers = self._stretches.pieces_of(column.values)
+        numbers = self.stretches.pieces_of(column.values)
         if self.n_levels == 0:
             return numbers.astype(dtype, copy=False)
         # Code 0 is a number; code c > 0 is level cell n_numbers + c - 1.
@@ -91,13 +92,7 @@ class PublicCells:
 
     def values_in(self, cells: npt.NDArray[np.intp], at: Floats) -> Values:
         """The values at shares `at` in [0, 1) of the number cells `cells`, (n_rows,)."""
-        return self._stretches.values_within(cells, at)
-
-    def cell_of_number(self, value: float) -> int:
-        """The cell a number falls in; -1 for one beyond the bounds, or between two cells."""
-        at = np.asarray([value]).astype(self.lower.dtype)
-        cell = int(self._stretches.pieces_of(at)[0])
-        return cell if self.lower[cell] <= at[0] <= self.upper[cell] else -1
+        return self.stretches.values_within(cells, at)
 
     def marginals(self, counts: Floats) -> tuple[Marginal, Marginal | None]:
         """The level marginal and the number marginal (None for a discrete column), from counts ≥ 0.

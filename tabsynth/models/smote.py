@@ -21,8 +21,10 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.errors import ConditionError, DataError, UsageError
-from tabsynth.models.base import Condition, Progress, no_progress
+from tabsynth.models.base import NOTHING_GIVEN, Progress, no_progress
+from tabsynth.models.condition import Condition, Conditioned, Given, pinned
 from tabsynth.models.smote_samples import Axes, Rows, between, decoded, in_danger, require_library
+from tabsynth.models.spans import snapped
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
@@ -58,10 +60,31 @@ class FittedSmote:
         """The class of each row; 0 for all of them where there is no target."""
         return _classes(self.rows, self.target)
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
+        """Block number `block` of `n_rows` rows."""
+        return self._between(block, n_rows, streams, ())
+
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """Block number `block` between rows that meet the conditions, or are nearest to the numbers asked for.
+
+        Raises `ConditionError` where fewer than two rows do, `UsageError` for given cells.
+        """
+        if given:
+            raise UsageError("smote cannot complete rows: it knows no distribution of cells given others")
+        rows = pinned(self._between(block, n_rows, streams, conditions), conditions)
+        return Conditioned(rows=rows, effective=float(n_rows))
+
+    def _between(
+        self, block: int, n_rows: int, streams: Streams, conditions: tuple[Condition, ...]
     ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` where fewer than two rows meet the conditions."""
         if not self.rows.columns:
             return EncodedTable(n_rows, {})
         require_library()
@@ -79,22 +102,19 @@ class FittedSmote:
             like = self.rows.columns[self.target]
             drawn = np.repeat([code for code, _ in parts], [len(found[0]) for _, found in parts])[order]
             columns[self.target] = EncodedColumn(like.variable, drawn.astype(like.codes.dtype))
-        return EncodedTable(
-            n_rows, {name: columns[name] for name in self.rows.columns} | _pinned(columns, conditions)
-        )
+        return EncodedTable(n_rows, {name: columns[name] for name in self.rows.columns})
 
     def _groups(self, conditions: tuple[Condition, ...]) -> tuple[dict[int, Rows], Shares]:
         """Of each class the rows to make others between, and its share of the rows to make."""
         meets = np.ones(self.rows.n_rows, dtype=np.bool_)
         for condition in conditions:
-            meets &= self.rows.columns[condition.column].codes == condition.code
+            meets &= np.isin(self.rows.columns[condition.column].codes, condition.codes)
         n_met = int(meets.sum())
-        held = [condition for condition in conditions if condition.value is not None and condition.code == 0]
         kept = np.bincount(self.classes, minlength=len(self.shares))
         groups, weights = dict[int, Rows](), list[float]()
         for code in np.unique(self.classes[meets]).tolist():
             whole = np.flatnonzero(meets & (self.classes == code))
-            group = self._near(whole, held)
+            group = self._near(whole, [condition for condition in conditions if condition.spans])
             group = group[self.is_base[group]] if self.is_base[group].sum() > 1 else group
             if len(group) > 1:
                 groups[code] = group
@@ -106,17 +126,19 @@ class FittedSmote:
         return groups, np.array(weights) / sum(weights)
 
     def _near(self, rows: Rows, held: list[Condition]) -> Rows:
-        """Of these rows those whose numbers are nearest to the ones held; all of them where none is."""
+        """Of these rows those whose numbers are asked for, and at least the `_NEAREST` nearest to them."""
         if not held or len(rows) <= _NEAREST:
             return rows
         distance = np.zeros(len(rows))
         for condition in held:
-            assert condition.value is not None
-            values = self.rows.columns[condition.column].values
-            assert values is not None
-            away = values[rows].astype(np.float64) - float(condition.value)
-            distance += np.abs(away) / self.axes.scale[condition.column]
-        return np.sort(rows[np.argsort(distance, kind="stable")[:_NEAREST]])
+            column = self.rows.columns[condition.column]
+            assert column.values is not None
+            values = column.values[rows]
+            away = values.astype(np.float64) - snapped(values, condition.spans).astype(np.float64)
+            away = np.where(column.codes[rows] == 0, np.abs(away), 0.0)
+            distance += away / self.axes.scale[condition.column]
+        n_inside = int((distance == 0).sum())
+        return np.sort(rows[np.argsort(distance, kind="stable")[: max(_NEAREST, n_inside)]])
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         found: dict[str, npt.NDArray[Any]] = {"shares": self.shares, "is_base": self.is_base}
@@ -132,19 +154,6 @@ class FittedSmote:
 
 def _classes(rows: EncodedTable, target: str) -> npt.NDArray[np.int64]:
     return rows.columns[target].codes.astype(np.int64) if target else np.zeros(rows.n_rows, dtype=np.int64)
-
-
-def _pinned(
-    columns: Mapping[str, EncodedColumn], conditions: tuple[Condition, ...]
-) -> dict[str, EncodedColumn]:
-    """The columns that are held, at what they are held at."""
-    found = {}
-    for condition in conditions:
-        column = columns[condition.column]
-        codes = np.full_like(column.codes, condition.code)
-        values = None if column.values is None else np.full_like(column.values, condition.value or 0)
-        found[condition.column] = EncodedColumn(column.variable, codes, values)
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

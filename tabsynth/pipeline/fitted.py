@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.arguments import mapping_fault, refuse, whole_number_fault
+from tabsynth.arguments import mapping_fault, refuse, share_fault, whole_number_fault
+from tabsynth.constraints.held import Held, held_at
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.constraints.plan import RulePlan, plan_rules
 from tabsynth.encode import Surrogate, encode_table
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import ConstraintError, InputError, ModelFileError, PrivacyError, UsageError
 from tabsynth.io import Layout, Provenance, to_layout
+from tabsynth.io.layout import schema_layout
 from tabsynth.model_folder import privacy_from_data, read_folder, require_fields, write_folder
 from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
+from tabsynth.models.condition import Condition
 from tabsynth.models.marginal_frame import marginal_frame, positions_of
 from tabsynth.models.registry import engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
+from tabsynth.pipeline.completing import Completed, read_partial
+from tabsynth.pipeline.requests import Request, Shares, Where
 from tabsynth.pipeline.sampling import Sampler
+from tabsynth.pipeline.shares import shares_of
 from tabsynth.privacy import Budget, Charge, Privacy, guarantee
 from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
 from tabsynth.randomness import Streams
@@ -33,6 +39,10 @@ from tabsynth.schema.files import schema_from_dict, schema_to_dict
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.source import as_table
 from tabsynth.table import Table
+from tabsynth.where import conditions_of
+
+_MASKS = 64
+"""Patterns of kept cells in rows near given ones: a pattern is drawn at once, so few of them are quick."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,17 +86,31 @@ class FittedPipeline:
         return self.ledger.charges
 
     def sample(
-        self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
+        self,
+        n_rows: int | None = None,
+        *,
+        seed: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        rebalance: Mapping[str, Any] | None = None,
+        oversample: Mapping[str, Any] | None = None,
+        tally: Tally | None = None,
     ) -> Any:
         """Synthetic rows, as the kind of table that was fitted (pandas, polars or Arrow).
 
         `n_rows` defaults to the source's number of rows, as far as the model knows it. The same `seed` gives the same rows, bit for
-        bit, on any number of cores; None takes a fresh one. `where` holds columns at values
-        (`{"sex": "Female", "age": 40}`; None means null): exact under the model. Raises
+        bit, on any number of cores; None takes a fresh one. `where` holds columns at cells: at one (`{"sex": "Female"}`; None
+        means null), at any of a list, or within comparisons (`{"age": {">=": 18, "<": 65}, "cost": {"!=": None}}`).
+        `rebalance` gives groups of columns shares of the rows (`{"income": {">50K": 0.5}, "sex": "even"}`), `oversample`
+        makes groups so many times as frequent (`{"race": {"Other": 4}}`); groups of numbers and times are texts such as
+        `">=18 <65"`. `tally` counts what was done for conditions and rules. Raises
         `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind,
         `ConstraintError` where rows cannot be made to meet the rules of the schema within the tries allowed.
         """
-        frames = list(self.sample_batches(n_rows, seed=seed, where=where))
+        frames = list(
+            self.sample_batches(
+                n_rows, seed=seed, where=where, rebalance=rebalance, oversample=oversample, tally=tally
+            )
+        )
         return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
 
     def sample_reported(
@@ -94,8 +118,7 @@ class FittedPipeline:
     ) -> tuple[Any, tuple[RuleOutcome, ...]]:
         """The same rows as `sample`, and of each rule how it was met and how many rows that took."""
         tally = Tally()
-        frames = list(self.sample_batches(n_rows, seed=seed, where=where, tally=tally))
-        return to_layout(pl.concat(frames), self.layout), tally.outcomes
+        return self.sample(n_rows, seed=seed, where=where, tally=tally), tally.outcomes
 
     def sample_batches(
         self,
@@ -103,32 +126,202 @@ class FittedPipeline:
         *,
         seed: int | None = None,
         where: Mapping[str, Any] | None = None,
+        rebalance: Mapping[str, Any] | None = None,
+        oversample: Mapping[str, Any] | None = None,
         progress: Progress = no_progress,
         tally: Tally | None = None,
     ) -> Iterator[pl.DataFrame]:
         """The same rows as `sample`, as polars frames of bounded size; at least one, possibly empty.
 
-        `tally` counts, as batches are taken, what was done so that the rules of the schema hold.
+        `tally` counts, as batches are taken, what was done so that conditions and the rules of the schema hold.
         """
         n_rows = self.n_rows if n_rows is None else n_rows
         refuse(
             (
                 whole_number_fault(n_rows, "the number of rows"),
                 None if seed is None else whole_number_fault(seed, "the seed"),
-                None if where is None else mapping_fault(where, "where"),
+                *(
+                    None if value is None else mapping_fault(value, name)
+                    for name, value in (
+                        ("where", where),
+                        ("rebalance", rebalance),
+                        ("oversample", oversample),
+                    )
+                ),
             )
         )
-        tally = Tally() if tally is None else tally
+        streams = Streams.from_seed(seed)
+        conditions = conditions_of(where or {}, self.schema)
+        request: Request | None = None
+        if rebalance or oversample:
+            request = self._in_shares(rebalance or {}, oversample or {}, conditions, int(n_rows), streams)
+        elif conditions:
+            request = Where(held_at(conditions, self.plan))
+        return self._sampled(n_rows, streams, request, progress, tally)
+
+    def _in_shares(
+        self,
+        rebalance: Mapping[str, Any],
+        oversample: Mapping[str, Any],
+        where: tuple[Condition, ...],
+        n_rows: int,
+        streams: Streams,
+    ) -> Shares:
+        def pilot(held: Held, n: int, number: int) -> pl.DataFrame:
+            own = Streams(int(streams.generator("shares.pilot", number).integers(2**63)))
+            plan = replace(self.plan, constraints=self.plan.per_row, forms=self.plan.forms_per_row)
+            return pl.concat(self._sampled(n, own, Where(held), no_progress, None, plan=plan))
+
+        return shares_of(
+            rebalance,
+            oversample,
+            where=where,
+            plan=self.plan,
+            n_rows=n_rows,
+            pilot=pilot,
+            rng=streams.generator("shares.rows"),
+        )
+
+    def _sampled(
+        self,
+        n_rows: int,
+        streams: Streams,
+        request: Request | None,
+        progress: Progress,
+        tally: Tally | None,
+        *,
+        plan: RulePlan | None = None,
+    ) -> Iterator[pl.DataFrame]:
         sampler = Sampler(
             schema=self.schema,
             model=self.model,
-            plan=self.plan,
+            plan=self.plan if plan is None else plan,
+            is_pilot=plan is not None,
             surrogates=self.surrogates,
-            streams=Streams.from_seed(seed),
+            streams=streams,
             n_rows=n_rows,
-            tally=tally,
+            request=request,
+            tally=Tally() if tally is None else tally,
         )
-        return sampler.batches(where or {}, progress)
+        return sampler.batches(progress)
+
+    def complete(
+        self,
+        data: Any,
+        *,
+        seed: int | None = None,
+        nulls: Sequence[str] = (),
+        tally: Tally | None = None,
+        progress: Progress = no_progress,
+    ) -> Any:
+        """The rows of `data` with everything that is missing drawn given what is there, in their order.
+
+        `data` is a table of any kind with some of the columns, and comes back as one of that kind with all of them (a path as a
+        polars frame). Null cells are missing, but for those of the columns `nulls`, in which null is a value; what is drawn may be
+        null itself. Given cells stay as they are. `tally` counts what that took.
+
+        The guarantee of the model is about what it adds: given cells are passed on as they came. Raises `StructureError` and
+        `DataError` for rows that do not fit the schema, `ConstraintError` where given cells break rules, or others cannot be found
+        that keep them.
+        """
+        frame, layout = read_partial(data, self.schema)
+        self._require_columns(nulls, frame.columns, "nulls")
+        request = Completed.of(frame, self.plan, nulls=nulls, filled=())
+        return self._completed(request, data, layout, seed, progress, tally)
+
+    def impute(
+        self,
+        data: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        seed: int | None = None,
+        tally: Tally | None = None,
+        progress: Progress = no_progress,
+    ) -> Any:
+        """The rows of `data` with their null cells filled: drawn given the other cells of the row, and never null.
+
+        `columns` names those to fill, all of `data` unless said; in others null stays. One draw is one of many possible tables:
+        fill several with other seeds for an analysis that has to know how uncertain they are (Rubin 1987). Raises as `complete`
+        does.
+        """
+        frame, layout = read_partial(data, self.schema)
+        wanted = frame.columns if columns is None else columns
+        self._require_columns(wanted, frame.columns, "columns")
+        others = [name for name in frame.columns if name not in wanted]
+        nulls = [name for name in others if self.schema[name].nullable]
+        request = Completed.of(frame, self.plan, nulls=nulls, filled=wanted)
+        left = {name: frame[name].is_null() for name in others if name not in nulls}
+        rows = self._completed(request, data, layout, seed, progress, tally, left=left)
+        return rows[list(frame.columns)] if hasattr(rows, "iloc") else rows.select(frame.columns)
+
+    def near(
+        self,
+        seeds: Any,
+        n_rows: int,
+        *,
+        keep: float = 0.5,
+        seed: int | None = None,
+        tally: Tally | None = None,
+        progress: Progress = no_progress,
+    ) -> Any:
+        """Rows near given ones: each is a row of `seeds`, drawn evenly, of which every cell is kept with probability `keep`.
+
+        Which cells are kept is one of 64 patterns drawn so, evenly. The other cells are drawn from the model given those that are kept, so at `keep` = 0 nothing is left of the seeds, and
+        at 1 all is. Cells of identifiers and texts are never kept; null is a cell like others. What is kept is passed on as it came: near rows
+        of persons are data of these persons, and no guarantee of the model covers them. Raises as `complete` does, `UsageError` for a `keep` outside [0, 1].
+        """
+        refuse((whole_number_fault(n_rows, "the number of rows"), share_fault(keep, "keep")))
+        frame, layout = read_partial(seeds, self.schema)
+        frame = frame.select([name for name in frame.columns if self.schema[name].kind.is_modelled])
+        if not frame.height or not frame.width:
+            raise UsageError("seeds need a row and a column that is modelled")
+        streams = Streams.from_seed(seed)
+        rng = streams.generator("near.seeds")
+        chosen = frame[rng.integers(0, frame.height, n_rows)]
+        masks = rng.random((_MASKS, frame.width)) < keep
+        of_row = masks[rng.integers(0, _MASKS, n_rows)]
+        kept = {
+            name: of_row[:, k] & (self.schema[name].nullable | chosen[name].is_not_null().to_numpy())
+            for k, name in enumerate(frame.columns)
+        }
+        request = Completed(frame=chosen, known=kept, filled=frozenset(), plan=self.plan)
+        request.require()
+        frames = list(self._sampled(n_rows, streams, request, progress, tally))
+        return to_layout(pl.concat(frames), self._layout_like(layout))
+
+    def _completed(
+        self,
+        request: Completed,
+        data: Any,
+        layout: Layout,
+        seed: int | None,
+        progress: Progress,
+        tally: Tally | None,
+        *,
+        left: Mapping[str, pl.Series] | None = None,
+    ) -> Any:
+        """The rows of a request, as the kind of table that `data` is; null where `left` says that a cell stays null."""
+        refuse((None if seed is None else whole_number_fault(seed, "the seed"),))
+        n_rows = request.frame.height
+        frames = list(self._sampled(n_rows, Streams.from_seed(seed), request, progress, tally))
+        made = pl.concat(frames).with_columns(
+            pl.when(~is_null).then(pl.col(name)).alias(name) for name, is_null in (left or {}).items()
+        )
+        rows = to_layout(made, self._layout_like(layout))
+        if layout.kind == "pandas":
+            rows.index = data.index  # type: ignore[union-attr]
+        return rows
+
+    def _layout_like(self, layout: Layout) -> Layout:
+        """The layout of whole rows as the kind of table that part of them came in."""
+        if layout.kind == self.layout.kind:
+            return replace(self.layout, lazy=layout.lazy)
+        return schema_layout(layout, self.schema)
+
+    def _require_columns(self, names: Sequence[str], there: Sequence[str], what: str) -> None:
+        unknown = [name for name in names if name not in there]
+        if isinstance(names, str) or unknown:
+            raise UsageError(f"{what} must be a list of columns of the rows, found {unknown or names!r}")
 
     def log_prob(self, data: Any) -> npt.NDArray[np.float64]:
         """How probable each row's modelled columns are under the model: natural logarithms, (n_rows,).

@@ -9,41 +9,41 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.constraints.base import Constraint
+from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.cells import number as cells_as_numbers
 from tabsynth.constraints.enforce import Block, Repaired, repair
-from tabsynth.constraints.held import Held, held_at
 from tabsynth.constraints.keys import Keys
 from tabsynth.constraints.monotone import put_in_order
 from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode import EncodedColumn, EncodedTable, Surrogate, decode_table
-from tabsynth.errors import ConditionError, ConstraintError
+from tabsynth.errors import ConstraintError
 from tabsynth.fake import FakeColumns
-from tabsynth.models.base import BLOCK_ROWS, Condition, FittedModel, Progress
+from tabsynth.models.base import BLOCK_ROWS, FittedModel, Progress
+from tabsynth.models.condition import Conditioned
+from tabsynth.models.waiting import drawn_under
+from tabsynth.pipeline.completing import Completed
+from tabsynth.pipeline.requests import Request, Shares, Where
 from tabsynth.randomness import Streams
 from tabsynth.schema.rules import Unique, title_of
 from tabsynth.schema.types import TableSchema
-from tabsynth.where import cells_of, conditions_of
 
 _BATCH_BLOCKS = 16
-_PILOT_ROWS = 16_384
 _Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sampler:
-    """One sampling of `n_rows` rows."""
+    """One sampling of `n_rows` rows, as `request` asks for them."""
 
     schema: TableSchema
     model: FittedModel
@@ -51,38 +51,60 @@ class Sampler:
     surrogates: tuple[Surrogate, ...]
     streams: Streams
     n_rows: int
+    request: Request | None
     tally: Tally
+    is_pilot: bool = False
+    """Whether the rows are only looked at: columns that have a generator are then left as they are."""
 
-    def batches(self, where: Mapping[str, Any], progress: Progress) -> Iterator[pl.DataFrame]:
+    def batches(self, progress: Progress) -> Iterator[pl.DataFrame]:
         """The rows as frames of bounded size; at least one, possibly empty."""
-        conditions = conditions_of(where, self.schema)
-        held = held_at(cells_of(where, self.schema), conditions, self.plan)
-        shares = self._shares(held)
         self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
-        fake = FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed)
-        fake.require_room()
-        return _filled(self._in_batches(held, shares, progress), fake)
-
-    def _in_batches(
-        self, held: Held, shares: npt.NDArray[np.float64], progress: Progress
-    ) -> Iterator[pl.DataFrame]:
+        self.tally.asks_for(() if self.request is None else self.request.columns)
         n_blocks = max(1, math.ceil(self.n_rows / BLOCK_ROWS))
         keys = [
-            Keys.of(one, self.n_rows, self.plan) for one in self.plan.of_table if isinstance(one.rule, Unique)
+            Keys.of(
+                one,
+                self.n_rows,
+                self.plan,
+                missed=self._missed_anywhere,
+                are_free=not isinstance(self.request, Completed) or not set(one.columns) & self._asked,
+            )
+            for one in self.plan.of_table
+            if isinstance(one.rule, Unique)
         ]
+        batches = self._in_batches(n_blocks, keys, progress)
+        if self.is_pilot:
+            return batches
+        fake = FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed)
+        fake.require_room()
+        return self._filled(batches, fake)
+
+    def _filled(self, batches: Iterator[pl.DataFrame], fake: FakeColumns) -> Iterator[pl.DataFrame]:
+        """Batches one after another, with the cells of columns that have a generator, but for those that are given."""
+        start = 0
+        for batch in batches:
+            yield self._overlaid(fake.fill(batch, start), start + np.arange(batch.height))
+            start += batch.height
+
+    @property
+    def _missed_anywhere(self) -> Callable[[pl.DataFrame], Mask] | None:
+        """What no row may be, where all rows are asked for the same."""
+        return self.request.held.missed if isinstance(self.request, Where) else None
+
+    def _in_batches(self, n_blocks: int, keys: list[Keys], progress: Progress) -> Iterator[pl.DataFrame]:
         ordered = [one for one in self.plan.of_table if not isinstance(one.rule, Unique)]
         whole: list[pl.DataFrame] = []
+        pl.Series(np.zeros(1))  # or two threads import numpy into polars at once, which it does not bear
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             for start in range(0, n_blocks, _BATCH_BLOCKS):
                 numbers = range(start, min(start + _BATCH_BLOCKS, n_blocks))
-                done = list(pool.map(lambda number: self._block(number, held, shares), numbers))
                 frames = []
-                for number, (block, repaired) in zip(numbers, done, strict=True):
-                    self._count(repaired)
+                for number, made in zip(numbers, pool.map(self._block, numbers), strict=True):
+                    self._count(made)
                     rng = self.streams.generator("rules.keys", number)
-                    frame = repaired.frame
+                    frame = made.repaired.frame
                     for key in keys:
-                        frame, n_changed = key.hold(frame, block, rng)
+                        frame, n_changed = key.hold(frame, made.block, rng)
                         self._touch(key.constraint, n_changed)
                     frames.append(frame)
                 batch = pl.concat(frames)
@@ -90,21 +112,21 @@ class Sampler:
                 if ordered:
                     whole.append(batch)
                 else:
-                    yield self._verified(batch)
+                    yield self._verified(batch, start * BLOCK_ROWS)
         if ordered:
             rows = pl.concat(whole)
             for one in ordered:
                 rows, n_changed = put_in_order(rows, one, self.schema)
                 self._touch(one, n_changed)
-            rows = self._verified(rows, with_table=True)
+            rows = self._verified(self._overlaid(rows, np.arange(rows.height)), 0, with_table=True)
             for start in range(0, max(rows.height, 1), _BATCH_BLOCKS * BLOCK_ROWS):
                 yield rows.slice(start, _BATCH_BLOCKS * BLOCK_ROWS)
 
-    def _block(self, number: int, held: Held, shares: npt.NDArray[np.float64]) -> tuple[Block, Repaired]:
+    def _block(self, number: int) -> _Made:
         """A block under the rules of single rows, and what more rows for it are made by."""
         start = number * BLOCK_ROWS
         n_rows = min(BLOCK_ROWS, self.n_rows - start)
-        learnt = self._learnt(number, n_rows, self.streams, held, shares)
+        drawn = self._drawn(number, start + np.arange(n_rows), self.streams)
         cells = pl.DataFrame(
             [
                 one.make(self.n_rows, start, n_rows, streams=self.streams, block=number).alias(
@@ -114,22 +136,30 @@ class Sampler:
             ]
         )
 
-        def redraw(n: int, attempt: int) -> pl.DataFrame:
+        def redraw(positions: _Positions, attempt: int) -> pl.DataFrame:
             seed = self.streams.generator("rules.redraw", number, attempt).integers(2**63)
-            return self._learnt(number, min(n, BLOCK_ROWS), Streams(int(seed)), held, shares)
+            return self._learnt(self._drawn(number, start + positions, Streams(int(seed))))
 
-        read = {name for one in self.plan.repaired for name in one.columns} | set(held.waiting)
-
+        request = self.request
+        read = {name for one in self.plan.repaired for name in one.columns}
         block = Block(
-            whole=lambda rows, positions: self._whole(rows, cells, positions),
+            whole=lambda rows, positions: self._whole(rows, cells, positions, start),
             redraw=redraw,
-            part=lambda rows, positions: self._whole(rows, cells, positions, only=read),
+            part=lambda rows, positions: self._whole(rows, cells, positions, start, only=read | self._asked),
             constraints=self.plan.repaired,
             sources=self._sources,
             numbers={c.name: cells_as_numbers(c) for c in self.plan.working.columns if c.kind.is_continuous},
-            held=held.missed,
+            most_redrawn=BLOCK_ROWS,
+            held=None
+            if request is None
+            else lambda frame, positions: request.missed(frame, start + positions),
         )
-        return block, repair(learnt, block, self.streams.generator("rules.swap", number))
+        repaired = repair(self._learnt(drawn), block, self.streams.generator("rules.swap", number))
+        return _Made(block, repaired, drawn)
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        return set() if self.request is None else set(self.request.columns)
 
     @cached_property
     def _surrogates(self) -> tuple[Surrogate, ...]:
@@ -138,70 +168,69 @@ class Sampler:
 
     @cached_property
     def _sources(self) -> tuple[tuple[str, ...], ...]:
-        """Of each rule the columns of `_learnt` that it comes from."""
+        """Of each rule the columns of `_learnt` that it comes from, and that may be exchanged between rows."""
         missing = {one.column.name: _missing(one.column.name) for one in self.surrogates}
+        fixed = frozenset() if self.request is None else self.request.fixed
         return tuple(
-            tuple(missing.get(name, name) for name in self.plan.sources(one.columns))
+            tuple(missing.get(name, name) for name in self.plan.sources(one.columns) if name not in fixed)
             for one in self.plan.repaired
         )
 
-    def _learnt(
-        self, number: int, n_rows: int, streams: Streams, held: Held, shares: npt.NDArray[np.float64]
-    ) -> pl.DataFrame:
+    def _learnt(self, drawn: Conditioned) -> pl.DataFrame:
         """Rows of the learnt columns, with a column of where each text or identifier is missing."""
-        encoded = self._encoded(number, n_rows, streams, held, shares)
+        encoded = drawn.rows
         learnt = decode_table(encoded, self.plan.working)
-        extra = [pl.Series(_ROW, np.arange(n_rows))]
+        extra = [pl.Series(_ROW, np.arange(encoded.n_rows))]
         for one in self.surrogates:
             name = one.column.name
             if name in encoded.columns:
                 extra.append(pl.Series(_missing(name), encoded.columns[name].codes != 0))
         return pl.DataFrame([*learnt.get_columns(), *extra])
 
-    def _encoded(
-        self, number: int, n_rows: int, streams: Streams, held: Held, shares: npt.NDArray[np.float64]
-    ) -> EncodedTable:
-        """Rows as the model draws them, under one of several conditions each where there are several."""
-        if not held.variants:
-            return self.model.sample_block(number, n_rows=n_rows, streams=streams, conditions=held.conditions)
-        rng = streams.generator("rules.variants", number)
-        parts: list[EncodedTable] = []
-        for variant, n in zip(held.variants, rng.multinomial(n_rows, shares), strict=True):
-            if n or (n_rows == 0 and not parts):
-                own = Streams(int(streams.generator("rules.variant", number, variant.code).integers(2**63)))
-                conditions = (*held.conditions, variant)
-                parts.append(
-                    self.model.sample_block(number, n_rows=int(n), streams=own, conditions=conditions)
+    def _drawn(self, number: int, rows: _Positions, streams: Streams) -> Conditioned:
+        """Rows as the model draws them, for these positions of the whole table."""
+        parts = [] if self.request is None else self.request.parts(rows)
+        if len(parts) == 1:
+            part = parts[0]
+            return drawn_under(
+                self.model,
+                number,
+                n_rows=len(rows),
+                streams=streams,
+                conditions=part.conditions,
+                given=part.given,
+            )
+        if not parts:
+            encoded = self.model.sample_block(number, n_rows=len(rows), streams=streams)
+            return Conditioned(rows=encoded, effective=float(len(rows)))
+        found = []
+        for at, part in enumerate(parts):
+            own = Streams(int(streams.generator("conditions.part", number, at).integers(2**63)))
+            found.append(
+                drawn_under(
+                    self.model,
+                    number,
+                    n_rows=len(part.places),
+                    streams=own,
+                    conditions=part.conditions,
+                    given=part.given,
                 )
-        return _shuffled(parts, rng)
+            )
+        return Conditioned(
+            rows=_merged([one.rows for one in found], [part.places for part in parts]),
+            effective=sum(one.effective for one in found),
+            n_moved=sum(one.n_moved for one in found),
+        )
 
-    def _shares(self, held: Held) -> npt.NDArray[np.float64]:
-        """How often each variant occurs under the model; evenly those that it can make, where a pilot met none."""
-        if not held.variants:
-            return np.zeros(0)
-        streams = Streams(int(self.streams.generator("rules.pilot").integers(2**63)))
-        pilot = self.model.sample_block(0, n_rows=_PILOT_ROWS, streams=streams, conditions=held.conditions)
-        codes = pilot.columns[held.variants[0].column].codes
-        counts = np.array([np.count_nonzero(codes == one.code) for one in held.variants], dtype=np.float64)
-        if counts.sum() == 0:
-            counts = np.array([self._can_make(held, one) for one in held.variants], dtype=np.float64)
-        if counts.sum() == 0:
-            raise ConditionError("the condition has probability zero under the model")
-        shares: npt.NDArray[np.float64] = counts / counts.sum()
-        return shares
-
-    def _can_make(self, held: Held, variant: Condition) -> bool:
-        try:
-            self.model.sample_block(0, n_rows=1, streams=self.streams, conditions=(*held.conditions, variant))
-        except ConditionError:
-            return False
-        return True
+    def _overlaid(self, frame: pl.DataFrame, rows: _Positions) -> pl.DataFrame:
+        return frame if self.request is None else self.request.overlaid(frame, rows)
 
     def _whole(
         self,
         learnt: pl.DataFrame,
         cells: pl.DataFrame,
         positions: _Positions,
+        start: int,
         *,
         only: set[str] | None = None,
     ) -> pl.DataFrame:
@@ -214,17 +243,26 @@ class Sampler:
         for series in cells.get_columns():
             if only is not None and series.name not in only:
                 continue
-            made = series.gather(positions)
+            text = series.gather(positions)
             missing = _missing(series.name)
             if missing in learnt.columns:
-                made = pl.select(pl.when(~learnt[missing]).then(made)).to_series()
-            columns[series.name] = made.alias(series.name)
+                text = pl.select(pl.when(~learnt[missing]).then(text)).to_series()
+            columns[series.name] = text.alias(series.name)
         if only is not None:
-            return pl.DataFrame([*columns.values(), pl.Series(_ROW, positions)])
-        return pl.DataFrame([columns[name].alias(name) for name in self.schema.column_names])
+            made = pl.DataFrame([*columns.values(), pl.Series(_ROW, positions)])
+        else:
+            made = pl.DataFrame([columns[name].alias(name) for name in self.schema.column_names])
+        return self._overlaid(made, start + positions)
 
-    def _count(self, repaired: Repaired) -> None:
+    def _count(self, made: _Made) -> None:
         """Add what was done to a block; a rule that is checked in two ways counts once."""
+        repaired = made.repaired
+        self.tally.add_drawn(
+            repaired.frame.height,
+            effective=made.drawn.effective,
+            n_moved=made.drawn.n_moved,
+            n_missed=repaired.n_missed,
+        )
         for what in ("broken", "swapped", "redrawn"):
             counts = np.zeros(len(self.plan.constraints), dtype=np.int64)
             np.add.at(counts, self._places, getattr(repaired, what))
@@ -241,24 +279,31 @@ class Sampler:
         self.tally.add("broken", counts)
         self.tally.add("redrawn", counts)
 
-    def _verified(self, rows: pl.DataFrame, *, with_table: bool = False) -> pl.DataFrame:
-        """The rows, once more held against every rule; what is given out breaks none."""
+    def _verified(self, rows: pl.DataFrame, start: int, *, with_table: bool = False) -> pl.DataFrame:
+        """The rows, once more held against every rule and condition; what is given out breaks none."""
         checked = (*self.plan.checked, *(self.plan.of_table if with_table else ()))
         broken = [title_of(one.rule) for one in checked if one.violations(rows).any()]
         if broken:
             raise ConstraintError(
                 f"these rules cannot be met together by exchanging and drawing rows: {'; '.join(dict.fromkeys(broken))}"
             )
+        if self.request is not None and not isinstance(self.request, Shares):
+            missed = self.request.missed(rows, start + np.arange(rows.height))
+            if missed.any():
+                raise ConstraintError(
+                    f"rules of all rows together move {int(missed.sum()):,} rows away from the conditions"
+                )
         self.tally.n_rows += rows.height
         return rows
 
 
-def _filled(batches: Iterator[pl.DataFrame], fake: FakeColumns) -> Iterator[pl.DataFrame]:
-    """Batches one after another, with the cells of columns that have a generator."""
-    start = 0
-    for batch in batches:
-        yield fake.fill(batch, start)
-        start += batch.height
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A block, its final rows, and the rows that the model drew for it."""
+
+    block: Block
+    repaired: Repaired
+    drawn: Conditioned
 
 
 _MARK = "\0"
@@ -270,15 +315,14 @@ def _missing(name: str) -> str:
     return f"{_MARK}{name}"
 
 
-def _shuffled(parts: list[EncodedTable], rng: np.random.Generator) -> EncodedTable:
-    """The rows of several tables as one, in random order."""
-    n_rows = sum(part.n_rows for part in parts)
-    order = rng.permutation(n_rows)
+def _merged(tables: list[EncodedTable], places: list[_Positions]) -> EncodedTable:
+    """The rows of several tables as one, each table's in its places."""
+    order = np.argsort(np.concatenate(places), kind="stable")
     columns = {}
-    for name, first in parts[0].columns.items():
-        codes = np.concatenate([part.columns[name].codes for part in parts])[order]
+    for name, first in tables[0].columns.items():
+        codes = np.concatenate([table.columns[name].codes for table in tables])[order]
         values = None
         if first.values is not None:
-            values = np.concatenate([part.columns[name].values for part in parts])[order]
+            values = np.concatenate([table.columns[name].values for table in tables])[order]
         columns[name] = EncodedColumn(first.variable, codes, values)
-    return EncodedTable(n_rows, columns)
+    return EncodedTable(len(order), columns)

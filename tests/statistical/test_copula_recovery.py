@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from tabsynth.encode import encode_table
-from tabsynth.models.base import BLOCK_ROWS, Condition
+from tabsynth.models.base import BLOCK_ROWS
+from tabsynth.models.condition import Condition
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
@@ -124,9 +125,9 @@ def test_conditional_rows_follow_the_conditional_distribution():
         Column(name="x", kind=Kind.NUMBER, dtype="float64"),
         Column(name="y", kind=Kind.NUMBER, dtype="float64"),
     )
-    conditions = (Condition(column="a", code=1), Condition(column="b", code=0))
+    conditions = (Condition.at("a", 1), Condition.at("b", 0))
     made = [
-        model.sample_block(b, n_rows=BLOCK_ROWS, streams=Streams(5), conditions=conditions).columns
+        model.conditional_block(b, n_rows=BLOCK_ROWS, streams=Streams(5), conditions=conditions).rows.columns
         for b in range(4)
     ]
     everything = draws(5, 1_000_000)
@@ -143,9 +144,9 @@ def test_a_condition_on_a_number_shifts_the_rest_by_its_correlation():
     frame = pl.DataFrame({"x": z[:, 0], "y": z[:, 1]})
     columns = [Column(name=name, kind=Kind.NUMBER, dtype="float64") for name in ("x", "y")]
     model = fit_copula(frame, *columns)
-    rows = model.sample_block(
-        0, n_rows=BLOCK_ROWS, streams=Streams(1), conditions=(Condition(column="x", code=0, value=1.5),)
-    ).columns
+    rows = model.conditional_block(
+        0, n_rows=BLOCK_ROWS, streams=Streams(1), conditions=(Condition.at("x", 0, 1.5),)
+    ).rows.columns
     assert (rows["x"].values == 1.5).all()
     # mean 0.7 * 1.5 and variance 1 - 0.49; five standard errors of 8,192 draws are 0.04
     assert rows["y"].values.mean() == pytest.approx(1.05, abs=0.06)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, Variable
-from tabsynth.models.base import Condition
+from tabsynth.models.condition import Condition
 from tabsynth.models.public_cells import PublicCells
+from tabsynth.models.spans import Span, covered, values_within, weights
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
@@ -69,25 +70,50 @@ class NetworkColumn:
         position = coarse + even_positions(coarse, self.n_coarse, rng, beside=beside)
         return order[np.minimum(np.searchsorted(ends, position, side="right"), len(order) - 1)]
 
-    def encoded(self, fine: Cells, rng: np.random.Generator) -> EncodedColumn:
-        """Codes and values of each row's fine cell; values lie evenly within theirs."""
+    def encoded(
+        self, fine: Cells, rng: np.random.Generator, *, spans: tuple[Span, ...] | None = None
+    ) -> EncodedColumn:
+        """Codes and values of each row's fine cell; values lie evenly within theirs, or within what `spans` leave of it."""
         variable, n_numbers = self.variable, self.cells.n_numbers
         if not variable.is_continuous:
             return EncodedColumn(variable, fine.astype(np.min_scalar_type(variable.n_levels)))
         is_number = fine < n_numbers
         codes = np.where(is_number, 0, fine - n_numbers + 1).astype(np.min_scalar_type(variable.n_levels))
-        values = self.cells.values_in(np.where(is_number, fine, 0), rng.random(len(fine)))
+        cells, share = np.where(is_number, fine, 0), rng.random(len(fine))
+        if spans is None:
+            values = self.cells.values_in(cells, share)
+        else:
+            values = values_within(self.cells.stretches, cells, share, spans)
         return EncodedColumn(variable, codes, np.where(is_number, values, values.dtype.type(0)))
 
-    def cell_at(self, condition: Condition) -> int | None:
-        """The fine cell of a condition's value; None where the value lies in none."""
+    def likelihood(self, condition: Condition) -> Floats:
+        """How much of each fine cell a condition leaves, in [0, 1], (n_cells,), up to a common factor."""
+        n_numbers = self.cells.n_numbers
+        found = np.zeros(self.cells.n_cells)
+        codes = np.array(condition.codes, dtype=np.intp)
         if not self.variable.is_continuous:
-            cell = condition.code
-        elif condition.code > 0:
-            cell = self.cells.n_numbers + condition.code - 1
-        else:
-            cell = self.cells.cell_of_number(condition.value or 0)
-        return cell if cell >= 0 else None
+            found[codes] = 1.0
+            return found
+        found[n_numbers + codes[codes > 0] - 1] = 1.0
+        if 0 not in condition.codes:
+            return found
+        numbers = self.counts[:n_numbers]
+        line = replace(self.cells.stretches, mass=numbers / max(float(numbers.sum()), 1e-300))
+        left = weights(line, condition.spans)
+        is_density = not (covered(line, condition.spans) * line.mass).sum() > 0
+        if not (is_density and (found * self.counts).sum() > 0):  # beside levels, a mere density is nothing
+            found[:n_numbers] = left
+        return found
+
+    def cells_at(self, column: EncodedColumn) -> tuple[Cells, npt.NDArray[np.bool_]]:
+        """The fine cell of every given cell, and whether it lies in it; others get the nearest."""
+        cells = self.cells.cells_of(column).astype(np.intp)
+        if column.values is None:
+            return cells, np.ones(len(cells), dtype=np.bool_)
+        is_number = cells < self.cells.n_numbers
+        at = np.where(is_number, cells, 0)
+        inside = (self.cells.lower[at] <= column.values) & (column.values <= self.cells.upper[at])
+        return cells, np.asarray(inside | ~is_number)
 
 
 def even_positions(

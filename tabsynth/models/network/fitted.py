@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.encode import EncodedColumn, EncodedTable, Variable
-from tabsynth.errors import ConditionError
-from tabsynth.models.base import Condition
+from tabsynth.encode import EncodedTable, Variable
+from tabsynth.models.base import NOTHING_GIVEN
+from tabsynth.models.condition import Condition, Conditioned, Given, pinned
 from tabsynth.models.explicit import CellProbabilities, Edge
 from tabsynth.models.network.columns import Cells, Integers, NetworkColumn
+from tabsynth.models.network.conditional import Told, completed, none_together, told
 from tabsynth.models.network.edges import edges_of
 from tabsynth.models.network.exact import fine_marginal
-from tabsynth.models.network.leaves import Leaf, given_cells
+from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.likelihood import Likelihood
 from tabsynth.models.network.loglinear import LogLinear
 from tabsynth.models.network.sampling import TreeSampler
@@ -28,16 +29,16 @@ Floats = npt.NDArray[np.float64]
 
 _CAREFUL_BLOCKS = 4
 _HALVINGS = 2
+_MOST_KEPT = 32  # sets of conditions whose beliefs are kept
 _MANY_COLUMNS = 10  # from which on rows that are spread evenly can still be bettered by thinning
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Given:
-    """What rows are drawn from: the tree's states, columns with their fine cells, and fine cells that are held."""
+class _Source:
+    """What rows are drawn from: the tree's states, and columns and leaves with the fine cells that conditions leave."""
 
     sampler: TreeSampler
-    columns: tuple[NetworkColumn, ...]
-    held: Mapping[int, int]
+    told: Told
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,45 +54,71 @@ class FittedBayesianNetwork:
         return tuple(column.variable for column in self.columns)
 
     @cached_property
-    def _free(self) -> _Given:
-        return _Given(TreeSampler.of(self.model.tree, self.model.beliefs), self.columns, {})
+    def _free(self) -> _Source:
+        told = Told(self.columns, self.leaves, {}, {})
+        return _Source(TreeSampler.of(self.model.tree, self.model.beliefs), told)
 
     @cached_property
-    def _found_given(self) -> dict[tuple[Condition, ...], _Given]:
+    def _found_given(self) -> dict[tuple[Condition, ...], _Source]:
         return {}
 
     @cached_property
     def _likelihood(self) -> Likelihood:
         return Likelihood.of(self.columns, self.leaves, self.model.tree, self.model.beliefs)
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
-    ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions.
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
+        """Block number `block` of `n_rows` rows.
 
         The first blocks are drawn with as little left to chance as time allows; in a table of more rows than
         those, chance no longer matters.
         """
         rng = streams.generator("bayesian_network.sample", block)
-        given = self._given(conditions) if conditions else self._free
+        return self._spread_rows(self._free, block, n_rows, rng)
+
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """Block number `block` under conditions, exact; raises `ConditionError` for impossible ones."""
+        rng = streams.generator("bayesian_network.sample", block)
+        if not given:
+            source = self._given(conditions) if conditions else self._free
+            rows, n_moved = self._spread_rows(source, block, n_rows, rng), 0
+        else:
+            found = told(self.columns, self.leaves, conditions)
+            fine, n_moved = completed(self.model, found, given, n_rows, rng)
+            names = [column.variable.name for column in self.columns]
+            columns = {
+                name: given[name] if name in given else found.encoded(v, fine[v], rng)
+                for v, name in enumerate(names)
+            }
+            rows = EncodedTable(n_rows, columns)
+        return Conditioned(rows=pinned(rows, conditions), effective=float(n_rows), n_moved=n_moved)
+
+    def _spread_rows(
+        self, source: _Source, block: int, n_rows: int, rng: np.random.Generator
+    ) -> EncodedTable:
         is_careful = block < _CAREFUL_BLOCKS
         halvings = _HALVINGS if is_careful and len(self.columns) >= _MANY_COLUMNS else 0
-        fine = self._fine_cells(given, n_rows << halvings, rng, spread=is_careful)
+        fine = self._fine_cells(source, n_rows << halvings, rng, spread=is_careful)
         for _ in range(halvings):
             coarse = [column.coarse[fine[v]] for v, column in enumerate(self.columns)]
             kept = halved(coarse, [column.n_coarse for column in self.columns], rng)
             fine = {v: cells[kept] for v, cells in fine.items()}
-        columns = {c.variable.name: c.encoded(fine[v], rng) for v, c in enumerate(self.columns)}
-        for condition in conditions:
-            columns[condition.column] = _pinned(columns[condition.column], condition)
+        columns = {c.variable.name: source.told.encoded(v, fine[v], rng) for v, c in enumerate(self.columns)}
         return EncodedTable(n_rows, columns)
 
     def _fine_cells(
-        self, given: _Given, n_rows: int, rng: np.random.Generator, *, spread: bool
+        self, source: _Source, n_rows: int, rng: np.random.Generator, *, spread: bool
     ) -> dict[int, Cells]:
         """The fine cell of every column in `n_rows` rows; with `spread`, even beside other columns too."""
-        states = given.sampler.draw(n_rows, rng, spread=spread)
-        drawn = {v: (cells, given.columns[v].n_coarse) for v, cells in states.items()}
+        states, columns = source.sampler.draw(n_rows, rng, spread=spread), source.told.columns
+        drawn = {v: (cells, columns[v].n_coarse) for v, cells in states.items()}
 
         def beside(own: int) -> Integers | None:
             others = [entry for v, entry in drawn.items() if v != own]
@@ -99,45 +126,26 @@ class FittedBayesianNetwork:
                 return None
             return order_of_neighbours([c for c, _ in others], [n for _, n in others], rng)
 
-        fine = {v: given.columns[v].fine_of(cells, rng, beside=beside(v)) for v, cells in states.items()}
-        for leaf in self.leaves:
-            child, parent = leaf.function.child, leaf.function.parent
-            held = given.held.get(child)
-            if held is None:
-                fine[child] = leaf.draw(fine[parent], rng, beside=beside(parent))
-            else:
-                fine[child] = np.full(n_rows, held)
+        fine = {v: columns[v].fine_of(cells, rng, beside=beside(v)) for v, cells in states.items()}
+        for leaf in source.told.leaves:
+            parent = leaf.function.parent
+            fine[leaf.function.child] = leaf.draw(fine[parent], rng, beside=beside(parent))
         return fine
 
-    def _given(self, conditions: tuple[Condition, ...]) -> _Given:
+    def _given(self, conditions: tuple[Condition, ...]) -> _Source:
         """What to sample from given the conditions."""
-        if conditions not in self._found_given:
-            held = self._held(conditions)
-            told = given_cells(self.columns, self.leaves, held)
+        source = self._found_given.get(conditions)
+        if source is None:
+            found = told(self.columns, self.leaves, conditions)
             try:
-                beliefs = self.model.given({v: column.coarse_counts for v, column in told.items()})
+                beliefs = self.model.given(dict(found.evidence))
             except FloatingPointError:
-                names = ", ".join(repr(condition.column) for condition in conditions)
-                raise ConditionError(
-                    f"under the model no row can have the values asked for in {names} at once"
-                ) from None
-            columns = tuple(told.get(v, column) for v, column in enumerate(self.columns))
-            self._found_given[conditions] = _Given(TreeSampler.of(self.model.tree, beliefs), columns, held)
-        return self._found_given[conditions]
-
-    def _held(self, conditions: tuple[Condition, ...]) -> dict[int, int]:
-        """The fine cell of every column that the conditions hold."""
-        position = {column.variable.name: v for v, column in enumerate(self.columns)}
-        held: dict[int, int] = {}
-        for condition in conditions:
-            v = position[condition.column]
-            cell = self.columns[v].cell_at(condition)
-            if cell is None:
-                raise ConditionError(
-                    f"column {condition.column!r}: the value asked for has no probability under the model"
-                )
-            held[v] = cell
-        return held
+                raise none_together(conditions) from None
+            if len(self._found_given) >= _MOST_KEPT:
+                self._found_given.clear()
+            source = _Source(TreeSampler.of(self.model.tree, beliefs), found)
+            self._found_given[conditions] = source
+        return source
 
     def log_prob(self, data: EncodedTable) -> Floats:
         """Natural log of the probability of every row, (n_rows,); see `Likelihood.of_rows`."""
@@ -172,10 +180,3 @@ class FittedBayesianNetwork:
             "potentials": [list(variables) for variables in self.model.variables],
             "leaves": [[leaf.function.child, leaf.function.parent] for leaf in self.leaves],
         }
-
-
-def _pinned(column: EncodedColumn, condition: Condition) -> EncodedColumn:
-    """The column at exactly the value that was asked for."""
-    if column.values is None or condition.code > 0:
-        return column
-    return EncodedColumn(column.variable, column.codes, np.full_like(column.values, condition.value))

@@ -32,22 +32,28 @@ class Leaf:
         found: Cells = np.searchsorted(line, position, side="right") - parent * n_child
         return np.clip(found, 0, n_child - 1)
 
+    def within(self, likelihood: Floats) -> Leaf:
+        """The same leaf with cells as probable as before times their likelihood in [0, 1], (n_child_cells,)."""
+        left = self.conditional * likelihood
+        left = np.where(left.sum(axis=1, keepdims=True) > 0, left, likelihood)
+        return Leaf(self.function, left / left.sum(axis=1, keepdims=True))
+
 
 def given_cells(
-    columns: Sequence[NetworkColumn], leaves: Sequence[Leaf], held: Mapping[int, int]
+    columns: Sequence[NetworkColumn], leaves: Sequence[Leaf], held: Mapping[int, Floats]
 ) -> dict[int, NetworkColumn]:
-    """Columns of the tree of which fine cells in `held` say something, with the counts that they leave.
+    """Columns of the tree of which what is `held` says something, with the counts that it leaves.
 
-    Fine cell f of a column counts its share of its coarse cell times the probability of all that is held,
-    of the column itself and of the leaves on it, given f: both the likelihood of coarse cells and the
-    distribution of fine cells in them follow.
+    `held` gives a likelihood in [0, 1] of the fine cells of some columns, (n_cells,). Fine cell f of a column counts its share of
+    its coarse cell times the probability of all that is held, of the column itself and of the leaves on it, given f: both
+    the likelihood of coarse cells and the distribution of fine cells in them follow.
     """
     parents = {leaf.function.child: leaf for leaf in leaves}
     counts: dict[int, Floats] = {}
-    for v, cell in held.items():
+    for v, likelihood in held.items():
         if v in parents:
-            parent, factor = parents[v].function.parent, parents[v].conditional[:, cell]
+            parent, factor = parents[v].function.parent, parents[v].conditional @ likelihood
         else:
-            parent, factor = v, (np.arange(columns[v].cells.n_cells) == cell).astype(np.float64)
+            parent, factor = v, likelihood
         counts[parent] = counts.get(parent, columns[parent].shares) * factor
     return {v: NetworkColumn(columns[v].cells, row, columns[v].coarse) for v, row in counts.items()}

@@ -57,9 +57,13 @@ class LogLinear:
 
         Raises `FloatingPointError` where no state agrees with the evidence.
         """
+        return self.tree.calibrate(self.factors(evidence))[0]
+
+    def factors(self, evidence: dict[int, Floats]) -> list[Floats]:
+        """Tables of the cliques, whose product is the distribution given the evidence, up to a factor."""
         layout = _Layout(self.tree, self.variables)
         base = [row * evidence[v] if v in evidence else row for v, row in enumerate(self.base)]
-        return self.tree.calibrate(layout.factors(base, self.potentials)[0])[0]
+        return layout.factors(base, self.potentials)[0]
 
 
 class _Layout:

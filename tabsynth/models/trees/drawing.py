@@ -46,6 +46,14 @@ class Drawn:
             {axis: shares[chosen] for axis, shares in self.shares.items()},
         )
 
+    def where(self, kept: npt.NDArray[np.bool_], other: Drawn) -> Drawn:
+        """These rows where `kept`, those of `other`, on the same axes, elsewhere."""
+        return Drawn(
+            self.n_rows,
+            {axis: np.where(kept, pieces, other.pieces[axis]) for axis, pieces in self.pieces.items()},
+            {axis: np.where(kept, shares, other.shares[axis]) for axis, shares in self.shares.items()},
+        )
+
 
 def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[np.intp] | None, Integers]:
     """The rows that have this axis (None for all of them) and the leaf that each of them falls in."""
@@ -61,7 +69,7 @@ def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[n
 def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -> None:
     """Add one axis to the rows."""
     rows, leaf = leaves_reached(model, axis, drawn)
-    share = _spread(leaf, model.trees[axis].n_nodes, rng)
+    share = spread_shares(leaf, model.trees[axis].n_nodes, rng)
     cumulative = model.latents[axis].marginal.cumulative
     pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
     if rows is None:
@@ -76,7 +84,7 @@ def _at(pieces: Mapping[int, Pieces], rows: npt.NDArray[np.intp], tree: Tree) ->
     return {int(axis): pieces[int(axis)][rows] for axis in np.unique(tree.axis[tree.axis >= 0])}
 
 
-def _spread(leaf: Integers, n_nodes: int, rng: np.random.Generator) -> Floats:
+def spread_shares(leaf: Integers, n_nodes: int, rng: np.random.Generator) -> Floats:
     """A uniform draw for each row, spread evenly over the rows of one leaf: one in each of as many equal strata.
 
     Which row is in which stratum is random, so each draw is uniform by itself; together they follow the leaf's

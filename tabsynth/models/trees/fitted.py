@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
-from tabsynth.models.base import Condition
+from tabsynth.models.base import NOTHING_GIVEN
+from tabsynth.models.condition import Condition, Conditioned, Given, pinned, with_given
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
+from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.drawing import Drawn, draw_axis
 from tabsynth.models.trees.leaves import Leaves
-from tabsynth.models.trees.proposals import Held, draw_held, held_pieces
+from tabsynth.models.trees.proposals import asked_of, draw_asked
 from tabsynth.models.trees.tree import Tree
 from tabsynth.randomness import Streams
 
@@ -47,18 +49,42 @@ class FittedSequentialTrees:
                 found[axis] = (level, int(np.flatnonzero(self.latents[level].marginal.lower == 0)[0]))
         return found
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
-    ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` for impossible conditions."""
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
+        """Block number `block` of `n_rows` rows."""
         rng = streams.generator("sequential_trees.sample", block)
-        held = held_pieces(self.latents, conditions)
-        drawn = draw_held(self, n_rows, held, rng) if held else Drawn(n_rows, {}, {})
-        for axis in self.order[len(drawn.pieces) :]:
+        drawn = Drawn(n_rows, {}, {})
+        for axis in self.order:
             draw_axis(self, axis, drawn, rng)
-        return self._encoded(drawn, held)
+        return self._encoded(drawn, {})
 
-    def _encoded(self, drawn: Drawn, held: Mapping[int, Held]) -> EncodedTable:
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """Block number `block` under conditions, by `draw_asked`; raises `ConditionError` for impossible ones."""
+        rng = streams.generator("sequential_trees.sample", block)
+        asked = asked_of(self.latents, conditions, given, n_rows)
+        if not asked.axes:
+            return Conditioned(
+                rows=with_given(self.sample_block(block, n_rows=n_rows, streams=streams), given),
+                effective=float(n_rows),
+            )
+        found = draw_asked(self, n_rows, asked, rng)
+        drawn = found.drawn
+        for axis in self.order:
+            if axis not in drawn.pieces:
+                draw_axis(self, axis, drawn, rng)
+        spans = {axis: one.spans for axis, one in asked.within.items() if one.spans}
+        rows = with_given(pinned(self._encoded(drawn, spans), conditions), given)
+        return Conditioned(rows=rows, effective=found.effective, n_moved=int(found.is_moved.sum()))
+
+    def _encoded(self, drawn: Drawn, spans: Mapping[int, tuple[Span, ...]]) -> EncodedTable:
+        """The rows, with numbers on the axes of `spans` within these."""
         columns: dict[str, EncodedColumn] = {}
         for axis, latent in enumerate(self.latents):
             variable, marginal, pieces = latent.variable, latent.marginal, drawn.pieces[axis]
@@ -68,9 +94,11 @@ class FittedSequentialTrees:
                 continue
             levels = columns.get(variable.name)
             codes = np.zeros(drawn.n_rows, dtype=np.uint8) if levels is None else levels.codes
-            values = marginal.values_within(np.maximum(pieces, 0).astype(np.intp), drawn.shares[axis])
-            if (condition := held.get(axis)) is not None and condition.value is not None:
-                values[:] = condition.value
+            at = np.maximum(pieces, 0).astype(np.intp)
+            if axis in spans:
+                values = values_within(marginal, at, drawn.shares[axis], spans[axis])
+            else:
+                values = marginal.values_within(at, drawn.shares[axis])
             values[codes != 0] = 0
             columns[variable.name] = EncodedColumn(variable, codes, values)
         return EncodedTable(drawn.n_rows, columns)

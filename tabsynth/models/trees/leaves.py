@@ -34,8 +34,8 @@ class Leaves:
     start: Counts
     first: Integers
     last: Integers
-    count: Counts
-    passed: Counts
+    count: Counts | Floats
+    passed: Counts | Floats
 
     @cached_property
     def ends(self) -> Floats:
@@ -73,24 +73,50 @@ class Leaves:
             entry = np.searchsorted(self.ends, position, side="right") - 1
             entry = np.clip(entry, self.start[where], self.start[where + 1] - 1)
             found[chosen] = entry
-            within[chosen] = np.clip((position - self.ends[entry]) / self.count[entry], 0, 1)
+            count = self.count[entry]
+            part = np.divide(position - self.ends[entry], count, out=np.zeros(len(entry)), where=count > 0)
+            within[chosen] = np.clip(part, 0, 1)
             rows, moved = rows[~stays], node[~stays]
             within[rows] = np.clip((at[~stays] - self.own[moved]) / self.passed[moved], 0, 1)
             node = tree.parent[moved]
         return found, within
 
-    def probability(self, tree: Tree, piece: int, cumulative: Floats) -> Floats:
-        """Probability of one piece at every node, (n_nodes,)."""
-        holds = np.flatnonzero((self.first <= piece) & (piece <= self.last))
-        reach = cumulative[self.last[holds] + 1] - cumulative[self.first[holds]]
-        mass = self.count[holds] * ((cumulative[piece + 1] - cumulative[piece]) / reach)
-        node = np.searchsorted(self.start, holds, side="right") - 1
-        here = np.bincount(node, weights=mass, minlength=tree.n_nodes)
+    def within(self, tree: Tree, left: Floats, cumulative: Floats) -> tuple[Leaves, Floats]:
+        """Leaves that draw only what is left of each piece, and how probable that is at every node, (n_nodes,).
+
+        `left`, (n_pieces + 1,), is `cumulative` with only the mass of pieces that is left. Counts are no whole numbers then.
+        """
+        reach = cumulative[self.last + 1] - cumulative[self.first]
+        kept = left[self.last + 1] - left[self.first]
+        count = self.count * np.divide(kept, reach, out=np.zeros(len(reach)), where=reach > 0)
+        node = np.repeat(np.arange(tree.n_nodes), np.diff(self.start))
+        here = np.bincount(node, weights=count, minlength=tree.n_nodes)
         pool = np.maximum(self.own + self.passed, 1)
-        found: Floats = here / pool
+        chance: Floats = here / pool
         for depth in range(1, int(tree.depth.max()) + 1):
             at = np.flatnonzero(tree.depth == depth)
-            found[at] = (here[at] + found[tree.parent[at]] * self.passed[at]) / pool[at]
+            chance[at] = (here[at] + chance[tree.parent[at]] * self.passed[at]) / pool[at]
+        passed = self.passed * np.where(tree.parent >= 0, chance[tree.parent], 0.0)
+        return Leaves(self.start, self.first, self.last, count, passed), chance
+
+    def chance_of(self, tree: Tree, leaf: Integers, piece: Integers, cumulative: Floats) -> Floats:
+        """How probable a piece of its own is at the leaf of every row, (n_rows,)."""
+        n_pieces = np.int64(len(cumulative) - 1)
+        entry_node = np.repeat(np.arange(tree.n_nodes), np.diff(self.start))
+        keys = entry_node * n_pieces + self.first
+        mass, pool = cumulative[piece + 1] - cumulative[piece], np.maximum(self.own + self.passed, 1)
+        found, share = np.zeros(len(leaf)), np.ones(len(leaf))
+        rows, node = np.arange(len(leaf)), leaf.astype(np.int64)
+        while len(rows):
+            entry = np.searchsorted(keys, node * n_pieces + piece[rows], side="right") - 1
+            holds = (entry >= self.start[node]) & (self.last[np.maximum(entry, 0)] >= piece[rows])
+            held, entry = rows[holds], entry[holds]
+            reach = cumulative[self.last[entry] + 1] - cumulative[self.first[entry]]
+            part = np.divide(mass[held], reach, out=np.zeros(len(held)), where=reach > 0)
+            found[held] += share[held] * self.count[entry] * part / pool[node[holds]]
+            share[rows] *= self.passed[node] / pool[node]
+            goes = self.passed[node] > 0
+            rows, node = rows[goes], tree.parent[node[goes]].astype(np.int64)
         return found
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -1,9 +1,9 @@
-"""Rows under conditions: held axes are set, and rows drawn again by how probable that was.
+"""Rows under conditions: held axes keep to their pieces, and rows are drawn again by how probable that was.
 
-A sequence of trees gives the probability of a held piece from what was drawn before it. Several
-proposals per row are carried through the axes; at each held axis they are drawn again in proportion to that
-probability (sequential importance resampling: Gordon, Salmond and Smith 1993). Axes held before any is free
-need no proposals: there the rows are exact.
+A sequence of trees gives the probability of what is asked of an axis from what was drawn before it, and can draw
+within it. Several proposals per row are carried through the axes; at each held axis they are drawn again in proportion
+to that probability (sequential importance resampling: Gordon, Salmond and Smith 1993). Axes held at one piece before any is
+free need no proposals: there the rows are exact.
 """
 
 from __future__ import annotations
@@ -15,95 +15,231 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.errors import ConditionError
-from tabsynth.models.base import Condition
+from tabsynth.models.condition import Condition, Given
+from tabsynth.models.conditions import impossible, number_left
 from tabsynth.models.latent import Latent, Part
+from tabsynth.models.spans import Span, nearest_pieces, weights
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached
+from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached, spread_shares
 from tabsynth.models.trees.leaves import Floats
+from tabsynth.models.trees.tree import Pieces
+from tabsynth.models.truncated_normal import effective_share, one_of_each, systematic
 
 PROPOSALS = 4
-"""Proposals per row, and at least `_FEWEST` in all."""
-_FEWEST = 4096
+"""Proposals per row where all rows are under the same conditions, and at least `FEWEST` in all."""
+PROPOSALS_EACH = 8
+"""Proposals per row where each has cells of its own."""
+PASSES = 4
+"""How often they are proposed."""
+FEWEST = 4096
+MOST = 1 << 18
+"""Proposals of a block after which, if none meets the conditions, these count as impossible."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The piece that an axis is held at, and the number itself where it is one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """What is left of each piece of an axis, in [0, 1], (n_pieces,), and where numbers may lie in it."""
 
-    piece: int
-    value: int | float | None = None
+    left: Floats
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def is_one_piece(self) -> bool:
+        return int(np.count_nonzero(self.left)) == 1
 
 
-def held_pieces(latents: Sequence[Latent], conditions: Sequence[Condition]) -> dict[int, Held]:
-    """What the conditions ask of each axis; raises `ConditionError` where the model never goes there."""
-    asked = {condition.column: condition for condition in conditions}
-    held: dict[int, Held] = {}
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Axes within pieces, the same for all rows; pieces of axes given row by row; and rows that had none of their own."""
+
+    within: Mapping[int, Within]
+    given: Mapping[int, Pieces]
+    is_moved: npt.NDArray[np.bool_]
+
+    @property
+    def axes(self) -> set[int]:
+        return {*self.within, *self.given}
+
+
+def asked_of(latents: Sequence[Latent], conditions: Sequence[Condition], given: Given, n_rows: int) -> Asked:
+    """What is asked of each axis; raises `ConditionError` where the model never goes there."""
+    conditioned = {condition.column: condition for condition in conditions}
+    within: dict[int, Within] = {}
+    pieces: dict[int, Pieces] = {}
+    is_moved = np.zeros(n_rows, dtype=np.bool_)
     for axis, latent in enumerate(latents):
-        if (condition := asked.get(latent.variable.name)) is None:
-            continue
-        marginal = latent.marginal
-        if latent.part is Part.LEVEL:
-            found = Held(int(np.flatnonzero(marginal.lower == condition.code)[0]))
-        elif condition.code == 0 and condition.value is not None:
-            at = np.asarray([condition.value]).astype(marginal.lower.dtype)
-            found = Held(int(marginal.pieces_of(at)[0]), condition.value)
-            if not marginal.lower[found.piece] <= at[0] <= marginal.upper[found.piece]:
-                raise _impossible(latent)
-        else:
-            continue
-        if marginal.mass[found.piece] <= 0:
-            raise _impossible(latent)
-        held[axis] = found
-    return held
+        name = latent.variable.name
+        if name in given:
+            pieces[axis], moved = _given_pieces(latent, given)
+            is_moved |= moved
+        elif (condition := conditioned.get(name)) is not None:
+            found = _within(latents, latent, condition)
+            if found is not None:
+                within[axis] = found
+    return Asked(within, pieces, is_moved)
 
 
-def _impossible(latent: Latent) -> ConditionError:
-    return ConditionError(
-        f"column {latent.variable.name!r}: the condition has probability zero under the model"
+def _within(latents: Sequence[Latent], latent: Latent, condition: Condition) -> Within | None:
+    marginal = latent.marginal
+    if latent.part is Part.LEVEL:
+        left = np.isin(marginal.lower, number_left(latents, condition)).astype(np.float64)
+        found = Within(left)
+    elif 0 in condition.codes:
+        found = Within(weights(marginal, condition.spans), condition.spans)
+    else:
+        return None
+    if not (found.left * marginal.mass).sum() > 0:
+        if latent.part is Part.VALUE and condition.codes != (0,):
+            return None  # the axis of the levels leaves out numbers then
+        raise impossible(condition.column)
+    return found
+
+
+def _given_pieces(latent: Latent, given: Given) -> tuple[Pieces, npt.NDArray[np.bool_]]:
+    column = given[latent.variable.name]
+    if latent.part is Part.LEVEL:
+        pieces = latent.pieces(column).astype(np.int32)
+        return pieces, np.asarray(latent.marginal.mass[pieces] <= 0)
+    assert column.values is not None
+    found, is_in = nearest_pieces(latent.marginal, column.values)
+    is_number = column.codes == 0
+    return np.where(is_number, found, ABSENT).astype(np.int32), is_number & ~is_in
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposed:
+    """Rows on all axes up to the last that is asked for, how many they are worth, and which could not be met."""
+
+    drawn: Drawn
+    effective: float
+    is_moved: npt.NDArray[np.bool_]
+
+
+def draw_asked(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
+    """Rows that meet what is asked, on all axes up to the last of these.
+
+    Raises `ConditionError` where conditions that are the same for all rows are met by none of `MOST` proposals.
+    """
+    if n_rows == 0:
+        return Proposed(Drawn(0, {}, {}), 0.0, asked.is_moved)
+    until = 1 + max(model.order.index(axis) for axis in asked.axes)
+    is_exact = all(axis in asked.axes for axis in model.order[:until]) and all(
+        one.is_one_piece for one in asked.within.values()
     )
+    if asked.given:
+        return _draw_each(model, n_rows, asked, until, 1 if is_exact else PROPOSALS_EACH, rng)
+    n_proposals = n_rows if is_exact else max(PROPOSALS * n_rows, FEWEST)
+    while True:
+        drawn, share = _carried(model, Drawn(n_proposals, {}, {}), asked, until, None, rng)
+        if drawn is not None:
+            chosen = rng.permutation(n_proposals)[:n_rows]
+            effective = min(float(n_rows), share * n_proposals)
+            return Proposed(drawn.rows(chosen), effective, asked.is_moved)
+        if n_proposals >= MOST:
+            raise ConditionError(
+                f"the conditions together have probability zero under the model, or close to it: none of {n_proposals:,} "
+                "rows drawn towards them meets them all"
+            )
+        n_proposals = min(8 * n_proposals, max(MOST, n_proposals))
 
 
-def draw_held(model: Model, n_rows: int, held: Mapping[int, Held], rng: np.random.Generator) -> Drawn:
-    """Rows on all axes up to the last that is held, with every held axis at its piece."""
-    until = 1 + max(model.order.index(axis) for axis in held)
-    is_prefix = all(axis in held for axis in model.order[:until])
-    n_proposals = n_rows if is_prefix or n_rows == 0 else max(PROPOSALS * n_rows, _FEWEST)
-    drawn = Drawn(n_proposals, {}, {})
+def _draw_each(
+    model: Model, n_rows: int, asked: Asked, until: int, n_each: int, rng: np.random.Generator
+) -> Proposed:
+    """Rows with cells of their own, each one of `n_each` proposals, which is exchanged for one of others in further passes.
+
+    A pass of few proposals is biased towards what is likely without the given cells. Taken with the ratio of the estimates of how
+    probable these are, passes converge to the distribution given them (particle independent Metropolis-Hastings: Andrieu, Doucet and
+    Holenstein 2010, section 2.4.2).
+    """
+    owner = np.repeat(np.arange(n_rows), n_each)
+    mine = Asked(
+        asked.within, {axis: pieces[owner] for axis, pieces in asked.given.items()}, asked.is_moved[owner]
+    )
+    first = np.arange(n_rows) * n_each
+    chance = np.full(n_rows, -np.inf)
+    current, worth = None, 0.0
+    for _ in range(1 if n_each == 1 else PASSES):
+        log_chance = np.zeros(n_rows)
+        drawn, share = _carried(model, Drawn(len(owner), {}, {}), mine, until, (n_each, log_chance), rng)
+        assert drawn is not None
+        found = drawn.rows(first)
+        if current is None:
+            current, chance, worth = found, log_chance, share
+            continue
+        with np.errstate(invalid="ignore"):  # of rows that no proposal meets, now nor before
+            takes = np.log(rng.random(n_rows)) < log_chance - chance
+        current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
+    assert current is not None
+    return Proposed(current, min(worth, 1.0) * n_rows, asked.is_moved | np.isneginf(chance))
+
+
+def _carried(
+    model: Model,
+    drawn: Drawn,
+    asked: Asked,
+    until: int,
+    each: tuple[int, Floats] | None,
+    rng: np.random.Generator,
+) -> tuple[Drawn | None, float]:
+    """The proposals on all axes until there, drawn again at each that is asked for, and the share they are worth.
+
+    None where no proposal meets what is asked. With `each`, (proposals of a row, zeros of the rows), proposals are drawn
+    again among those of the same row, and the zeros become the logarithms of how probable what is given is in each.
+    """
+    worth = np.ones(1 if each is None else len(each[1]))
     for axis in model.order[:until]:
-        if axis not in held:
+        if axis in asked.given:
+            weight = _give(model, axis, asked.given[axis], drawn)
+        elif axis in asked.within:
+            weight = _draw_within(model, axis, asked.within[axis], drawn, rng)
+        else:
             draw_axis(model, axis, drawn, rng)
             continue
-        weights = _hold(model, axis, held[axis], drawn)
-        if not is_prefix:
-            drawn = drawn.rows(_drawn_again(weights, n_proposals, rng))
-    return drawn.rows(rng.permutation(n_proposals)[:n_rows])
+        if each is None:
+            if not weight.any():
+                return None, 0.0
+            if np.ptp(weight) > 0:
+                worth *= effective_share(weight)
+                drawn = drawn.rows(systematic(weight, drawn.n_rows, rng))
+            continue
+        n_each, log_chance = each
+        table = weight.reshape(-1, n_each)
+        with np.errstate(divide="ignore"):
+            log_chance += np.log(table.mean(axis=1))
+        square = (table**2).sum(axis=1)
+        worth *= np.divide(table.sum(axis=1) ** 2, n_each * square, out=np.ones(len(table)), where=square > 0)
+        if n_each > 1 and np.ptp(table, axis=1).any():
+            first = np.arange(len(table)) * n_each
+            again = np.stack([one_of_each(table, rng) for _ in range(n_each)], axis=1) + first[:, None]
+            chosen = np.where(np.ptp(table, axis=1)[:, None] > 0, again, first[:, None] + np.arange(n_each))
+            drawn = drawn.rows(chosen.reshape(-1))
+    return drawn, float(worth.mean())
 
 
-def _hold(model: Model, axis: int, held: Held, drawn: Drawn) -> Floats:
-    """Set the axis at its piece; how probable that was in each row, (n_rows,)."""
+def _give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
+    """Set the axis at the piece of each row; how probable that was, (n_rows,)."""
+    drawn.pieces[axis], drawn.shares[axis] = pieces, np.zeros(drawn.n_rows)
     rows, leaf = leaves_reached(model, axis, drawn)
+    weight = np.ones(drawn.n_rows)
+    at = np.arange(drawn.n_rows) if rows is None else rows
     cumulative = model.latents[axis].marginal.cumulative
-    at_node = model.leaves[axis].probability(model.trees[axis], held.piece, cumulative)
-    drawn.shares[axis] = np.zeros(drawn.n_rows)
-    if rows is None:
-        drawn.pieces[axis] = np.full(drawn.n_rows, held.piece, dtype=np.int32)
-        return at_node[leaf]
-    weights = np.zeros(drawn.n_rows)
-    weights[rows] = at_node[leaf]
+    weight[at] = model.leaves[axis].chance_of(model.trees[axis], leaf, pieces[at], cumulative)
+    return weight
+
+
+def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.random.Generator) -> Floats:
+    """Draw the axis within what is left; how probable that was in each row, (n_rows,)."""
+    rows, leaf = leaves_reached(model, axis, drawn)
+    tree, marginal = model.trees[axis], model.latents[axis].marginal
+    left = np.r_[0.0, np.cumsum(marginal.mass * one.left)]
+    leaves, chance = model.leaves[axis].within(tree, left, marginal.cumulative)
+    pieces, shares = leaves.draw(tree, leaf, spread_shares(leaf, tree.n_nodes, rng), left)
+    able = np.flatnonzero(one.left * marginal.mass > 0)
+    nearest = able[np.minimum(np.searchsorted(able, pieces), len(able) - 1)]
+    pieces = np.where(np.isin(pieces, able), pieces, nearest).astype(np.int32)
+    at = np.arange(drawn.n_rows) if rows is None else rows
     drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
-    drawn.pieces[axis][rows] = held.piece
-    return weights
-
-
-def _drawn_again(weights: Floats, n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Positions of `n` rows in proportion to their weights, by one evenly spaced comb (Kitagawa 1996).
-
-    Where no proposal can meet the condition, all are kept: the condition is possible in the table as a whole, and
-    what a model that went there with any small probability would draw differs from these rows by nothing else.
-    """
-    total = np.cumsum(weights)
-    if n == 0 or not total[-1] > 0:
-        return np.arange(n)
-    comb = (np.arange(n) + rng.random()) / n * total[-1]
-    at = np.searchsorted(total, comb, side="right")
-    return np.asarray(np.minimum(at, np.flatnonzero(weights)[-1]), dtype=np.intp)
+    drawn.shares[axis], weight = np.zeros(drawn.n_rows), np.ones(drawn.n_rows)
+    drawn.pieces[axis][at], drawn.shares[axis][at], weight[at] = pieces, shares, chance[leaf]
+    return weight

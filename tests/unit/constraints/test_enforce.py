@@ -33,7 +33,7 @@ def block(*rules, redraw=None, held=None):
     return Block(
         whole=lambda rows, _positions: rows,
         part=lambda rows, _positions: rows,
-        redraw=redraw or (lambda n, attempt: drawn(n, 1000 + attempt)),
+        redraw=redraw or (lambda positions, attempt: drawn(len(positions), 1000 + attempt)),
         constraints=constraints,
         sources=[one.columns for one in constraints],
         numbers={name: number(SCHEMA[name]) for name in "abd"},
@@ -116,15 +116,15 @@ def test_a_rule_that_is_hardly_ever_met_is_named_with_its_rate():
     """One row in 10,000 is met; 40 blocks of 32,768 rows at most are drawn for 30,000 rows."""
     rare = Expression(sql="a = 0 AND b = 0")
 
-    def few(n, attempt):
-        return drawn(min(n, 2000), attempt)
+    def few(positions, attempt):
+        return drawn(min(len(positions), 2000), attempt)
 
     with pytest.raises(ConstraintError, match=r"fails most is 'a = 0 AND b = 0': acceptance 0\.0\d+ %"):
         repair(drawn(400, 0), block(ORDER, rare, redraw=few), np.random.default_rng(0))
 
 
 def test_conditions_that_are_never_met_are_the_reason():
-    held = lambda rows: (rows["a"] < 1000).to_numpy()  # noqa: E731
+    held = lambda rows, _positions: (rows["a"] < 1000).to_numpy()  # noqa: E731
     with pytest.raises(ConstraintError, match="none met the conditions"):
         repair(drawn(50, 0), block(ORDER, held=held), np.random.default_rng(0))
 

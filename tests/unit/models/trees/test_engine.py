@@ -79,10 +79,12 @@ def test_conditions_elsewhere_change_what_comes_before(model, where):
         assert (held["ward"] == ward).mean() == pytest.approx((free["ward"] == ward).mean(), abs=0.09)
 
 
-def test_conditions_that_no_leaf_reaches_are_met_all_the_same(model):
-    rows = model.sample(50, seed=1, where={"ward": "icu", "age": 21, "ill": False})
-    assert rows.height == 50
-    assert set(rows["age"]) == {21}
+def test_conditions_that_no_leaf_reaches_are_refused_after_a_bounded_search_and_completed_all_the_same(model):
+    with pytest.raises(ConditionError, match="none of 262,144 rows drawn towards them meets them all"):
+        model.sample(50, seed=1, where={"ward": "icu", "age": 21, "ill": False})
+    given = pl.DataFrame({"ward": ["icu"] * 50, "age": [21] * 50})
+    rows = model.complete(given, seed=1)
+    assert rows.select("ward", "age").equals(given)
     assert model.sample(0, where={"age": 21}).height == 0
 
 

@@ -101,5 +101,15 @@ def test_draws_follow_the_counts_and_go_up_with_the_rows_that_did():
         found, within = leaves.draw(TWO, np.full(400, node, np.int32), share, cumulative)
         assert np.bincount(found, minlength=4) / 400 == pytest.approx(expected, abs=0.006)
         assert ((within >= 0) & (within <= 1)).all()
-        chances = [leaves.probability(TWO, piece, cumulative)[node] for piece in range(4)]
+        each = np.arange(4, dtype=np.int32)
+        chances = leaves.chance_of(TWO, np.full(4, node, np.int32), each, cumulative)
         assert chances == pytest.approx(expected, abs=1e-12)
+        for left in ([1, 0, 0, 0], [0, 1, 0, 0.5], [0.25, 1, 1, 0]):
+            kept = np.r_[0, np.cumsum(mass * left)]
+            within_left, chance = leaves.within(TWO, kept, cumulative)
+            assert chance[node] == pytest.approx(np.dot(expected, left), abs=1e-12)
+            if chance[node] > 0:
+                found, within = within_left.draw(TWO, np.full(400, node, np.int32), share, kept)
+                wanted = np.multiply(expected, left) / np.dot(expected, left)
+                assert np.bincount(found, minlength=4) / 400 == pytest.approx(wanted, abs=0.006)
+                assert ((within >= 0) & (within <= 1)).all()
