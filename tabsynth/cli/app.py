@@ -17,6 +17,7 @@ from tabsynth.cli import (
     augment_command,
     budget_commands,
     collapse_commands,
+    complete_commands,
     constraint_commands,
     draw_commands,
     evaluate_commands,
@@ -88,6 +89,8 @@ app.add_typer(report_app, name="report")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
+app.command("complete")(complete_commands.complete)
+app.command("near")(complete_commands.near)
 app.command("draw")(draw_commands.draw)
 app.command("evaluate")(evaluate_commands.evaluate)
 app.command("audit")(audit_commands.audit)

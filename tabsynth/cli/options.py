@@ -184,3 +184,12 @@ JsonFileOption = Annotated[
         rich_help_panel="Output",
     ),
 ]
+
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar='"COL=VALUE"',
+        help="Keep to rows in which a column is so: = != < <= > >= in, not in; COL= for null; repeatable.",
+    ),
+]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabsynth.cli.condition_notes import condition_data, show_conditions
 from tabsynth.cli.constraint_commands import show_rules
 from tabsynth.cli.notes import note_left_out, note_weak
 from tabsynth.cli.options import (
@@ -137,6 +138,7 @@ def run(
             session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
             session.show_lead(table.results)
             session.show(f"  {table.guarantee}")
+            show_conditions(session, table.conditions)
             show_rules(session, table.rules)
             if is_private:
                 session.show(f"  {_purchase(table.pipeline)}")
@@ -155,6 +157,7 @@ def run(
                         "rows": table.n_synthetic,
                         "fitted_rows": table.n_fitted,
                         "guarantee": table.guarantee,
+                        "conditions": condition_data(table.conditions),
                         "private_output": table.results is not None,
                         "figures": None if table.results is None else table.results.summary(),
                     }

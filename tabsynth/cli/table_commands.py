@@ -29,6 +29,7 @@ from tabsynth.cli.options import (
     SeedOption,
     SettingsOption,
     TableOption,
+    WhereOption,
 )
 from tabsynth.cli.session import Session
 from tabsynth.errors import UsageError
@@ -308,10 +309,21 @@ def sample(
         ),
     ] = None,
     seed: SeedOption = None,
-    where: Annotated[
+    where: WhereOption = None,
+    rebalance: Annotated[
         list[str] | None,
         typer.Option(
-            "--where", metavar='"COL=VALUE"', help="Hold a column at a value (COL= for null); repeatable."
+            "--rebalance",
+            metavar='"COL=VALUE:SHARE"',
+            help="Give a group a share of the rows (COL=even: every category the same); repeatable.",
+        ),
+    ] = None,
+    oversample: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--oversample",
+            metavar='"COL=VALUE:FACTOR"',
+            help="Make a group so many times as frequent; repeatable.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -319,9 +331,10 @@ def sample(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Draw synthetic rows from a model, all or under conditions."""
+    """Draw synthetic rows from a model: as it is, under conditions, or in other shares."""
     with Session(command="sample", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.cli.conditions import read_conditions
+        from tabsynth.cli.condition_notes import condition_data, show_conditions
+        from tabsynth.cli.conditions import read_conditions, read_shares
         from tabsynth.config.steps import require_free, write_rows
         from tabsynth.constraints.outcome import Tally
         from tabsynth.io import file_format
@@ -333,6 +346,8 @@ def sample(
         note_new_folder(session, out)
         pipeline = FittedPipeline.load(model)
         conditions = read_conditions(where or [], pipeline.schema)
+        shares = read_shares(rebalance or [], pipeline.schema, option="--rebalance")
+        factors = read_shares(oversample or [], pipeline.schema, option="--oversample")
         seed = fresh_seed() if seed is None else seed
         tally = Tally()
         with session.progress(n_rows=pipeline.n_rows if rows is None else rows) as report:
@@ -342,11 +357,14 @@ def sample(
                 rows=rows,
                 seed=seed,
                 where=conditions,
+                rebalance=shares,
+                oversample=factors,
                 overwrite=overwrite,
                 progress=report,
                 tally=tally,
             )
         session.show(pipeline.guarantee)
+        show_conditions(session, tally.conditions)
         show_rules(session, tally.outcomes)
         session.finish(
             f"Sampled {written:,} rows, seed {seed}",
@@ -354,9 +372,14 @@ def sample(
                 "rows": written,
                 "seed": seed,
                 "where": sorted(conditions),
+                "rebalance": sorted(shares),
+                "oversample": sorted(factors),
+                "conditions": condition_data(tally.conditions),
                 "rules": rule_data(tally.outcomes),
                 "guarantee": pipeline.guarantee,
             },
             files={out: "the synthetic table"},
-            next_steps=[] if where else [["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES]],
+            next_steps=[]
+            if conditions or shares or factors
+            else [["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES]],
         )

@@ -72,6 +72,12 @@ class TableModel(_Model):
     """The engine's settings; `tabsynth engines` lists them."""
     rows: Annotated[int, Field(ge=0)] | None = None
     """How many rows to make; left out: as many as the source has."""
+    where: dict[str, object] = Field(default_factory=dict)
+    """Conditions that all rows keep to: a value, a list of values, or comparisons, by column."""
+    rebalance: dict[str, object] = Field(default_factory=dict)
+    """Shares of the rows by column and value, or `even`."""
+    oversample: dict[str, object] = Field(default_factory=dict)
+    """How many times as frequent groups are made, by column and value."""
     target: str | None = None
     """The column that the utility figures predict."""
     title: str = ""

@@ -111,6 +111,8 @@ def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
         data["target"] = table.target
     if table.title:
         data["title"] = table.title
+    steered = {"where": table.where, "rebalance": table.rebalance, "oversample": table.oversample}
+    data |= {key: dict(asked) for key, asked in steered.items() if asked}
     return data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from tabsynth.config.document import VERSION, CsvModel, OutputModel, RunModel, TableModel
 from tabsynth.config.types import FORMATS, CsvOptions, RunConfig, TableRun, privacy_of
-from tabsynth.errors import Fault, InputError, SchemaError, UsageError
+from tabsynth.errors import ConditionError, Fault, InputError, SchemaError, UsageError
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import file_format, require_file
 from tabsynth.models.base import Synthesizer
@@ -25,6 +26,7 @@ from tabsynth.schema.types import CsvDialect, Schema
 from tabsynth.schema.validate import Finding
 from tabsynth.schema.validate import Path as KeyPath
 from tabsynth.schema.yamltext import Plain
+from tabsynth.where import conditions_of
 
 Made = TypeVar("Made")
 
@@ -176,6 +178,9 @@ class RunReader:
         self._tried((*path, "csv"), lambda: check_dialect(options.over(CsvDialect())))
         if schema is not None:
             self._names(path, name, model.target, schema)
+            for known in schema.tables:
+                if known.name == name:
+                    self._tried((*path, "where"), partial(conditions_of, model.where, known))
         engine = self._engine(path, model)
         return TableRun(
             name=name,
@@ -185,6 +190,9 @@ class RunReader:
             rows=model.rows,
             target=model.target,
             title=model.title,
+            where=model.where,
+            rebalance=model.rebalance,
+            oversample=model.oversample,
         )
 
     def _names(self, path: KeyPath, name: str, target: str | None, schema: Schema) -> None:
@@ -214,7 +222,7 @@ class RunReader:
             whats = [f"{error.summary}: {fault.what}" for fault in error.faults] or [error.summary]
             hints = [fault.hint for fault in error.faults] or [""]
             self.findings += [Finding(path, what, hint) for what, hint in zip(whats, hints, strict=True)]
-        except UsageError as error:
+        except (UsageError, ConditionError) as error:
             self._add(path, str(error))
         return None
 

@@ -32,7 +32,7 @@ from tabsynth.config.steps import (
     write_rows,
 )
 from tabsynth.config.types import RunConfig, TableRun
-from tabsynth.constraints.outcome import RuleOutcome, Tally
+from tabsynth.constraints.outcome import ConditionOutcome, RuleOutcome, Tally
 from tabsynth.errors import UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_provenance, read_table
@@ -57,7 +57,7 @@ class TableOutcome:
     """What a run made of one table; `files` are relative to the run's folder, with what they are.
 
     `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
-    the rules of the schema fared.
+    the rules of the schema fared, `conditions` what was asked of the rows beside them.
     """
 
     name: str
@@ -69,6 +69,7 @@ class TableOutcome:
     files: Mapping[Path, str]
     results: Results | None
     rules: tuple[RuleOutcome, ...] = ()
+    conditions: ConditionOutcome | None = None
 
     @property
     def guarantee(self) -> str:
@@ -159,7 +160,17 @@ def run_table(
     tally = Tally()
     for name in config.formats or (format_of(table.source),):
         path = folder / f"synthetic.{name}"
-        write_rows(pipeline, path, rows=rows, seed=seed, progress=progress, tally=tally)
+        write_rows(
+            pipeline,
+            path,
+            rows=rows,
+            seed=seed,
+            where=table.where,
+            rebalance=table.rebalance,
+            oversample=table.oversample,
+            progress=progress,
+            tally=tally,
+        )
         files[path] = "the synthetic table"
     model = folder / "model"
     pipeline.save(model)
@@ -167,6 +178,8 @@ def run_table(
     results = None
     if holdout is not None:
         results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
+        if tally.conditions is not None:
+            results = replace(results, notes=(*results.notes, str(tally.conditions)))
         figures, report = write_evaluation(
             results, folder, ledger=pipeline.ledger, constraints=tally.outcomes
         )
@@ -185,6 +198,7 @@ def run_table(
         files=files,
         results=results,
         rules=tally.outcomes,
+        conditions=tally.conditions,
     )
 
 
@@ -216,6 +230,9 @@ def measure(
         guarantee=pipeline.guarantee,
         progress=progress,
     )
+    if table.is_steered:
+        steered = "The synthetic table was made under conditions or in other shares; compared are rows without them, as the model makes them."
+        results = replace(results, notes=(*results.notes, steered))
     if n_compared == rows:
         return results
     note = f"Compared are the first {n_compared:,} of {rows:,} synthetic rows, as many as the engine learnt from."

@@ -129,15 +129,25 @@ def write_rows(
     rows: int | None = None,
     seed: int | None = None,
     where: Mapping[str, Any] | None = None,
+    rebalance: Mapping[str, Any] | None = None,
+    oversample: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     progress: Progress = no_progress,
     tally: Tally | None = None,
 ) -> int:
     """Write synthetic rows to `path`, batch by batch; the same rows for the same seed. Returns how many.
 
-    `tally` counts what was done for the rules of the schema.
+    `tally` counts what was done for conditions and the rules of the schema.
     """
-    batches = pipeline.sample_batches(rows, seed=seed, where=where, progress=progress, tally=tally)
+    batches = pipeline.sample_batches(
+        rows,
+        seed=seed,
+        where=where,
+        rebalance=rebalance,
+        oversample=oversample,
+        progress=progress,
+        tally=tally,
+    )
     return write_batches(
         batches, path, schema=pipeline.schema, overwrite=overwrite, provenance=pipeline.provenance
     )

@@ -5,9 +5,10 @@ Frozen values, the same whether they come from a run file, from the command line
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Synthesizer
@@ -46,7 +47,8 @@ class TableRun:
     """One table: where it lies, the recipe that learns it, and how many rows are made.
 
     `rows` None makes as many as the source has, as far as the model knows. `target` is the column that the utility figures predict;
-    `title` stands over the report.
+    `title` stands over the report. `where`, `rebalance` and `oversample` are those of `FittedPipeline.sample`: they shape the
+    synthetic table, not what is learnt nor what is measured.
     """
 
     name: str
@@ -56,6 +58,14 @@ class TableRun:
     rows: int | None = None
     target: str | None = None
     title: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    rebalance: Mapping[str, Any] = field(default_factory=dict)
+    oversample: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether other rows are made than the model makes by itself."""
+        return bool(self.where or self.rebalance or self.oversample)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

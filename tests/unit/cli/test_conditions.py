@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tabsynth.cli.conditions import read_conditions
-from tabsynth.errors import ConditionError
+from tabsynth.cli.conditions import read_conditions, read_shares
+from tabsynth.errors import ConditionError, UsageError
 from tabsynth.schema.types import Column, Kind, TableSchema
 
 _SCHEMA = TableSchema(
@@ -83,4 +83,56 @@ def test_everything_that_is_wrong_is_listed() -> None:
         "'age' expects a whole number; 'smoker' expects true or false; 'smoker' is held at two values; "
         "'day' expects a date such as 2020-01-31; 'moment' expects a time such as 2020-01-31 12:30:00; "
         "'a=b' expects a number; 'code' expects a whole number"
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["age>=18", "age<65"], {"age": {">=": 18, "<": 65}}),
+        (["age != 3"], {"age": {"!=": 3}}),
+        (["age!="], {"age": {"!=": None}}),
+        (["age in 3, 4,"], {"age": {"in": [3, 4, None]}}),
+        (["age  not  in 3"], {"age": {"not in": [3]}}),
+        (["two words in a,'b', \"c, d\""], {"two words": {"in": ["a", "'b'", "c, d"]}}),
+        (["two words=died in hospital"], {"two words": "died in hospital"}),
+        (["a=b<=1.5"], {"a=b": {"<=": 1.5}}),
+        (["day>2025-03-01", "day=2025-03-02"], {"day": {">": dt.date(2025, 3, 1), "=": dt.date(2025, 3, 2)}}),
+    ],
+)
+def test_comparisons_are_read(texts: list[str], wanted: object) -> None:
+    assert read_conditions(texts, _SCHEMA) == wanted
+
+
+def test_a_comparison_is_made_once() -> None:
+    with pytest.raises(ConditionError, match="'age' has >= twice; 'smoker' expects true or false"):
+        read_conditions(["age>=3", "age>=4", "smoker in maybe"], _SCHEMA)
+
+
+def test_shares_are_read() -> None:
+    texts = [
+        "two words=>50K:0.5",
+        "two words=:0.25",
+        "age<30:0.2",
+        "age>=30 <50:0.3",
+        "smoker=even",
+        "code=-3:1",
+    ]
+    assert read_shares(texts, _SCHEMA, option="--rebalance") == {
+        "two words": {">50K": 0.5, None: 0.25},
+        "age": {"<30": 0.2, ">=30 <50": 0.3},
+        "smoker": "even",
+        "code": {-3: 1.0},
+    }
+
+
+def test_shares_that_cannot_be_read_are_listed() -> None:
+    texts = ["aeg=3:1", "age=3", "age=x:1", "age=4:y", "smoker=even", "smoker=yes:1", "code=1:1", "code=1:2"]
+    named = TableSchema(name="t", columns=_SCHEMA.columns[:-1])
+    with pytest.raises(UsageError) as caught:
+        read_shares(texts, named, option="--rebalance")
+    assert str(caught.value) == (
+        "--rebalance cannot be meant so: no column 'aeg' (did you mean 'age'?); "
+        "'age=3': expected column=value:number; 'age=x:1': expected column=value:number; "
+        "'age=4:y': expected column=value:number; 'smoker' has a group twice; 'code' has a group twice"
     )
