@@ -15,7 +15,7 @@ from tabsynth.errors import ConditionError, UsageError
 from tabsynth.models import registry
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget
-from tabsynth.schema.types import Column, Domain, Kind, Origin, TableSchema
+from tabsynth.schema.types import Column, Domain, Generator, Kind, Origin, TableSchema
 from tabsynth.table import Table
 from tabsynth.where import conditions_of
 
@@ -30,7 +30,7 @@ SCHEMA = TableSchema(
         Column(name="cost", kind=Kind.NUMBER, dtype="float64", decimals=2, bounds=(0.0, 1e4), nullable=True, domain=PUBLIC),
         Column(name="size", kind=Kind.NUMBER, dtype="float64", bounds=(-9.0, 9.0), domain=PUBLIC),
         Column(name="day", kind=Kind.DATE, dtype="date", bounds=(dt.date(2020, 1, 1), dt.date(2020, 12, 31)), domain=PUBLIC),
-        Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True),
+        Column(name="note", kind=Kind.TEXT, dtype="string", nullable=True, generator=Generator(make="uuid")),
     ),
 )  # fmt: skip
 
