@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         open_ledger_file,
         read_ledger_file,
     )
+    from tabsynth.release.bundle.loaded import Bundle, open_bundle
     from tabsynth.schema import read_schema, write_schema
     from tabsynth.schema.types import Column, Generator, Kind, Role, Schema, TableSchema
 
@@ -58,6 +59,7 @@ __all__ = [
     "AuditResults",
     "Augmented",
     "Budget",
+    "Bundle",
     "Charge",
     "CollapseResults",
     "Column",
@@ -90,6 +92,7 @@ __all__ = [
     "errors",
     "evaluate",
     "fit",
+    "open_bundle",
     "open_ledger_file",
     "pseudonymise",
     "read_ledger_file",
@@ -107,6 +110,7 @@ _HOMES = {
     "AuditResults": "audit",
     "Augmented": "augment",
     "Budget": "privacy",
+    "Bundle": "release.bundle.loaded",
     "Charge": "privacy",
     "CollapseResults": "evaluate.collapse",
     "Column": "schema.types",
@@ -137,6 +141,7 @@ _HOMES = {
     "draft_schema": "api",
     "evaluate": "api",
     "fit": "pipeline",
+    "open_bundle": "release.bundle.loaded",
     "open_ledger_file": "privacy.ledger_file",
     "pseudonymise": "api",
     "read_ledger_file": "privacy.ledger_file",

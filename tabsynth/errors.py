@@ -5,7 +5,8 @@
     ├── InputError            files, tables or schemas that cannot be used
     │   ├── SchemaError       a schema (or a run file) that is wrong in itself
     │   ├── StructureError    data that lacks the schema's columns or cannot be read at all
-    │   └── DataError         data whose cells contradict the schema
+    │   ├── DataError         data whose cells contradict the schema
+    │   └── BundleError       a bundle that is damaged, altered, or signed by another key
     ├── OutputExistsError     an output that is there already
     ├── ModelFileError        a saved model that is unknown, damaged or altered
     ├── ConditionError        a condition that no row can meet
@@ -66,6 +67,10 @@ class StructureError(InputError):
 
 class DataError(InputError):
     """Data whose cells contradict the schema; named by column and count, never by value."""
+
+
+class BundleError(InputError):
+    """A bundle that is damaged, altered, not in the form of one, or signed by another key; its parts are named."""
 
 
 class OutputExistsError(TabsynthError):

@@ -25,6 +25,7 @@ from tabsynth.cli import (
     ledger_commands,
     policy_commands,
     pseudonymise_command,
+    release_commands,
     report_commands,
     run_commands,
     schema_commands,
@@ -73,6 +74,9 @@ report_app = typer.Typer(
     no_args_is_help=True, help="Draw a release, for you or for others.", epilog=_EXIT_CODES
 )
 policy_app = typer.Typer(no_args_is_help=True, help="Decide whether rows may leave.", epilog=_EXIT_CODES)
+release_app = typer.Typer(
+    no_args_is_help=True, help="Hand rows over in a signed bundle, and take them.", epilog=_EXIT_CODES
+)
 
 constraints_app = typer.Typer(
     no_args_is_help=True, help="Check and mine rules between columns.", epilog=_EXIT_CODES
@@ -86,6 +90,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(audit_engine_app, name="audit-engine")
 app.add_typer(policy_app, name="policy")
 app.add_typer(report_app, name="report")
+app.add_typer(release_app, name="release")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -120,6 +125,11 @@ ledger_app.command("moved")(ledger_commands.moved)
 
 policy_app.command("init")(policy_commands.init)
 policy_app.command("check")(policy_commands.check)
+
+release_app.command("keygen")(release_commands.keygen)
+release_app.command("build")(release_commands.build)
+release_app.command("verify")(release_commands.verify)
+release_app.command("open")(release_commands.open_)
 
 report_app.command("internal")(report_commands.internal)
 report_app.command("publishable")(report_commands.publishable)

@@ -122,7 +122,7 @@ def check(
         decision = evaluate(rules, evidence, audience=audience, sign_off=signed)
         if out is not None:
             decision.write_json(out, overwrite=overwrite)
-        _show(decision, session)
+        show_decision(decision, session)
         code = exit_code(decision)
         session.finish(
             f"Checked against the policy {decision.policy!r}",
@@ -150,7 +150,7 @@ def _sign_off(name: str | None, reason: str | None) -> SignOff | None:
     return SignOff(name=name, reason=reason, on=dt.date.today())  # noqa: DTZ011  # the signer's day
 
 
-def _show(decision: Decision, session: Session) -> None:
+def show_decision(decision: Decision, session: Session) -> None:
     """The decision for people, on stdout; nothing with `json_output` or `quiet`."""
     if session.json_output or session.quiet:
         return

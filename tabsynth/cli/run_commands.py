@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tabsynth.pipeline import FittedPipeline
 
 _RUN_FILE = "run.yaml"
+_OF_RUN = "private/run.yaml"
 
 
 def demo(
@@ -102,6 +103,7 @@ def run(
 ) -> None:
     """Carry out a run file: split, fit, sample, evaluate and report for every table."""
     with Session(command="run", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.audit import AuditResults
         from tabsynth.config.files import read_run
         from tabsynth.config.run import holds_drafts
         from tabsynth.config.run import run as carry_out
@@ -110,7 +112,7 @@ def run(
         from tabsynth.schema.unit import unit_question
 
         config = read_run(file)
-        require_free(out, overwrite=overwrite, ours=_RUN_FILE)
+        require_free(out, overwrite=overwrite, ours=_OF_RUN)
         if len(config.tables) > 1:
             session.note("Tables are fitted one by one: keys between them are not modelled yet.")
         if config.schema is None:
@@ -140,11 +142,21 @@ def run(
             session.show(f"  {table.guarantee}")
             show_conditions(session, table.conditions)
             show_rules(session, table.rules)
+            if isinstance(table.audit, str):
+                session.note(f"{table.name} was not audited: {table.audit}")
+            elif table.audit is not None:
+                session.show(
+                    f"  Audit: {table.audit.outcome.value}. {'; '.join(table.audit.verdict.reasons)}"
+                )
             if is_private:
                 session.show(f"  {_purchase(table.pipeline)}")
         if any(table.results for table in outcome.tables):
             session.show(
                 "Private output: the figures were computed from the real tables, and no guarantee covers them."
+            )
+        if is_private:
+            session.show(
+                f"What the guarantee covers is in {out / 'publishable'}, all else in {out / 'private'}."
             )
         models = [out / path for path in outcome.tables[0].files if path.name == "model"]
         session.finish(
@@ -159,6 +171,7 @@ def run(
                         "guarantee": table.guarantee,
                         "conditions": condition_data(table.conditions),
                         "private_output": table.results is not None,
+                        "audit": table.audit.outcome.value if isinstance(table.audit, AuditResults) else None,
                         "figures": None if table.results is None else table.results.summary(),
                     }
                     for table in outcome.tables
@@ -166,8 +179,8 @@ def run(
             },
             files={
                 **{out / path: what for table in outcome.tables for path, what in table.files.items()},
-                out / _RUN_FILE: "the run, to be repeated",
-                out / "schema.yaml": "its schema; private: its drafted domains were read off the data"
+                out / _OF_RUN: "the run, to be repeated",
+                out / "private/schema.yaml": "its schema; private: its drafted domains were read off the data"
                 if outcome.run.schema is not None and holds_drafts(outcome.run.schema)
                 else "its schema",
             },

@@ -108,6 +108,8 @@ class RunModel(_Model):
     """The share of rows (or persons) that the engine never sees and that measures it."""
     evaluation: bool = True
     """Whether to compare the synthetic tables with the real ones; without it nothing is held out."""
+    audit: bool = False
+    """Whether to attack the synthetic tables, for a policy to read."""
     output: OutputModel = Field(default_factory=OutputModel)
     """What is written."""
     tables: Annotated[dict[str, TableModel], Field(min_length=1)]

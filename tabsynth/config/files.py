@@ -78,6 +78,8 @@ def run_to_dict(
     if run.seed is not None:
         data["seed"] = run.seed
     data |= {"holdout": run.holdout, "evaluation": run.evaluation}
+    if run.audit:
+        data["audit"] = True
     if run.formats:
         data["output"] = {"formats": list(run.formats)}
     data["tables"] = {table.name: _table_data(table, Path(folder).absolute()) for table in run.tables}

@@ -95,6 +95,8 @@ class RunReader:
         privacy = self._privacy(model.privacy)
         if model.ledger is not None and privacy == NO_PRIVACY:
             self._add(("ledger",), "a run without privacy has no place in a ledger", "leave one of them out")
+        if model.audit and not model.evaluation:
+            self._add(("audit",), "an audit needs rows that are held out", "leave evaluation: false out")
         n_schema_faults = len(self.findings) + len(self._schema_faults)
         schema = self._schema(model.schema_)
         known = schema if len(self.findings) + len(self._schema_faults) == n_schema_faults else None
@@ -113,6 +115,7 @@ class RunReader:
             seed=model.seed,
             holdout=model.holdout,
             evaluation=model.evaluation,
+            audit=model.audit,
             formats=tuple(dict.fromkeys(model.output.formats)),
         )
 

@@ -1,13 +1,15 @@
 """Carries a run out: split, fit, sample, evaluate and report for every table, into one folder.
 
-    OUT/run.yaml                the run as it was carried out; it can be run again
-    OUT/schema.yaml             the schema that was used
-    OUT/<table>/synthetic.csv   the synthetic table (or .parquet, .arrow)
-    OUT/<table>/model/          the fitted model
-    OUT/<table>/results.json    every figure
-    OUT/<table>/report.html     the report
+    OUT/publishable/<table>/synthetic.csv   the synthetic table (or .parquet, .arrow)
+    OUT/publishable/<table>/model/          the fitted model
+    OUT/private/run.yaml                    the run as it was carried out; it can be run again
+    OUT/private/schema.yaml                 the schema that was used
+    OUT/private/<table>/results.json        every figure
+    OUT/private/<table>/report.html         the report
+    OUT/private/<table>/audit.json          the audit, where one was asked for
 
-The folder appears whole at the end; whatever ends a run early leaves nothing behind, but what was charged to
+What is in `publishable` is covered by the run's guarantee; a run without privacy has no such folder, and its rows
+and models lie in `private`. The folder appears whole at the end; whatever ends a run early leaves nothing behind, but what was charged to
 a ledger file stays charged. Tables are fitted one by one: keys between them are not modelled, and each gets
 the privacy that is asked for: a person in several of them has the sum of what they cost.
 """
@@ -21,6 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tabsynth.audit import AuditResults, audit
+from tabsynth.audit.bound import bound_of
+from tabsynth.audit.likelihood import cliques_of
 from tabsynth.config.files import run_to_yaml
 from tabsynth.config.steps import (
     dialect_of,
@@ -33,7 +38,7 @@ from tabsynth.config.steps import (
 )
 from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.constraints.outcome import ConditionOutcome, RuleOutcome, Tally
-from tabsynth.errors import UsageError
+from tabsynth.errors import DataError, UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_provenance, read_table
 from tabsynth.models.base import Progress, no_progress
@@ -49,7 +54,8 @@ from tabsynth.schema.types import Origin, Schema
 from tabsynth.source import draft_of
 from tabsynth.table import Table
 
-SCHEMA_FILE, RUN_FILE = "schema.yaml", "run.yaml"
+SCHEMA_FILE, RUN_FILE, AUDIT_FILE = "schema.yaml", "run.yaml", "audit.json"
+PRIVATE, PUBLISHABLE = "private", "publishable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,8 @@ class TableOutcome:
     """What a run made of one table; `files` are relative to the run's folder, with what they are.
 
     `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
-    the rules of the schema fared, `conditions` what was asked of the rows beside them.
+    the rules of the schema fared, `conditions` what was asked of the rows beside them, `audit` what attacks on the
+    rows found, or why there were none.
     """
 
     name: str
@@ -70,6 +77,7 @@ class TableOutcome:
     results: Results | None
     rules: tuple[RuleOutcome, ...] = ()
     conditions: ConditionOutcome | None = None
+    audit: AuditResults | str | None = None
 
     @property
     def guarantee(self) -> str:
@@ -103,11 +111,12 @@ def run(
             heard = progress if len(config.tables) == 1 else _named(progress, name)
             train, holdout = _parts(table, config)
             schemas.append(train.schema)
-            place = folder / folder_name
+            covered = PUBLISHABLE if isinstance(config.privacy, Budget) else PRIVATE
             outcomes.append(
                 run_table(
                     table,
-                    place,
+                    folder / covered / folder_name,
+                    private=folder / PRIVATE / folder_name,
                     train=train,
                     holdout=holdout,
                     config=config,
@@ -117,9 +126,10 @@ def run(
             )
         schema = config.schema or Schema(tables=tuple(schemas))
         config = replace(config, schema=schema)
-        write_schema(schema, folder / SCHEMA_FILE, private_note=holds_drafts(schema))
-        text = run_to_yaml(config, folder=out, schema_file=SCHEMA_FILE)
-        (folder / RUN_FILE).write_text(text, encoding="utf-8")
+        (folder / PRIVATE).mkdir(exist_ok=True)
+        write_schema(schema, folder / PRIVATE / SCHEMA_FILE, private_note=holds_drafts(schema))
+        text = run_to_yaml(config, folder=Path(out) / PRIVATE, schema_file=SCHEMA_FILE)
+        (folder / PRIVATE / RUN_FILE).write_text(text, encoding="utf-8")
         relative = tuple(
             replace(outcome, files={path.relative_to(folder): what for path, what in outcome.files.items()})
             for outcome in outcomes
@@ -134,14 +144,17 @@ def run_table(
     train: Table,
     holdout: Table | None,
     config: RunConfig,
+    private: Path | None = None,
     ledger: Ledger | None = None,
     progress: Progress = no_progress,
 ) -> TableOutcome:
-    """One table: fit to train, sample and, where there is a holdout, evaluate into `folder`, which is made.
+    """One table: fit to train, sample and, where there is a holdout, evaluate; rows and model go into `folder`.
 
-    As many rows are made as the source has: with privacy, as the noisy number of train rows tells.
+    What was computed from real rows goes into `private`, or into `folder` too where None; both are made. As many rows are made as the source has: with privacy, as the noisy number of train rows tells.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private = folder if private is None else private
+    for place in (folder, private) if holdout is not None else (folder,):
+        place.mkdir(parents=True, exist_ok=True)
     seed = fresh_seed() if config.seed is None else config.seed
     pipeline = fit(
         train,
@@ -175,13 +188,18 @@ def run_table(
     model = folder / "model"
     pipeline.save(model)
     files[model] = "the model, to be sampled again"
-    results = None
+    results, attacked = None, None
+    if holdout is not None and config.audit:
+        attacked = audit_rows(pipeline, next(iter(files)), train, holdout, seed=seed, progress=progress)
+        if isinstance(attacked, AuditResults):
+            attacked.write_json(private / AUDIT_FILE)
+            files[private / AUDIT_FILE] = "the audit; private"
     if holdout is not None:
         results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
         figures, report = write_evaluation(
-            results, folder, ledger=pipeline.ledger, constraints=tally.outcomes
+            results, private, ledger=pipeline.ledger, constraints=tally.outcomes
         )
         files = {
             report: "the report: open it in a browser; private",
@@ -199,7 +217,37 @@ def run_table(
         results=results,
         rules=tally.outcomes,
         conditions=tally.conditions,
+        audit=attacked,
     )
+
+
+def audit_rows(
+    pipeline: FittedPipeline,
+    rows: Path,
+    train: Table,
+    holdout: Table,
+    *,
+    seed: int,
+    progress: Progress = no_progress,
+) -> AuditResults | str:
+    """Attack the synthetic rows as they lie in a file, or say why they cannot be attacked.
+
+    A fit has been paid for by then, so too few rows for an audit are no error.
+    """
+    budget = pipeline.privacy if isinstance(pipeline.privacy, Budget) else None
+    try:
+        return audit(
+            read_real(rows, train.schema),
+            train,
+            holdout,
+            schema=train.schema,
+            bound=None if budget is None else bound_of(budget.epsilon, budget.delta),
+            cliques=cliques_of(pipeline),
+            seed=seed,
+            progress=progress,
+        )
+    except (DataError, UsageError) as fault:
+        return str(fault)
 
 
 def measure(

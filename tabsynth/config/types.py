@@ -73,7 +73,7 @@ class RunConfig:
     """A whole run. Raises `UsageError` where its parts contradict each other.
 
     `schema` None drafts one from the data. `holdout` in (0, 1) is the share of privacy units that is kept
-    from the engine and measures it; it is not held out without `evaluation`. `formats` empty means: as
+    from the engine and measures it; it is not held out without `evaluation`. `audit` attacks the rows. `formats` empty means: as
     the source is. `seed` None draws a fresh one. `privacy` is what each table gets; `ledger`, a ledger
     file, is charged for all of them.
     """
@@ -85,6 +85,7 @@ class RunConfig:
     seed: int | None = None
     holdout: float = 0.5
     evaluation: bool = True
+    audit: bool = False
     formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -95,6 +96,8 @@ class RunConfig:
             faults.append("the seed must be 0 or more")
         if self.ledger is not None and isinstance(self.privacy, NoPrivacy):
             faults.append("a run without privacy has no place in a ledger")
+        if self.audit and not self.evaluation:
+            faults.append("an audit needs rows that are held out, and without an evaluation none are")
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown:
             faults.append(f"unknown formats {', '.join(unknown)}; known are {', '.join(FORMATS)}")

@@ -190,7 +190,7 @@ def test_a_run_file_does_it_all(chain: dict[str, Done], folder: Path) -> None:  
     assert done.code == 0, done.err
     assert done.json["tables"]["stays 2025"]["rows"] == 300
     assert all((folder / file).exists() for file in done.json["files"])
-    table = folder / "out" / "stays 2025"
+    table = folder / "out/private" / "stays 2025"
     assert sorted(path.name for path in table.iterdir()) == [
         "model",
         "report.html",
@@ -201,7 +201,7 @@ def test_a_run_file_does_it_all(chain: dict[str, Done], folder: Path) -> None:  
     results = Results.read_json(table / "results.json")
     assert results.n_synthetic == results.n_train == 200
     assert any("first 200 of 300" in note for note in results.notes)
-    repeat = yaml.safe_load((folder / "out" / "run.yaml").read_text(encoding="utf-8"))
+    repeat = yaml.safe_load((folder / "out/private/run.yaml").read_text(encoding="utf-8"))
     assert repeat["seed"] == 3
     assert repeat["tables"]["stays 2025"]["settings"]["min_group"] == 11
 

@@ -138,7 +138,7 @@ def test_reports_of_a_run_and_of_other_rows_hold_the_rules(folder: Path) -> None
     done = tabsynth_here("run", "run.yaml", "--out", "out", cwd=folder)
     assert done.code == 0, done.err
     assert "0 violations  cost = price * number · computed, not learnt" in done.out
-    page = (folder / "out/t/report.html").read_text("utf-8")
+    page = (folder / "out/private/t/report.html").read_text("utf-8")
     assert "Declared rules" in page
     assert "out after in" in page
     assert "computed, not learnt" in page

@@ -455,34 +455,36 @@ def test_a_run_writes_everything_and_can_be_repeated(folder: Path) -> None:
     (table,) = made.tables
     assert (table.n_source, table.n_fitted, table.n_synthetic, table.results) == (120, 120, 120, None)
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
-        "run.yaml",
-        "schema.yaml",
-        "stays/model/arrays.safetensors",
-        "stays/model/manifest.json",
-        "stays/model/model.json",
-        "stays/synthetic.csv",
-        "stays/synthetic.csv.provenance.json",
-        "stays/synthetic.parquet",
+        "private/run.yaml",
+        "private/schema.yaml",
+        "private/stays/model/arrays.safetensors",
+        "private/stays/model/manifest.json",
+        "private/stays/model/model.json",
+        "private/stays/synthetic.csv",
+        "private/stays/synthetic.csv.provenance.json",
+        "private/stays/synthetic.parquet",
     ]
     assert set(table.files) == {
-        Path("stays/synthetic.csv"),
-        Path("stays/synthetic.parquet"),
-        Path("stays/model"),
+        Path("private/stays/synthetic.csv"),
+        Path("private/stays/synthetic.parquet"),
+        Path("private/stays/model"),
     }
-    rows = pl.read_parquet(out / "stays" / "synthetic.parquet")
+    rows = pl.read_parquet(out / "private/stays" / "synthetic.parquet")
     assert (rows.columns, rows.height) == (["age", "ward"], 120)
-    assert FittedPipeline.load(out / "stays" / "model").sample(120, seed=3).equals(rows)
-    again = run(read_run(out / "run.yaml"), folder / "again")
+    assert FittedPipeline.load(out / "private/stays" / "model").sample(120, seed=3).equals(rows)
+    again = run(read_run(out / "private/run.yaml"), folder / "again")
     assert again.run.seed == 3
-    assert (folder / "again/stays/synthetic.csv").read_bytes() == (out / "stays/synthetic.csv").read_bytes()
+    assert (folder / "again/private/stays/synthetic.csv").read_bytes() == (
+        out / "private/stays/synthetic.csv"
+    ).read_bytes()
 
 
 def test_a_run_without_schema_drafts_one_and_says_that_it_is_private(folder: Path) -> None:
     made = run(_config(folder, schema=None), folder / "out")
     assert made.run.schema is not None
-    text = (folder / "out" / "schema.yaml").read_text()
+    text = (folder / "out" / "private/schema.yaml").read_text()
     assert text.startswith("# PRIVATE")
-    assert read_schema(folder / "out" / "schema.yaml") == made.run.schema
+    assert read_schema(folder / "out" / "private/schema.yaml") == made.run.schema
 
 
 def test_a_run_of_two_tables_fits_each(folder: Path) -> None:
@@ -501,7 +503,7 @@ def test_a_run_of_two_tables_fits_each(folder: Path) -> None:
     )
     assert [(table.name, table.n_synthetic) for table in made.tables] == [("stays", 7), ("visits", 120)]
     assert {stage.split(": ")[0] for stage in heard} == {"stays", "visits"}
-    assert (folder / "out/visits/synthetic.csv").is_file()
+    assert (folder / "out/private/visits/synthetic.csv").is_file()
 
 
 def test_a_ledger_that_has_too_little_for_all_tables_stops_a_run_before_it_reads(folder: Path) -> None:
@@ -522,7 +524,7 @@ def test_a_private_run_charges_its_ledger_and_gives_no_exact_number_of_rows(fold
     config = _config(folder, privacy={"epsilon": 1}, ledger="ledger", evaluation=True)
     (table,) = run(config, folder / "out").tables
     assert table.guarantee == "Differentially private: ε = 1, δ = 1e-06, unit: row."
-    model = FittedPipeline.load(folder / "out/stays/model")
+    model = FittedPipeline.load(folder / "out/publishable/stays/model")
     record = read_ledger_file(folder / "ledger")
     assert tuple(charge for _, charge in record.charges) == model.charges == table.pipeline.charges
     assert record.holds(model.ledger)
@@ -530,7 +532,7 @@ def test_a_private_run_charges_its_ledger_and_gives_no_exact_number_of_rows(fold
     assert table.n_synthetic == 2 * model.n_rows
     assert table.results is not None
     assert table.results.private_output
-    page = (folder / "out/stays/report.html").read_text()
+    page = (folder / "out/private/stays/report.html").read_text()
     assert "Together they compose to ε = " in page
     assert "not covered by any guarantee" in page
 
@@ -603,7 +605,7 @@ def test_a_schema_is_drafted_from_train_alone(folder: Path) -> None:
     assert table["ward"].categories == ("a", "b")
     assert not table["flag"].nullable
     assert table["gone"].categories == ()
-    for path in ("schema.yaml", "stays/model/model.json", "stays/synthetic.csv"):
+    for path in ("private/schema.yaml", "private/stays/model/model.json", "private/stays/synthetic.csv"):
         text = (folder / "out" / path).read_text()
         assert "canary" not in text
         assert "99999" not in text
@@ -616,9 +618,9 @@ def test_a_schema_is_drafted_from_train_alone(folder: Path) -> None:
         for note in outcome.results.notes
     )
     assert {metric.status for metric in outcome.results.metrics} <= {Status.OK, Status.NOT_APPLICABLE}
-    again = run(read_run(folder / "out" / "run.yaml"), folder / "again")
+    again = run(read_run(folder / "out" / "private/run.yaml"), folder / "again")
     assert again.tables[0].results is not None
-    assert (folder / "again/stays/synthetic.csv").read_bytes() == (
-        folder / "out/stays/synthetic.csv"
+    assert (folder / "again/private/stays/synthetic.csv").read_bytes() == (
+        folder / "out/private/stays/synthetic.csv"
     ).read_bytes()
     assert again.tables[0].results.metrics == outcome.results.metrics

@@ -1,0 +1,303 @@
+"""`release keygen`, `build`, `verify` and `open`: hand rows over, and take them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tabsynth.cli.columns import count
+from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
+from tabsynth.cli.policy_commands import exit_code, show_decision
+from tabsynth.cli.session import DONE, Session, printable
+from tabsynth.errors import UsageError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from tabsynth.release.bundle.build import ReleasedTable
+    from tabsynth.release.bundle.manifest import Manifest
+    from tabsynth.release.bundle.verify import Verified
+
+PASSPHRASE = "TABSYNTH_KEY_PASSPHRASE"  # noqa: S105  # a variable's name
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle (.zip).")]
+PublicKeyOption = Annotated[
+    Path, typer.Option("--key", metavar="PUB", help="The public key of whom it must come from.")
+]
+
+
+def keygen(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The private key; FILE.pub beside it.")],
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help=f"Ask for a passphrase (or take it from {PASSPHRASE})."),
+    ] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a pair of keys: one signs bundles and stays with you, the other checks them and goes to partners."""
+    with Session(command="release keygen", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.release.bundle.keys import make_keys
+
+        public = out.with_name(f"{out.name}.pub")
+        passphrase = _passphrase(out, confirm=True) if encrypt else None
+        found = make_keys(out, public, passphrase=passphrase)
+        session.show(f"Fingerprint: {found}")
+        session.finish(
+            "Made a pair of keys",
+            data={"fingerprint": found, "encrypted": encrypt},
+            files={
+                out: "the private key: readable by you alone, keep it so",
+                public: "the public key: give it to partners, and the fingerprint by another way",
+            },
+        )
+
+
+def build(
+    terms: Annotated[
+        Path, typer.Option("--terms", metavar="FILE", help="Licence, purpose, recipient, expiry (YAML).")
+    ],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key that signs.")],
+    out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", help="The bundle (.zip).")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="The folder of a run: all of its tables.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="MODEL", help="Instead of RUN: the folder of a model.")
+    ] = None,
+    synthetic: Annotated[
+        Path | None, typer.Option("--synthetic", metavar="FILE", help="The rows that the model made.")
+    ] = None,
+    audience: Annotated[
+        str, typer.Option("--for", metavar="AUDIENCE", help="Who is to get the rows.")
+    ] = "outsiders",
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Your policy (YAML) for the default one.")
+    ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option("--audit", metavar="FILE", help="An audit of the rows (JSON); repeatable."),
+    ] = None,
+    shadow: Annotated[
+        Path | None, typer.Option("--shadow", metavar="FILE", help="A shadow-model audit (JSON).")
+    ] = None,
+    noise: Annotated[
+        Path | None, typer.Option("--noise", metavar="FILE", help="An audit of the engine's noise (JSON).")
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", metavar="FILE", help="Its ledger: what was charged since then counts too."),
+    ] = None,
+    sign_off: Annotated[
+        str | None,
+        typer.Option("--sign-off", metavar="NAME", help="Who answers for what may be signed off; published."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why; published with the name.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="ID", help="The source's id, where no ledger names it."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="S", help="The seed the rows were drawn with: they are drawn again."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DAY", help="The day of the release; today unless said.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write one signed bundle of rows that the policy allows to leave.
+
+    Exit code 0: written; 3: denied, nothing is written; 4: needs a sign-off, nothing is written.
+    """
+    with Session(command="release build", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.cli.release_input import chosen_policy, day_of, release_input, signed_off
+        from tabsynth.config.release import Given, released_tables, source_of
+        from tabsynth.config.steps import require_free
+        from tabsynth.release.bundle.build import build_bundle
+        from tabsynth.release.bundle.keys import is_encrypted, read_private_key
+        from tabsynth.release.bundle.terms import read_terms
+
+        require_free(out, overwrite=overwrite)
+        stated, day = read_terms(terms), day_of(on)
+        private = read_private_key(key, passphrase=_passphrase(key) if is_encrypted(key) else None)
+        rules, text = chosen_policy(policy)
+        rules.audience(audience)
+        candidates, known_seed, foreign_keys = release_input(run, model, synthetic, seed=seed)
+        given = Given(
+            policy=rules,
+            audience=audience,
+            on=day,
+            sign_off=signed_off(sign_off, reason, on=day),
+            audits=tuple(audit or ()),
+            shadow=shadow,
+            noise=noise,
+            ledger=ledger,
+        )
+        tables = released_tables(candidates, given, seed=known_seed)
+        code = _decide(session, tables)
+        if code != DONE:
+            session.finish(
+                "No bundle was written",
+                data={"exit_code": code, "decisions": [table.decision.to_dict() for table in tables]},
+                ok=False,
+            )
+            raise typer.Exit(code)
+        manifest = build_bundle(
+            tables,
+            out,
+            terms=stated,
+            policy=text,
+            source=source_of(tables, source),
+            key=private,
+            foreign_keys=foreign_keys,
+            overwrite=overwrite,
+        )
+        public = key.with_name(f"{key.name}.pub")
+        session.finish(
+            f"Released {_counted(manifest)} for {audience}, until {manifest.expires.isoformat()}",
+            data={"exit_code": DONE, **_manifest_data(manifest)},
+            files={out: f"the bundle, signed: {count(len(manifest.parts), 'part')}"},
+            next_steps=[["tabsynth", "release", "verify", out, "--key", public]],
+        )
+
+
+def verify(
+    bundle: BundleArgument,
+    key: PublicKeyOption,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check a bundle without a network: every byte, its signature, schema, rules on every row, expiry.
+
+    Exit code 0: all of it holds; 2: it does not, and what is wrong is named; 3: expired.
+    """
+    with Session(command="release verify", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.release.bundle.keys import read_public_key
+        from tabsynth.release.bundle.verify import verify_bundle
+
+        found = verify_bundle(bundle, key=read_public_key(key))
+        for line in _verified_lines(found):
+            session.show(line)
+        session.finish(
+            f"{bundle.name} holds",
+            data={"signer": found.sealed.signer, **_manifest_data(found.manifest)},
+            next_steps=[["tabsynth", "release", "open", bundle, "--key", key, "--out", found.manifest.name]],
+        )
+
+
+def open_(
+    bundle: BundleArgument,
+    key: PublicKeyOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to unpack it into.")],
+    no_database: Annotated[
+        bool, typer.Option("--no-database", help="No DuckDB file; needs no duckdb.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check a bundle and unpack it for use: DuckDB, a script for PostgreSQL, three queries for each table."""
+    with Session(command="release open", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.config.steps import require_free
+        from tabsynth.release.bundle.keys import read_public_key
+        from tabsynth.release.bundle.manifest import MANIFEST
+        from tabsynth.release.bundle.unpack import POSTGRES, QUERIES, unpack_bundle
+
+        require_free(out, overwrite=overwrite, ours=MANIFEST)
+        found = unpack_bundle(
+            bundle, out, key=read_public_key(key), database=not no_database, overwrite=overwrite
+        )
+        for line in _verified_lines(found.verified):
+            session.show(line)
+        for foreign in found.dropped:
+            session.note(
+                f"Not declared: {foreign.child} refers to {foreign.parent}, and not every row does so "
+                "(tables are made one by one)."
+            )
+        database = {} if found.database is None else {out / found.database: "a DuckDB database: duckdb FILE"}
+        session.finish(
+            f"Opened {bundle.name}",
+            data={"database": found.database, "queries": [query for _, query in found.queries]},
+            files={
+                **database,
+                out / POSTGRES: "loads it into PostgreSQL: psql -d DATABASE -f postgres.sql",
+                out / QUERIES: "queries to begin with",
+                out / "data": "Parquet and CSV",
+                out / "README.md": "what this is",
+            },
+            next_steps=[] if found.database is None else [["duckdb", out / found.database]],
+        )
+
+
+def _passphrase(key: Path, *, confirm: bool = False) -> str:
+    """From the environment, or asked for at the terminal."""
+    found = os.environ.get(PASSPHRASE)
+    if found is None:
+        found = str(
+            typer.prompt(f"Passphrase of {key.name}", hide_input=True, confirmation_prompt=confirm, err=True)
+        )
+    if not found:
+        raise UsageError("the passphrase is empty")
+    return found
+
+
+def _decide(session: Session, tables: Sequence[ReleasedTable]) -> int:
+    """The strictest exit code; every decision that does not allow is shown."""
+    codes = [exit_code(table.decision) for table in tables]
+    for table, code in zip(tables, codes, strict=True):
+        if code != DONE:
+            if len(tables) > 1:
+                session.show(f"Table {table.pipeline.schema.name}:")
+            show_decision(table.decision, session)
+    return next((code for code in (3, 4) if code in codes), DONE)
+
+
+def _verified_lines(found: Verified) -> list[str]:
+    manifest = found.manifest
+    rules = [outcome for outcomes in found.rules.values() for outcome in outcomes]
+    return [
+        f"Signed by {found.sealed.signer}, the key that was given",
+        f"{count(len(manifest.parts), 'part')}: every byte is as it was signed",
+        *(
+            f"{printable(table.name)}: {table.n_rows:,} rows follow the schema. {printable(table.guarantee)}"
+            for table in manifest.tables
+        ),
+        f"{count(len(rules), 'declared rule')}: all hold on every row" if rules else "No rules are declared",
+        (
+            f"For {printable(manifest.recipient)} ({printable(manifest.audience)}), released {manifest.released.isoformat()}, "
+            f"expires {manifest.expires.isoformat()}"
+        ),
+    ]
+
+
+def _counted(manifest: Manifest) -> str:
+    return ", ".join(f"{table.name} ({table.n_rows:,} rows)" for table in manifest.tables)
+
+
+def _manifest_data(manifest: Manifest) -> dict[str, object]:
+    day: dt.date = manifest.expires
+    return {
+        "name": manifest.name,
+        "source": manifest.source,
+        "audience": manifest.audience,
+        "recipient": manifest.recipient,
+        "released": manifest.released.isoformat(),
+        "expires": day.isoformat(),
+        "tables": [
+            {"name": table.name, "rows": table.n_rows, "guarantee": table.guarantee}
+            for table in manifest.tables
+        ],
+        "parts": len(manifest.parts),
+    }

@@ -1,0 +1,172 @@
+"""What a bundle states of itself: its parts with their hashes, whom it is for, until when. This is what is signed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from tabsynth.errors import BundleError, Fault, InputError
+from tabsynth.plain_results import PlainResults
+from tabsynth.release.bundle.archive import DEFLATED, MOST_BYTES, MOST_MEMBERS, STORED, Member, method_of
+
+FORMAT = "tabsynth-bundle/1"
+SIGNATURE_FORMAT = "tabsynth-signature/1"
+MANIFEST, SIGNATURE = "bundle.json", "signature.json"
+MOST_MANIFEST, MOST_SIGNATURE = 8 << 20, 1 << 10
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,2}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_MOST_ROWS = 2**53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file of a bundle: where, what it is, its sizes as it is and as packed, its checksums."""
+
+    path: str
+    what: str
+    n_bytes: int
+    n_packed: int
+    crc32: int
+    sha256: str
+    packed_sha256: str
+
+    @property
+    def member(self) -> Member:
+        return Member(
+            path=self.path,
+            n_bytes=self.n_bytes,
+            n_packed=self.n_packed,
+            crc=self.crc32,
+            sha256=self.sha256,
+            packed_sha256=self.packed_sha256,
+            method=method_of(self.path),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledTable:
+    """One table: its name, the stem of its files, its rows and their digest (`Table.digest`), and its guarantee."""
+
+    name: str
+    stem: str
+    n_rows: int
+    digest: str
+    guarantee: str
+
+    @property
+    def parquet(self) -> str:
+        return f"data/{self.stem}.parquet"
+
+    @property
+    def csv(self) -> str:
+        return f"data/{self.stem}.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(PlainResults):
+    """A bundle's manifest; `source` is the id that all releases of one source share."""
+
+    format_name: ClassVar[str] = FORMAT
+    made_by: ClassVar[str] = "tabsynth release build"
+
+    name: str
+    version: str
+    source: str
+    audience: str
+    recipient: str
+    released: dt.date
+    expires: dt.date
+    tables: tuple[BundledTable, ...]
+    parts: tuple[Part, ...]
+
+    def to_bytes(self) -> bytes:
+        return json_bytes(self.to_dict())
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The manifest that `to_bytes` wrote, byte for byte; `BundleError` for anything else, listing its faults."""
+        try:
+            data = json.loads(content)
+            if not isinstance(data, dict):
+                raise BundleError(f"{MANIFEST} is not a JSON object")
+            found = cls.read_fields(data)
+        except InputError as fault:
+            raise BundleError(f"{MANIFEST}: {fault.summary}", fault.faults) from None
+        except (ValueError, RecursionError, OverflowError):
+            raise BundleError(f"{MANIFEST} is not JSON, or nested too deeply") from None
+        if faults := _faults(found):
+            raise BundleError(f"{MANIFEST} states what no bundle can hold", faults)
+        if not _is_written(found, content):
+            raise BundleError(f"{MANIFEST} is not in the form in which manifests are written")
+        return found
+
+
+def json_bytes(data: object) -> bytes:
+    """Plain data as the bytes that every part of JSON has: indented, as UTF-8, with a line's end."""
+    return (json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def signature_bytes(*, key: bytes, signature: bytes) -> bytes:
+    """The part that holds a signature and the public key it is by."""
+    return json_bytes(
+        {
+            "format": SIGNATURE_FORMAT,
+            "algorithm": "Ed25519",
+            "public_key": key.hex(),
+            "signature": signature.hex(),
+        }
+    )
+
+
+def signature_from(content: bytes) -> tuple[bytes, bytes]:
+    """The public key and the signature of `signature_bytes`; `BundleError` for any other bytes."""
+    try:
+        data = json.loads(content)
+        key, signature = bytes.fromhex(data["public_key"]), bytes.fromhex(data["signature"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BundleError(f"{SIGNATURE} was altered: it holds no signature") from None
+    if signature_bytes(key=key, signature=signature) != content:
+        raise BundleError(f"{SIGNATURE} was altered: it is not in the form in which signatures are written")
+    return key, signature
+
+
+def _is_written(found: Manifest, content: bytes) -> bool:
+    try:
+        return found.to_bytes() == content
+    except (ValueError, UnicodeEncodeError):
+        return False
+
+
+def _faults(found: Manifest) -> list[Fault]:
+    """What is wrong with paths, hashes and sizes; a part that is none is named by its place in the list."""
+    faults = []
+    seen: set[str] = set()
+    if not 1 <= len(found.parts) <= MOST_MEMBERS - 2:
+        faults.append(Fault("parts", f"{len(found.parts):,} of them"))
+    for i, part in enumerate(found.parts[:MOST_MEMBERS]):
+        where = f"parts.{i}"
+        if not _PATH.fullmatch(part.path) or part.path in (MANIFEST, SIGNATURE):
+            faults.append(Fault(where, "its path is none that a bundle may hold"))
+        elif part.path.casefold() in seen:
+            faults.append(Fault(where, f"{part.path} stands there twice"))
+        seen.add(part.path.casefold())
+        if not _HEX.fullmatch(part.sha256) or not _HEX.fullmatch(part.packed_sha256):
+            faults.append(Fault(where, "its SHA-256 is none"))
+        sizes = (part.n_bytes, part.n_packed, part.crc32)
+        if not all(0 <= size <= MOST_BYTES + 1 for size in sizes):
+            faults.append(Fault(where, "a size is out of range"))
+        elif method_of(part.path) == STORED and part.n_bytes != part.n_packed:
+            faults.append(Fault(where, "it is not packed, and yet of two sizes"))
+        elif method_of(part.path) == DEFLATED and part.n_bytes > 1100 * part.n_packed + 100:
+            faults.append(Fault(where, "it would grow beyond what its packing can do"))
+    for i, table in enumerate(found.tables):
+        if not {table.parquet, table.csv} <= {part.path for part in found.parts}:
+            faults.append(Fault(f"tables.{i}", "its files are not among the parts"))
+        if not 0 <= table.n_rows <= _MOST_ROWS or not _HEX.fullmatch(table.digest):
+            faults.append(Fault(f"tables.{i}", "its rows or their digest are out of range"))
+    if not found.tables or len({table.name for table in found.tables}) < len(found.tables):
+        faults.append(Fault("tables", "there is none, or two have one name"))
+    return faults[:20]

@@ -1,0 +1,172 @@
+"""The privacy of a release in words and as data: what is guaranteed, by what, and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from tabsynth.pipeline import FittedPipeline
+from tabsynth.privacy import Budget
+from tabsynth.privacy.accountant import epsilon_of
+from tabsynth.privacy.mechanisms import describe, mechanism_to_data, once, releases
+from tabsynth.schema.unit import unit_words
+
+TRUST = (
+    (
+        "Whoever held the source ran the method as it is, and published nothing else that was computed from it "
+        "without charging it."
+    ),
+    "Domains marked public are public: a bound or a level that was copied from the source is not protected.",
+    (
+        "The column that names the person, where there is one, names each person by one value, and no other table of "
+        "the same persons was released outside of the ledger."
+    ),
+    "The operating system's random numbers, from which the noise is drawn, cannot be foreseen.",
+)
+LIMITATIONS = (
+    "It bounds what is learnt from the presence of one unit, not what is learnt about everybody from all of them.",
+    "A member of a family, or an heir, shares traits with others: what the group has in common is not hidden.",
+    (
+        "The decision to release rests on audits of the real rows: that it was allowed, and that somebody signed "
+        "where somebody did, are bits about the source that no budget was charged for."
+    ),
+    "Statistical tests and confidence intervals computed on these rows as they stand are not valid.",
+)
+WITHOUT = (
+    (
+        "Nothing is guaranteed. What the rows say of a person in the source is limited by no method; attacks may have "
+        "been run, and what they did not see is not ruled out."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """The statement of one table. `epsilon` and `delta` are None without a guarantee; `series_epsilon` composes
+    every charge that the ledger knew when the model was saved, at the series' δ.
+    """
+
+    table: str
+    guarantee: str
+    epsilon: float | None
+    delta: float | None
+    unit: str
+    mechanisms: tuple[dict[str, Any], ...]
+    series_epsilon: float | None
+    series_delta: float | None
+    series_cap: dict[str, float] | None
+    versions: dict[str, str]
+
+    @property
+    def relation(self) -> str:
+        return f"add or remove one {self.unit}" if self.epsilon is not None else "none"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "table": self.table,
+            "guarantee": self.guarantee,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "unit": self.unit,
+            "neighbouring_relation": self.relation,
+            "mechanisms": list(self.mechanisms),
+            "series": {"epsilon": self.series_epsilon, "delta": self.series_delta, "cap": self.series_cap},
+            "accountant": "privacy loss distributions (dp-accounting) and zero-concentrated DP, the smaller bound"
+            if self.epsilon is not None
+            else None,
+            "versions": self.versions,
+            "trust_assumptions": list(TRUST) if self.epsilon is not None else [],
+            "limitations": list(LIMITATIONS if self.epsilon is not None else WITHOUT),
+        }
+
+
+def statement_of(pipeline: FittedPipeline) -> Statement:
+    """What a model states of its privacy and that of all rows drawn from it."""
+    privacy, ledger = pipeline.privacy, pipeline.ledger
+    is_private = isinstance(privacy, Budget)
+    series_delta = None
+    if isinstance(privacy, Budget):
+        series_delta = privacy.delta if ledger.cap is None else max(privacy.delta, ledger.cap.delta)
+    counts: dict[tuple[str, Any], int] = {}
+    for charge in ledger.charges:
+        key = (charge.statistic, once(charge.mechanism))
+        counts[key] = counts.get(key, 0) + releases(charge.mechanism)
+    everything = (*ledger.former, *ledger.charges)
+    return Statement(
+        table=pipeline.schema.name,
+        guarantee=pipeline.guarantee,
+        epsilon=privacy.epsilon if isinstance(privacy, Budget) else None,
+        delta=privacy.delta if isinstance(privacy, Budget) else None,
+        unit=unit_words(pipeline.schema.unit),
+        mechanisms=tuple(
+            {
+                "statistic": statistic,
+                "releases": count,
+                "each": mechanism_to_data(mechanism),
+                "in_words": describe(mechanism),
+            }
+            for (statistic, mechanism), count in counts.items()
+        ),
+        series_epsilon=epsilon_of((charge.mechanism for charge in everything), series_delta)
+        if series_delta is not None
+        else None,
+        series_delta=series_delta,
+        series_cap=None if ledger.cap is None else {"epsilon": ledger.cap.epsilon, "delta": ledger.cap.delta},
+        versions={name: version(name) for name in ("tabsynth", *(_ACCOUNTED if is_private else ()))},
+    )
+
+
+_ACCOUNTED = ("opendp", "dp-accounting")
+
+
+def statement_words(statements: Sequence[Statement]) -> str:
+    """The statements as a page of Markdown."""
+    lines = ["# Privacy", ""]
+    for found in statements:
+        lines += [f"## {found.table}", "", found.guarantee, ""]
+        if found.epsilon is not None:
+            lines += _guaranteed(found)
+        lines += ["| statistic | mechanism | releases |", "|---|---|---|"]
+        lines += [
+            f"| {each['statistic']} | {each['in_words']} | {each['releases']:,} |"
+            for each in found.mechanisms
+        ]
+        lines += [""]
+    is_private = any(found.epsilon is not None for found in statements)
+    if is_private:
+        lines += ["## What it rests on", "", *(f"- {line}" for line in TRUST), ""]
+    without = any(found.epsilon is None for found in statements)
+    limits = (*(LIMITATIONS if is_private else ()), *(WITHOUT if without else ()))
+    lines += ["## What it does not say", "", *(f"- {line}" for line in limits), ""]
+    if len(statements) > 1 and is_private:
+        lines += ["A person in several tables has the sum of what they cost.", ""]
+    return "\n".join(lines)
+
+
+def _guaranteed(found: Statement) -> list[str]:
+    series = ""
+    if found.series_epsilon is not None and found.series_delta is not None:
+        series = (
+            f"All that its ledger had been charged when the model was made comes to ε = {found.series_epsilon:.4g} "
+            f"at δ = {found.series_delta:g}"
+        )
+        cap = found.series_cap
+        series += f", under a cap of ε = {cap['epsilon']:g}, δ = {cap['delta']:g}." if cap else "."
+    return [
+        (
+            f"Protected is the presence of each {found.unit}. Neighbouring tables differ by one: {found.relation}. The "
+            f"probability of any outcome differs between them by a factor of at most e^ε, up to δ = {found.delta:g}. "
+            "That holds whatever else somebody knows, and for whatever is computed from the rows."
+        ),
+        "",
+        series,
+        "",
+        "Composed by privacy loss distributions and by zero-concentrated differential privacy; the smaller of the two "
+        "proven bounds counts. Versions: "
+        + ", ".join(f"{name} {number}" for name, number in found.versions.items())
+        + ".",
+        "",
+    ]

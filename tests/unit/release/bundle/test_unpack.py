@@ -1,0 +1,241 @@
+"""A bundle unpacked: DuckDB and PostgreSQL hold the rows with their types, keys and comments, and queries run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tabsynth.errors import OutputExistsError, UsageError
+from tabsynth.release.bundle import sql
+from tabsynth.release.bundle.unpack import unpack_bundle
+from tabsynth.schema.types import ForeignKey
+from tests.unit.release.bundle.made import KEY, bundle, released, rows
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `share`")
+PUBLIC = KEY.public_key()
+_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if os.name == "posix" else []
+
+
+def visits():
+    """A second table whose `stay` names stays, all but one or none of which are there."""
+    from tests.unit.release.bundle.made import pipeline
+
+    table = released(seed=None)
+    made = replace(pipeline(), schema=replace(table.pipeline.schema, name='visits; "x" --\''))
+    return replace(table, pipeline=made, rows=replace(table.rows, schema=made.schema))
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("opened")
+    child = visits()
+    name = child.rows.schema.name
+    keys = (
+        ForeignKey(child=name, child_columns=("stay id",), parent="stays", parent_columns=("stay id",)),
+        ForeignKey(child=name, child_columns=("ward",), parent="stays", parent_columns=("stay id",)),
+    )
+    bundle(folder / "b.zip", child, released(), foreign_keys=keys)
+    return folder / "out", unpack_bundle(folder / "b.zip", folder / "out", key=PUBLIC), keys
+
+
+@pytest.fixture(scope="module")
+def database(opened):
+    folder, found, _ = opened
+    with duckdb.connect(str(folder / found.database), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def test_duckdb_holds_the_rows_in_their_types(database):
+    types = dict(
+        database.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'stays'"
+        ).fetchall()
+    )
+    assert types == {
+        "stay id": "VARCHAR",
+        "age": "BIGINT",
+        "ward": "VARCHAR",
+        "charge": "DOUBLE",
+        "pay": "VARCHAR",
+        "came": "DATE",
+        "seen": "TIMESTAMP",
+        "zoned": "TIMESTAMP WITH TIME ZONE",
+        "waited": "INTERVAL",
+        "died": "BOOLEAN",
+        "pressure": "DOUBLE",
+        "code": "UTINYINT",
+    }
+    frame = rows().frame
+    plain = [name for name in frame.columns if name not in ("waited", "zoned")]
+    found = database.execute(f"SELECT {', '.join(map(sql.name, plain))} FROM stays").fetchall()
+    assert found == frame.select(plain).rows()
+    assert [row[0] for row in database.execute("SELECT waited FROM stays").fetchall()] == frame[
+        "waited"
+    ].to_list()
+    moments = database.execute("SELECT epoch_us(zoned) FROM stays").fetchall()
+    assert [row[0] for row in moments] == frame["zoned"].dt.timestamp("us").to_list()
+
+
+def test_duckdb_knows_keys_nulls_and_comments(database, opened):
+    held = database.execute(
+        "SELECT table_name, constraint_type, constraint_column_names FROM duckdb_constraints() "
+        "WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')"
+    ).fetchall()
+    child = opened[2][0].child
+    assert ("stays", "PRIMARY KEY", ["stay id"]) in held
+    assert (child, "FOREIGN KEY", ["stay id"]) in held
+    assert opened[1].dropped == (opened[2][1],)
+    nullable = database.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = 'stays' AND is_nullable"
+    ).fetchall()
+    assert nullable == [("pressure",)]
+    (comment,) = database.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'stays'").fetchone()
+    assert "Not anonymous by construction" in comment
+    (said,) = database.execute(
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'stays' AND column_name = 'ward'"
+    ).fetchone()
+    assert said == 'categorical: eye, "ear", it\'s, surgery; never missing'
+
+
+def test_the_example_queries_run(database, opened):
+    found = opened[1].queries
+    assert len(found) == 6
+    counted = [database.execute(query).fetchall() for _, query in found]
+    assert counted[0] == [(200,)]
+    frame = rows().frame
+    wanted = frame.group_by("ward").len().sort("len", "ward", descending=[True, False]).rows()
+    assert counted[4] == wanted
+    assert {row[0]: row[1] for row in counted[5]} == dict(wanted)
+
+
+def test_every_part_is_a_file(opened):
+    folder, found, _ = opened
+    for part in found.manifest.parts:
+        assert (folder / part.path).stat().st_size == part.n_bytes
+    assert (folder / "postgres.sql").is_file()
+    assert (folder / "queries.sql").is_file()
+
+
+def test_a_folder_that_is_taken_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("x")
+    bundle(tmp_path / "b")
+    with pytest.raises(OutputExistsError):
+        unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+    unpack_bundle(tmp_path / "b", tmp_path / "new", key=PUBLIC, database=False)
+    assert not list((tmp_path / "new").glob("*.duckdb"))
+
+
+def test_without_duckdb_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(UsageError, match=r"tabsynth\[share\]"):
+        unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
+
+
+def test_tables_without_levels_or_numbers_have_three_queries_too():
+    from tests.unit.release.bundle.made import schema
+
+    whole = schema()
+    for kept in (["stay id"], ["came", "waited"], ["age"], ["died"], ["stay id", "age"]):
+        columns = tuple(column for column in whole.columns if column.name in kept)
+        table = sql.SqlTable(None, replace(whole, columns=columns, primary_key=(), constraints=()))
+        found = sql.queries(table)
+        assert len(found) == 3
+        with duckdb.connect() as connection:
+            connection.execute(sql.create(table, ()))
+            for _, query in found:
+                connection.execute(query)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    """A PostgreSQL of our own on a socket in a folder; gives what runs a file in it."""
+    if not _POSTGRES or shutil.which("psql") is None:
+        pytest.skip("no PostgreSQL server (initdb) on this machine")
+    binaries = _POSTGRES[-1].parent
+    folder = Path("/tmp") / f"tabsynth-postgres-{os.getpid()}"  # short: a socket's path has 107 bytes
+    folder.mkdir()
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    if user is not None:
+        shutil.chown(folder, user)
+
+    def command(*args, **more):
+        return subprocess.run(
+            [str(arg) for arg in args],
+            user=user,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **more,
+        )
+
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    made = command(binaries / "initdb", "-D", folder / "data", "-A", "trust", "-E", "UTF8", env=environment)
+    start = ("-o", f"-c listen_addresses='' -k {folder}", "-l", folder / "log", "-w", "start")
+    began = (
+        command(binaries / "pg_ctl", "-D", folder / "data", *start, env=environment)
+        if not made.returncode
+        else made
+    )
+    if began.returncode:
+        shutil.rmtree(folder)
+        pytest.skip(f"PostgreSQL does not start here: {began.stderr[-200:]}")
+    try:
+        yield lambda *args, cwd=None: command(
+            "psql",
+            "-X",
+            "-h",
+            folder,
+            "-d",
+            "postgres",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-At",
+            *args,
+            cwd=cwd,
+            env=environment,
+        )
+    finally:
+        command(binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop", env=environment)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened, tmp_path_factory):
+    source, found, keys = opened
+    folder = Path("/tmp") / f"tabsynth-bundle-{os.getpid()}"
+    shutil.copytree(source, folder)  # where another user may read
+    try:
+        folder.chmod(0o755)
+        loaded = postgres("-f", "postgres.sql", cwd=folder)
+        assert loaded.returncode == 0, loaded.stderr
+        asked = postgres("-f", "queries.sql", cwd=folder)
+        assert asked.returncode == 0, asked.stderr
+    finally:
+        shutil.rmtree(folder)
+    frame = rows().frame
+    counted = postgres(
+        "-c", "SELECT count(*), count(pressure), sum(age), sum(charge)::numeric(20,2) FROM stays"
+    )
+    charge = frame["charge"].cast(pl.Decimal(20, 2)).sum()
+    assert counted.stdout.strip() == f"200|{frame['pressure'].count()}|{frame['age'].sum()}|{charge}"
+    waited = postgres("-c", "SELECT extract(epoch FROM sum(waited))::bigint FROM stays")
+    assert int(waited.stdout) == frame["waited"].dt.total_seconds().sum()
+    moment = postgres("-c", "SELECT sum(extract(epoch FROM zoned))::bigint FROM stays")
+    assert int(moment.stdout) == frame["zoned"].dt.timestamp("ms").sum() // 1000
+    quoted = postgres("-c", "SELECT count(*) FROM stays WHERE ward = 'eye, \"ear\"' AND died")
+    assert int(quoted.stdout) == frame.filter(pl.col("ward") == 'eye, "ear"', "died").height
+    keyed = postgres("-c", "SELECT conname FROM pg_constraint WHERE contype IN ('p', 'f') ORDER BY contype")
+    assert len(keyed.stdout.split("\n")) >= 3
+    said = postgres("-c", "SELECT obj_description('stays'::regclass)")
+    assert "Not anonymous by construction" in said.stdout
+    assert found.manifest.tables[0].name == keys[0].child
