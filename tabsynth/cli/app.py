@@ -16,6 +16,7 @@ from tabsynth.cli import (
     audit_noise_command,
     augment_command,
     budget_commands,
+    catalog_commands,
     collapse_commands,
     complete_commands,
     constraint_commands,
@@ -78,6 +79,10 @@ release_app = typer.Typer(
     no_args_is_help=True, help="Hand rows over in a signed bundle, and take them.", epilog=_EXIT_CODES
 )
 
+catalog_app = typer.Typer(
+    no_args_is_help=True, help="Remember what was released, and what it cost together.", epilog=_EXIT_CODES
+)
+
 constraints_app = typer.Typer(
     no_args_is_help=True, help="Check and mine rules between columns.", epilog=_EXIT_CODES
 )
@@ -91,6 +96,7 @@ app.add_typer(audit_engine_app, name="audit-engine")
 app.add_typer(policy_app, name="policy")
 app.add_typer(report_app, name="report")
 app.add_typer(release_app, name="release")
+app.add_typer(catalog_app, name="catalog")
 app.command("split")(table_commands.split)
 app.command("fit")(table_commands.fit)
 app.command("sample")(table_commands.sample)
@@ -130,6 +136,14 @@ release_app.command("keygen")(release_commands.keygen)
 release_app.command("build")(release_commands.build)
 release_app.command("verify")(release_commands.verify)
 release_app.command("open")(release_commands.open_)
+
+catalog_app.command("add")(catalog_commands.add)
+catalog_app.command("list")(catalog_commands.list_)
+catalog_app.command("show")(catalog_commands.show)
+catalog_app.command("search")(catalog_commands.search)
+catalog_app.command("expire")(catalog_commands.expire)
+catalog_app.command("cumulative")(catalog_commands.cumulative)
+catalog_app.command("diff")(catalog_commands.diff)
 
 report_app.command("internal")(report_commands.internal)
 report_app.command("publishable")(report_commands.publishable)

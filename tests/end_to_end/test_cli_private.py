@@ -205,7 +205,10 @@ def test_a_run_is_private_and_keeps_its_figures_apart(folder: Path, tmp_path: Pa
     results = json.loads((tmp_path / "out/private/stays/results.json").read_text(encoding="utf-8"))
     assert (results["private_output"], results["guarantee"]) == (True, _GUARANTEE)
     for part in ("model/model.json", "synthetic.csv"):
-        assert CANARY_TEXT not in (tmp_path / "out/publishable/stays" / part).read_text(encoding="utf-8").casefold()
+        assert (
+            CANARY_TEXT
+            not in (tmp_path / "out/publishable/stays" / part).read_text(encoding="utf-8").casefold()
+        )
     again = tabsynth_here("run", "out/private/run.yaml", "--out", "again", "--json", cwd=tmp_path)
     assert again.code == 0, again.err
     assert again.json["tables"]["stays"]["private_output"] is True

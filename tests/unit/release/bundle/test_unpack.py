@@ -157,7 +157,7 @@ def test_tables_without_levels_or_numbers_have_three_queries_too():
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     """A PostgreSQL of our own on a socket in a folder; gives what runs a file in it."""
     if not _POSTGRES or shutil.which("psql") is None:
         pytest.skip("no PostgreSQL server (initdb) on this machine")
@@ -210,7 +210,7 @@ def postgres(tmp_path_factory):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened, tmp_path_factory):
+def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened):
     source, found, keys = opened
     folder = Path("/tmp") / f"tabsynth-bundle-{os.getpid()}"
     shutil.copytree(source, folder)  # where another user may read
