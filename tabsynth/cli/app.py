@@ -17,6 +17,7 @@ from tabsynth.cli import (
     augment_command,
     budget_commands,
     catalog_commands,
+    clean_command,
     collapse_commands,
     complete_commands,
     constraint_commands,
@@ -109,6 +110,7 @@ app.command("augment")(augment_command.augment)
 app.command("collapse")(collapse_commands.collapse)
 app.command("pseudonymise")(pseudonymise_command.pseudonymise)
 app.command("run")(run_commands.run)
+app.command("clean")(clean_command.clean)
 app.command("engines")(run_commands.engines)
 
 schema_app.command("draft")(schema_commands.draft)

@@ -335,14 +335,13 @@ def _show_releases(session: Session, found: Iterable[Release]) -> None:
             release.name,
             release.source,
             release.terms.recipient,
-            release.released.isoformat(),
             release.expires.isoformat(),
             ", ".join(dict.fromkeys(_epsilon(table.epsilon) for table in release.tables)),
             f"{sum(table.n_rows for table in release.tables):,}",
         )
         for release in found
     ]
-    _show_rows(session, ("", "name", "source", "for", "released", "expires", "ε", "rows"), rows)
+    _show_rows(session, ("", "name", "source", "for", "until", "ε", "rows"), rows)
 
 
 def _epsilon(value: float | None) -> str:
