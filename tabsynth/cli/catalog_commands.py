@@ -129,7 +129,7 @@ def show(
         opened = open_catalog(catalog)
         found = opened.release(release)
         for name, value in _shown(found).items():
-            session.show(f"{name + ':':<14}{printable(value)}")
+            session.show(f"{name + ':':<15}{printable(value)}")
         for table in found.tables:
             columns = ", ".join(found.table_schema(table.name).column_names)
             session.show(

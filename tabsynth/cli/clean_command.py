@@ -45,6 +45,8 @@ def clean(
         found = residue_in(chosen)
         for each in found:
             session.show(f"{_size(each.n_bytes):>9}  {printable(each.what)}: {printable(_short(each.path))}")
+        if found:
+            session.show("")
         for what, n in Counter(each.what for each in found).most_common():
             session.show(f"{n:>9}  {what}")
         total = f"{count(len(found), 'private file')}, {_size(sum(each.n_bytes for each in found))}"

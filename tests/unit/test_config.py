@@ -479,6 +479,19 @@ def test_a_run_writes_everything_and_can_be_repeated(folder: Path) -> None:
     ).read_bytes()
 
 
+def test_a_run_audits_its_rows_where_there_are_enough(folder: Path) -> None:
+    with pytest.raises(UsageError, match="an audit needs rows that are held out"):
+        replace(_config(folder), audit=True)
+    with pytest.raises(SchemaError, match="audit: an audit needs rows that are held out"):
+        run_from_dict(_minimal() | {"evaluation": False, "audit": True}, folder=folder)
+    config = run_from_dict(_minimal() | {"audit": True, "seed": 3}, folder=folder)
+    assert run_from_dict(run_to_dict(config, folder=folder), folder=folder).audit
+    (table,) = run(config, folder / "out").tables
+    assert isinstance(table.audit, str)
+    assert "cannot be audited" in table.audit
+    assert not (folder / "out/private/stays/audit.json").exists()
+
+
 def test_a_run_without_schema_drafts_one_and_says_that_it_is_private(folder: Path) -> None:
     made = run(_config(folder, schema=None), folder / "out")
     assert made.run.schema is not None

@@ -20,6 +20,7 @@ from tabsynth.constraints.check import check_rules
 from tabsynth.decision import Answer, Decision
 from tabsynth.errors import PolicyError, UsageError
 from tabsynth.io import atomic_path, write_frame
+from tabsynth.io.provenance import sidecar_of
 from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy.ledger import LedgerCopy, copy_to_data
@@ -192,7 +193,7 @@ def _stems(tables: Sequence[ReleasedTable]) -> list[str]:
 
 
 def _name(terms: Terms, made: Sequence[_Made]) -> str:
-    return slug(terms.title or made[0].table.name)
+    return slug(terms.title or made[0].table.name)[:80].rstrip("-._")
 
 
 class _Writer:
@@ -245,10 +246,13 @@ def _write_parts(
     writer.add("README.md", "what this is", words.read_me(title, described, terms, decision))
     for each in made:
         rows = each.released.rows.frame
+        mark = each.released.pipeline.provenance
         for path in (each.table.parquet, each.table.csv):
             temporary = writer.folder / Path(path).name
-            write_frame(rows, temporary, schema=each.described.schema)
+            write_frame(rows, temporary, schema=each.described.schema, provenance=mark)
             writer.add_file(path, "the synthetic rows", temporary)
+        beside = sidecar_of(each.table.csv)
+        writer.add_file(beside.as_posix(), "that the CSV is synthetic", writer.folder / beside.name)
     schema = Schema(tables=tuple(each.schema for each in described), foreign_keys=tuple(foreign_keys))
     writer.add("schema.yaml", "the schema", schema_to_yaml(schema))
     writer.add("dictionary.md", "the data dictionary", words.dictionary(described, terms))
@@ -320,7 +324,7 @@ def policy_text(policy: Mapping[str, Any], audience: str) -> str:
 
 def _provenance(made: Sequence[_Made], source: str) -> dict[str, Any]:
     return {
-        "format": "tabsynth-provenance/1",
+        "format": "tabsynth-bundle-provenance/1",
         "source": source,
         "tables": [
             {

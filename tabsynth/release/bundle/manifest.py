@@ -17,6 +17,7 @@ SIGNATURE_FORMAT = "tabsynth-signature/1"
 MANIFEST, SIGNATURE = "bundle.json", "signature.json"
 MOST_MANIFEST, MOST_SIGNATURE = 8 << 20, 1 << 10
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,2}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 2**53
 
@@ -167,6 +168,17 @@ def _faults(found: Manifest) -> list[Fault]:
             faults.append(Fault(f"tables.{i}", "its files are not among the parts"))
         if not 0 <= table.n_rows <= _MOST_ROWS or not _HEX.fullmatch(table.digest):
             faults.append(Fault(f"tables.{i}", "its rows or their digest are out of range"))
+    folders = {part.path.casefold().rpartition("/")[0] for part in found.parts}
+    if seen & {prefix for folder in folders for prefix in _prefixes(folder)}:
+        faults.append(Fault("parts", "one is the folder of another"))
+    if not _NAME.fullmatch(found.name):
+        faults.append(Fault("name", "it is none that a file can have"))
     if not found.tables or len({table.name for table in found.tables}) < len(found.tables):
         faults.append(Fault("tables", "there is none, or two have one name"))
     return faults[:20]
+
+
+def _prefixes(folder: str) -> set[str]:
+    """A folder and those above it: "a/b" and "a" of "a/b"."""
+    names = folder.split("/") if folder else []
+    return {"/".join(names[: i + 1]) for i in range(len(names))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tabsynth.errors import BundleError
 from tabsynth.release.bundle.manifest import BundledTable
 from tabsynth.release.bundle.words import domain_words
 from tabsynth.schema.types import Column, ForeignKey, Kind, TableSchema
@@ -99,7 +100,11 @@ def comments(table: SqlTable) -> Iterator[str]:
 
 
 def postgres_script(tables: Sequence[SqlTable], keys: Sequence[ForeignKey]) -> str:
-    """A script for `psql`, run in the unpacked folder: tables, rows, comments; all of it or nothing."""
+    """A script for `psql`, run in the unpacked folder: tables, rows, comments; all of it or nothing.
+
+    What psql reads as a command of its own, a line, holds no name but that of the table, which must be printable: names
+    come from whoever made the bundle. Raises `BundleError` where it is not.
+    """
     lines = [
         "-- Loads the bundle into PostgreSQL, all of it or nothing. In the folder of this file:",
         "--   psql -d DATABASE -f postgres.sql",
@@ -108,9 +113,12 @@ def postgres_script(tables: Sequence[SqlTable], keys: Sequence[ForeignKey]) -> s
     ]
     lines += [create(table, keys, postgres=True) for table in tables]
     for table in tables:
-        columns = _names(table.schema.column_names)
+        if not table.schema.name.isprintable():
+            raise BundleError(
+                "a table's name holds a line's end or a control: psql would take what follows for a command"
+            )
         how = "WITH (FORMAT csv, HEADER true, NULL '', ENCODING 'UTF8')"
-        lines.append(f"\\copy {name(table.schema.name)} ({columns}) FROM '{table.stated.csv}' {how}")
+        lines.append(f"\\copy {name(table.schema.name)} FROM '{table.stated.csv}' {how}")
     for table in tables:
         lines += comments(table)
     return "\n".join([*lines, "COMMIT;", ""])

@@ -15,6 +15,7 @@ import pytest
 
 from tabsynth.decision import Answer, SignOff
 from tabsynth.errors import OutputExistsError, PolicyError, UsageError
+from tabsynth.io import read_provenance
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger import copy_from_data
 from tabsynth.release.bundle.shareable import shareable_schema
@@ -28,6 +29,7 @@ PARTS = {
     "README.md",
     "data/stays.parquet",
     "data/stays.csv",
+    "data/stays.csv.provenance.json",
     "schema.yaml",
     "dictionary.md",
     "report/stays.html",
@@ -71,6 +73,8 @@ def test_two_bundles_of_one_run_are_the_same_bytes(tmp_path):
 
 def test_parquet_and_csv_hold_the_rows(private):
     table = rows(private=True)
+    for name in ("data/stays.parquet", "data/stays.csv"):
+        assert read_provenance(private / name).engine == "independent"
     assert pl.read_parquet(private / "data/stays.parquet").equals(table.frame)
     text = pl.read_csv(private / "data/stays.csv", infer_schema=False)
     assert text["age"].cast(pl.Int64).equals(table.frame["age"])

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tabsynth.errors import OutputExistsError, UsageError
+from tabsynth.errors import BundleError, OutputExistsError, UsageError
 from tabsynth.release.bundle import sql
+from tabsynth.release.bundle.manifest import BundledTable
 from tabsynth.release.bundle.unpack import unpack_bundle
 from tabsynth.schema.types import ForeignKey
 from tests.unit.release.bundle.made import KEY, bundle, released, rows
@@ -141,6 +142,24 @@ def test_without_duckdb_it_says_what_to_install(tmp_path, monkeypatch):
         unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
 
 
+def test_names_cannot_become_commands_of_psql():
+    """psql takes a line that begins with a backslash for a command, a shell's too, outside of quotes."""
+    from tests.unit.release.bundle.made import schema
+
+    whole = schema()
+    evil = "a\n\\! touch /tmp/owned\n"
+    stated = BundledTable(name="t", stem="t", n_rows=1, digest="d", guarantee="g")
+    columns = (replace(whole["age"], name=evil, description=evil), whole["ward"])
+    table = sql.SqlTable(stated, replace(whole, name="t", columns=columns, primary_key=(), constraints=()))
+    script = sql.postgres_script([table], ())
+    copies = [line for line in script.split("\n") if line.startswith("\\copy")]
+    assert copies == [
+        "\\copy \"t\" FROM 'data/t.csv' WITH (FORMAT csv, HEADER true, NULL '', ENCODING 'UTF8')"
+    ]
+    with pytest.raises(BundleError, match="take what follows for a command"):
+        sql.postgres_script([sql.SqlTable(stated, replace(table.schema, name=evil))], ())
+
+
 def test_tables_without_levels_or_numbers_have_three_queries_too():
     from tests.unit.release.bundle.made import schema
 
@@ -239,3 +258,28 @@ def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened):
     said = postgres("-c", "SELECT obj_description('stays'::regclass)")
     assert "Not anonymous by construction" in said.stdout
     assert found.manifest.tables[0].name == keys[0].child
+
+
+def test_an_evil_column_does_nothing_in_a_real_psql(postgres, tmp_path):
+    from tests.unit.release.bundle.made import schema
+
+    mark = Path("/tmp") / f"tabsynth-owned-{os.getpid()}"
+    folder = Path("/tmp") / f"tabsynth-evil-{os.getpid()}"
+    (folder / "data").mkdir(parents=True)
+    folder.chmod(0o755)
+    (folder / "data/evil.csv").write_text("a,b\n1,surgery\n")
+    evil = f"a\n\\! touch {mark}\n\\echo :HOME"
+    whole = schema()
+    stated = BundledTable(name="evil", stem="evil", n_rows=1, digest="d", guarantee=evil)
+    columns = (replace(whole["age"], name=evil, description=evil), whole["ward"])
+    table = sql.SqlTable(stated, replace(whole, name="evil", columns=columns, primary_key=(), constraints=()))
+    (folder / "load.sql").write_text(sql.postgres_script([table], ()) + sql.queries_script([table]))
+    try:
+        done = postgres("-f", "load.sql", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert not mark.exists()
+        assert postgres("-c", "SELECT count(*) FROM evil").stdout.strip() == "1"
+    finally:
+        shutil.rmtree(folder)
+        mark.unlink(missing_ok=True)
+    assert tmp_path.is_dir()
