@@ -66,6 +66,7 @@ def engine_of(where: str) -> Engine:
         engine = sa.create_engine(
             made,
             connect_args=options,
+            poolclass=sa.NullPool,  # one step, one connection: none is left open
             isolation_level=None if options else "SERIALIZABLE",
         )
     except (ArgumentError, NoSuchModuleError, ImportError) as fault:

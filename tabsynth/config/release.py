@@ -75,7 +75,7 @@ def read_run_folder(folder: Path) -> RunFolder:
     if not candidates:
         raise UsageError(f"{folder} holds no table with a model")
     run = yamltext.load(read_text(private / RUN_FILE)).data
-    seed = run.get("seed") if isinstance(run, Mapping) else None
+    seed = None if _is_shaped(run) else run.get("seed") if isinstance(run, Mapping) else None
     return RunFolder(
         candidates=tuple(candidates),
         seed=seed if type(seed) is int else None,
@@ -104,6 +104,18 @@ def released_tables(
         _decided(candidate, pipeline, rows, audit, given, seed=seed)
         for candidate, (pipeline, rows), audit in zip(candidates, read, audits, strict=True)
     ]
+
+
+def _is_shaped(run: yamltext.Plain) -> bool:
+    """Whether rows of the run were drawn under conditions, so that its seed alone does not give them."""
+    tables = run.get("tables") if isinstance(run, Mapping) else None
+    found = tables.values() if isinstance(tables, Mapping) else ()
+    return any(
+        bool(table.get(key))
+        for table in found
+        if isinstance(table, Mapping)
+        for key in ("where", "rebalance", "oversample")
+    )
 
 
 def source_of(tables: Sequence[ReleasedTable], stated: str | None) -> str:

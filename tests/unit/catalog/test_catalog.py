@@ -30,6 +30,7 @@ from tabsynth.privacy.mechanisms import EXACT, DiscreteGaussian
 from tabsynth.release.bundle import keys
 from tabsynth.table import Table
 from tests.unit.release.bundle.made import KEY, OTHER_KEY, TERMS, bundle, released
+from tests.unit.release.bundle.server import postgres, socket_folder  # noqa: F401  # a fixture
 
 PUBLIC = KEY.public_key()
 CAP = Budget(epsilon=1.2, delta=1e-6)
@@ -322,7 +323,7 @@ for path in sys.argv[3:]:
 """
 
 
-def adding(where: Path, cap: float, *paths: Path) -> subprocess.Popen[str]:
+def adding(where: Path | str, cap: float, *paths: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", _ADD, str(where), str(cap), *map(str, paths)],
         stdout=subprocess.PIPE,
@@ -360,6 +361,25 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path, priv
             catalog.add(path, key=PUBLIC, cap=Budget(epsilon=9.0))
         assert [release.id for release in catalog.releases()] == [1, 2]
         assert catalog.cumulative("hospital 7").n_releases == 2
+
+
+def test_a_team_s_postgresql_keeps_the_same(postgres, private_bundles):  # noqa: F811
+    """Two processes at once there too: one finds no room, or is told to try again."""
+    pytest.importorskip("psycopg", reason="needs psycopg, the driver")
+    assert postgres("-c", "CREATE DATABASE releases").returncode == 0
+    user = "postgres" if os.geteuid() == 0 else os.environ.get("USER", "")
+    url = f"postgresql+psycopg://{user}@/releases?host={socket_folder()}"
+    open_catalog(url)
+    both = [adding(url, 1.2, path) for path in private_bundles]
+    said = [process.communicate(timeout=120)[0].split() for process in both]
+    assert min(word for words in said for word in words) == "added"
+    catalog = open_catalog(url)
+    (release,) = catalog.releases()
+    assert release.table_schema("stays").column_names == ("ward", "died")
+    other = private_bundles[1 - [str(path) for path in private_bundles].index(release.location)]
+    with pytest.raises(BudgetError):
+        catalog.add(other, key=PUBLIC)
+    assert catalog.end(release.id, on=dt.date(2027, 1, 1)).expires == dt.date(2027, 1, 1)
 
 
 def test_a_transaction_that_fails_half_way_leaves_nothing(catalog, private_bundles):

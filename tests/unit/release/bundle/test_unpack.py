@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +17,10 @@ from tabsynth.release.bundle.manifest import BundledTable
 from tabsynth.release.bundle.unpack import unpack_bundle
 from tabsynth.schema.types import ForeignKey
 from tests.unit.release.bundle.made import KEY, bundle, released, rows
+from tests.unit.release.bundle.server import postgres  # noqa: F401  # a fixture
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `share`")
 PUBLIC = KEY.public_key()
-_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if os.name == "posix" else []
 
 
 def visits():
@@ -175,61 +174,7 @@ def test_tables_without_levels_or_numbers_have_three_queries_too():
                 connection.execute(query)
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    """A PostgreSQL of our own on a socket in a folder; gives what runs a file in it."""
-    if not _POSTGRES or shutil.which("psql") is None:
-        pytest.skip("no PostgreSQL server (initdb) on this machine")
-    binaries = _POSTGRES[-1].parent
-    folder = Path("/tmp") / f"tabsynth-postgres-{os.getpid()}"  # short: a socket's path has 107 bytes
-    folder.mkdir()
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    if user is not None:
-        shutil.chown(folder, user)
-
-    def command(*args, **more):
-        return subprocess.run(
-            [str(arg) for arg in args],
-            user=user,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            **more,
-        )
-
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    made = command(binaries / "initdb", "-D", folder / "data", "-A", "trust", "-E", "UTF8", env=environment)
-    start = ("-o", f"-c listen_addresses='' -k {folder}", "-l", folder / "log", "-w", "start")
-    began = (
-        command(binaries / "pg_ctl", "-D", folder / "data", *start, env=environment)
-        if not made.returncode
-        else made
-    )
-    if began.returncode:
-        shutil.rmtree(folder)
-        pytest.skip(f"PostgreSQL does not start here: {began.stderr[-200:]}")
-    try:
-        yield lambda *args, cwd=None: command(
-            "psql",
-            "-X",
-            "-h",
-            folder,
-            "-d",
-            "postgres",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-At",
-            *args,
-            cwd=cwd,
-            env=environment,
-        )
-    finally:
-        command(binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop", env=environment)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened):
+def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened):  # noqa: F811
     source, found, keys = opened
     folder = Path("/tmp") / f"tabsynth-bundle-{os.getpid()}"
     shutil.copytree(source, folder)  # where another user may read
@@ -260,7 +205,7 @@ def test_postgresql_loads_the_script_and_answers_the_queries(postgres, opened):
     assert found.manifest.tables[0].name == keys[0].child
 
 
-def test_an_evil_column_does_nothing_in_a_real_psql(postgres, tmp_path):
+def test_an_evil_column_does_nothing_in_a_real_psql(postgres, tmp_path):  # noqa: F811
     from tests.unit.release.bundle.made import schema
 
     mark = Path("/tmp") / f"tabsynth-owned-{os.getpid()}"
