@@ -15,8 +15,8 @@ def shareable_schema(table: Table) -> TableSchema:
     """The schema of rows that are handed out.
 
     Drafted domains become what the rows show by themselves: levels and special values that occur in them, nulls
-    if there are any, no bounds. Drafted rules, notes of rules, and the names of those who stated domains
-    are left out. The CSV is plain: commas, UTF-8, ISO dates and times; an empty field is null.
+    if there are any, no bounds. Drafted rules, notes of rules, what a draft noticed of a column or
+    somebody wrote about it for the inside, and the names of those who stated domains are left out. The CSV is plain: commas, UTF-8, ISO dates and times; an empty field is null.
     """
     schema = table.schema
     return replace(
@@ -28,6 +28,7 @@ def shareable_schema(table: Table) -> TableSchema:
 
 
 def _column(column: Column, table: Table) -> Column:
+    column = replace(column, review=None, learnt_because=None, pseudonymised=None)
     is_text = column.dtype == "string"
     if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION) and not is_text:
         column = replace(column, format=None)

@@ -81,7 +81,8 @@ def schema() -> TableSchema:
     """Of `real`, with a key and a rule."""
     draft = ts.draft_schema(real(), name="stays").only_table
     key = replace(draft["stay id"], unique=True)
-    return replace(draft.with_column(key), primary_key=("stay id",)).with_constraints(
+    age = replace(draft["age"], review="noticed inside", learnt_because="written inside")
+    return replace(draft.with_column(key).with_column(age), primary_key=("stay id",)).with_constraints(
         Range(column="age", lower=18, note="a note from inside"),
         Range(column="age", upper=94, draft=True, name="drafted inside"),
     )

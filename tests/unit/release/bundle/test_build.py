@@ -170,6 +170,8 @@ def test_what_is_inside_a_decision_stays_inside(tmp_path):
         b"/home/inside",
         b"a note from inside",
         b"drafted inside",
+        b"noticed inside",
+        b"written inside",
         b"Steward",
     ):
         assert secret not in whole
