@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,47 @@ def test_what_cannot_be_meant_is_said(folder: Path, options, said: str):
         assert done.code == 2
         assert said in done.err
     assert not (folder / "never.zip").exists()
+
+
+def test_two_tables_of_one_ledger_become_one_bundle(folder: Path):
+    """Without an audit, for colleagues; the ledger names the source, and no other may be stated."""
+    ledger = ("ledger", "create", "ledger", "--source", "s9", "--epsilon", "9")
+    assert tabsynth_here(*ledger, cwd=folder).code == 0
+    drawn(300, 7).frame.write_parquet(folder / "other.parquet")
+    tables = Schema(tables=(SCHEMA, replace(SCHEMA, name="u")))
+    write_schema(tables, folder / "two.yaml", private_note=False)
+    run = {
+        "version": 1,
+        "schema": "two.yaml",
+        "evaluation": False,
+        "ledger": "ledger",
+        "output": {"formats": ["csv"]},
+        "tables": {
+            "t": {"source": "source.parquet", "engine": "independent", "rows": 100},
+            "u": {"source": "other.parquet", "engine": "independent", "rows": 50},
+        },
+    }
+    (folder / "two-run.yaml").write_text(yaml.safe_dump(run))
+    assert tabsynth_here("run", "two-run.yaml", "--out", "two", cwd=folder).code == 0
+    fixed = ("two", "--terms", "terms.yaml", "--key", "k", "--for", "internal", *SIGNED)
+    done = tabsynth_here("release", "build", *fixed, "--out", "two.zip", "--json", cwd=folder)
+    assert done.code == 0, done.err
+    assert done.json["source"] == "s9"
+    assert [(table["name"], table["rows"]) for table in done.json["tables"]] == [("t", 100), ("u", 50)]
+    assert tabsynth_here("release", "verify", "two.zip", "--key", "k.pub", cwd=folder).code == 0
+    for more, said in (
+        (("--source", "s7"), "the release is of one source, found 's7', 's9'"),
+        (("--audit", "run/private/t/audit.json"), "is an audit of other rows"),
+    ):
+        refused = tabsynth_here("release", "build", *fixed, "--out", "never.zip", *more, cwd=folder)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    shutil.copytree(folder / "two", folder / "three")
+    (folder / "three/publishable/u/synthetic.csv").unlink()
+    missing = tabsynth_here("release", "build", "three", *fixed[1:], "--out", "never.zip", cwd=folder)
+    assert "no synthetic table lies beside" in missing.err
+    shutil.rmtree(folder / "three/publishable")
+    empty = tabsynth_here("release", "build", "three", *fixed[1:], "--out", "never.zip", cwd=folder)
+    assert "holds no table with a model" in empty.err
 
 
 def test_a_release_without_a_source_id_is_refused(folder: Path):

@@ -6,7 +6,6 @@ the policy, and of the decision only what may be told outside of it.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -345,11 +344,3 @@ def _provenance(made: Sequence[_Made], source: str) -> dict[str, Any]:
         },
         "hashes": f"of every part, as it is and as packed: {MANIFEST}",
     }
-
-
-def day(text: str) -> dt.date:
-    """A day of the form 2027-12-31; `UsageError` for anything else."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"expected a day such as 2027-12-31, found {text!r:.40}") from None

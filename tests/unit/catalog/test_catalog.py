@@ -31,6 +31,7 @@ from tabsynth.release.bundle import keys
 from tabsynth.table import Table
 from tests.unit.release.bundle.made import KEY, OTHER_KEY, TERMS, bundle, released
 from tests.unit.release.bundle.server import postgres, socket_folder  # noqa: F401  # a fixture
+from tests.unit.release.bundle.test_verify import forged
 
 PUBLIC = KEY.public_key()
 CAP = Budget(epsilon=1.2, delta=1e-6)
@@ -240,6 +241,33 @@ def test_bundles_on_any_file_system(catalog, private_bundles):
     for address in ("memory://bundles/absent.zip", "nothing://a/b"):
         with pytest.raises(UsageError, match="cannot be read"):
             catalog.add(address, key=PUBLIC)
+
+
+def test_without_fsspec_it_says_what_to_install(catalog, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(UsageError, match="needs fsspec"):
+        catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "said"),
+    [
+        ("privacy.json", b"{}", "lists no tables"),
+        ("privacy.json", b'{"tables": [{"table": "stays"}]}', "statements are damaged"),
+        ("provenance.json", b'{"tables": [{"table": "other"}]}', "statements are damaged"),
+        ("ledger/stays.json", b"{}", "statements are damaged"),
+        ("verdict.json", b'{"sign_off": 7}', "statements are damaged"),
+        ("terms.json", b"{}", "the terms are damaged"),
+    ],
+)
+def test_statements_that_are_none_are_refused(catalog, private_bundles, tmp_path, part, content, said):
+    """Signed by the key, and yet not what a bundle states."""
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(private_bundles[0].read_bytes())
+    forged(bad, lambda _: None, parts={part: content})
+    with pytest.raises(BundleError, match=said):
+        catalog.add(bad, key=PUBLIC, cap=CAP)
+    assert catalog.releases() == ()
 
 
 def test_what_is_no_catalogue_is_refused(tmp_path):

@@ -445,6 +445,11 @@ def forged_without(path: Path, change, name: str) -> None:
     assert whole
 
 
+def test_text_that_is_too_large_is_not_read(good, monkeypatch):
+    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_TEXT", 10)
+    assert "is larger than the 10 bytes" in refused(good)
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(BundleError):
