@@ -7,6 +7,7 @@ Their pages in the documentation say what each setting does.
 
 from tabsynth.models.auto import Auto
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.dp_ctgan import DpCtgan
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINES, default_settings, make_engine, settings_of
@@ -18,6 +19,7 @@ __all__ = [
     "ENGINES",
     "Auto",
     "BayesianNetwork",
+    "DpCtgan",
     "GaussianCopula",
     "Independent",
     "SequentialTrees",

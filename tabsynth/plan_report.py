@@ -18,7 +18,7 @@ from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
 from tabsynth.privacy.accountant import delta_of
 from tabsynth.privacy.budget import DEFAULT_BUDGET, Budget, guarantee
 from tabsynth.privacy.domains import describe_purchase, drafted, purchase_share, unbounded
-from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import SampledGaussian, ThresholdedDiscreteGaussian, precision
 from tabsynth.privacy.plan import BudgetPlan, PlannedPart
 from tabsynth.private_fit import plan_fit
 from tabsynth.schema.types import Schema, TableSchema
@@ -35,8 +35,9 @@ _CELL = 0.01  # of the rows: the cell whose error is shown
 class PlanRow:
     """One part: its share of the precision, its releases and the noise of a single one.
 
-    `deviation` is the standard deviation of the noise in every count. `relative_error` is that over a
-    hundredth of the guessed rows, None without a guess. `threshold` is the noisy count from which a level
+    `deviation` is the standard deviation of the noise in every count, or, of a training's gradients, over the most
+    that one row moves their sum. `relative_error` is that over a hundredth of the guessed rows, None without a
+    guess and for gradients. `threshold` is the noisy count from which a level
     is released, for histograms of unknown levels.
     """
 
@@ -136,16 +137,17 @@ def budget_plan(
 
 
 def _precision(planned: PlannedPart) -> float:
-    return planned.mechanism.count / planned.mechanism.scale**2
+    return precision(planned.mechanism)
 
 
 def _row(planned: PlannedPart, whole: float, n_rows: int | None) -> PlanRow:
     mechanism = planned.mechanism
+    counts = not isinstance(mechanism, SampledGaussian)
     return PlanRow(
         statistic=planned.part.statistic,
         share=_precision(planned) / whole,
         n_releases=mechanism.count,
         deviation=mechanism.scale,
-        relative_error=mechanism.scale / (_CELL * n_rows) if n_rows else None,
+        relative_error=mechanism.scale / (_CELL * n_rows) if n_rows and counts else None,
         threshold=mechanism.threshold if isinstance(mechanism, ThresholdedDiscreteGaussian) else None,
     )

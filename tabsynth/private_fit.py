@@ -47,7 +47,14 @@ class PrivateFit:
 
 def require_guarantee(privacy: Privacy, recipe: Synthesizer) -> None:
     """Raise `PrivacyError` where `recipe` cannot give the privacy that is asked for; reads no data."""
-    if isinstance(privacy, NoPrivacy) or "dp" in recipe.guarantees:
+    if isinstance(privacy, NoPrivacy):
+        if "none" in recipe.guarantees:
+            return
+        raise PrivacyError(
+            f"engine {recipe.name!r} is made for privacy and cannot be fitted without, so nothing was read: give it "
+            "a budget, or choose another engine"
+        )
+    if "dp" in recipe.guarantees:
         return
     raise PrivacyError(
         f"engine {recipe.name!r} cannot give differential privacy, so nothing was read: choose another engine, "

@@ -35,6 +35,7 @@ from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import settings_of
 from tabsynth.privacy import Budget
+from tabsynth.privacy.mechanisms import SampledGaussian
 from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.private_fit import plan_fit
 
@@ -80,6 +81,7 @@ def audit_noise(
     limits, began = _limits(runs, budget, rows_of_unit, chunk=10), time.perf_counter()
     pairs = pairs_of(rows_of_unit)
     plans = {pair.name: plan_fit(pair.schema, recipe, claimed) for pair in pairs}
+    _require_counts(recipe, plans.values())
     progress("Whole fits", 0.0)
     found = {pair.name: Attacked() for pair in pairs}
     for pair in pairs:
@@ -178,6 +180,15 @@ def _too_few(value: int | None, name: str, least: int) -> str | None:
     if value is None:
         return None
     return whole_number_fault(value, name) or (f"{name} must be at least {least}" if value < least else None)
+
+
+def _require_counts(recipe: Synthesizer, plans: Iterable[BudgetPlan]) -> None:
+    """Raise `UsageError` for an engine that releases gradients too, of which this attack would see nothing."""
+    if any(isinstance(planned.mechanism, SampledGaussian) for plan in plans for planned in plan.parts):
+        raise UsageError(
+            f"engine {recipe.name!r} releases noisy gradients, which the attack on statistics does not read: audit its "
+            "rows (--rows-only)"
+        )
 
 
 def _accounted(plans: Iterable[BudgetPlan]) -> float | None:

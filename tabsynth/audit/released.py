@@ -20,6 +20,7 @@ from tabsynth.audit.recorded import AskedOtherwiseError, NothingLeftError, Recor
 from tabsynth.errors import TabsynthError
 from tabsynth.models.base import Synthesizer
 from tabsynth.privacy import Ledger
+from tabsynth.privacy.mechanisms import SampledGaussian
 from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.private_fit import PrivateFit, fit_privately
 from tabsynth.randomness import Streams
@@ -196,10 +197,14 @@ def _unique_levels(release: Release, there: Release) -> int:
 def accounted_mu(plan: BudgetPlan) -> float | None:
     """μ of all releases of a plan together: each moves by the rows of a unit at most, in its Euclidean length too.
 
-    None where noise of a scale below `SMALLEST_SCALE` is among them: it is not normal enough then, and the plan's (ε, δ) is all that is claimed.
+    None where noise of a scale below `SMALLEST_SCALE` is among them, or sums over samples: the loss is not normal enough
+    then, and the plan's (ε, δ) is all that is claimed.
     """
     mechanisms = [planned.mechanism for planned in plan.parts]
-    if min(mechanism.scale for mechanism in mechanisms) < SMALLEST_SCALE:
+    if (
+        any(isinstance(mechanism, SampledGaussian) for mechanism in mechanisms)
+        or min(mechanism.scale for mechanism in mechanisms) < SMALLEST_SCALE
+    ):
         return None
     return math.sqrt(math.fsum(m.count * (m.sensitivity / m.scale) ** 2 for m in mechanisms))
 

@@ -196,12 +196,19 @@ def _show_charges(session: Session, charges: Sequence[Charge]) -> None:
 
 def _brief(mechanism: Mechanism) -> str:
     """One release of a mechanism in few words: "Gaussian σ 31.1, from 180, k 5"."""
-    from tabsynth.privacy.mechanisms import Exact, Exponential, ThresholdedDiscreteGaussian
+    from tabsynth.privacy.mechanisms import (
+        Exact,
+        Exponential,
+        SampledGaussian,
+        ThresholdedDiscreteGaussian,
+    )
 
     if isinstance(mechanism, Exact):
         return "exact"
     if isinstance(mechanism, Exponential):
         return f"noisy maximum, ε {mechanism.epsilon:.4g}"
+    if isinstance(mechanism, SampledGaussian):
+        return f"sums over samples, σ {mechanism.scale:.4g}, q {mechanism.sampling_rate:.4g}"
     words = f"Gaussian σ {mechanism.scale:.4g}"
     if isinstance(mechanism, ThresholdedDiscreteGaussian):
         words += f", from {mechanism.threshold:,}"

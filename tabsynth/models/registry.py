@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -12,6 +13,7 @@ from tabsynth.errors import UsageError
 from tabsynth.models.auto import AUTO, Auto
 from tabsynth.models.base import FittedModel, Synthesizer
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.dp_ctgan import DpCtgan
 from tabsynth.models.explicit import ExplicitModel
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
@@ -19,13 +21,17 @@ from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.models.smote import Smote
 
 ENGINES: Mapping[str, type[Synthesizer]] = {
-    engine.name: engine for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote)
+    engine.name: engine
+    for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote, DpCtgan)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
 ENGINE_NAMES = (*ENGINES, AUTO)
 """What an engine may be asked for by: `auto` becomes one of the others in the fit, so no model is of it."""
 EXPLICIT_ENGINES = (BayesianNetwork.name,)
 """Those whose fitted models are `ExplicitModel`s."""
+TRAINED_ENGINES = (DpCtgan.name,)
+"""Those that a private fit trains by noisy gradients, beside noisy counts; they need the extra `gan`."""
+_OF_EXTRA = {DpCtgan.name: ("gan", ("torch", "opacus"))}
 
 
 def engine_class(name: str) -> type[Synthesizer]:
@@ -35,6 +41,17 @@ def engine_class(name: str) -> type[Synthesizer]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"there is no engine {name!r}: {hint}choose one of {', '.join(ENGINES)}")
     return ENGINES[name]
+
+
+def require_libraries(recipe: Synthesizer) -> None:
+    """Raise `UsageError` where libraries that fitting needs are not installed; those of the base install are."""
+    extra, libraries = _OF_EXTRA.get(recipe.name, ("", ()))
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"engine {recipe.name!r} is fitted with {' and '.join(missing)}, which are not installed, so nothing was "
+            f"read: pip install 'tabsynth[{extra}]'"
+        )
 
 
 def explicit(model: FittedModel, engine: str, *, what: str) -> ExplicitModel:

@@ -20,7 +20,7 @@ from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
 from tabsynth.models.base import Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.splitting import bound_rows
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
@@ -81,6 +81,7 @@ def fit(
             f"privacy is a tabsynth.Budget or tabsynth.NO_PRIVACY, found {type(privacy).__name__}"
         )
     require_guarantee(privacy, recipe)
+    require_libraries(recipe)
     if isinstance(privacy, Budget):
         with _opened(ledger, privacy) as opened:
             fitted = _fit_within(

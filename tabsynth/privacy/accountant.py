@@ -4,7 +4,8 @@ Two proven bounds are computed, each for the whole composition, and the smaller 
 
 - privacy loss distributions (`tabsynth.privacy.losses`), composed by dp-accounting;
 - zero-concentrated DP, where discrete Gaussian noise costs what continuous noise does
-  (Canonne, Kamath and Steinke 2020): a little looser, but exact for any δ.
+  (Canonne, Kamath and Steinke 2020): a little looser, but exact for any δ. Sums over samples count there as
+  if every row were taken, which costs no less, as divergences of mixtures are convex.
 
 δ of thresholds is summed explicitly and added to either.
 """
@@ -27,7 +28,9 @@ from tabsynth.privacy.mechanisms import (
     Exact,
     Exponential,
     Mechanism,
+    SampledGaussian,
     ThresholdedDiscreteGaussian,
+    precision,
 )
 
 _MOST_PRECISION = 1e6  # Σ k²/σ² beyond which nothing is left to account
@@ -176,11 +179,13 @@ class _Composition:
     """Mechanisms gathered: how often each noise occurs, and the δ of thresholds.
 
     `gaussians`: (scale, sensitivity) → count, `responses`: ε → count, in ascending order, so that the result
-    does not depend on the order in which mechanisms came or on how their counts were split.
+    does not depend on the order in which mechanisms came or on how their counts were split. `sampled`:
+    (scale, sampling rate) → count.
     """
 
     gaussians: tuple[tuple[tuple[float, int], int], ...]
     responses: tuple[tuple[float, int], ...]
+    sampled: tuple[tuple[tuple[float, float], int], ...]
     thresholds: float
 
     @classmethod
@@ -188,12 +193,16 @@ class _Composition:
         """None where a mechanism is exact."""
         gaussians: Counter[tuple[float, int]] = Counter()
         responses: Counter[float] = Counter()
+        sampled: Counter[tuple[float, float]] = Counter()
         thresholded: Counter[tuple[float, int, int]] = Counter()
         for mechanism in mechanisms:
             if isinstance(mechanism, Exact):
                 return None
             if isinstance(mechanism, Exponential):
                 responses[float(mechanism.epsilon)] += mechanism.count
+                continue
+            if isinstance(mechanism, SampledGaussian):
+                sampled[float(mechanism.scale), float(mechanism.sampling_rate)] += mechanism.count
                 continue
             scale, sensitivity = float(mechanism.scale), mechanism.sensitivity
             gaussians[scale, sensitivity] += mechanism.count
@@ -206,10 +215,15 @@ class _Composition:
             )
             for (scale, sensitivity, threshold), count in sorted(thresholded.items())
         )
-        return cls(tuple(sorted(gaussians.items())), tuple(sorted(responses.items())), thresholds)
+        return cls(
+            tuple(sorted(gaussians.items())),
+            tuple(sorted(responses.items())),
+            tuple(sorted(sampled.items())),
+            thresholds,
+        )
 
     def delta(self, epsilon: float) -> float:
-        if self.thresholds >= 1 or (not self.gaussians and self._pure_epsilon <= epsilon):
+        if self.thresholds >= 1 or (self._is_pure and self._pure_epsilon <= epsilon):
             return min(1.0, self.thresholds)
         if epsilon == math.inf:
             return self.thresholds
@@ -222,14 +236,18 @@ class _Composition:
         left = delta - self.thresholds
         if left < 0:
             return math.inf
-        if not self.gaussians and not self.responses:
+        if self._is_pure and not self.responses:
             return 0.0
         bounds = [zcdp_epsilon(self._rho, left)]
-        if not self.gaussians:
+        if self._is_pure:
             bounds.append(self._pure_epsilon)
         if self.precision <= _MOST_PRECISION:
             bounds.append(_ComposedLoss.of(self).epsilon(left))
         return min(bounds)
+
+    @property
+    def _is_pure(self) -> bool:
+        return not self.gaussians and not self.sampled
 
     @property
     def _pure_epsilon(self) -> float:
@@ -238,14 +256,20 @@ class _Composition:
 
     @property
     def precision(self) -> float:
-        """Σ k²/σ² + Σ ε²: at most the variance of the loss, and about it where all are small."""
+        """Σ k²/σ² + Σ ε² + what sums over samples come to: about the variance of the loss where all are small."""
         ratios = [(k / scale, count) for (scale, k), count in self.gaussians] + list(self.responses)
-        return math.fsum(count * (ratio * ratio) for ratio, count in ratios)
+        steps = (
+            precision(SampledGaussian(scale=scale, sampling_rate=rate, count=count))
+            for (scale, rate), count in self.sampled
+        )
+        return math.fsum((*(count * (ratio * ratio) for ratio, count in ratios), *steps))
 
     @property
     def _rho(self) -> float:
-        """Σ k²/2σ² + Σ ε²/2 (Canonne, Kamath and Steinke 2020; Bun and Steinke 2016)."""
-        return self.precision / 2
+        """Σ k²/2σ² + Σ ε²/2 (Canonne, Kamath and Steinke 2020; Bun and Steinke 2016), every row in every sample."""
+        ratios = [(k / scale, count) for (scale, k), count in self.gaussians] + list(self.responses)
+        ratios += [(1 / scale, count) for (scale, _), count in self.sampled]
+        return math.fsum(count * (ratio * ratio) for ratio, count in ratios) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +287,7 @@ class _ComposedLoss:
     @classmethod
     def of(cls, releases: _Composition) -> _ComposedLoss:
         """Compose on a grid fine enough that what it adds to the variance of the loss is `_LOST_TO_GRID`."""
-        n_releases = sum(count for _, count in (*releases.gaussians, *releases.responses))
+        n_releases = sum(count for _, count in (*releases.gaussians, *releases.responses, *releases.sampled))
         step = math.sqrt(releases.precision) * min(1 / _STEPS, math.sqrt(6 * _LOST_TO_GRID / n_releases))
         single = [
             (losses.gaussian_loss(scale, k, step=step), count, k / scale**2)
@@ -273,6 +297,8 @@ class _ComposedLoss:
         factors = [_distribution(loss, count) for loss, count, _ in single]
         # Where atoms lie sparsely on the grid, a transform's error spreads over the cells between them too.
         n_errors = sum(count * max(1.0, spacing / step) for _, count, spacing in single)
+        factors += [_sampled(scale, rate, count, step=step) for (scale, rate), count in releases.sampled]
+        n_errors += sum(count for _, count in releases.sampled)
         return cls(
             distribution=functools.reduce(lambda composed, factor: composed.compose(factor), factors),
             slack=n_errors * _ERROR_PER_FACTOR,
@@ -293,4 +319,12 @@ def _distribution(loss: losses.GriddedLoss, count: int) -> Any:
 
     masses = dict(enumerate(loss.masses.tolist(), start=loss.lowest))
     single = PrivacyLossDistribution.create_from_rounded_probability(masses, loss.infinite, loss.step)
+    return single.self_compose(count) if count > 1 else single
+
+
+def _sampled(scale: float, rate: float, count: int, *, step: float) -> Any:
+    """Sums over Poisson samples: both directions, a row added and a row removed (Zhu, Dong and Wang 2022)."""
+    from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
+
+    single = from_gaussian_mechanism(scale, sampling_prob=rate, value_discretization_interval=step)
     return single.self_compose(count) if count > 1 else single

@@ -43,7 +43,12 @@ from tabsynth.privacy.lines import (
     noisy_counts,
 )
 from tabsynth.privacy.marginals import Levels
-from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    SampledGaussian,
+    ThresholdedDiscreteGaussian,
+    precision,
+)
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
 from tabsynth.schema.guess.cells import Cells
@@ -130,18 +135,16 @@ def buy_domains(table: Table, queries: NoisyQueries) -> TableSchema:
 
 def purchase_share(plan: BudgetPlan) -> float:
     """The share of a plan's precision that buying domains takes, in [0, 1]."""
-    precision = {
-        planned.part.statistic: planned.mechanism.count / planned.mechanism.scale**2 for planned in plan.parts
-    }
-    return sum(precision.get(part, 0.0) for part in _WEIGHTS) / sum(precision.values())
+    found = {planned.part.statistic: precision(planned.mechanism) for planned in plan.parts}
+    return sum(found.get(part, 0.0) for part in _WEIGHTS) / sum(found.values())
 
 
 def charged_share(charges: Sequence[Charge]) -> float:
     """The share of the precision of all `charges` that went to domains, in [0, 1]."""
     parts: dict[bool, float] = {True: 0.0, False: 0.0}
     for charge in charges:
-        if isinstance(charge.mechanism, (DiscreteGaussian, ThresholdedDiscreteGaussian)):
-            parts[charge.statistic in _WEIGHTS] += charge.mechanism.count / charge.mechanism.scale**2
+        if isinstance(charge.mechanism, (DiscreteGaussian, ThresholdedDiscreteGaussian, SampledGaussian)):
+            parts[charge.statistic in _WEIGHTS] += precision(charge.mechanism)
     return parts[True] / max(sum(parts.values()), 1e-300)
 
 

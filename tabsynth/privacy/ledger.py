@@ -21,6 +21,7 @@ from tabsynth.privacy.mechanisms import (
     DiscreteGaussian,
     Exact,
     Mechanism,
+    SampledGaussian,
     ThresholdedDiscreteGaussian,
     mechanism_from_data,
     mechanism_to_data,
@@ -154,7 +155,7 @@ class LedgerCopy:
 def rows_per_unit(charges: Iterable[Charge]) -> int:
     """The most rows of one unit that any of `charges` protects; 1 where none is private."""
     mechanisms = (charge.mechanism for charge in charges)
-    noisy = (DiscreteGaussian, ThresholdedDiscreteGaussian)
+    noisy = (DiscreteGaussian, ThresholdedDiscreteGaussian, SampledGaussian)
     return max((found.sensitivity for found in mechanisms if isinstance(found, noisy)), default=1)
 
 

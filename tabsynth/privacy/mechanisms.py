@@ -8,6 +8,10 @@ independent discrete Gaussian noise of parameter `scale` (Canonne, Kamath and St
 where adding or removing one privacy unit changes the vector by integers whose absolute values sum to at
 most `sensitivity`: a histogram of rows changes by at most the rows a unit may have.
 
+`SampledGaussian(scale, sampling_rate, count)` stands for `count` steps of a training: each takes every row
+by itself with probability `sampling_rate` (Poisson sampling), sums vectors of norm at most 1 of the rows it
+took, and adds Gaussian noise of standard deviation `scale` in every coordinate.
+
 Parameters outside their ranges raise `ValueError`, read from a file or not.
 """
 
@@ -66,6 +70,31 @@ class ThresholdedDiscreteGaussian:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SampledGaussian:
+    """`count` noisy sums over Poisson samples of the rows, as in DP-SGD (Abadi et al. 2016).
+
+    0 < `scale` ≤ 2^53 is the noise multiplier: the noise's standard deviation over the most that one row moves the
+    sum in L2; 0 < `sampling_rate` ≤ 1. A unit is one row. Neighbours differ by a row that is added or removed.
+    """
+
+    scale: float
+    sampling_rate: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        _require_scale(self.scale)
+        _require_positive(self.sampling_rate, "sampling_rate")
+        if self.sampling_rate > 1:
+            raise ValueError("sampling_rate must be at most 1")
+        _require_whole(self.count, "count")
+
+    @property
+    def sensitivity(self) -> int:
+        """Rows of a unit: one, always."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exponential:
     """`count` selections of a candidate by noisy maximum, each `epsilon`-DP with δ = 0."""
 
@@ -77,12 +106,13 @@ class Exponential:
         _require_whole(self.count, "count")
 
 
-Mechanism = Exact | DiscreteGaussian | ThresholdedDiscreteGaussian | Exponential
+Mechanism = Exact | DiscreteGaussian | ThresholdedDiscreteGaussian | SampledGaussian | Exponential
 EXACT = Exact()
 _NAMES: Mapping[str, type[Mechanism]] = {
     "exact": Exact,
     "discrete_gaussian": DiscreteGaussian,
     "thresholded_discrete_gaussian": ThresholdedDiscreteGaussian,
+    "sampled_gaussian": SampledGaussian,
     "exponential": Exponential,
 }
 
@@ -106,11 +136,27 @@ def describe(mechanism: Mechanism) -> str:
             words = f"discrete Gaussian noise, scale {mechanism.scale:.4g}"
         case ThresholdedDiscreteGaussian():
             words = f"discrete Gaussian noise, scale {mechanism.scale:.4g}, counts from {mechanism.threshold}"
+        case SampledGaussian():
+            steps = f"{mechanism.count:,} steps" if mechanism.count > 1 else "1 step"
+            rate = f"{mechanism.sampling_rate:.4g} of the rows"
+            return f"Gaussian noise, multiplier {mechanism.scale:.4g}, on sums over {rate}, {steps}"
         case Exponential():
             return f"noisy maximum, ε = {mechanism.epsilon:.4g}{_times(mechanism.count)}"
     if mechanism.sensitivity > 1:
         words += f", sensitivity {mechanism.sensitivity}"
     return words + _times(mechanism.count)
+
+
+def precision(mechanism: DiscreteGaussian | ThresholdedDiscreteGaussian | SampledGaussian) -> float:
+    """About the variance of the privacy loss: what Gaussian releases add up to, and sampled ones in the limit of many.
+
+    Σ k²/σ² of whole releases; steps with rate q come to q² (e^(1/σ²) - 1) each (Dong, Roth and Su 2022), and to
+    no more than if every row were taken.
+    """
+    single = (mechanism.sensitivity / mechanism.scale) ** 2
+    if isinstance(mechanism, SampledGaussian) and single < 700:  # e^700 is about the largest number
+        single = min(single, mechanism.sampling_rate**2 * math.expm1(single))
+    return mechanism.count * single
 
 
 def releases(mechanism: Mechanism) -> int:

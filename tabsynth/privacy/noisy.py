@@ -25,10 +25,10 @@ from tabsynth.privacy.marginals import (
     n_distinct,
     observed_values,
 )
-from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import DiscreteGaussian, SampledGaussian, ThresholdedDiscreteGaussian
 from tabsynth.privacy.plan import BudgetPlan, PlannedPart
 
-_Mechanism = TypeVar("_Mechanism", DiscreteGaussian, ThresholdedDiscreteGaussian)
+_Mechanism = TypeVar("_Mechanism", DiscreteGaussian, ThresholdedDiscreteGaussian, SampledGaussian)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,14 @@ class NoisyQueries:
         """`frequent_levels` of int64 values."""
         found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
         return found.values.to_numpy(), found.counts
+
+    def training(self, statistic: str, columns: Sequence[str]) -> SampledGaussian:
+        """The mechanism of all steps of a planned training, which are charged at once, before the first.
+
+        Whoever trains samples and adds noise as it says, in no more steps (`tabsynth.privacy.dpsgd`). One that ends early, or
+        never, stays charged.
+        """
+        return self._charge(SampledGaussian, statistic, columns, self._planned(statistic).part.count)
 
     def _number(self, statistic: str, columns: Sequence[str], count: Callable[[], int]) -> Measurement:
         scale = self._charge(DiscreteGaussian, statistic, columns, 1).scale

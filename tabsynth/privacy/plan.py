@@ -15,11 +15,18 @@ from dataclasses import dataclass
 from tabsynth.errors import PrivacyError, UsageError
 from tabsynth.privacy.accountant import analytic_gaussian, delta_of, threshold_delta
 from tabsynth.privacy.budget import Budget
-from tabsynth.privacy.mechanisms import LARGEST_SCALE, DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import (
+    LARGEST_SCALE,
+    DiscreteGaussian,
+    SampledGaussian,
+    ThresholdedDiscreteGaussian,
+)
 
 _THRESHOLD_SHARE = 0.01  # of δ, for all thresholds together
 _TOLERANCE = 1e-3  # of precision
 _FAR = 700.0
+
+PlannedMechanism = DiscreteGaussian | ThresholdedDiscreteGaussian | SampledGaussian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +37,15 @@ class Part:
     histogram of unknown categories, whose threshold takes its part of δ. A release that shall be more
     precise is asked for several times and averaged, so that `count` and the scale stay fixed whatever
     is chosen on the way.
+
+    `sampling_rate`: sums over Poisson samples of the rows, `count` of them, instead of histograms.
     """
 
     statistic: str
     share: float
     count: int = 1
     is_thresholded: bool = False
+    sampling_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +53,7 @@ class PlannedPart:
     """A part with its mechanism: all `count` releases, with the scale and threshold they will have."""
 
     part: Part
-    mechanism: DiscreteGaussian | ThresholdedDiscreteGaussian
+    mechanism: PlannedMechanism
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +79,11 @@ def make_plan(parts: Sequence[Part], budget: Budget, *, sensitivity: int = 1) ->
 
     `sensitivity` ≥ 1: rows that one unit may have. Thresholds share 1 % of δ. Reads no data. Raises
     `UsageError` naming every part that is not what a part may be, and where the budget is too small for
-    noise of at most 2^53; `PrivacyError` should the result not fit its budget.
+    noise of at most 2^53; `PrivacyError` for sums over samples where a unit has several rows, and should the
+    result not fit its budget.
     """
     _refuse_faults(parts, sensitivity)
+    _require_single_rows(parts, sensitivity)
     of_thresholds = _THRESHOLD_SHARE * budget.delta if any(part.is_thresholded for part in parts) else 0.0
     precision = _largest_precision(parts, budget, sensitivity, budget.delta - of_thresholds)
     gaussians = _gaussians(parts, sensitivity, precision)
@@ -79,7 +91,9 @@ def make_plan(parts: Sequence[Part], budget: Budget, *, sensitivity: int = 1) ->
     planned = tuple(
         PlannedPart(
             part=part,
-            mechanism=_thresholded(noise, of_thresholds / n_thresholded) if part.is_thresholded else noise,
+            mechanism=_thresholded(noise, of_thresholds / n_thresholded)
+            if isinstance(noise, DiscreteGaussian) and part.is_thresholded
+            else noise,
         )
         for part, noise in zip(parts, gaussians, strict=True)
     )
@@ -106,22 +120,50 @@ def _refuse_faults(parts: Sequence[Part], sensitivity: int) -> None:
             faults.append(
                 f"{part.statistic}: its count must be a whole number of 1 or more, found {part.count}"
             )
+        if part.sampling_rate is not None and not 0 < part.sampling_rate <= 1:
+            faults.append(
+                f"{part.statistic}: its sampling rate must be in (0, 1], found {part.sampling_rate}"
+            )
+        if part.sampling_rate is not None and part.is_thresholded:
+            faults.append(f"{part.statistic}: sums over samples have no threshold")
     names = Counter(part.statistic for part in parts)
     faults += [f"{name}: a statistic of {count} parts" for name, count in names.items() if count > 1]
     if faults:
         raise UsageError("; ".join(faults))
 
 
-def _gaussians(parts: Sequence[Part], sensitivity: int, precision: float) -> tuple[DiscreteGaussian, ...]:
+def _require_single_rows(parts: Sequence[Part], sensitivity: int) -> None:
+    sampled = [part.statistic for part in parts if part.sampling_rate is not None]
+    if sampled and sensitivity > 1:
+        raise PrivacyError(
+            f"{', '.join(sampled)}: samples are of rows, and here a unit has up to {sensitivity} of them, which would "
+            "not be protected as one; nothing was read. Declare one row per unit (max_rows: 1), or choose an "
+            "engine that counts"
+        )
+
+
+def _gaussians(
+    parts: Sequence[Part], sensitivity: int, precision: float
+) -> tuple[DiscreteGaussian | SampledGaussian, ...]:
     """Every part's noise where all shares together have that precision."""
     total = math.fsum(part.share for part in parts)
-    scales = [sensitivity * math.sqrt(part.count * total / (part.share * precision)) for part in parts]
+    scales = [_scale(part, sensitivity, part.share * precision / total) for part in parts]
     if max(scales) > LARGEST_SCALE:
         raise UsageError("the budget is too small: noise of more than 2^53 would be needed")
     return tuple(
         DiscreteGaussian(scale=scale, sensitivity=sensitivity, count=part.count)
+        if part.sampling_rate is None
+        else SampledGaussian(scale=scale, sampling_rate=part.sampling_rate, count=part.count)
         for part, scale in zip(parts, scales, strict=True)
     )
+
+
+def _scale(part: Part, sensitivity: int, precision: float) -> float:
+    """The noise at which all releases of a part have that precision (`tabsynth.privacy.mechanisms.precision`)."""
+    of_one = precision / part.count
+    if part.sampling_rate is not None:
+        of_one = math.log1p(of_one / part.sampling_rate**2)
+    return sensitivity / math.sqrt(max(of_one, 1e-300))
 
 
 def _largest_precision(parts: Sequence[Part], budget: Budget, sensitivity: int, delta: float) -> float:

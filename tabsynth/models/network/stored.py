@@ -49,7 +49,7 @@ def restore_network(
         + [f"leaf.{k}" for k in range(len(pairs))],
         what="arrays",
     )
-    columns = tuple(_column(variable, v, arrays) for v, variable in enumerate(variables))
+    columns = tuple(stored_column(variable, v, arrays) for v, variable in enumerate(variables))
     sizes = [column.n_coarse for column in columns]
     tree = _tree(cliques, sizes, pairs)
     base = tuple(_shares(arrays, f"column.{v}.base", size, least=1e-300) for v, size in enumerate(sizes))
@@ -102,7 +102,8 @@ def _tree(
     return tree
 
 
-def _column(variable: Variable, v: int, arrays: Arrays) -> NetworkColumn:
+def stored_column(variable: Variable, v: int, arrays: Arrays) -> NetworkColumn:
+    """Column number `v` from its arrays; raises `ModelFileError` for what no column has."""
     dtype = np.dtype(np.float64 if variable.is_continuous and not variable.is_lattice else np.int64)
     name = f"column.{v}"
     n_numbers = arrays[f"{name}.lower"].size if variable.is_continuous else 0

@@ -21,6 +21,7 @@ from tabsynth.privacy.mechanisms import (
     EXACT,
     DiscreteGaussian,
     Exponential,
+    SampledGaussian,
     ThresholdedDiscreteGaussian,
 )
 
@@ -343,3 +344,40 @@ def test_what_is_left_beside_what_was_spent():
     assert delta_of([*spent, gaussian(100 / math.sqrt(further * 0.99), 1, 100)], 1.0) <= 1e-6
     assert delta_of([*spent, gaussian(100 / math.sqrt(further * 1.05), 1, 100)], 1.0) > 1e-6
     assert left > 1.0 - epsilon_of(spent, 1e-6)
+
+
+def sampled_by_integral(scale, rate, epsilon):
+    """δ of one sum over a Poisson sample: both directions, by the densities on a fine grid."""
+    x = np.linspace(-15 * scale, 1 + 15 * scale, 2_000_001)
+    without = stats.norm.pdf(x, 0, scale)
+    with_row = (1 - rate) * without + rate * stats.norm.pdf(x, 1, scale)
+    step = x[1] - x[0]
+    return max(hockey_stick(*pair, epsilon) for pair in ((without, with_row), (with_row, without))) * step
+
+
+@pytest.mark.parametrize(("scale", "rate"), [(1.0, 0.1), (0.7, 0.02), (2.0, 0.5), (1.5, 1.0)])
+@pytest.mark.parametrize("epsilon", [0.0, 0.2, 1.0])
+def test_one_sampled_sum_costs_what_its_densities_say(scale, rate, epsilon):
+    exact = sampled_by_integral(scale, rate, epsilon)
+    found = delta_of([SampledGaussian(scale=scale, sampling_rate=rate)], epsilon)
+    assert exact * (1 - 1e-6) <= found <= exact * 1.01 + 1e-9
+
+
+def test_sampled_sums_and_histograms_compose_as_dp_accountings_own_events():
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent, SelfComposedDpEvent
+    from dp_accounting.pld.pld_privacy_accountant import PLDAccountant
+
+    accountant = PLDAccountant(value_discretization_interval=2e-4)
+    step = PoissonSampledDpEvent(0.08, GaussianDpEvent(4.0))
+    accountant.compose(SelfComposedDpEvent(step, 200)).compose(SelfComposedDpEvent(GaussianDpEvent(20.0), 30))
+    both = [SampledGaussian(scale=4.0, sampling_rate=0.08, count=200), gaussian(20.0, count=30)]
+    assert epsilon_of(both, 1e-5) == pytest.approx(accountant.get_epsilon(1e-5), rel=0.005)
+    assert epsilon_of(both, 1e-5) > max(epsilon_of(both[:1], 1e-5), epsilon_of(both[1:], 1e-5))
+    split = [SampledGaussian(scale=4.0, sampling_rate=0.08, count=n) for n in (150, 50)]
+    assert epsilon_of([*split, both[1]], 1e-5) == epsilon_of(both, 1e-5)
+
+
+def test_of_every_row_a_sampled_sum_is_a_gaussian_release():
+    every = SampledGaussian(scale=5.0, sampling_rate=1.0, count=4)
+    assert epsilon_of([every], 1e-6) == pytest.approx(epsilon_of([gaussian(5.0, count=4)], 1e-6), rel=0.01)
+    assert epsilon_of([every], 1e-200) <= zcdp_epsilon(4 / 50, 1e-200) * (1 + 1e-9)  # where losses end

@@ -10,10 +10,12 @@ from tabsynth.privacy.mechanisms import (
     LARGEST_SCALE,
     DiscreteGaussian,
     Exponential,
+    SampledGaussian,
     ThresholdedDiscreteGaussian,
     describe,
     mechanism_from_data,
     mechanism_to_data,
+    precision,
 )
 
 ALL = {
@@ -26,6 +28,12 @@ ALL = {
         scale=3, threshold=20, sensitivity=2
     ),
     "noisy maximum, ε = 0.1, 3 times": Exponential(epsilon=0.1, count=3),
+    "Gaussian noise, multiplier 1.5, on sums over 0.08 of the rows, 1,200 steps": SampledGaussian(
+        scale=1.5, sampling_rate=0.08, count=1200
+    ),
+    "Gaussian noise, multiplier 1.5, on sums over 1 of the rows, 1 step": SampledGaussian(
+        scale=1.5, sampling_rate=1
+    ),
 }
 
 
@@ -84,3 +92,20 @@ def test_a_selection_has_a_positive_epsilon(epsilon):
 def test_other_data_are_refused(data, fault):
     with pytest.raises(ValueError, match=fault):
         mechanism_from_data(data)
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 1.1, math.nan, True, "0.1", None])
+def test_sampling_rates_are_shares(rate):
+    with pytest.raises(ValueError, match="sampling_rate must be"):
+        SampledGaussian(scale=1.0, sampling_rate=rate)
+
+
+def test_precision_of_sampled_sums_is_that_of_their_limit_and_no_more_than_of_whole_ones():
+    """q² (e^(1/σ²) - 1) a step by hand; with σ = 0.2 that would be 5 · 10^8 at q = 0.1, where 25 is what every row gives."""
+    assert precision(SampledGaussian(scale=1.0, sampling_rate=0.1, count=3)) == pytest.approx(
+        0.03 * (math.e - 1)
+    )
+    assert precision(SampledGaussian(scale=0.2, sampling_rate=0.1)) == pytest.approx(25)
+    assert precision(SampledGaussian(scale=0.01, sampling_rate=0.1)) == pytest.approx(1e4)
+    assert precision(DiscreteGaussian(scale=4.0, sensitivity=2, count=3)) == 0.75
+    assert SampledGaussian(scale=1.0, sampling_rate=0.1).sensitivity == 1

@@ -9,7 +9,8 @@ import pytest
 from tabsynth.errors import PrivacyError, UsageError
 from tabsynth.privacy import Budget
 from tabsynth.privacy.accountant import analytic_gaussian, delta_of, threshold_delta
-from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import DiscreteGaussian, SampledGaussian, ThresholdedDiscreteGaussian
+from tabsynth.privacy.mechanisms import precision as precision_of
 from tabsynth.privacy.plan import BudgetPlan, Part, PlannedPart, checked_plan, make_plan
 
 PARTS = (
@@ -175,3 +176,30 @@ def test_a_budget_is_positive_and_finite(value):
 
 def test_a_budget_takes_numbers_of_numpy():
     assert Budget(epsilon=np.float32(0.5), delta=np.float64(1e-6)).epsilon == 0.5
+
+
+TRAINING = Part(statistic="gradients", share=5, count=150, sampling_rate=0.08)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 1.0, 3.0, 10.0])
+def test_a_training_takes_its_share_of_the_budget(epsilon):
+    budget = Budget(epsilon=epsilon, delta=1e-5)
+    plan = make_plan((*PARTS, TRAINING), budget)
+    mechanism = plan["gradients"].mechanism
+    assert isinstance(mechanism, SampledGaussian)
+    assert (mechanism.count, mechanism.sampling_rate) == (150, 0.08)
+    assert delta_of(mechanisms(plan), epsilon) <= 1e-5
+    assert delta_of(mechanisms(scaled(plan, 0.99)), epsilon) > 1e-5
+    found = [precision_of(each) for each in mechanisms(plan)]
+    shares = [3, 1, 16, 1, 5]
+    assert np.allclose(np.array(found) / sum(found), np.array(shares) / sum(shares), rtol=1e-9)
+
+
+def test_trainings_protect_single_rows_and_have_rates_and_no_thresholds():
+    with pytest.raises(PrivacyError, match="gradients: samples are of rows, and here a unit has up to 3"):
+        make_plan((TRAINING,), Budget(epsilon=1.0), sensitivity=3)
+    for rate in (0.0, 1.5):
+        with pytest.raises(UsageError, match="its sampling rate must be in"):
+            make_plan((replace(TRAINING, sampling_rate=rate),), Budget(epsilon=1.0))
+    with pytest.raises(UsageError, match="sums over samples have no threshold"):
+        make_plan((replace(TRAINING, is_thresholded=True),), Budget(epsilon=1.0))

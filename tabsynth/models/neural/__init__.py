@@ -1,0 +1,1 @@
+"""Generators trained with torch; fitted ones need numpy alone."""

@@ -1,0 +1,205 @@
+"""Training a generator on released marginals and against a private critic.
+
+Only the critic's gradients touch real rows, and they go through `tabsynth.privacy.dpsgd`. The generator sees
+the critic and released counts: post-processing, which costs no privacy however often it is done. Nothing that
+is computed from a real row is kept, shown or told: no loss, no score, no early stop.
+
+First the generator learns the released one- and two-way marginals alone, as in GEM (Liu, Vietri and Wu 2021):
+those of a mixture of products are means of products of softmaxes, without sampling a cell. Then critic and
+generator take turns, the marginals staying in the generator's loss. What is kept is an exponential average
+of the generator's weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from tabsynth.models.base import Progress
+from tabsynth.models.neural.conditions import Conditions
+from tabsynth.models.neural.fitted import Weights, shares_of
+from tabsynth.models.neural.networks import (
+    Critic,
+    Generator,
+    cap_spectra,
+    initialise,
+    probabilities,
+    sampled,
+)
+from tabsynth.models.neural.released import Released
+from tabsynth.privacy.dpsgd import PrivateSteps
+
+if TYPE_CHECKING:
+    from tabsynth.models.dp_ctgan import DpCtgan
+
+Rows = npt.NDArray[np.uint16]
+
+
+class Marginals:
+    """Released shares of cells and of pairs of cells, on one matrix of all cells against all."""
+
+    def __init__(self, released: Released, device: torch.device) -> None:
+        sizes = [column.n_coarse for column in released.columns]
+        starts = np.cumsum([0, *sizes])
+        n = int(starts[-1])
+        target, weight = np.zeros((n, n), np.float32), np.zeros((n, n), np.float32)
+        for (i, j), shares in zip(released.pairs, released.shares, strict=True):
+            block = np.s_[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]
+            target[block], weight[block] = shares, 1.0
+        self.own = torch.tensor(
+            np.concatenate([shares_of(column) for column in released.columns]),
+            dtype=torch.float32,
+            device=device,
+        )
+        self.target, self.weight = torch.tensor(target, device=device), torch.tensor(weight, device=device)
+        self.n_pair_cells, self.variance = max(float(weight.sum()), 1.0), max(released.variance, 1e-12)
+
+    def loss(self, found: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of probabilities, (n, n_cells), in variances of the released noise."""
+        joint = found.T @ found / len(found)
+        of_pairs = (self.weight * (joint - self.target) ** 2).sum() / self.n_pair_cells
+        of_columns = ((found.mean(dim=0) - self.own) ** 2).mean()
+        return (of_pairs + of_columns) / self.variance
+
+
+class Training:
+    """A generator with its average, a critic, their optimisers, and how far they have come."""
+
+    def __init__(self, released: Released, recipe: DpCtgan, *, device: torch.device, seed: int) -> None:
+        self.recipe, self.device = recipe, device
+        self.conditions = Conditions([shares_of(column) for column in released.columns])
+        self.sizes = [column.n_coarse for column in released.columns]
+        self.n_cells = sum(self.sizes)
+        self.marginals = Marginals(released, device)
+        self.rng = np.random.default_rng(seed)  # of generated rows: what it draws protects nobody
+        self.draws = torch.Generator(device=device).manual_seed(seed)
+        self.generator = Generator(
+            n_noise=recipe.n_noise, n_cells=self.n_cells, width=recipe.width, depth=recipe.depth
+        ).to(device)
+        self.critic = Critic(n_cells=self.n_cells, width=recipe.critic_width).to(device)
+        initialise(self.generator, self.draws)
+        initialise(self.critic, self.draws)
+        self.average = {name: tensor.clone() for name, tensor in self.generator.state_dict().items()}
+        self.to_generator = torch.optim.Adam(
+            self.generator.parameters(), lr=recipe.learning_rate, betas=(0.5, 0.99)
+        )
+        self.to_critic = torch.optim.Adam(
+            self.critic.parameters(), lr=recipe.critic_learning_rate, betas=(0.5, 0.99)
+        )
+
+    @cached_property
+    def starts(self) -> npt.NDArray[np.intp]:
+        return self.conditions.starts
+
+    def learn_marginals(self, progress: Progress, *, until: float) -> None:
+        """`marginal_steps` steps on the released marginals alone, the rate falling to a tenth."""
+        n_steps = self.recipe.marginal_steps
+        for step in range(n_steps):
+            share = step / n_steps
+            self._set_rate(self.recipe.learning_rate * 0.1**share)
+            logits, condition = self._generate()
+            loss = self._public_loss(logits, condition)
+            self._update(loss, averaging=min(self.recipe.averaging, step / (step + 10)))
+            if step % 50 == 0:
+                progress("marginals", until * share)
+        self._set_rate(self.recipe.learning_rate * 0.1)
+
+    def criticise(self, steps: PrivateSteps, rows: Rows) -> None:
+        """One private step of the critic and `generator_steps` of the generator."""
+
+        def loss_of_rows(taken: npt.NDArray[np.intp]) -> torch.Tensor:
+            cells = rows[taken].astype(np.intp) + self.starts
+            condition = self.conditions.of_rows(cells, self.rng_of_rows)
+            inputs = torch.zeros((len(taken), 2 * self.n_cells), device=self.device)
+            at = torch.from_numpy(np.c_[cells, condition + self.n_cells]).to(self.device)
+            return nn.functional.softplus(-self.critic(inputs.scatter_(1, at, 1.0)))
+
+        def public_loss() -> torch.Tensor:
+            with torch.no_grad():
+                logits, condition = self._generate()
+                fake = sampled(logits, self.sizes, self.draws)
+            return nn.functional.softplus(self.critic(torch.cat([fake, condition], dim=1))).mean()
+
+        steps.step(loss_of_rows, public_loss)
+        cap_spectra(self.critic, self.recipe.steepness)
+        for _ in range(self.recipe.generator_steps):
+            logits, condition = self._generate()
+            fake = sampled(logits, self.sizes, self.draws)
+            judged = nn.functional.softplus(-self.critic(torch.cat([fake, condition], dim=1))).mean()
+            loss = self._public_loss(logits, condition) + self.recipe.adversarial_weight * judged
+            self._update(loss, averaging=self.recipe.averaging)
+
+    @cached_property
+    def rng_of_rows(self) -> np.random.Generator:
+        """Of the columns that real rows are conditioned on, which need not be secret: of no row's cells."""
+        return np.random.default_rng(self.rng.integers(2**63))
+
+    def weights(self) -> Weights:
+        """The averaged generator's, for numpy."""
+        arrays = {name: tensor.cpu().numpy().astype(np.float32) for name, tensor in self.average.items()}
+        layers = tuple(
+            (
+                arrays[f"linear.{k}.weight"],
+                arrays[f"linear.{k}.bias"],
+                arrays[f"norm.{k}.weight"],
+                arrays[f"norm.{k}.bias"],
+            )
+            for k in range(self.recipe.depth)
+        )
+        return Weights(layers, (arrays["out.weight"], arrays["out.bias"]))
+
+    def _generate(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of `batch` rows and their conditions, both (n, n_cells): as many, whatever sample was drawn."""
+        n = self.recipe.batch
+        noise = torch.randn((n, self.recipe.n_noise), generator=self.draws, device=self.device)
+        at = torch.from_numpy(self.conditions.draw(n, self.rng)).to(self.device)
+        condition = torch.zeros((n, self.n_cells), device=self.device)
+        condition[torch.arange(n, device=self.device), at] = 1.0
+        logits = self.generator(torch.cat([noise, condition], dim=1))
+        return logits, condition
+
+    def _public_loss(self, logits: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """How far released marginals, and the condition, are missed."""
+        found = probabilities(logits, self.sizes)
+        missed = -torch.log((found * condition).sum(dim=1).clamp(min=1e-6)).mean()
+        return self.marginals.loss(found) + missed
+
+    def _update(self, loss: torch.Tensor, *, averaging: float) -> None:
+        self.to_generator.zero_grad(set_to_none=True)
+        gradients = torch.autograd.grad(loss, list(self.generator.parameters()))
+        for parameter, gradient in zip(self.generator.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        self.to_generator.step()
+        with torch.no_grad():
+            for name, tensor in self.generator.state_dict().items():
+                self.average[name].mul_(averaging).add_(tensor, alpha=1 - averaging)
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.to_generator.param_groups:
+            group["lr"] = rate
+
+
+@contextlib.contextmanager
+def few_threads(n: int) -> Iterator[None]:
+    """At most `n` threads of torch's while the block runs; 0 for as many as torch takes."""
+    before = torch.get_num_threads()
+    if n:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
