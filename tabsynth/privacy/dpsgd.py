@@ -61,7 +61,7 @@ class PrivateSteps:
 
         _refuse_batch_norm(module)
         if multiplier < mechanism.scale:
-            raise PrivacyError("the noise is less than what was charged; nothing was read")
+            raise PrivacyError("the noise is less than what was charged; no gradient was released")
         self.mechanism, self.done = mechanism, done
         self._n_rows, self._most_at_once = n_rows, most_at_once
         self._expected = expected_rows
@@ -142,7 +142,7 @@ def agreed_multiplier(mechanism: SampledGaussian, delta: float) -> float:
     if abs(found / charged - 1) > _DISAGREEMENT:
         raise PrivacyError(
             f"two accountants disagree: ε = {charged:.4g} and {found:.4g} for the same {mechanism.count} steps; "
-            "nothing was read"
+            "no gradient was released"
         )
     scale = mechanism.scale
     while found > charged:

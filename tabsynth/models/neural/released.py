@@ -6,8 +6,9 @@ network; a row of coarse cells is what generator and critic see of a real row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,15 +50,16 @@ def released_parts(variables: Sequence[Variable], *, share: float) -> tuple[Part
     n = len(variables)
     if n == 0:
         return ()
-    parts = [Part(statistic=ONE_WAY, share=share * _SHARES[ONE_WAY], count=n)]
-    parts += frequent_parts(variables, share=share * _SHARES[FREQUENT])
+    parts = [Part(statistic=ONE_WAY, share=_SHARES[ONE_WAY], count=n)]
+    parts += frequent_parts(variables, share=_SHARES[FREQUENT])
     if n > 1:
         n_pairs = n * (n - 1) // 2
         if n_pairs > PAIRS_PER_COLUMN * n:
-            parts.append(Part(statistic=SCORES, share=share * _SHARES[SCORES], count=n_pairs))
+            parts.append(Part(statistic=SCORES, share=_SHARES[SCORES], count=n_pairs))
         n_measured = min(n_pairs, PAIRS_PER_COLUMN * n)
-        parts.append(Part(statistic=PAIRS, share=share * _SHARES[PAIRS], count=n_measured))
-    return tuple(parts)
+        parts.append(Part(statistic=PAIRS, share=_SHARES[PAIRS], count=n_measured))
+    whole = math.fsum(part.share for part in parts)
+    return tuple(replace(part, share=share * part.share / whole) for part in parts)
 
 
 def ask(data: EncodedTable, queries: NoisyQueries) -> tuple[Released, npt.NDArray[np.uint16]]:

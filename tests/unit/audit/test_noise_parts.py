@@ -20,7 +20,8 @@ from tabsynth.audit.recorded import AskedOtherwiseError, RecordedQueries
 from tabsynth.audit.released import accounted_mu, with_noise_of
 from tabsynth.audit.rows_attack import Releases, attack_rows, features_of
 from tabsynth.audit.verdict import Outcome
-from tabsynth.errors import InputError, PrivacyError
+from tabsynth.errors import InputError, PrivacyError, UsageError
+from tabsynth.models.dp_ctgan import DpCtgan
 from tabsynth.models.independent import Independent
 from tabsynth.privacy import Budget, Ledger
 from tabsynth.privacy.marginals import Marginal
@@ -256,3 +257,10 @@ def test_budgets_grow_and_an_engine_without_privacy_is_refused():
         audit_noise(Bare(), BUDGET, runs=50)
     with pytest.raises(PrivacyError, match="cannot give differential privacy"):
         plan_fit(pairs_of(1)[0].schema, Bare(), BUDGET)
+
+
+def test_an_engine_that_releases_gradients_is_attacked_on_its_rows():
+    """Statistics alone would miss them, and sums over samples have no μ."""
+    with pytest.raises(UsageError, match=r"'dp_ctgan' releases noisy gradients, .*--rows-only"):
+        audit_noise(DpCtgan(), BUDGET, runs=50)
+    assert accounted_mu(plan_fit(pairs_of(1)[0].schema, DpCtgan(), BUDGET)) is None
