@@ -98,6 +98,12 @@ def _show(session: Session, report: PlanReport, *, cost: str) -> None:
     session.show(
         "Noise: the standard deviation in every count of one release; averages of k have 1/√k of it."
     )
+    for planned in report.plan.parts:
+        if planned.part.sampling_rate is not None:
+            session.show(
+                f"Of {planned.part.statistic}: over the most that one row adds to a sum, of samples of "
+                f"{planned.part.sampling_rate:.2g} of the rows."
+            )
     if report.n_guessed:
         session.show(f"Error: that noise beside a cell that holds 1 % of {report.n_guessed:,} rows.")
     if cost:

@@ -115,7 +115,7 @@ class DpCtgan:
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGenerator:
-        from tabsynth.models.neural.training import Training, device_of, few_threads
+        from tabsynth.models.neural.training import Training, device_of, tuned
 
         if not isinstance(queries, NoisyQueries):
             raise PrivacyError("dp_ctgan is trained with privacy alone; nothing was read")
@@ -124,8 +124,9 @@ class DpCtgan:
             return FittedGenerator((), NOTHING)
         released, rows = ask(data, queries)
         seed = int(streams.generator("dp_ctgan.fit").integers(2**63))
-        with few_threads(self.threads):
-            training = Training(released, self, device=device_of(self.device), seed=seed)
+        device = device_of(self.device)
+        with tuned(device, threads=self.threads):
+            training = Training(released, self, device=device, seed=seed)
             training.learn_marginals(progress, until=0.4)
             if self.critic_share and len(data.columns) > 1:
                 steps = self._steps(training, released, data, queries)

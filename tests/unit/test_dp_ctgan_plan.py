@@ -10,7 +10,9 @@ from tabsynth.privacy import Budget
 from tabsynth.privacy.domains import charged_share, purchase_share
 from tabsynth.privacy.ledger import Charge, charge_from_data, charge_to_data, rows_per_unit
 from tabsynth.privacy.mechanisms import SampledGaussian
-from tabsynth.schema.types import Column, Domain, Kind, Origin, TableSchema
+from tabsynth.schema import write_schema
+from tabsynth.schema.types import Column, Domain, Kind, Origin, Schema, TableSchema
+from tests.end_to_end.commands import tabsynth_here
 
 PUBLIC = Domain(origin=Origin.PUBLIC, by="A", source="B")
 SCHEMA = TableSchema(
@@ -44,3 +46,13 @@ def test_a_ledger_keeps_a_training_and_counts_its_share():
     assert charge_from_data(charge_to_data(charge)) == charge
     assert rows_per_unit([charge]) == 1
     assert charged_share([charge]) == 0.0
+
+
+def test_the_command_explains_the_noise_of_gradients(tmp_path):
+    write_schema(Schema(tables=(SCHEMA,)), tmp_path / "t.yaml", private_note=False)
+    done = tabsynth_here(
+        "budget", "plan", "--schema", "t.yaml", "--engine", "dp_ctgan", "--rows", "900", cwd=tmp_path
+    )
+    said = " ".join((done.out + done.err).split())
+    assert "gradients of the critic" in said
+    assert "over the most that one row adds to a sum, of samples of 0.08 of the rows" in said

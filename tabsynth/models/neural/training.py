@@ -187,15 +187,16 @@ class Training:
 
 
 @contextlib.contextmanager
-def few_threads(n: int) -> Iterator[None]:
-    """At most `n` threads of torch's while the block runs; 0 for as many as torch takes."""
-    before = torch.get_num_threads()
-    if n:
-        torch.set_num_threads(n)
+def tuned(device: torch.device, *, threads: int) -> Iterator[None]:
+    """While the block runs: at most `threads` of torch's, 0 for as many as it takes; TF32 products on a GPU."""
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(threads or before[0])
+    torch.set_float32_matmul_precision("high" if device.type == "cuda" else before[1])
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        torch.set_float32_matmul_precision(before[1])
 
 
 def device_of(name: str) -> torch.device:
