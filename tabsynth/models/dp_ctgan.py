@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy.typing as npt
@@ -168,6 +169,7 @@ class DpCtgan:
         return restore_generator(variables, arrays, parameters)
 
 
+@lru_cache(maxsize=64)
 def _spent(plan: BudgetPlan, done: int) -> str:
     """What the fit has released after that many of the critic's steps, all of which are charged by then."""
     mechanisms = [planned.mechanism for planned in plan.parts if planned.part.statistic != CRITIC]

@@ -17,6 +17,7 @@ import secrets
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,6 +129,7 @@ class PrivateSteps:
             torch.nan_to_num_(parameter.grad_sample, nan=0.0, posinf=0.0, neginf=0.0)
 
 
+@lru_cache(maxsize=16)
 def agreed_multiplier(mechanism: SampledGaussian, delta: float) -> float:
     """The noise multiplier at which Opacus, too, finds no more ε at `delta` than the ledger for `mechanism`.
 
