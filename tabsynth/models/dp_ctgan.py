@@ -123,6 +123,7 @@ class DpCtgan:
         progress("counts", 0.0)
         if not data.columns:
             return FittedGenerator((), NOTHING)
+        multiplier = self._multiplier(queries.plan)
         released, rows = ask(data, queries)
         seed = int(streams.generator("dp_ctgan.fit").integers(2**63))
         device = device_of(self.device)
@@ -130,7 +131,7 @@ class DpCtgan:
             training = Training(released, self, device=device, seed=seed)
             training.learn_marginals(progress, until=0.4)
             if self.critic_share and len(data.columns) > 1:
-                steps = self._steps(training, released, data, queries)
+                steps = self._steps(training, released, data, queries, multiplier)
                 for done in range(self.steps):
                     if done % max(self.steps // _TOLD, 1) == 0:
                         progress(_spent(queries.plan, done), 0.4 + 0.6 * done / self.steps)
@@ -138,15 +139,24 @@ class DpCtgan:
         columns = tuple(NetworkColumn(c.cells, c.counts / released.total, c.coarse) for c in released.columns)
         return FittedGenerator(columns, training.weights())
 
+    def _multiplier(self, plan: BudgetPlan) -> float:
+        """The noise of gradients that both accountants agree to; asked before anything is released."""
+        from tabsynth.privacy.dpsgd import agreed_multiplier
+
+        planned = {part.part.statistic: part.mechanism for part in plan.parts}.get(CRITIC)
+        return agreed_multiplier(planned, plan.budget.delta) if isinstance(planned, SampledGaussian) else 0.0
+
     def _steps(
-        self, training: Training, released: Released, data: EncodedTable, queries: NoisyQueries
+        self,
+        training: Training,
+        released: Released,
+        data: EncodedTable,
+        queries: NoisyQueries,
+        multiplier: float,
     ) -> PrivateSteps:
         """All of the critic's steps, charged."""
-        from tabsynth.privacy.dpsgd import PrivateSteps, agreed_multiplier
+        from tabsynth.privacy.dpsgd import PrivateSteps
 
-        planned = queries.plan[CRITIC].mechanism
-        assert isinstance(planned, SampledGaussian)
-        multiplier = agreed_multiplier(planned, queries.plan.budget.delta)
         mechanism = queries.training(CRITIC, tuple(data.columns))
         return PrivateSteps(
             training.critic,

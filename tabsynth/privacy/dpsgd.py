@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.intp]
 _DISAGREEMENT = 0.02  # relative, of the two accountants
 _GRID = 0.002  # of ε: how finely Opacus' accountant computes
+_TWISTER_STARTS, _TWISTER_WORDS = 24, 624  # bytes before the words of its state, in eight bytes each
 _SMALLEST = 0.02  # ε below which accountants differ by rounding alone
 
 
@@ -66,7 +67,7 @@ class PrivateSteps:
         self.mechanism, self.done = mechanism, done
         self._n_rows, self._most_at_once = n_rows, most_at_once
         self._expected = expected_rows
-        self._samples = np.random.default_rng(secrets.randbits(128))
+        self._samples, self._chance = (np.random.default_rng(secrets.randbits(128)) for _ in range(2))
         self._module = GradSampleModule(module, loss_reduction="sum")
         self._module.disable_hooks()
         self._parameters = [found for found in module.parameters() if found.requires_grad]
@@ -82,11 +83,13 @@ class PrivateSteps:
 
     def step(
         self,
-        loss_of_rows: Callable[[Rows], torch.Tensor],
+        loss_of_rows: Callable[[Rows, np.random.Generator], torch.Tensor],
         public_loss: Callable[[], torch.Tensor],
     ) -> None:
         """One step: `loss_of_rows` gives the loss of each of some rows, `public_loss` one number without any row.
 
+        What chance decides of a real row's loss must come from the generator that `loss_of_rows` is given: draws that
+        are known would tie rows together, as one more row would move those of all that follow it.
         Raises `PrivacyError` once all steps that were charged have been made: before any row is taken.
         """
         import torch
@@ -107,12 +110,12 @@ class PrivateSteps:
         self._optimizer.original_optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
 
-    def _add_up(self, taken: Rows, loss_of_rows: Callable[[Rows], torch.Tensor]) -> None:
+    def _add_up(self, taken: Rows, loss_of_rows: Callable[[Rows, np.random.Generator], torch.Tensor]) -> None:
         """Leave the noisy sum of clipped gradients in `grad`, from as many rows at a time as memory allows."""
         self._module.enable_hooks()
         parts = np.array_split(taken, max(1, -(-len(taken) // self._most_at_once)))
         for at, rows in enumerate(parts):
-            loss_of_rows(rows).sum().backward()
+            loss_of_rows(rows, self._chance).sum().backward()
             self._drop_what_is_no_number()
             is_last = at == len(parts) - 1
             self._optimizer.signal_skip_step(do_skip=not is_last)
@@ -144,7 +147,7 @@ def agreed_multiplier(mechanism: SampledGaussian, delta: float) -> float:
     if abs(found / charged - 1) > _DISAGREEMENT:
         raise PrivacyError(
             f"two accountants disagree: ε = {charged:.4g} and {found:.4g} for the same {mechanism.count} steps; "
-            "no gradient was released"
+            "nothing was read"
         )
     scale = mechanism.scale
     while found > charged:
@@ -162,14 +165,25 @@ def opacus_epsilon(mechanism: SampledGaussian, delta: float) -> float:
     accountant.history = [(mechanism.scale, mechanism.sampling_rate, mechanism.count)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # on a rough bound that it starts from
-        return float(accountant.get_epsilon(delta, eps_error=_GRID * rough, delta_error=delta / 1000))
+        try:
+            return float(accountant.get_epsilon(delta, eps_error=_GRID * rough, delta_error=delta / 1000))
+        except (RuntimeError, ValueError) as error:
+            raise PrivacyError(
+                f"Opacus cannot account for these steps, so nothing was read: {error}"
+            ) from None
 
 
 def _own_generator(device: torch.device) -> torch.Generator:
-    """A generator of noise that only the operating system has seeded."""
+    """A generator of noise that only the operating system has seeded, with all of its state on a CPU."""
     import torch
 
-    return torch.Generator(device=device).manual_seed(secrets.randbits(63))
+    generator = torch.Generator(device=device).manual_seed(secrets.randbits(63))
+    if generator.device.type == "cpu":  # a Mersenne twister, which takes 32 bits of a seed and no more
+        words = np.frombuffer(secrets.token_bytes(4 * _TWISTER_WORDS), dtype=np.uint32)
+        state = generator.get_state().numpy().copy()
+        state[_TWISTER_STARTS : _TWISTER_STARTS + 8 * _TWISTER_WORDS] = words.astype(np.uint64).view(np.uint8)
+        generator.set_state(torch.from_numpy(state))
+    return generator
 
 
 def _refuse_batch_norm(module: torch.nn.Module) -> None:

@@ -153,7 +153,8 @@ def precision(mechanism: DiscreteGaussian | ThresholdedDiscreteGaussian | Sample
     Σ k²/σ² of whole releases; steps with rate q come to q² (e^(1/σ²) - 1) each (Dong, Roth and Su 2022), and to
     no more than if every row were taken.
     """
-    single = (mechanism.sensitivity / mechanism.scale) ** 2
+    ratio = mechanism.sensitivity / mechanism.scale
+    single = ratio * ratio  # inf where a power would be an error
     if isinstance(mechanism, SampledGaussian) and single < 700:  # e^700 is about the largest number
         single = min(single, mechanism.sampling_rate**2 * math.expm1(single))
     return mechanism.count * single

@@ -176,6 +176,74 @@ def test_fits_that_were_told_the_same_counts_differ_by_the_gradients_noise():
     assert np.abs(first["out.weight"] - second["out.weight"]).max() > 0
 
 
+def chances(monkeypatch, *, seed):
+    """What decided of real rows' conditions in a fit: the states of the generators, one for each part of a sample."""
+    found, real = [], Conditions.of_rows
+
+    def of_rows(self, cells, rng):
+        found.append(str(rng.bit_generator.state))
+        return real(self, cells, rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Conditions, "of_rows", of_rows)
+        run(rows(), QUICK, plan_fit(SCHEMA, QUICK, BUDGET), seed=seed)
+    return found
+
+
+def test_conditions_of_real_rows_are_drawn_by_chance_that_nobody_knows(monkeypatch):
+    """Known draws would go to other rows once a row is added, and move the sum by many times the clipping norm."""
+    one, two = (chances(monkeypatch, seed=7) for _ in range(2))
+    assert len(one) >= QUICK.steps
+    assert not set(one) & set(two)
+
+
+def test_one_more_row_in_front_moves_a_sum_by_no_more_than_its_norm():
+    """With the rows' own draws held, as the proof does; with draws by place, as a known generator makes them, by far more."""
+    moved = {}
+    for by_place in (False, True):
+        sums = []
+        for extra in (0, 1):
+            cells = np.array([[0, 0]] * extra + [[k % 2, (k // 2) % 2] for k in range(60)], dtype=np.uint16)
+            draws = np.r_[np.ones(extra, np.intp), np.random.default_rng(0).integers(0, 2, 60)]
+            if by_place:
+                draws = np.random.default_rng(0).integers(0, 2, 60 + extra)
+            sums.append(gradient_sum(cells, draws))
+        moved[by_place] = float((sums[0] - sums[1]).norm())
+    assert moved[False] <= 0.5 * (1 + 1e-4)
+    assert moved[True] > 1.0
+
+
+def gradient_sum(cells, draws):
+    """The sum of clipped gradients of one step over all rows, each conditioned on the column that `draws` says."""
+    import torch
+
+    from tabsynth.models.neural.networks import Critic, initialise
+
+    critic = Critic(n_cells=4, width=16)
+    initialise(critic, torch.Generator().manual_seed(1))
+    conditions = Conditions([np.array([0.5, 0.5]), np.array([0.5, 0.5])])
+
+    def loss(taken, _chance):
+        at = cells[taken].astype(np.intp) + conditions.starts
+        inputs = torch.zeros((len(taken), 8))
+        told = at[np.arange(len(taken)), draws[taken]] + 4
+        inputs.scatter_(1, torch.from_numpy(np.c_[at, told]), 1.0)
+        return torch.nn.functional.softplus(-critic(inputs))
+
+    seen = []
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.0)
+    optimizer.register_step_pre_hook(
+        lambda *_: seen.append(torch.cat([p.grad.reshape(-1) for p in critic.parameters()]).clone())
+    )
+    tiny = SampledGaussian(scale=1e-9, sampling_rate=1.0, count=1)
+    steps = PrivateSteps(
+        critic, optimizer, mechanism=tiny, multiplier=1e-9, n_rows=len(cells), expected_rows=1.0,
+        max_grad_norm=0.5, most_at_once=512,
+    )  # fmt: skip
+    steps.step(loss, lambda: sum(0 * p.sum() for p in critic.parameters()))
+    return seen[0]
+
+
 def test_persons_of_several_rows_are_refused_before_anything_is_read():
     person = Column(name="person", kind=Kind.IDENTIFIER, dtype="int64", domain=PUBLIC)
     schema = replace(SCHEMA, columns=(person, *SCHEMA.columns), unit=PrivacyUnit(column="person", max_rows=3))

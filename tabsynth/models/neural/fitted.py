@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.encode import EncodedColumn, EncodedTable, Variable
-from tabsynth.errors import ConditionError
-from tabsynth.models.base import Condition
+from tabsynth.encode import EncodedTable, Variable
+from tabsynth.models.base import NOTHING_GIVEN
+from tabsynth.models.condition import Condition, Conditioned, Given, pinned
 from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.conditional import Told, told
 from tabsynth.models.neural.conditions import Conditions
 from tabsynth.randomness import Streams
 
@@ -29,6 +30,8 @@ Cells = npt.NDArray[np.intp]
 _AT_ONCE = 8192
 _CANDIDATES = 8  # of noise, for each row that must meet a condition
 _FEWEST = 8192
+_TOGETHER = 512  # rows with given cells at a time, each weighed against all candidates
+_ENOUGH = 8.0  # candidates of about equal weight that make a row's other cells as good as exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +78,97 @@ class FittedGenerator:
     def sizes(self) -> tuple[int, ...]:
         return tuple(column.n_coarse for column in self.columns)
 
-    def sample_block(
-        self, block: int, *, n_rows: int, streams: Streams, conditions: tuple[Condition, ...] = ()
-    ) -> EncodedTable:
-        """Block number `block` of `n_rows` rows; raises `ConditionError` for values without probability."""
-        if not self.columns:
-            return EncodedTable(n_rows, {})
+    def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
+        """Block number `block` of `n_rows` rows."""
+        return self.conditional_block(block, n_rows=n_rows, streams=streams).rows
+
+    def conditional_block(
+        self,
+        block: int,
+        *,
+        n_rows: int,
+        streams: Streams,
+        conditions: tuple[Condition, ...] = (),
+        given: Given = NOTHING_GIVEN,
+    ) -> Conditioned:
+        """The same under conditions, from noise that is weighted; raises `ConditionError` for impossible ones."""
+        if not self.columns or not n_rows:
+            return Conditioned(rows=self._empty(n_rows), effective=float(n_rows))
         rng = streams.generator("neural.sample", block)
-        held = self._held(conditions)
-        parts = []
-        for start in range(0, n_rows, _AT_ONCE):
-            n = min(_AT_ONCE, n_rows - start)
-            inputs = self._inputs(n, rng) if not held else self._inputs_given(held, n, rng)
-            parts.append(self._cells(inputs, rng))
-        cells = np.concatenate(parts) if parts else np.zeros((0, len(self.columns)), dtype=np.intp)
-        fine = {v: column.fine_of(cells[:, v], rng) for v, column in enumerate(self.columns)}
-        fine |= {v: np.full(n_rows, cell) for v, cell in held.items()}
-        columns = {c.variable.name: c.encoded(fine[v], rng) for v, c in enumerate(self.columns)}
-        for condition in conditions:
-            columns[condition.column] = _pinned(columns[condition.column], condition)
-        return EncodedTable(n_rows, columns)
+        found = told(self.columns, (), conditions)
+        places = [v for v, column in enumerate(self.columns) if column.variable.name in given]
+        at = {v: self.columns[v].cells_at(given[self.columns[v].variable.name]) for v in places}
+        fine = {v: cells for v, (cells, _) in at.items()}
+        inputs, effective = self._inputs_told(found, fine, n_rows, rng)
+        cells = np.concatenate(
+            [self._cells(inputs[k : k + _AT_ONCE], found, rng) for k in range(0, n_rows, _AT_ONCE)]
+        )
+        fine = {
+            v: one.fine_of(cells[:, v], rng) for v, one in enumerate(found.columns) if v not in fine
+        } | fine
+        rows = {
+            column.variable.name: given[column.variable.name] if v in at else found.encoded(v, fine[v], rng)
+            for v, column in enumerate(self.columns)
+        }
+        is_moved = np.zeros(n_rows, dtype=np.bool_)
+        for v, (own, is_in) in at.items():
+            is_moved |= ~is_in | (self.columns[v].counts[own] <= 0)
+        return Conditioned(
+            rows=pinned(EncodedTable(n_rows, rows), conditions),
+            effective=effective,
+            n_moved=int(is_moved.sum()),
+        )
+
+    def _empty(self, n_rows: int) -> EncodedTable:
+        none = np.zeros(0, dtype=np.intp)
+        rng = np.random.default_rng(0)
+        return EncodedTable(n_rows, {c.variable.name: c.encoded(none, rng) for c in self.columns})
+
+    def _inputs_told(
+        self, found: Told, fine: Mapping[int, Cells], n: int, rng: np.random.Generator
+    ) -> tuple[Singles, float]:
+        """Noise and conditions, (n, n_inputs), drawn as probable as they make what is told, and what they are worth.
+
+        Sampling and resampling (Rubin 1987): of more candidates than rows, each row takes one by its weight.
+        """
+        if not found.evidence and not fine:
+            return self._inputs(n, rng), float(n)
+        n_candidates = max(_CANDIDATES * n, _FEWEST) if not fine else _FEWEST
+        candidates = self._inputs(n_candidates, rng)
+        logs = [self._log_shares(candidates[k : k + _AT_ONCE]) for k in range(0, n_candidates, _AT_ONCE)]
+        log_shares = np.concatenate(logs)
+        log_weight = np.zeros(n_candidates)
+        for v, left in found.evidence.items():
+            shares = np.maximum(self.columns[v].coarse_counts, 1e-300)
+            log_weight += _log(np.exp(log_shares[:, self._of(v)]) @ (left / shares).clip(0.0, 1.0))
+        if not fine:
+            weight = np.exp(log_weight - log_weight.max())
+            chosen = rng.permutation(_evenly(weight, n, rng))
+            return candidates[chosen], min(float(n), float(weight.sum() ** 2 / (weight**2).sum()))
+        picked, worth = np.empty(n, dtype=np.intp), 0.0
+        for start in range(0, n, _TOGETHER):
+            rows = slice(start, min(start + _TOGETHER, n))
+            table = np.broadcast_to(log_weight, (rows.stop - start, n_candidates)).copy()
+            for v, cells in fine.items():
+                table += log_shares[:, int(self.conditions.starts[v]) + self.columns[v].coarse[cells[rows]]].T
+            weight = np.exp(table - table.max(axis=1, keepdims=True))
+            ends = np.cumsum(weight, axis=1)
+            picked[rows] = (ends <= (rng.random(len(ends)) * ends[:, -1])[:, None]).sum(axis=1)
+            worth += float(np.minimum(1.0, (ends[:, -1] ** 2 / (weight**2).sum(axis=1)) / _ENOUGH).sum())
+        return candidates[np.minimum(picked, n_candidates - 1)], max(worth, 1.0)
+
+    def _of(self, v: int) -> slice:
+        start = int(self.conditions.starts[v])
+        return slice(start, start + self.sizes[v])
+
+    def _log_shares(self, inputs: Singles) -> Floats:
+        """The log of the probability of every coarse cell of every column, (n, n_cells)."""
+        logits = self.weights.logits(inputs).astype(np.float64)
+        for v in range(len(self.columns)):
+            own = logits[:, self._of(v)]
+            own -= own.max(axis=1, keepdims=True)
+            own -= np.log(np.exp(own).sum(axis=1, keepdims=True))
+        return logits
 
     def _inputs(self, n: int, rng: np.random.Generator) -> Singles:
         """Noise and conditions, (n, n_noise + n_cells)."""
@@ -105,48 +179,19 @@ class FittedGenerator:
         inputs[np.arange(n), n_noise + self.conditions.draw(n, rng)] = 1.0
         return inputs
 
-    def _inputs_given(self, held: Mapping[int, int], n: int, rng: np.random.Generator) -> Singles:
-        """The same, drawn as probable as they make the held cells (Rubin 1987, sampling and resampling)."""
-        candidates = self._inputs(max(_CANDIDATES * n, _FEWEST), rng)
-        log_weight = np.zeros(len(candidates))
-        for start in range(0, len(candidates), _AT_ONCE):
-            rows = slice(start, start + _AT_ONCE)
-            logits = self.weights.logits(candidates[rows]).astype(np.float64)
-            for v, cell in held.items():
-                first = int(self.conditions.starts[v])
-                own = logits[:, first : first + self.sizes[v]]
-                top = own.max(axis=1)
-                normaliser = top + np.log(np.exp(own - top[:, None]).sum(axis=1))
-                log_weight[rows] += own[:, self.columns[v].coarse[cell]] - normaliser
-        weight = np.cumsum(np.exp(log_weight - log_weight.max()))
-        at = (np.arange(n) + rng.random()) / n * weight[-1]
-        chosen = np.minimum(np.searchsorted(weight, at, side="right"), len(weight) - 1)
-        return candidates[rng.permutation(chosen)]
-
-    def _cells(self, inputs: Singles, rng: np.random.Generator) -> Cells:
-        """A coarse cell of every column, (n, n_columns)."""
-        logits = self.weights.logits(inputs).astype(np.float64)
+    def _cells(self, inputs: Singles, found: Told, rng: np.random.Generator) -> Cells:
+        """A coarse cell of every column, (n, n_columns), among those that conditions leave."""
+        log_shares = self._log_shares(inputs)
         cells = np.empty((len(inputs), len(self.columns)), dtype=np.intp)
-        for v, (first, size) in enumerate(zip(self.conditions.starts, self.sizes, strict=True)):
-            own = logits[:, first : first + size]
-            ends = np.cumsum(np.exp(own - own.max(axis=1, keepdims=True)), axis=1)
+        for v, size in enumerate(self.sizes):
+            shares = np.exp(log_shares[:, self._of(v)])
+            if v in found.evidence:
+                whole = np.maximum(self.columns[v].coarse_counts, 1e-300)
+                shares = (shares + 1e-300) * (found.evidence[v] / whole).clip(0.0, 1.0)
+            ends = np.cumsum(shares, axis=1)
             at = rng.random(len(inputs)) * ends[:, -1]
             cells[:, v] = np.minimum((ends <= at[:, None]).sum(axis=1), size - 1)
         return cells
-
-    def _held(self, conditions: Sequence[Condition]) -> dict[int, int]:
-        """The fine cell of every column that the conditions hold."""
-        position = {column.variable.name: v for v, column in enumerate(self.columns)}
-        held = {}
-        for condition in conditions:
-            v = position[condition.column]
-            cell = self.columns[v].cell_at(condition)
-            if cell is None or self.columns[v].counts[cell] <= 0:
-                raise ConditionError(
-                    f"column {condition.column!r}: the value asked for has no probability under the model"
-                )
-            held[v] = cell
-        return held
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         arrays: dict[str, npt.NDArray[Any]] = {}
@@ -171,8 +216,12 @@ def shares_of(column: NetworkColumn) -> Floats:
     return counts / counts.sum() if counts.sum() > 0 else np.full(len(counts), 1 / len(counts))
 
 
-def _pinned(column: EncodedColumn, condition: Condition) -> EncodedColumn:
-    """The column at exactly the value that was asked for."""
-    if column.values is None or condition.code > 0:
-        return column
-    return EncodedColumn(column.variable, column.codes, np.full_like(column.values, condition.value))
+def _log(values: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(values, 1e-300)))
+
+
+def _evenly(weight: Floats, n: int, rng: np.random.Generator) -> Cells:
+    """`n` positions, each as often as its weight, to within one (systematic resampling)."""
+    ends = np.cumsum(weight)
+    at = (np.arange(n) + rng.random()) / n * ends[-1]
+    return np.asarray(np.minimum(np.searchsorted(ends, at, side="right"), len(weight) - 1))

@@ -114,9 +114,9 @@ class Training:
     def criticise(self, steps: PrivateSteps, rows: Rows) -> None:
         """One private step of the critic and `generator_steps` of the generator."""
 
-        def loss_of_rows(taken: npt.NDArray[np.intp]) -> torch.Tensor:
+        def loss_of_rows(taken: npt.NDArray[np.intp], chance: np.random.Generator) -> torch.Tensor:
             cells = rows[taken].astype(np.intp) + self.starts
-            condition = self.conditions.of_rows(cells, self.rng_of_rows)
+            condition = self.conditions.of_rows(cells, chance)
             inputs = torch.zeros((len(taken), 2 * self.n_cells), device=self.device)
             at = torch.from_numpy(np.c_[cells, condition + self.n_cells]).to(self.device)
             return nn.functional.softplus(-self.critic(inputs.scatter_(1, at, 1.0)))
@@ -135,11 +135,6 @@ class Training:
             judged = nn.functional.softplus(-self.critic(torch.cat([fake, condition], dim=1))).mean()
             loss = self._public_loss(logits, condition) + self.recipe.adversarial_weight * judged
             self._update(loss, averaging=self.recipe.averaging)
-
-    @cached_property
-    def rng_of_rows(self) -> np.random.Generator:
-        """Of the columns that real rows are conditioned on, which need not be secret: of no row's cells."""
-        return np.random.default_rng(self.rng.integers(2**63))
 
     def weights(self) -> Weights:
         """The averaged generator's, for numpy."""

@@ -109,3 +109,8 @@ def test_precision_of_sampled_sums_is_that_of_their_limit_and_no_more_than_of_wh
     assert precision(SampledGaussian(scale=0.01, sampling_rate=0.1)) == pytest.approx(1e4)
     assert precision(DiscreteGaussian(scale=4.0, sensitivity=2, count=3)) == 0.75
     assert SampledGaussian(scale=1.0, sampling_rate=0.1).sensitivity == 1
+
+
+def test_noise_too_small_to_square_has_no_end_of_precision():
+    assert precision(SampledGaussian(scale=1e-200, sampling_rate=0.1)) == math.inf
+    assert precision(DiscreteGaussian(scale=1e-200)) == math.inf

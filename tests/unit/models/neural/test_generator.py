@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tabsynth.encode import Variable
+from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.errors import ConditionError, ModelFileError, UsageError
 from tabsynth.models.base import Condition
 from tabsynth.models.dp_ctgan import CRITIC, DpCtgan
@@ -48,7 +48,7 @@ def model(**how):
 
 
 def draw(n=30_000, conditions=(), **how):
-    found = model(**how).sample_block(0, n_rows=n, streams=Streams(1), conditions=conditions)
+    found = model(**how).conditional_block(0, n_rows=n, streams=Streams(1), conditions=conditions).rows
     a, b = found.columns["a"], found.columns["b"]
     return a.codes.astype(int), np.where(b.codes == 1, -1, b.values)
 
@@ -70,7 +70,7 @@ def test_numpy_and_torch_are_the_same_function():
 def test_conditions_are_those_that_brute_force_keeps():
     """One in the mixture's own way, one by throwing rows away; standard errors are below .01."""
     a, b = draw(200_000)
-    held_a, held_b = draw(30_000, (Condition(column="b", code=0, value=2),))
+    held_a, held_b = draw(30_000, (Condition.at("b", 0, 2),))
     assert (held_b == 2).all()
     kept = a[(b >= 0) & (b < 4)]  # numbers of one coarse cell are alike
     assert len(kept) > 5000
@@ -80,6 +80,22 @@ def test_conditions_are_those_that_brute_force_keeps():
     assert np.abs(shares[1] - free).max() > 0.04, "the columns depend on each other"
 
 
+def test_given_cells_stay_and_the_others_follow_from_them():
+    """Given levels of a in turn: b is as among unconditional rows of that level; standard errors are below .01."""
+    a, b = draw(200_000)
+    n = 9_000
+    given = {"a": EncodedColumn(LEVELS, np.repeat(np.arange(3), n // 3).astype(np.uint8))}
+    found = model().conditional_block(0, n_rows=n, streams=Streams(1), given=given)
+    assert (found.rows.columns["a"].codes == given["a"].codes).all()
+    assert found.n_moved == 0
+    assert 0 < found.effective <= n
+    column = found.rows.columns["b"]
+    own = np.where(column.codes == 1, -1, column.values)
+    for level in range(3):
+        made, kept = own[given["a"].codes == level] >= 4, b[a == level] >= 4
+        assert abs(made.mean() - kept.mean()) < 0.04
+
+
 def test_values_follow_their_columns_own_counts_inside_coarse_cells():
     _, b = draw(40_000)
     low, high = b[(b >= 0) & (b < 4)], b[b >= 4]
@@ -87,17 +103,15 @@ def test_values_follow_their_columns_own_counts_inside_coarse_cells():
     assert np.abs(np.bincount(high - 4, minlength=4) / len(high) - [1 / 3, 1 / 3, 1 / 3, 0]).max() < 0.01
 
 
-@pytest.mark.parametrize(
-    "condition", [Condition(column="b", code=0, value=7), Condition(column="b", code=0, value=99)]
-)
+@pytest.mark.parametrize("condition", [Condition.at("b", 0, 7), Condition.at("b", 0, 99)])
 def test_values_without_probability_are_refused(condition):
-    with pytest.raises(ConditionError, match="'b': the value asked for has no probability"):
+    with pytest.raises(ConditionError, match="'b': the condition has probability zero"):
         draw(5, (condition,))
 
 
 def test_rare_conditions_are_met_however_unlikely_they_are():
     """Weights of 30 make a softmax that is 0 to every digit somewhere."""
-    a, b = draw(100, (Condition(column="a", code=2), Condition(column="b", code=1)), scale=30.0)
+    a, b = draw(100, (Condition.at("a", 2), Condition.at("b", 1)), scale=30.0)
     assert (a == 2).all()
     assert (b == -1).all()
 
