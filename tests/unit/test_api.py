@@ -60,7 +60,8 @@ def test_all_is_complete_and_every_name_is_there() -> None:
         "shadow_audit ShadowResults collapse CollapseResults augment Augmented augment_trial TrialResults "
         "NO_PRIVACY DEFAULT_BUDGET Budget budget_plan PlanReport Ledger LedgerFile Charge create_ledger_file "
         "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role engines errors "
-        "rules RuleOutcome check_constraints suggest_constraints Generator pseudonymise"
+        "rules RuleOutcome ConditionOutcome Tally check_constraints suggest_constraints Generator pseudonymise "
+        "Bundle open_bundle"
     )
     assert set(wanted.split()) == set(tabsynth.__all__)
     for name in tabsynth.__all__:
