@@ -96,10 +96,12 @@ def check(
     Exit code 0: allowed; 3: denied; 4: needs a sign-off. The output is private.
     """
     with Session(command="policy check", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, require_free
+        from tabsynth.config.steps import dialect_of, read_real, require_free
+        from tabsynth.config.types import CsvOptions
         from tabsynth.constraints.check import check_rules
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.release import default_policy, evaluate, evidence_of, model_digest, read_policy
+        from tabsynth.release.rows import rows_evidence
 
         if out is not None:
             require_free(out, overwrite=overwrite)
@@ -118,6 +120,11 @@ def check(
             rows="" if rows is None else rows.digest(),
             rules=None if rows is None else check_rules(rows.frame, pipeline.schema),
             ledger=ledger,
+            file=None
+            if synthetic is None
+            else rows_evidence(
+                synthetic, pipeline, dialect=dialect_of(synthetic, pipeline.schema, CsvOptions())
+            ),
         )
         decision = evaluate(rules, evidence, audience=audience, sign_off=signed)
         if out is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tabsynth.config.run import AUDIT_FILE, PRIVATE, PUBLISHABLE, RUN_FILE, SCHEMA_FILE
-from tabsynth.config.steps import read_real
+from tabsynth.config.steps import dialect_of, read_real
+from tabsynth.config.types import CsvOptions
 from tabsynth.constraints.check import check_rules
 from tabsynth.decision import SignOff
 from tabsynth.errors import InputError, UsageError
@@ -17,6 +18,7 @@ from tabsynth.io import SUFFIXES, read_json_object
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.release import Policy, evaluate, evidence_of, model_digest
 from tabsynth.release.bundle.build import ReleasedTable
+from tabsynth.release.rows import rows_evidence
 from tabsynth.schema import read_schema, yamltext
 from tabsynth.schema.files import read_text
 from tabsynth.schema.types import ForeignKey
@@ -178,6 +180,12 @@ def _decided(
         rows=rows.digest(),
         rules=check_rules(rows.frame, pipeline.schema),
         ledger=given.ledger,
+        file=rows_evidence(
+            candidate.synthetic,
+            pipeline,
+            dialect=dialect_of(candidate.synthetic, pipeline.schema, CsvOptions()),
+            drawn_again=seed is not None,
+        ),
     )
     decision = evaluate(given.policy, evidence, audience=given.audience, sign_off=given.sign_off, on=given.on)
     return ReleasedTable(pipeline=pipeline, rows=rows, decision=decision, model=digest, seed=seed)

@@ -73,6 +73,15 @@ class RiskModel(_Model):
     """What a larger bound comes to, or none."""
 
 
+class RowsModel(_Model):
+    """The rows are those that the model makes, as far as their file says."""
+
+    unknown: Otherwise
+    """What it comes to where no file is given, or one without a mark that is not drawn again."""
+    otherwise: Literal["deny"]
+    """What it comes to where the file says that they are not: there is no other answer."""
+
+
 class OtherwiseModel(_Model):
     """What it comes to where it is not so."""
 
@@ -94,6 +103,8 @@ class AudienceModel(_Model):
     """Which audits must have passed."""
     risk: RiskModel
     """How large the measured risk may be."""
+    rows_are_the_models: RowsModel
+    """The rows are those that the model makes, as far as their file says."""
     rules: OtherwiseModel
     """Declared rules between columns hold on every row."""
     retained_rows: OtherwiseModel
@@ -106,6 +117,7 @@ RULE_MODELS: Mapping[str, type[BaseModel]] = {
     "unit": UnitModel,
     "audits": AuditsModel,
     "risk": RiskModel,
+    "rows_are_the_models": RowsModel,
     "rules": OtherwiseModel,
     "retained_rows": OtherwiseModel,
 }

@@ -49,6 +49,7 @@ def _reasons(rules: Audience, evidence: Evidence) -> Iterator[Reason]:
     yield _delta(rules, evidence)
     yield _unit(rules, evidence)
     yield _retained_rows(rules, evidence)
+    yield _rows_are_the_models(rules, evidence)
     yield _declared_rules(rules, evidence)
     asked = rules.audits.required
     for kind in (*asked, *(found.kind for found in evidence.audits if found.kind not in asked)):
@@ -132,6 +133,28 @@ def _retained_rows(rules: Audience, evidence: Evidence) -> Reason:
         required="an engine that keeps none",
         found=f"{evidence.engine} {kept}",
         evidence=f"engine of {evidence.where}",
+    )
+
+
+def _rows_are_the_models(rules: Audience, evidence: Evidence) -> Reason:
+    file, asked = evidence.file, rules.rows_are_the_models
+    if file is None:
+        answer, found = asked.unknown, "the rows are not given, so it is not known (--synthetic)"
+    elif file.fault:
+        answer, found = asked.otherwise, file.fault
+    elif not file.is_known:
+        answer, found = asked.unknown, "the file bears no mark, so it is not known: sample the rows again"
+    elif file.drawn_again:
+        answer, found = Answer.ALLOW, "the same rows are drawn from the model again before they leave"
+    else:
+        answer, found = Answer.ALLOW, "the file's mark is that of the model; the rows were not drawn again"
+    return Reason(
+        rule="rows_are_the_models",
+        title="Origin of the rows",
+        answer=answer,
+        required="rows of this model alone: no real ones, no given cells, none of another model",
+        found=found,
+        evidence="" if file is None else f"mark of {file.where}",
     )
 
 

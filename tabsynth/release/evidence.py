@@ -21,6 +21,7 @@ from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger_file import read_ledger_file
 from tabsynth.refit.box import engine_box
+from tabsynth.release.rows import RowsEvidence
 from tabsynth.schema.types import TableSchema
 from tabsynth.schema.unit import possible_persons, unit_words
 
@@ -68,7 +69,7 @@ class Evidence:
     without a guarantee. `possible_persons` are columns that may name persons although the unit is the row.
     `rules` are the declared rules on the release's rows; None where they were declared and not checked.
     `rows` is the digest of these rows (`Table.digest`), "" where they were not given. `pseudonymised` are columns of
-    keyed hashes.
+    keyed hashes. `file` is what the rows' file says of where they came from, None where none was given.
     """
 
     model: str
@@ -87,6 +88,7 @@ class Evidence:
     rules_where: str = "the model's schema"
     rows: str = ""
     pseudonymised: tuple[str, ...] = ()
+    file: RowsEvidence | None = None
 
     @property
     def has_guarantee(self) -> bool:
@@ -109,13 +111,15 @@ def evidence_of(
     rows: str = "",
     rules: Sequence[RuleOutcome] | None = None,
     ledger: Path | None = None,
+    file: RowsEvidence | None = None,
 ) -> Evidence:
     """What a model and the audits of its rows show.
 
     `model` is the digest of the model in the folder `where`; `audits` are files by kind (`AUDITS`);
     `n_synthetic` is the number of rows of the table that is to leave and `rows` its digest (`Table.digest`): an
     audit of other rows is no evidence for it, nor is any where they are not known. `rules` are the declared rules on that table's rows, None where they were not
-    checked. `ledger` is the series' ledger file, for what was charged since the model was fitted. Raises
+    checked. `ledger` is the series' ledger file, for what was charged since the model was fitted, `file` what the rows'
+    file says of them (`rows_evidence`). Raises
     `InputError` for files that hold no audit of their kind, `PrivacyError` for a ledger that is not the model's.
     """
     charges = _charges(pipeline, ledger)
@@ -146,6 +150,7 @@ def evidence_of(
         rules=_checked(rules, pipeline.schema),
         rows=rows,
         pseudonymised=tuple(column.name for column in pipeline.schema.columns if column.pseudonymised),
+        file=file,
     )
 
 

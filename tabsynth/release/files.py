@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from tabsynth.decision import Answer
 from tabsynth.errors import SchemaError
 from tabsynth.release.document import RULE_MODELS, VERSION, AudienceModel, PolicyModel
-from tabsynth.release.policy import Audience, AuditRule, Limits, Policy, RiskRule, UnitRule
+from tabsynth.release.policy import Audience, AuditRule, Limits, Policy, RiskRule, RowsRule, UnitRule
 from tabsynth.schema import yamltext
 from tabsynth.schema.files import read_text
 from tabsynth.schema.findings import Finding
@@ -94,6 +94,10 @@ def _audience(name: str, model: AudienceModel) -> Audience:
             failed=_ANSWERS[audits.failed],
         ),
         risk=RiskRule(below=risk.below, of=tuple(dict.fromkeys(risk.of)), otherwise=_ANSWERS[risk.otherwise]),
+        rows_are_the_models=RowsRule(
+            unknown=_ANSWERS[model.rows_are_the_models.unknown],
+            otherwise=_ANSWERS[model.rows_are_the_models.otherwise],
+        ),
         rules_otherwise=_ANSWERS[model.rules.otherwise],
         retained_rows_otherwise=_ANSWERS[model.retained_rows.otherwise],
     )

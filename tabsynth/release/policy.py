@@ -57,6 +57,14 @@ class RiskRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsRule:
+    """What rows come to that are known not to be the model's, and what those come to of which it is not known."""
+
+    unknown: Answer
+    otherwise: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
     """What must hold for one audience."""
 
@@ -68,6 +76,7 @@ class Audience:
     unit: UnitRule
     audits: AuditRule
     risk: RiskRule
+    rows_are_the_models: RowsRule
     rules_otherwise: Answer
     retained_rows_otherwise: Answer
 

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
@@ -130,6 +131,28 @@ def test_a_model_and_its_rows_need_an_audit_of_these_rows(folder: Path):
     )
     assert wrong.code == 2
     assert "does not give these rows with seed 6" in wrong.err
+
+
+def test_rows_that_are_not_the_model_s_alone_are_denied(folder: Path):
+    """Of augmented rows, of which most are real, and of the model's own that lost their mark."""
+    fitted = ("--schema", "schema.yaml", "--engine", "independent")
+    mixed = ("augment", "source.parquet", *fitted, "--target", "c", "--to", "1:1", "--out", "mixed.csv")
+    assert tabsynth_here(*mixed, cwd=folder).code == 0
+    model = ("--model", "run/publishable/t/model")
+    asked = (*model, "--synthetic", "mixed.csv", "--for", "internal", *SIGNED)
+    done = tabsynth_here("policy", "check", *asked, "--json", cwd=folder)
+    assert done.code == 3
+    denied = [each for each in done.json["reasons"] if each["answer"] == "deny"]
+    assert [each["rule"] for each in denied] == ["rows_are_the_models"]
+    assert "of its rows are real" in denied[0]["found"]
+    fixed = ("--terms", "terms.yaml", "--key", "k", "--out", "never.zip", "--source", "s7")
+    assert tabsynth_here("release", "build", *asked, *fixed, cwd=folder).code == 3
+    assert not (folder / "never.zip").exists()
+    pl.read_parquet(folder / "run/publishable/t/synthetic.parquet").write_parquet(folder / "bare.parquet")
+    bare = (*model, "--synthetic", "bare.parquet", "--audit", "run/private/t/audit.json")
+    denying = tabsynth_here("policy", "check", *bare, "--json", cwd=folder)
+    assert "bears no mark" in str(denying.json["reasons"])
+    assert build(folder, *bare, "--seed", "5", *SIGNED, out="bare.zip").code == 0
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def _require_drawn(table: ReleasedTable) -> None:
 
 def _made(released: ReleasedTable, stem: str) -> _Made:
     schema = shareable_schema(released.rows)
-    statement = statement_of(released.pipeline)
+    statement = statement_of(released.pipeline, drawn_again=released.seed is not None)
     table = BundledTable(
         name=schema.name,
         stem=stem,

@@ -34,6 +34,11 @@ LIMITATIONS = (
     ),
     "Statistical tests and confidence intervals computed on these rows as they stand are not valid.",
 )
+DRAWN_AGAIN = "These rows are the model's: the same were drawn from it again when they were released."
+NOT_VERIFIED = (
+    "Not verified: that these rows are the model's. They were not drawn again when they were released (no seed was given). "
+    "What is stated of the model holds for rows that it made, and for no others."
+)
 WITHOUT = (
     (
         "Nothing is guaranteed. What the rows say of a person in the source is limited by no method; attacks may have "
@@ -45,7 +50,8 @@ WITHOUT = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """The statement of one table. `epsilon` and `delta` are None without a guarantee; `series_epsilon` composes
-    every charge that the ledger knew when the model was saved, at the series' δ.
+    every charge that the ledger knew when the model was saved, at the series' δ. `drawn_again` says whether the rows were
+    found to be the model's.
     """
 
     table: str
@@ -58,16 +64,23 @@ class Statement:
     series_delta: float | None
     series_cap: dict[str, float] | None
     versions: dict[str, str]
+    drawn_again: bool = False
 
     @property
     def relation(self) -> str:
         return f"add or remove one {self.unit}" if self.epsilon is not None else "none"
+
+    @property
+    def rows_words(self) -> str:
+        """Whether the rows are the model's."""
+        return DRAWN_AGAIN if self.drawn_again else NOT_VERIFIED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "table": self.table,
             "guarantee": self.guarantee,
+            "rows": self.rows_words,
             "epsilon": self.epsilon,
             "delta": self.delta,
             "unit": self.unit,
@@ -83,8 +96,8 @@ class Statement:
         }
 
 
-def statement_of(pipeline: FittedPipeline) -> Statement:
-    """What a model states of its privacy and that of all rows drawn from it."""
+def statement_of(pipeline: FittedPipeline, *, drawn_again: bool = False) -> Statement:
+    """What a model states of its privacy and that of all rows drawn from it; `drawn_again` where these rows were."""
     privacy, ledger = pipeline.privacy, pipeline.ledger
     is_private = isinstance(privacy, Budget)
     series_delta = None
@@ -116,6 +129,7 @@ def statement_of(pipeline: FittedPipeline) -> Statement:
         series_delta=series_delta,
         series_cap=None if ledger.cap is None else {"epsilon": ledger.cap.epsilon, "delta": ledger.cap.delta},
         versions={name: version(name) for name in ("tabsynth", *(_ACCOUNTED if is_private else ()))},
+        drawn_again=drawn_again,
     )
 
 
@@ -126,7 +140,7 @@ def statement_words(statements: Sequence[Statement]) -> str:
     """The statements as a page of Markdown."""
     lines = ["# Privacy", ""]
     for found in statements:
-        lines += [f"## {found.table}", "", found.guarantee, ""]
+        lines += [f"## {found.table}", "", found.guarantee, "", found.rows_words, ""]
         if found.epsilon is not None:
             lines += _guaranteed(found)
         lines += ["| statistic | mechanism | releases |", "|---|---|---|"]

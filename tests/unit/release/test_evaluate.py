@@ -12,6 +12,7 @@ from tabsynth.decision import Answer, Decision, SignOff
 from tabsynth.errors import UsageError
 from tabsynth.release import default_policy, evaluate
 from tabsynth.release.evidence import AuditEvidence, Evidence, RiskEvidence
+from tabsynth.release.rows import RowsEvidence
 from tabsynth.report import RuleOutcome
 
 DAY = dt.date(2026, 3, 1)
@@ -34,6 +35,7 @@ GOOD = Evidence(
     audits=(PASSED,),
     risks=RISKS,
     rules=(RuleOutcome(rule="a ≤ b", n_rows=1000, n_violations=0),),
+    file=RowsEvidence(where="rows.csv", is_known=True),
 )
 ALLOW, SIGN, DENY = Answer.ALLOW, Answer.SIGN_OFF, Answer.DENY
 
@@ -56,6 +58,7 @@ def test_what_meets_every_rule_is_allowed_everywhere():
             "delta",
             "unit",
             "retained_rows",
+            "rows_are_the_models",
             "rules",
             "audits.release",
             "risk.membership",
@@ -78,6 +81,14 @@ SPOILT = [
     ({"epsilon": 25.0}, "epsilon", (DENY, DENY, DENY)),
     (NONE, "epsilon", (DENY, DENY, SIGN)),
     (NONE, "delta", (DENY, DENY, SIGN)),
+    ({"file": None}, "rows_are_the_models", (DENY, SIGN, SIGN)),
+    ({"file": RowsEvidence(where="r", is_known=False)}, "rows_are_the_models", (DENY, SIGN, SIGN)),
+    ({"file": RowsEvidence(where="r", is_known=False, fault="f")}, "rows_are_the_models", (DENY, DENY, DENY)),
+    (
+        {"file": RowsEvidence(where="r", is_known=False, fault="f", drawn_again=True)},
+        "rows_are_the_models",
+        (DENY, DENY, DENY),
+    ),
     ({"delta": 5e-5}, "delta", (DENY, DENY, SIGN)),
     ({"possible_persons": ("patient_nbr",)}, "unit", (DENY, SIGN, SIGN)),
     ({"retains_rows": True}, "retained_rows", (DENY, DENY, SIGN)),
@@ -109,10 +120,11 @@ def test_what_a_rule_that_is_not_met_comes_to(change, rule, expected):
 
 
 def test_no_evidence_at_all_allows_nothing():
-    bare = replace(GOOD, **NONE, audits=(), risks=(), rules=None)
+    bare = replace(GOOD, **NONE, audits=(), risks=(), rules=None, file=None)
     for audience in default_policy().audiences:
         found = answers(decided(bare, audience))
-        for rule in ("epsilon", "delta", "rules", "audits.release", "risk.membership", "risk.attributes"):
+        unmet = ("rows_are_the_models", "audits.release", "risk.membership", "risk.attributes")
+        for rule in ("epsilon", "delta", "rules", *unmet):
             assert found[rule] is not ALLOW
 
 

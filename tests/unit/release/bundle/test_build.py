@@ -251,3 +251,12 @@ def test_nothing_to_release_and_no_source_are_refused(tmp_path):
     for source in ("", "\n", "x" * 201):
         with pytest.raises(UsageError, match="a source id is a name"):
             build_bundle([released()], tmp_path / "b", terms=TERMS, policy=POLICY, source=source, key=KEY)
+
+
+def test_the_statement_says_whether_the_rows_were_drawn_again(tmp_path):
+    for seed, said in ((1, "the same were drawn from it again"), (None, "Not verified: that these rows are")):
+        bundle(tmp_path / f"{seed}.zip", released(seed=seed))
+        with zipfile.ZipFile(tmp_path / f"{seed}.zip") as file:
+            words, data = file.read("privacy.md").decode(), json.loads(file.read("privacy.json"))
+        assert said in words
+        assert said in data["tables"][0]["rows"]
