@@ -52,8 +52,10 @@ class Augmented:
     def provenance(self) -> Provenance:
         """The mark of a file of these rows; what the source's mark says is not real does not count as such."""
         found = self.made_from
-        share = self.real_share * (1.0 if found is None else found.real_share)
         generation = 1 if found is None else found.generation + 1
+        if found is not None and found.real_share is None and self.n_real:
+            return Provenance(engine=self.engine, generation=generation, real_share=None, given_cells=True)
+        share = self.real_share * (1.0 if found is None or found.real_share is None else found.real_share)
         return Provenance(engine=self.engine, generation=generation, real_share=share)
 
     @property

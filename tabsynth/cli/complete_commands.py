@@ -143,7 +143,8 @@ def _finish(
     schema = replace(pipeline.schema, columns=kept, constraints=(), primary_key=())
     if schema.unit.column is not None and schema.unit.column not in rows.columns:
         schema = replace(schema, unit=replace(schema.unit, column=None))
-    write_batches(iter([rows]), out, schema=schema, overwrite=overwrite, provenance=pipeline.provenance)
+    mark = replace(pipeline.provenance, real_share=None, given_cells=True)
+    write_batches(iter([rows]), out, schema=schema, overwrite=overwrite, provenance=mark)
     session.show(_GIVEN)
     session.show(f"What is drawn: {pipeline.guarantee}")
     show_conditions(session, tally.conditions)

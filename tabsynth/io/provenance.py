@@ -30,12 +30,14 @@ class Provenance:
     """A table with synthetic rows: by which engine, how often real rows have passed through an engine, and how many are real.
 
     `generation` 1 was made from rows that bear no mark, g + 1 from a table of generation g. `real_share` in [0, 1) of the rows
-    are real ones.
+    are real ones; it is None where `given_cells`: rows were completed, imputed or drawn near others, and any cell of theirs may
+    be one that was given.
     """
 
     engine: str
     generation: int = 1
-    real_share: float = 0.0
+    real_share: float | None = 0.0
+    given_cells: bool = False
 
     def to_text(self, **beside: object) -> str:
         """JSON."""
@@ -51,11 +53,14 @@ def provenance_from_text(text: str | bytes) -> Provenance | None:
     """What `to_text` wrote; None for anything else."""
     found = _object(text)
     engine, generation, share = (found.get(name) for name in ("engine", "generation", "real_share"))
+    given = found.get("given_cells", False)
     if found.get("format") != FORMAT or not isinstance(engine, str):
         return None
     if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
         return None
-    if type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
+    if given is True and share is None:
+        return Provenance(engine=engine, generation=generation, real_share=None, given_cells=True)
+    if given is not False or type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
         return None
     return Provenance(engine=engine, generation=generation, real_share=float(share))  # type: ignore[arg-type]
 

@@ -39,8 +39,9 @@ def next_generation(mark: Provenance | None, real_share: float | None) -> int:
 
 def warning_of(mark: Provenance) -> str:
     """What whoever fits to a marked table should know."""
+    real = "with given cells, real or not" if mark.real_share is None else f"{mark.real_share:.0%} real rows"
     return (
-        f"the table is marked as synthetic (generation {mark.generation}, by {mark.engine}, {mark.real_share:.0%} real rows): "
+        f"the table is marked as synthetic (generation {mark.generation}, by {mark.engine}, {real}): "
         "what is fitted to it has that much less to learn from, and its errors add up"
     )
 

@@ -24,7 +24,7 @@ class RowsEvidence:
 
 
 def rows_evidence(
-    path: str | Path,
+    path: Path,
     pipeline: FittedPipeline,
     *,
     dialect: CsvDialect | None = None,
@@ -50,7 +50,9 @@ def rows_evidence(
 
 def _faults(mark: Provenance, mine: Provenance) -> list[str]:
     faults = []
-    if mark.real_share > 0:
+    if mark.given_cells:
+        faults.append("it holds given cells, which may be real")
+    if mark.real_share:
         faults.append(f"{mark.real_share:.0%} of its rows are real")
     if mark.engine != mine.engine:
         faults.append(f"it was made by {mark.engine}, the model is of {mine.engine}")

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tabsynth.constraints.rules import constraints_of
+from tabsynth.io import read_provenance
 from tabsynth.schema import read_schema
 from tests.end_to_end.commands import tabsynth_here
 from tests.unit.constraints.tables import stays
@@ -84,6 +85,14 @@ def test_rows_are_completed_and_gaps_filled(folder: Path) -> None:
     rows = pl.read_csv(folder / "e.csv")
     assert rows.columns == ["town", "price"]
     assert sum(rows.null_count().row(0)) == 0
+    for name in ("d.csv", "e.csv"):
+        mark = read_provenance(folder / name)
+        assert mark is not None
+        assert (mark.given_cells, mark.real_share) == (True, None)
+    decided = ("policy", "check", "--model", "m", "--synthetic", "d.csv", "--for", "internal", "--json")
+    done = tabsynth_here(*decided, "--sign-off", "A. Officer", "--reason", "r", cwd=folder)
+    assert done.code == 3
+    assert "it holds given cells, which may be real" in str(done.json["reasons"])
 
 
 def test_rows_near_others(folder: Path) -> None:
@@ -92,6 +101,9 @@ def test_rows_near_others(folder: Path) -> None:
     assert done.code == 0, done.err
     assert pl.read_csv(folder / "f.csv").height == 40
     assert "Sampled 40 rows near those of known.csv, seed 1" in done.out
+    mark = read_provenance(folder / "f.csv")
+    assert mark is not None
+    assert (mark.given_cells, mark.real_share) == (True, None)
     wrong = tabsynth_here(
         "near", "m", "known.csv", "--rows", "4", "--keep", "7", "--out", "g.csv", cwd=folder
     )

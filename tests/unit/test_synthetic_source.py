@@ -53,6 +53,13 @@ def test_a_mixture_says_its_share_itself(tmp_path):
         assert fitted(tmp_path / "mixed.parquet").generation == 3
 
 
+def test_given_cells_are_told_and_not_refused(tmp_path):
+    mark = Provenance(engine="e", generation=1, real_share=None, given_cells=True)
+    write_frame(FRAME, tmp_path / "whole.parquet", provenance=mark)
+    with pytest.warns(UserWarning, match="by e, with given cells, real or not"):
+        assert fitted(tmp_path / "whole.parquet").generation == 2
+
+
 def test_tables_without_a_mark_are_fitted_without_a_word(tmp_path):
     FRAME.write_parquet(tmp_path / "real.parquet")
     assert fitted(tmp_path / "real.parquet").generation == 1
@@ -82,3 +89,14 @@ def test_augmenting_a_mixture_multiplies_shares(tmp_path):
     assert found.provenance == Provenance(
         engine="independent", generation=2, real_share=pytest.approx(80 / 90 / 2)
     )
+
+
+@pytest.mark.parametrize(("keep_real", "is_given"), [(1.0, True), (0.0, False)])
+def test_augmenting_given_cells_keeps_their_mark_as_long_as_they_are_kept(tmp_path, keep_real, is_given):
+    frame = pl.DataFrame({"x": np.arange(80) % 7, "c": ["a", "b", "b", "b"] * 20})
+    path = tmp_path / "whole.parquet"
+    mark = Provenance(engine="e", generation=1, real_share=None, given_cells=True)
+    write_frame(frame, path, provenance=mark)
+    with pytest.warns(UserWarning, match="given cells"):
+        found = tabsynth.augment(path, target="c", to="1:2", engine="independent", keep_real=keep_real)
+    assert (found.provenance.given_cells, found.provenance.real_share is None) == (is_given, is_given)

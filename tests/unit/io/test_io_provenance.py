@@ -11,12 +11,14 @@ from tabsynth.io.provenance import provenance_from_text, sidecar_of
 
 FRAME = pl.DataFrame({"a": [1, 2, 3], "b": ["x", None, "y"]})
 MARK = Provenance(engine="sequential_trees", generation=3, real_share=0.25)
+GIVEN = Provenance(engine="independent", generation=1, real_share=None, given_cells=True)
 
 
+@pytest.mark.parametrize("mark", [MARK, GIVEN])
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.csv", "t.csv.gz"])
-def test_a_mark_goes_with_the_file_and_changes_no_row(name, tmp_path):
-    write_frame(FRAME, tmp_path / name, provenance=MARK)
-    assert read_provenance(tmp_path / name) == MARK
+def test_a_mark_goes_with_the_file_and_changes_no_row(name, mark, tmp_path):
+    write_frame(FRAME, tmp_path / name, provenance=mark)
+    assert read_provenance(tmp_path / name) == mark
     assert read_frame(tmp_path / name)[0].equals(FRAME)
     plain = tmp_path / f"plain.{name.partition('.')[2]}"
     write_frame(FRAME, plain)
@@ -54,6 +56,9 @@ def test_the_file_beside_a_csv_counts_for_that_csv_alone(tmp_path):
         {"real_share": 1.0},
         {"real_share": -0.1},
         {"real_share": "much"},
+        {"real_share": None},
+        {"given_cells": True},
+        {"given_cells": None},
     ],
 )
 def test_marks_that_nobody_wrote_are_none(change):
