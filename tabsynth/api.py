@@ -332,7 +332,6 @@ def augment(
     schema: AnySchema | None = None,
     keep_real: float = 1.0,
     origin: str = "origin",
-    privacy: Privacy = NO_PRIVACY,
     real_share: float | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
@@ -340,8 +339,8 @@ def augment(
     """Add synthetic rows of the rarest class of `target`, or of the slice that `where` names, until it is `to` the rest.
 
     `to` is a ratio such as "1:10". The rows are of the kind that `data` is, with a column `origin` that says "real" or
-    "synthetic"; `keep_real` is the share of real rows that stay. The rows are as private as `data`, whatever `privacy`
-    the synthetic ones were made with. A file that is marked synthetic needs a `real_share`, as in `fit`. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
+    "synthetic"; `keep_real` is the share of real rows that stay. The rows are as private as `data`, and no
+    guarantee covers them: rows of a slice with one are `fit` with a budget and `sample(where=…)`. A file that is marked synthetic needs a `real_share`, as in `fit`. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
     already.
     """
     mark = noted(source_mark(data))
@@ -355,7 +354,6 @@ def augment(
         where=where,
         keep_real=keep_real,
         origin=origin,
-        privacy=privacy,
         made_from=mark,
         seed=seed,
         progress=progress,

@@ -25,6 +25,10 @@ from tabsynth.table import Table
 
 ORIGIN = "origin"
 REAL, SYNTHETIC = "real", "synthetic"
+NO_GUARANTEE = (
+    "Not anonymous by construction, no formal guarantee: how many rows are added is an exact figure of the source, and so "
+    "may be which slice they are of"
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,8 +36,7 @@ class Augmented:
     """Rows with a column that says which are real; private, as the real rows are.
 
     `n_slice` real rows of the slice and `n_rest` others were in the table; `n_real` real rows are in `rows`, and
-    `n_synthetic` made-up ones of the slice. `guarantee` says what the synthetic rows alone come with. `rules` says how
-    each rule of the schema was met by them.
+    `n_synthetic` made-up ones of the slice. `rules` says how each rule of the schema was met by them.
     """
 
     rows: Any
@@ -44,19 +47,30 @@ class Augmented:
     n_real: int
     n_synthetic: int
     engine: str
-    guarantee: str
     rules: tuple[RuleOutcome, ...] = ()
     made_from: Provenance | None = None
+
+    @property
+    def guarantee(self) -> str:
+        """Why no guarantee covers the rows, whatever the engine."""
+        if not self.n_real:
+            return f"{NO_GUARANTEE}."
+        return f"{NO_GUARANTEE}; real rows are in it, and identifiers of synthetic ones are compared with the real ones."
 
     @property
     def provenance(self) -> Provenance:
         """The mark of a file of these rows; what the source's mark says is not real does not count as such."""
         found = self.made_from
         generation = 1 if found is None else found.generation + 1
-        if found is not None and found.real_share is None and self.n_real:
-            return Provenance(engine=self.engine, generation=generation, real_share=None, given_cells=True)
-        share = self.real_share * (1.0 if found is None or found.real_share is None else found.real_share)
-        return Provenance(engine=self.engine, generation=generation, real_share=share)
+        given = found is not None and found.real_share is None and self.n_real > 0
+        before = 1.0 if found is None or found.real_share is None else found.real_share
+        return Provenance(
+            engine=self.engine,
+            generation=generation,
+            real_share=None if given else self.real_share * before,
+            given_cells=given,
+            augmented=True,
+        )
 
     @property
     def real_share(self) -> float:
@@ -74,7 +88,6 @@ def augment(
     where: Mapping[str, Any] | None = None,
     keep_real: float = 1.0,
     origin: str = ORIGIN,
-    privacy: Privacy = NO_PRIVACY,
     seed: int = 0,
     made_from: Provenance | None = None,
     progress: Progress = no_progress,
@@ -84,8 +97,9 @@ def augment(
     The slice are the rows that meet `where`, or those of the rarest class of `target`. The engine is fitted to the
     whole table and sampled under the slice's conditions. `made_from` is the mark of the table where it has synthetic rows
     already. `keep_real` in [0, 1] is the share of the real rows that are
-    kept, drawn at random: 1 for all, 0 for synthetic rows alone. Real rows come first, in their order. Identifiers of
-    synthetic rows are ones that no real row has.
+    kept, drawn at random: 1 for all, 0 for synthetic rows alone. Real rows come first, in their order. Where any are
+    kept, identifiers of synthetic rows are ones that no real row has; else they are made without a look at the real ones,
+    and some real row may have the same.
 
     Raises `UsageError` where the slice is not thinner than `to` asks, for an impossible share and for a name of the
     provenance column that is taken, and whatever `slice_of`, the fit and the sampling raise.
@@ -102,10 +116,12 @@ def augment(
         raise UsageError(
             f"{thin.label} has {n_slice:,} rows for {n_rest:,} others, which is {to} or more already: nothing is to be added"
         )
-    made, rules, guarantee = synthetic_rows(
-        table, thin, n_wanted, recipe=recipe, privacy=privacy, seed=seed, progress=progress
+    made, rules = synthetic_rows(
+        table, thin, n_wanted, recipe=recipe, privacy=NO_PRIVACY, seed=seed, progress=progress
     )
     real = _kept(table.frame, keep_real, Streams(seed))
+    if real.height:
+        made = _with_new_identifiers(made, table)
     progress("Done", 1.0)
     return Augmented(
         rows=pl.concat([_marked(real, origin, REAL), _marked(made, origin, SYNTHETIC)]),
@@ -116,7 +132,6 @@ def augment(
         n_real=real.height,
         n_synthetic=made.height,
         engine=recipe.name,
-        guarantee=guarantee,
         rules=rules,
         made_from=made_from,
     )
@@ -131,8 +146,8 @@ def synthetic_rows(
     privacy: Privacy,
     seed: int,
     progress: Progress = no_progress,
-) -> tuple[pl.DataFrame, tuple[RuleOutcome, ...], str]:
-    """`n_rows` of the slice from an engine fitted to the table, how rules were met, and the guarantee."""
+) -> tuple[pl.DataFrame, tuple[RuleOutcome, ...]]:
+    """`n_rows` of the slice from an engine fitted to the table, and how rules were met."""
     fitted = fit(
         table,
         engine=recipe,
@@ -149,7 +164,7 @@ def synthetic_rows(
         tally=tally,
     )
     rows = Table.conform(pl.concat(list(batches)), table.schema, strict=False).frame
-    return _with_new_identifiers(rows, table), tally.outcomes, fitted.guarantee
+    return rows, tally.outcomes
 
 
 def require_free_name(origin: str, schema: TableSchema) -> None:

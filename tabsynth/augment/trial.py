@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.arguments import refuse, whole_number_fault
-from tabsynth.augment.mixing import synthetic_rows
+from tabsynth.augment.mixing import NO_GUARANTEE, synthetic_rows
 from tabsynth.augment.results import FIGURES, NOTHING, OVERSAMPLED, SMOTE, WEIGHTS, Outcome, TrialResults
 from tabsynth.augment.scores import average_precision, brier, recall_at, roc_auc
 from tabsynth.augment.slices import Mask, Ratio, Slice, rarest_class, require_classes, slice_of
@@ -30,7 +30,7 @@ from tabsynth.metrics.sampling import drawn_rows, join_rows, take_rows
 from tabsynth.metrics.utility import Task
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.smote import Smote
-from tabsynth.privacy import NO_PRIVACY, Privacy, guarantee
+from tabsynth.privacy import NO_PRIVACY, Budget, Privacy
 from tabsynth.randomness import Streams
 from tabsynth.table import Table
 
@@ -263,7 +263,7 @@ def _made(
     progress: Progress,
 ) -> Lesson:
     privacy = NO_PRIVACY if recipe is not asked.recipe else asked.privacy
-    rows, _, _ = synthetic_rows(
+    rows, _ = synthetic_rows(
         part, asked.thin, n_rows, recipe=recipe, privacy=privacy, seed=seed, progress=progress
     )
     return Lesson(join_rows(train, encode_table(Table(part.schema, rows))))
@@ -274,6 +274,8 @@ def _results(
 ) -> TrialResults:
     arms = tuple(dict.fromkeys(arm for arm, _, _ in found.values if arm not in found.failed))
     notes += [f"{arm} is left out: {why}" for arm, why in found.failed.items()]
+    if isinstance(asked.privacy, Budget):
+        notes.append(f"The engine was fitted with noise for ε = {asked.privacy.epsilon:g}.")
     return TrialResults(
         title=f"Augmenting {asked.table.schema.name}",
         target=asked.target,
@@ -294,7 +296,7 @@ def _results(
             for (arm, learner, figure), values in found.values.items()
             if arm in arms
         ),
-        guarantee=guarantee(asked.privacy, asked.table.schema.unit),
+        guarantee=f"{NO_GUARANTEE}.",
         notes=tuple(notes),
         seconds=seconds,
         version=version("tabsynth"),

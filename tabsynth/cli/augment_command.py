@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 _RESULTS, _PAGE = "augment.json", "augment.html"
 _TRIAL = "Trial"
+_NO_EPSILON = (
+    "no ε covers augmented rows: how many are added, and of which class, are exact figures of the source, and real rows are "
+    "in it. Rows of a slice under a guarantee are tabsynth fit --epsilon and then tabsynth sample --where; --epsilon "
+    "goes with --evaluate alone"
+)
 
 
 def augment(
@@ -112,8 +117,8 @@ def augment(
         typer.Option(
             "--epsilon",
             metavar="E",
-            help="Privacy budget ε of the synthetic rows; none unless said.",
-            rich_help_panel="Privacy",
+            help="In a trial: try an engine with noise for this ε. Not with --out: no ε covers augmented rows.",
+            rich_help_panel=_TRIAL,
         ),
     ] = None,
     delta: DeltaOption = None,
@@ -156,6 +161,8 @@ def augment(
         ratio = _ratio_asked(to=to, target=target, out=out, evaluate=evaluate)
         if delta is not None and epsilon is None:
             raise UsageError("a δ belongs to an ε: give --epsilon too")
+        if epsilon is not None and out is not None:
+            raise UsageError(_NO_EPSILON)
         for path in (out,) if out is not None else ():
             require_free(path, overwrite=overwrite)
         privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
@@ -167,13 +174,13 @@ def augment(
             real = read_for(data, schema, table, csv=csv)
             unknown = [] if schema is None else note_left_out(session, (data,), real.schema, csv=csv)
             slice_where = read_conditions(where or [], real.schema)
-            shared: dict[str, Any] = {"to": ratio, "recipe": recipe, "where": slice_where, "privacy": privacy}
+            shared: dict[str, Any] = {"to": ratio, "recipe": recipe, "where": slice_where}
             results = None
             if evaluate is not None:
                 assert target is not None
                 results = trial(
                     real, target=target, splits=splits, precision=precision, max_rows=max_rows, seed=seed,
-                    progress=report, **shared,
+                    privacy=privacy, progress=report, **shared,
                 )  # fmt: skip
                 write_trial(results, evaluate, overwrite=overwrite)
             made = None
@@ -191,6 +198,7 @@ def augment(
                 write_rows_of(made, real, out, overwrite=overwrite)
         show_trial(session, results)
         if made is not None:
+            session.show(made.guarantee)
             show_rules(session, made.rules)
         session.finish(
             _summary(made, results),

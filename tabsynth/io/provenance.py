@@ -31,13 +31,14 @@ class Provenance:
 
     `generation` 1 was made from rows that bear no mark, g + 1 from a table of generation g. `real_share` in [0, 1) of the rows
     are real ones; it is None where `given_cells`: rows were completed, imputed or drawn near others, and any cell of theirs may
-    be one that was given.
+    be one that was given. `augmented` tables were made more of a slice, and no guarantee covers them.
     """
 
     engine: str
     generation: int = 1
     real_share: float | None = 0.0
     given_cells: bool = False
+    augmented: bool = False
 
     def to_text(self, **beside: object) -> str:
         """JSON."""
@@ -53,16 +54,21 @@ def provenance_from_text(text: str | bytes) -> Provenance | None:
     """What `to_text` wrote; None for anything else."""
     found = _object(text)
     engine, generation, share = (found.get(name) for name in ("engine", "generation", "real_share"))
-    given = found.get("given_cells", False)
+    given, augmented = found.get("given_cells", False), found.get("augmented", False)
     if found.get("format") != FORMAT or not isinstance(engine, str):
+        return None
+    if not isinstance(augmented, bool):
         return None
     if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
         return None
     if given is True and share is None:
-        return Provenance(engine=engine, generation=generation, real_share=None, given_cells=True)
+        return Provenance(
+            engine=engine, generation=generation, real_share=None, given_cells=True, augmented=augmented
+        )
     if given is not False or type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
         return None
-    return Provenance(engine=engine, generation=generation, real_share=float(share))  # type: ignore[arg-type]
+    real = float(share)  # type: ignore[arg-type]
+    return Provenance(engine=engine, generation=generation, real_share=real, augmented=augmented)
 
 
 def read_provenance(path: str | Path) -> Provenance | None:

@@ -52,6 +52,8 @@ def _faults(mark: Provenance, mine: Provenance) -> list[str]:
     faults = []
     if mark.given_cells:
         faults.append("it holds given cells, which may be real")
+    if mark.augmented:
+        faults.append("it was augmented: no guarantee covers its size, its slice and its identifiers")
     if mark.real_share:
         faults.append(f"{mark.real_share:.0%} of its rows are real")
     if mark.engine != mine.engine:

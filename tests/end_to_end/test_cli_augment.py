@@ -55,12 +55,17 @@ def test_without_a_schema_and_as_json(folder: Path):
     assert rows["from"].unique().to_list() == ["synthetic"]
 
 
-def test_with_a_budget(folder: Path):
-    done = run(
-        folder, "--schema", "schema.yaml", "--target", "fraud", "--to", "1:4", "--epsilon", "3", "--out", "dp.csv", "--json"
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    assert "ε = 3" in done.json["rows"]["guarantee"]
+def test_no_budget_covers_augmented_rows(folder: Path):
+    asked = ("--schema", "schema.yaml", "--target", "fraud", "--to", "1:4", "--epsilon", "3")
+    done = run(folder, *asked, "--out", "dp.csv")
+    assert done.code == 2
+    assert "no ε covers augmented rows" in done.err
+    assert not (folder / "dp.csv").exists()
+    tried = run(folder, *asked, "--evaluate", "noisy", "--splits", "2")
+    assert tried.code == 0, tried.err
+    page = (folder / "noisy/augment.html").read_text("utf-8")
+    assert "noise for ε = 3" in page
+    assert "Not anonymous by construction" in page
 
 
 def test_a_trial_is_shown_and_written(folder: Path):

@@ -87,7 +87,7 @@ def test_augmenting_a_mixture_multiplies_shares(tmp_path):
         found = tabsynth.augment(path, target="c", to="1:2", engine="independent")
     # 20 rows of a for 60 others: 10 more make it 1:2, so 80 of 90 rows were in the mixture, half of them real
     assert found.provenance == Provenance(
-        engine="independent", generation=2, real_share=pytest.approx(80 / 90 / 2)
+        engine="independent", generation=2, real_share=pytest.approx(80 / 90 / 2), augmented=True
     )
 
 

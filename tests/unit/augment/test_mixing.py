@@ -9,7 +9,6 @@ import tabsynth
 from tabsynth.augment import augment, read_ratio
 from tabsynth.errors import UsageError
 from tabsynth.models.registry import make_engine
-from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.types import Generator
 from tabsynth.table import Table
 from tests.unit.augment.tables import SCHEMA, claims
@@ -52,18 +51,36 @@ def test_a_share_of_the_real_rows_or_none_is_kept():
     assert (alone.rows["origin"].unique().to_list(), alone.real_share) == (["synthetic"], 0.0)
 
 
-def test_a_slice_and_a_budget():
+def test_a_slice_of_an_engine_and_no_guarantee():
     found = made(
         to="1:3",
         target=None,
         where={"region": "west"},
         recipe=make_engine("independent"),
-        privacy=Budget(epsilon=5.0, delta=1e-5),
     )
     synthetic = found.rows.filter(pl.col("origin") == "synthetic")
     assert (synthetic["region"] == "west").all()
     assert found.n_synthetic == -(-found.n_rest // 3) - found.n_slice
-    assert "ε = 5" in found.guarantee
+    assert "no formal guarantee" in found.guarantee
+    assert "real rows are in it" in found.guarantee
+    assert found.provenance.augmented
+
+
+def test_without_real_rows_identifiers_are_made_without_a_look_at_them():
+    """Other real identifiers, of the same kind, give the same synthetic ones."""
+    table = claims()
+    moved = Table(table.schema, table.frame.with_columns(pl.col("id") + 1_000))
+    found = [
+        augment(
+            each, to=read_ratio("1:4"), target="fraud", recipe=make_engine("independent"), keep_real=keep_real
+        )
+        .rows.filter(pl.col("origin") == "synthetic")["id"]
+        .to_list()
+        for keep_real in (0.0, 1.0)
+        for each in (table, moved)
+    ]
+    assert found[0] == found[1]
+    assert found[2] != found[3]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +119,6 @@ def test_a_generator_that_would_meet_a_real_rows_identifier_makes_another():
     table = claims()
     column = replace(table.schema["id"], generator=Generator(make="pattern", pattern="[1-9][0-9]{2}"))
     table = Table(table.schema.with_column(column), table.frame.with_columns(id=pl.int_range(100, 700)))
-    rows = augment(
-        table, to=read_ratio("1:4"), target="fraud", recipe=make_engine("independent"), privacy=NO_PRIVACY
-    ).rows
+    rows = augment(table, to=read_ratio("1:4"), target="fraud", recipe=make_engine("independent")).rows
     assert rows["id"].n_unique() == rows.height == 688
     assert rows["id"].is_between(100, 999).all()

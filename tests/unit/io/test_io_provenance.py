@@ -1,6 +1,7 @@
 """Marks of synthetic tables: written, read back, and not believed of files that were not written with them."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
@@ -14,7 +15,7 @@ MARK = Provenance(engine="sequential_trees", generation=3, real_share=0.25)
 GIVEN = Provenance(engine="independent", generation=1, real_share=None, given_cells=True)
 
 
-@pytest.mark.parametrize("mark", [MARK, GIVEN])
+@pytest.mark.parametrize("mark", [MARK, GIVEN, replace(MARK, augmented=True), replace(GIVEN, augmented=True)])
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.csv", "t.csv.gz"])
 def test_a_mark_goes_with_the_file_and_changes_no_row(name, mark, tmp_path):
     write_frame(FRAME, tmp_path / name, provenance=mark)
@@ -59,6 +60,7 @@ def test_the_file_beside_a_csv_counts_for_that_csv_alone(tmp_path):
         {"real_share": None},
         {"given_cells": True},
         {"given_cells": None},
+        {"augmented": "no"},
     ],
 )
 def test_marks_that_nobody_wrote_are_none(change):

@@ -42,6 +42,7 @@ def test_what_the_model_wrote_is_allowed(pipeline, tmp_path, name):
     [
         (Provenance(engine="independent", real_share=0.25), "25% of its rows are real"),
         (Provenance(engine="independent", real_share=None, given_cells=True), "holds given cells"),
+        (Provenance(engine="independent", augmented=True), "no guarantee covers its size"),
         (Provenance(engine="smote"), "made by smote, the model is of independent"),
         (Provenance(engine="independent", generation=2), "of generation 2"),
     ],
