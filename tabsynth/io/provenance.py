@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +42,9 @@ class Provenance:
     given_cells: bool = False
     augmented: bool = False
 
-    def to_text(self, **beside: object) -> str:
+    def to_text(self) -> str:
         """JSON."""
-        return json.dumps({"format": FORMAT, **asdict(self), **beside}, ensure_ascii=False, sort_keys=True)
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, sort_keys=True)
 
 
 def sidecar_of(path: str | Path) -> Path:
@@ -87,11 +89,28 @@ def read_provenance(path: str | Path) -> Provenance | None:
     return None if text is None else provenance_from_text(text)
 
 
-def write_sidecar(path: Path, provenance: Provenance) -> None:
-    """Write the file beside a CSV file, over an older one."""
-    text = provenance.to_text(sha256=_digest(path))
-    with atomic_path(sidecar_of(path), overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+@contextmanager
+def sidecar_written(path: Path, content: Path, provenance: Provenance) -> Iterator[None]:
+    """The file beside a CSV file is there before the CSV is: a block that puts `content` in the place of `path`.
+
+    A kill at any moment leaves no synthetic CSV without its mark: an older marked CSV, which is about to be replaced, keeps
+    its own beside the new one until it is. Where the block raises, what was there before is there again.
+    """
+    beside = sidecar_of(path)
+    older = beside.read_bytes() if beside.is_file() else None
+    before, entry = _entry_of(path), _entry(provenance, content)
+    _write(beside, {**entry, "before": before} if before else entry)
+    try:
+        yield
+    except BaseException:
+        if older is None:
+            beside.unlink(missing_ok=True)
+        else:
+            with atomic_path(beside, overwrite=True) as temporary:
+                temporary.write_bytes(older)
+        raise
+    if before:
+        _write(beside, entry)
 
 
 def with_mark(fields: pa.Schema, provenance: Provenance | None) -> pa.Schema:
@@ -99,16 +118,33 @@ def with_mark(fields: pa.Schema, provenance: Provenance | None) -> pa.Schema:
     return fields if provenance is None else fields.with_metadata({KEY: provenance.to_text().encode()})
 
 
+def _entry(provenance: Provenance, content: Path) -> dict[str, object]:
+    return {**_object(provenance.to_text()), "sha256": _digest(content)}
+
+
+def _write(beside: Path, entry: dict[str, object]) -> None:
+    with atomic_path(beside, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def _beside(path: Path) -> Provenance | None:
+    entry = _entry_of(path)
+    return None if entry is None else provenance_from_text(json.dumps(entry))
+
+
+def _entry_of(path: Path) -> dict[str, object] | None:
+    """What stands beside a CSV file of that very file."""
     beside = sidecar_of(path)
-    if not beside.is_file() or beside.stat().st_size > _MOST_BYTES:
+    if not path.is_file() or not beside.is_file() or beside.stat().st_size > _MOST_BYTES:
         return None
-    text = beside.read_bytes()
-    return provenance_from_text(text) if _object(text).get("sha256") == _digest(path) else None
+    found = _object(beside.read_bytes())
+    before, digest = found.get("before"), _digest(path)
+    entries = (found, before if isinstance(before, dict) else {})
+    return next((entry for entry in entries if entry.get("sha256") == digest), None)
 
 
-def _object(text: str | bytes) -> dict[str, object]:
-    found = tried(lambda: json.loads(text), ValueError, RecursionError)
+def _object(text: str | bytes | None) -> dict[str, object]:
+    found = tried(lambda: json.loads(text or b""), ValueError, RecursionError)
     return found if isinstance(found, dict) else {}
 
 

@@ -10,7 +10,7 @@ import gzip
 import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from tabsynth.io.columns import refuse, tried, unsupported
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import FileFormat, file_format, is_tab_separated
 from tabsynth.io.polars import source_name
-from tabsynth.io.provenance import Provenance, write_sidecar
+from tabsynth.io.provenance import Provenance, sidecar_written
 from tabsynth.io.provenance import with_mark as with_provenance
 from tabsynth.io.text import render, with_mark
 from tabsynth.schema.dtypes import polars_dtype
@@ -82,14 +82,14 @@ def write_batches(
     found = file_format(path)
     dialect = _dialect(path, dialect, schema)
     n_rows = 0
-    with atomic_path(path, overwrite=overwrite) as temporary:
+    with ExitStack() as after, atomic_path(path, overwrite=overwrite) as temporary:
         first, frames = _uniform(batches, schema)
         with _sink(found, temporary, Path(path), first, dialect, schema, provenance) as write:
             for frame in frames:
                 write(frame)
                 n_rows += frame.height
-    if provenance is not None and found is FileFormat.CSV:
-        write_sidecar(Path(path), provenance)
+        if provenance is not None and found is FileFormat.CSV:
+            after.enter_context(sidecar_written(Path(path), temporary, provenance))
     return n_rows
 
 
