@@ -132,9 +132,16 @@ def fit_privately(
 
 
 def _require_sound(schema: TableSchema) -> None:
-    """Raise `SchemaError` for a unit without a bound, and for formats without which cells are read by other cells."""
+    """Raise `SchemaError` for a unit without a bound, formats by which no cell can be read, and wrong generators.
+
+    What is wrong with a generator is never bought, so a model with it could not be saved once the budget is spent.
+    """
     findings = schema_findings(Schema(tables=(schema,)))
-    faults = [f.as_fault() for f in findings if "unit" in f.path[2:] or f.path[-1] == "format"]
+    faults = [
+        f.as_fault()
+        for f in findings
+        if "unit" in f.path[2:] or f.path[-1] == "format" or "generator" in f.path[4:]
+    ]
     if faults:
         raise SchemaError("no private fit can follow this schema; nothing was read", faults)
 

@@ -51,6 +51,7 @@ from tabsynth.privacy.mechanisms import (
 )
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
+from tabsynth.schema.generators import may_say_unique
 from tabsynth.schema.guess.cells import Cells
 from tabsynth.schema.guess.strings import in_order
 from tabsynth.schema.scalars import stored_type
@@ -232,13 +233,14 @@ def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
 
 
 def _identifier(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
-    """Unique where no more rows lack a name of their own than noise explains, and none is missing."""
+    """Unique where no more rows lack a name of their own than noise explains, none is missing, and it may be."""
     is_missing = noisy_counts(FORMS, column, series.is_null().to_numpy(), 2, queries)
     distinct = queries.distinct_count(FORMS, series, (column.name,))
     n_repeated = is_missing.noisy[0] - float(distinct.values)
     is_repeated = n_repeated > grids.significant(is_missing.deviation, 1, n_summed=2)
     is_nullable = is_missing.is_found(1)
-    return replace(column, format=None, nullable=is_nullable, unique=not (is_repeated or is_nullable))
+    is_unique = may_say_unique(column) and not (is_repeated or is_nullable)
+    return replace(column, format=None, nullable=is_nullable, unique=is_unique)
 
 
 def _is_nullable(found: Levels) -> bool:

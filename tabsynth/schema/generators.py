@@ -87,6 +87,12 @@ def can_be_unique(column: Column) -> bool:
     return found is None or WAYS[found.make].can_be_unique
 
 
+def may_say_unique(column: Column) -> bool:
+    """Whether a schema may declare the column unique: its generator can be, and no person decides what repeats."""
+    found = generator_of(column)
+    return can_be_unique(column) and (found is None or found.person is None)
+
+
 def generator_findings(path: Path, column: Column) -> Iterator[Finding]:
     """What is wrong with a column's generator, as far as the column alone tells."""
     found = column.generator

@@ -83,6 +83,23 @@ def test_rows_hold_what_generators_make(folder: Path) -> None:
     assert (rows["remark"] == rows["mail"] + " in " + rows["ward"]).all()
 
 
+def test_a_draft_identifier_of_a_person_is_fitted_at_its_budget(folder: Path) -> None:
+    change(
+        folder,
+        remark={"generator": Generator(make="mask")},
+        mail={
+            "kind": Kind.IDENTIFIER,
+            "format": None,
+            "unique": False,
+            "generator": Generator(make="email", person="ref"),
+        },
+    )
+    command = ("fit", "t.csv", "--schema", "s.yaml", "--engine", "independent", "--out", "m")
+    done = tabsynth_here(*command, cwd=folder)
+    assert done.code == 0, done.err
+    assert (folder / "m").is_dir()
+
+
 def test_too_little_room_is_an_error_before_a_row_is_written(folder: Path) -> None:
     short = Generator(make="pattern", pattern="[1-5]")
     change(folder, remark={"generator": Generator(make="mask")}, ref={"generator": short})

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tabsynth.encode.table import variables_of
-from tabsynth.errors import PrivacyError, UsageError
+from tabsynth.errors import PrivacyError, SchemaError, UsageError
 from tabsynth.models.independent import Independent
 from tabsynth.models.registry import ENGINES, make_engine
 from tabsynth.pipeline import fit
@@ -20,7 +20,7 @@ from tabsynth.privacy.accountant import delta_of
 from tabsynth.privacy.domains import domain_parts
 from tabsynth.privacy.lines import BOUNDS, FORMS, LEVELS
 from tabsynth.private_fit import IDENTIFIERS, ROWS, plan_fit, require_guarantee
-from tabsynth.schema.types import Column, Domain, Kind, Origin, PrivacyUnit, Schema, TableSchema
+from tabsynth.schema.types import Column, Domain, Generator, Kind, Origin, PrivacyUnit, Schema, TableSchema
 
 PRIVATE = [name for name, engine in ENGINES.items() if "dp" in engine.guarantees]
 PUBLIC = Domain(origin=Origin.PUBLIC, by="A", source="B")
@@ -218,3 +218,13 @@ class TestReport:
     def test_settings_belong_to_a_name(self):
         with pytest.raises(UsageError, match="settings"):
             budget_plan(STATED, engine=make_engine("bayesian_network"), settings={"ridge": 1})
+
+
+def test_a_wrong_generator_is_refused_before_anything_is_charged():
+    """No model with it could be saved, and by then the budget would be spent."""
+    wrong = DRAFT.with_column(
+        replace(DRAFT["key"], unique=True, generator=Generator(make="email", person="person"))
+    )
+    with pytest.raises(SchemaError, match="nothing was read") as caught:
+        plan_fit(wrong, make_engine("independent"), BUDGET)
+    assert [fault.where for fault in caught.value.faults] == ["tables.visits.columns.key.generator.person"]

@@ -19,7 +19,8 @@ from tabsynth.privacy.domains import BOUNDS, FORMS, LEVELS, buy_domains, describ
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part, make_plan
 from tabsynth.schema.draft import draft_table
-from tabsynth.schema.types import Column, Domain, Kind, Origin, Schema, TableSchema
+from tabsynth.schema.generators import WAYS
+from tabsynth.schema.types import Column, Domain, Generator, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate import check_schema
 from tabsynth.table import Table
 from tests.privacy.drafts import drafted_columns, drafted_tables, quiet
@@ -402,6 +403,29 @@ class TestNames:
         column = bought(pl.Series("x", ["Ann", None] * N), Kind.TEXT, dtype="string", format="first_name")
         assert column.format == "first_name"
         assert column.nullable
+
+    @pytest.mark.parametrize("person", [None, "id"])
+    @pytest.mark.parametrize("make", sorted(WAYS))
+    def test_one_is_unique_where_its_generator_lets_it_be(self, make, person):
+        """Every cell differs; `bought` checks the schema, so what it could not be saved with is caught there."""
+        takes_person = "person" in WAYS[make].keys
+        generator = Generator(
+            make=make,
+            person=person if takes_person else None,
+            pattern="[A-Z]{9}" if make == "pattern" else None,
+            text="x" if make == "template" else None,
+        )
+        columns = (
+            Column(name="id", kind=Kind.IDENTIFIER, dtype="string"),
+            Column(name="x", kind=Kind.IDENTIFIER, dtype="string", generator=generator),
+        )
+        schema = TableSchema(name="t", columns=columns)
+        cells = [f"c{at}" for at in range(N)]
+        table = Table.conform(pl.DataFrame({"id": cells, "x": cells}), schema)
+        found = buy_domains(table, quiet(schema, scale=0.1))
+        check_schema(Schema(tables=(found,)))
+        assert found["id"].unique
+        assert found["x"].unique == (WAYS[make].can_be_unique and generator.person is None)
 
     @staticmethod
     def _table(series):
