@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabsynth.cli.session import Session, printable
-from tabsynth.schema.generators import generator_of
-from tabsynth.schema.types import Kind
 
 if TYPE_CHECKING:
     from tabsynth.schema.types import Column, TableSchema
@@ -36,6 +34,9 @@ def show_columns(session: Session, table: TableSchema) -> None:
 
 def _domain(column: Column) -> str:
     """What is known of a column's domain, in words: `9 categories, may be null`."""
+    from tabsynth.schema.generators import generator_of
+    from tabsynth.schema.types import Kind
+
     parts = []
     if not column.kind.is_modelled:
         found = generator_of(column)
