@@ -11,6 +11,8 @@ import numpy as np
 from tabsynth.encode import encode_table
 from tabsynth.encode.table import EncodedColumn, EncodedTable
 from tabsynth.errors import DataError, Fault
+from tabsynth.fake import FakeColumns
+from tabsynth.schema.generators import text_of
 from tabsynth.schema.guess.personal import unmarked
 from tabsynth.schema.made import unmade
 from tabsynth.schema.types import Column, Kind
@@ -63,6 +65,38 @@ def check_personal(table: Table) -> tuple[Fault, ...]:
     refused = unmade(table.schema)
     named = {fault.where for fault in refused}
     return (*refused, *(fault for fault in looks if fault.where not in named))
+
+
+def check_generators(table: Table) -> tuple[Fault, ...]:
+    """Generators that cannot make such a table: too few values for its rows, or a sex that no cell can have."""
+    schema = table.schema
+    fake = FakeColumns(schema=schema, n_rows=table.n_rows, seed=0)
+    room = (
+        Fault(f"column {name!r}", what, "a wider pattern, or leave unique out")
+        for name, what in fake.without_room.items()
+    )
+    return (*room, *(fault for column in schema.columns for fault in _sex_faults(column, table)))
+
+
+def _sex_faults(column: Column, table: Table) -> list[Fault]:
+    """`female` or `male` names no value of the column of sex, which has some that neither names."""
+    found = column.generator
+    if found is None or found.sex is None or found.sex not in table.schema:
+        return []
+    levels = table.schema[found.sex].categories
+    cells = table.frame[found.sex].drop_nulls().unique().to_list() if levels is None else levels
+    values = {text_of(value) for value in cells}
+    said = {"female": {text_of(one) for one in found.female}, "male": {text_of(one) for one in found.male}}
+    n_open = len(values - said["female"] - said["male"])
+    return [
+        Fault(
+            f"column {column.name!r}",
+            f"{name}: names none of the {len(values)} values of {found.sex!r}, of which {n_open} are neither female nor male",
+            f"name values that {found.sex!r} has",
+        )
+        for name, named in said.items()
+        if n_open and not named & values
+    ]
 
 
 def require_valid(table: Table, encoded: EncodedTable | None = None) -> None:

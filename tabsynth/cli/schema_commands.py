@@ -175,7 +175,7 @@ def check(
 ) -> None:
     """Hold a table against its schema; exit code 2 if it does not fit. The output is private."""
     with Session(command="schema check", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.check import check_personal, check_table
+        from tabsynth.check import check_generators, check_personal, check_table
         from tabsynth.config.steps import left_out, read_real, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.errors import DataError, StructureError
@@ -192,7 +192,11 @@ def check(
                 real = read_real(data, chosen, csv=csv)
                 n_rows = real.n_rows
                 report("checking", 0.5)
-                faults: Sequence[Fault] = (*check_table(real), *check_personal(real))
+                faults: Sequence[Fault] = (
+                    *check_table(real),
+                    *check_personal(real),
+                    *check_generators(real),
+                )
         except (StructureError, DataError) as error:
             if not error.faults:
                 raise

@@ -23,6 +23,7 @@ from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.generators import (
     COUNTRIES,
     MASK,
+    NATIONAL_IDS,
     PLACES,
     WAYS,
     generator_of,
@@ -43,16 +44,25 @@ class FakeColumns:
 
     def require_room(self) -> None:
         """Raise `UsageError`, listing every column whose generator has fewer values than rows need."""
-        faults = []
-        for column in self._columns:
-            capacity = capacity_of(self._generator(column))
-            if column.unique and capacity is not None and self.n_rows > capacity:
-                faults.append(
-                    f"column {column.name!r}: {self._generator(column).make} gives {capacity:,} different values, "
-                    f"{self.n_rows:,} rows need as many (a wider pattern, fewer rows, or leave unique out)"
-                )
+        faults = [
+            f"column {name!r}: {what} (a wider pattern, fewer rows, or leave unique out)"
+            for name, what in self.without_room.items()
+        ]
         if faults:
             raise UsageError("unique columns have too little room: " + "; ".join(faults))
+
+    @property
+    def without_room(self) -> dict[str, str]:
+        """The unique columns whose generator has fewer values than rows need, and how many of each."""
+        found = {}
+        for column in self._columns:
+            capacity = capacity_of(self._generator(column)) if column.unique else None
+            if capacity is not None and self.n_rows > capacity:
+                make = self._generator(column).make
+                found[column.name] = (
+                    f"{make} gives {capacity:,} different values, {self.n_rows:,} rows need as many"
+                )
+        return found
 
     def fill(self, frame: pl.DataFrame, start: int) -> pl.DataFrame:
         """Rows from number `start` on, every cell of a made-up column that is not null made."""
@@ -79,11 +89,15 @@ class FakeColumns:
             return 2
         return int(WAYS[found.make].is_personal or found.person is not None)
 
-    @staticmethod
-    def _generator(column: Column) -> Generator:
+    def _generator(self, column: Column) -> Generator:
+        """How the column is made, numbers of a country's by the locale that any column of the person says."""
         found = generator_of(column)
         assert found is not None
-        return found
+        if found.make not in ("phone", "national_id") or found.locale is not None:
+            return found
+        locale = person_of(self.schema, found.who).locale
+        is_known = found.make == "phone" or locale in NATIONAL_IDS
+        return replace(found, locale=locale) if is_known else found
 
     def _cells(self, column: Column, frame: pl.DataFrame, rows: U64, people: dict[str, People]) -> pl.Series:
         found = self._generator(column)

@@ -103,6 +103,9 @@ def test_a_draft_identifier_of_a_person_is_fitted_at_its_budget(folder: Path) ->
 def test_too_little_room_is_an_error_before_a_row_is_written(folder: Path) -> None:
     short = Generator(make="pattern", pattern="[1-5]")
     change(folder, remark={"generator": Generator(make="mask")}, ref={"generator": short})
+    checked = tabsynth_here("schema", "check", "t.csv", "--schema", "s.yaml", cwd=folder)
+    assert checked.code == 2
+    assert "pattern gives 5 different values, 120 rows need as many" in checked.out
     command = ("fit", "t.csv", "--schema", "s.yaml", "--engine", "independent", "--no-privacy", "--out", "m")
     assert tabsynth_here(*command, cwd=folder).code == 0
     done = tabsynth_here("sample", "m", "--rows", "9", "--out", "r.csv", cwd=folder)

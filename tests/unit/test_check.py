@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from tabsynth.check import check_table, require_valid
+from tabsynth.check import check_generators, check_table, require_valid
 from tabsynth.errors import DataError
-from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
+from tabsynth.schema.types import Column, Generator, Kind, PrivacyUnit, TableSchema
 from tabsynth.table import Table
 
 SCHEMA = TableSchema(
@@ -87,3 +87,68 @@ def test_infinities_are_not_for_special_values():
     (fault,) = check_table(table)
     assert "turn infinities into nulls" in fault.hint
     assert "special_values" not in fault.hint
+
+
+def made_faults(sexes, *, female, male, categories=None, n=4, pattern="[1-5]"):
+    kind = Kind.CATEGORICAL if categories else Kind.IDENTIFIER
+    schema = TableSchema(
+        name="t",
+        columns=(
+            Column(name="sex", kind=kind, dtype="string", categories=categories, nullable=True),
+            Column(
+                name="first",
+                kind=Kind.TEXT,
+                dtype="string",
+                generator=Generator(make="first_name", sex="sex", female=female, male=male),
+            ),
+            Column(
+                name="ref",
+                kind=Kind.IDENTIFIER,
+                dtype="string",
+                unique=True,
+                generator=Generator(make="pattern", pattern=pattern),
+            ),
+        ),
+    )
+    cells = {
+        "sex": [sexes[at % len(sexes)] for at in range(n)],
+        "first": "canary",
+        "ref": [str(at) for at in range(n)],
+    }
+    return check_generators(Table.conform(pl.DataFrame(cells), schema))
+
+
+@pytest.mark.parametrize(
+    ("female", "male", "names"),
+    [
+        (("F",), ("M",), []),
+        (("W",), ("M",), ["female"]),
+        (("W",), ("H",), ["female", "male"]),
+        (("W", "F"), ("M",), []),
+    ],
+)
+@pytest.mark.parametrize("categories", [("F", "M"), None])
+def test_a_sex_that_no_cell_can_have_is_a_fault(female, male, names, categories):
+    faults = made_faults(["F", "M", None], female=female, male=male, categories=categories)
+    assert [fault.where for fault in faults] == ["column 'first'"] * len(names)
+    n_open = len(names)  # F, or F and M, are said to be neither
+    for fault, name in zip(faults, names, strict=True):
+        assert (
+            fault.what
+            == f"{name}: names none of the 2 values of 'sex', of which {n_open} are neither female nor male"
+        )
+
+
+def test_a_table_of_one_sex_or_with_a_third_is_none():
+    assert made_faults(["M"], female=("F",), male=("M",), categories=("M",)) == ()
+    assert made_faults(["F", "M", "X"], female=("F",), male=("M",), categories=("F", "M", "X")) == ()
+
+
+def test_a_unique_pattern_with_less_room_than_rows_is_a_fault():
+    says = {"female": ("F",), "male": ("M",)}
+    assert made_faults(["F", "M"], n=5, **says) == ()
+    (fault,) = made_faults(["F", "M"], n=6, **says)
+    assert (fault.where, fault.what) == (
+        "column 'ref'",
+        "pattern gives 5 different values, 6 rows need as many",
+    )

@@ -219,3 +219,28 @@ def test_fresh_cells_are_none_of_those_taken():
     assert sorted(fresh_cells(one, n=7, taken=taken)) == ["0", "2", "5", "6", "7", "8", "9"]
     with pytest.raises(UsageError, match="10 different values, 11 rows need as many"):
         fresh_cells(one, n=8, taken=taken)
+
+
+@pytest.mark.parametrize(
+    ("locale", "phone", "number"),
+    [
+        ("de_AT", r"\+999 \d{8}", r"9\d\d-[0-4]\d-\d{4}"),
+        ("de_DE", r"0\d+ \d{5} \d{3}|0\d+ \d{4} \d{3}", r"9\d\d-[0-4]\d-\d{4}"),
+        ("en_GB", r"0[\d ]{9,12}", r"QQ\d{6}[ABCD]"),
+    ],
+)
+def test_numbers_follow_the_locale_that_another_column_of_the_person_says(locale, phone, number):
+    found = fill(
+        table(
+            column("first", "first_name", locale=locale),
+            column("mobile", "phone"),
+            column("no", "national_id"),
+        )
+    )
+    assert all(re.fullmatch(phone, cell) for cell in found["mobile"])
+    assert all(re.fullmatch(number, cell) for cell in found["no"])
+
+
+def test_the_locale_of_another_person_of_the_row_is_not_followed():
+    found = fill(table(column("first", "first_name", locale="de_AT"), column("other", "phone", who="other")))
+    assert found["other"].str.contains(r"555-01\d\d$").all()
