@@ -24,7 +24,7 @@ from tabsynth.cli.options import (
     SettingsOption,
     TableOption,
 )
-from tabsynth.cli.session import Session
+from tabsynth.cli.session import Session, printable
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tabsynth.augment import Augmented, Ratio, TrialResults
     from tabsynth.config.types import CsvOptions
+    from tabsynth.models.base import Synthesizer
     from tabsynth.table import Table
 
 _RESULTS, _PAGE = "augment.json", "augment.html"
@@ -51,13 +52,11 @@ def augment(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target", metavar="COL", help="Column of classes; the rarest is the slice unless --where says."
-        ),
+        typer.Option("--target", metavar="COL", help="Column of classes, of which the rarest is the slice."),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="COL=VALUE", help="The slice, instead of a class; repeatable."),
+        typer.Option("--where", metavar="COL=VALUE", help="The slice, in place of --target; repeatable."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Real and synthetic rows together; private.")
@@ -158,7 +157,7 @@ def augment(
                 session, data, schema, table, csv=csv, target=target, max_rows=max_rows, seed=seed
             )
             return
-        ratio = _ratio_asked(to=to, target=target, out=out, evaluate=evaluate)
+        ratio = _ratio_asked(to=to, target=target, where=where, out=out, evaluate=evaluate)
         if delta is not None and epsilon is None:
             raise UsageError("a δ belongs to an ε: give --epsilon too")
         if epsilon is not None and out is not None:
@@ -168,11 +167,14 @@ def augment(
         privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
         name = engine or ("sequential_trees" if epsilon is None else DEFAULT_ENGINE)
         recipe = make_engine(name, read_settings(settings or []))
+        if evaluate is not None:
+            require_place(evaluate, overwrite=overwrite)
         mark = note_mark(session, data, real_share)
         with session.progress() as report:
             report("Reading", 0.0)
             real = read_for(data, schema, table, csv=csv)
             unknown = [] if schema is None else note_left_out(session, (data,), real.schema, csv=csv)
+            recipe = _settled(recipe, real, is_private=epsilon is not None)
             slice_where = read_conditions(where or [], real.schema)
             shared: dict[str, Any] = {"to": ratio, "recipe": recipe, "where": slice_where}
             results = None
@@ -196,18 +198,27 @@ def augment(
                     **shared,
                 )
                 write_rows_of(made, real, out, overwrite=overwrite)
+        rarest = rarest_level(real, target) if target is not None and not slice_where else None
+        session.show(_what_is_made(recipe.name, target, rarest))
         show_trial(session, results)
         if made is not None:
             session.show(made.guarantee)
             show_rules(session, made.rules)
         session.finish(
             _summary(made, results),
-            data={"left_out": unknown, "seed": seed, **_data(made, results)},
+            data={"left_out": unknown, "seed": seed, "rarest_class": rarest, **_data(made, results)},
             files=_files(out, evaluate, made),
         )
 
 
-def _ratio_asked(*, to: str | None, target: str | None, out: Path | None, evaluate: Path | None) -> Ratio:
+def _ratio_asked(
+    *,
+    to: str | None,
+    target: str | None,
+    where: list[str] | None,
+    out: Path | None,
+    evaluate: Path | None,
+) -> Ratio:
     """The ratio; raises `UsageError` for options that do not go together."""
     from tabsynth.augment import read_ratio
 
@@ -219,6 +230,10 @@ def _ratio_asked(*, to: str | None, target: str | None, out: Path | None, evalua
         raise UsageError("say how many rows are wanted: --to 1:10 is one of the slice for ten others")
     if evaluate is not None and target is None:
         raise UsageError("--evaluate needs a --target: what learners are to find")
+    if evaluate is None and target is not None and where:
+        raise UsageError(
+            "--where says which rows are made, so --target would do nothing: leave one of them out, or add --evaluate"
+        )
     return read_ratio(to)
 
 
@@ -279,6 +294,40 @@ def read_for(data: Path, schema: Path | None, table: str | None, *, csv: CsvOpti
             raise UsageError("--table names a table of a schema: add --schema")
         return drafted(data, dialect=dialect_of(data, None, csv))[0]
     return read_real(data, table_of(read_schema(schema), table), csv=csv)
+
+
+def _settled(recipe: Synthesizer, real: Table, *, is_private: bool) -> Synthesizer:
+    """The engine that `auto` chooses for the table, so that rows and trial have the same; any other as it is."""
+    from tabsynth.models.auto import settled
+
+    n_rows = None if is_private else real.n_rows
+    return settled(recipe, n_columns=len(real.schema.columns), is_private=is_private, n_rows=n_rows)
+
+
+def rarest_level(real: Table, target: str) -> str:
+    """The rarest class of a target, as a text; raises as `slice_of` does."""
+    from tabsynth.augment.slices import slice_of
+    from tabsynth.encode import encode_table
+
+    return str(slice_of(encode_table(real), real.schema, target=target, where=None).where[target])
+
+
+def _what_is_made(engine: str, target: str | None, rarest: str | None) -> str:
+    """Which engine makes the rows, and of which class; private, as all of the output is."""
+    made = f"Rows are made by {engine}"
+    return (
+        f"{made}." if rarest is None else f"{made}, of {printable(f'{target} = {rarest}')}, the rarest class."
+    )
+
+
+def require_place(folder: Path, *, overwrite: bool) -> None:
+    """Raise where a trial cannot be written into `folder`: asked before it is carried out."""
+    from tabsynth.config.steps import require_free
+
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file, and a trial is written into a folder: name another place")
+    for name in (_RESULTS, _PAGE):
+        require_free(folder / name, overwrite=overwrite)
 
 
 def write_trial(results: TrialResults, folder: Path, *, overwrite: bool) -> None:

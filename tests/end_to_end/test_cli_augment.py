@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tabsynth.augment import TrialResults
+from tabsynth.models.registry import ENGINES
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Schema
 from tests.end_to_end.commands import Done, tabsynth_here
@@ -80,6 +81,36 @@ def test_a_trial_is_shown_and_written(folder: Path):
     assert (quiet.code, quiet.out) == (0, "")
 
 
+def test_a_trial_whose_place_is_taken_is_refused_before_it_begins(folder: Path):
+    place = folder / "taken"
+    place.mkdir()
+    (place / "augment.json").write_text("{}", "utf-8")
+    (folder / "file").write_text("", "utf-8")
+    # The data are not read either: the target that they lack is no fault yet.
+    for name, said in (("taken", "exists already"), ("file", "is a file")):
+        done = tabsynth_here(
+            "augment", "claims.csv", "--target", "absent", "--to", "1:3", "--evaluate", name, cwd=folder
+        )
+        assert (done.code, said in " ".join(done.err.split())) == (2, True)
+    assert (place / "augment.json").read_text("utf-8") == "{}"
+
+
+def test_the_rarest_class_and_the_engine_that_auto_chooses_are_named(folder: Path):
+    options = ("--target", "fraud", "--to", "1:4", "--engine", "auto", "--out", "auto.csv")
+    done = run(folder, *options)
+    assert done.code == 0, done.err
+    frame = pl.read_csv(folder / "claims.csv")
+    rarest = frame["fraud"].value_counts().sort("count")["fraud"][0]
+    found = run(folder, *options, "--overwrite", "--json").json
+    engine = found["rows"]["engine"]
+    assert engine in ENGINES
+    assert engine != "auto"
+    assert (
+        found["rarest_class"],
+        f"made by {engine}, of fraud = {rarest}, the rarest class" in done.out,
+    ) == (str(rarest), True)
+
+
 def test_a_ratio_is_needed(folder: Path):
     done = run(folder, "--target", "fraud", "--out", "no.csv")
     assert (done.code, "--to 1:10 is one" in " ".join(done.err.split())) == (2, True)
@@ -104,6 +135,7 @@ def test_slices_are_looked_for(folder: Path):
         (("--where", "region=west", "--evaluate", "no"), "needs a --target"),
         (("--target", "fraud", "--delta", "1e-6", "--out", "no.csv"), "belongs to an ε"),
         (("--target", "fraud", "--table", "claims", "--out", "no.csv"), "add --schema"),
+        (("--target", "fraud", "--where", "region=west", "--out", "no.csv"), "--target would do nothing"),
         (("--target", "fruad", "--out", "no.csv"), "did you mean"),
         (("--target", "fraud", "--to", "1:20", "--out", "no.csv"), "more already"),
         (("--target", "fraud", "--to", "many", "--out", "no.csv"), "two whole numbers"),
