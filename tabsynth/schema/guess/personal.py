@@ -38,6 +38,7 @@ _FEWEST_CHECKED = 50
 _FEWEST_ROWS = 100
 _LOCALES = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT", "cs_CZ", "pl_PL")
 _IBAN = r"^[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{1,4}){3,8}$"
+_IBAN_FORM = re.compile(_IBAN)
 _FORMS = {
     "uuid": ("UUIDs", r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
     "national_id": (
@@ -220,25 +221,36 @@ def _checked(texts: pl.Series, check: Callable[[str], bool]) -> pl.Series:
 
 
 def _is_luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
+    """ISO/IEC 7812-1, annex B; false for what is no digits of ASCII."""
+    if not _is_digits(digits):
+        return False
     doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(digits))]
     return sum(one - 9 if one > 9 else one for one in doubled) % 10 == 0
 
 
 def _is_iban(text: str) -> bool:
-    """ISO 13616: the number with its first four characters behind is 1 mod 97."""
+    """ISO 13616: the number with its first four characters behind is 1 mod 97; false for another form."""
+    if not _IBAN_FORM.fullmatch(text):
+        return False
     plain = text.replace(" ", "")
     return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
 
 
 def _is_nhs(digits: str) -> bool:
+    if not _is_digits(digits) or len(digits) != 10:
+        return False
     total = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
     return (11 - total % 11) % 11 == int(digits[9])
 
 
+def _is_digits(text: str) -> bool:
+    """Whether there are digits and nothing else; those of other scripts and superscripts are none."""
+    return text.isascii() and text.isdigit()
+
+
 def _is_birth_number(digits: str) -> bool:
     """YYMMDD and up to four digits more; some countries add 20, 50 or 70 to the month."""
-    if not (digits.isascii() and digits.isdigit() and 6 <= len(digits) <= 10):
+    if not (_is_digits(digits) and 6 <= len(digits) <= 10):
         return False
     month, day = int(digits[2:4]), int(digits[4:6])
     return any(1 <= month - added <= 12 for added in (0, 20, 50, 70)) and 1 <= day <= 31
