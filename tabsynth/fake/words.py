@@ -11,7 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.fake.hashing import MOST, U64
-from tabsynth.schema.patterns import Automaton, compile_pattern
+from tabsynth.schema.automata import Automaton
+from tabsynth.schema.patterns import compile_pattern
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,15 @@ class Words:
         counts = self.automaton.counts
         if counts[0] <= MOST:
             return counts[0]
-        waiting, found = [0], set[int]()
+        waiting, seen, found = [0], {0}, set[int]()
         for at in waiting:
             if self.automaton.accepting[at]:
                 return 1  # a text that ends before the number is read
             for _, to in self.automaton.edges[at]:
                 if counts[to] <= MOST:
                     found.add(to)
-                elif to not in waiting:
+                elif to not in seen:
+                    seen.add(to)
                     waiting.append(to)
         return min(counts[at] for at in found)
 

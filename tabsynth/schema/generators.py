@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
+from tabsynth.schema.automata import PatternError
 from tabsynth.schema.findings import Finding, Path
 from tabsynth.schema.hints import did_you_mean
-from tabsynth.schema.patterns import PatternError, compile_pattern
+from tabsynth.schema.patterns import compile_pattern
 from tabsynth.schema.types import Column, Generator, Kind, Scalar, TableSchema
 
 DEFAULT_LOCALE = "en_US"

@@ -3,45 +3,23 @@ r"""Regular expressions of bounded length as automata: which texts they hold, an
 Understood are letters and signs, escapes (`\d` a digit, `\w` a letter, digit or `_`, all of ASCII), classes
 (`[A-Z0-9]`), groups, alternatives (`|`) and the bounded repeats `?`, `{3}` and `{1,4}`. `*`, `+`, `.`, negated classes, look-around and
 back-references are refused: what has no bound cannot be counted. `^` in front and `$` at the end are allowed.
-
-A pattern is turned into a deterministic automaton without cycles (Thompson 1968; subset construction, Rabin and
-Scott 1959), so that a text that can be read in two ways still counts once.
+A schema may come from anybody, so a pattern has at most 500 characters and brackets 30 deep, a class at most 5,000
+characters, and an automaton that takes too many steps or transitions is refused.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
-LONGEST = 200
-_MOST_STATES = 5_000
+from tabsynth.schema.automata import LONGEST, Automaton, Net, PatternError, determined
+
+_LONGEST_PATTERN = 500
+_DEEPEST = 30
+_WIDEST_CLASS = 5_000
+_MOST_DIGITS = 3
 _CLASSES = {"d": string.digits, "w": string.ascii_letters + string.digits + "_"}
 _UNBOUNDED = frozenset("*+")
-_Edges = tuple[tuple[str, int], ...]
-
-
-class PatternError(ValueError):
-    """A pattern that is not understood; its text says why and never quotes a cell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Automaton:
-    """Transitions of each state as (character, next state), characters ascending; state 0 begins.
-
-    `counts` is the number of texts that end from each state on, `accepting` whether one may end there.
-    """
-
-    edges: tuple[_Edges, ...]
-    accepting: tuple[bool, ...]
-    counts: tuple[int, ...]
-    longest: int
-
-    @property
-    def size(self) -> int:
-        """How many different texts the pattern holds."""
-        return self.counts[0]
 
 
 @lru_cache(maxsize=64)
@@ -51,32 +29,10 @@ def compile_pattern(pattern: str) -> Automaton:
     >>> compile_pattern(r"P-\d{2}[AB]?").size, compile_pattern("(a|a|ab?)").size
     (300, 2)
     """
+    if len(pattern) > _LONGEST_PATTERN:
+        raise PatternError(f"it has {len(pattern):,} characters, more than {_LONGEST_PATTERN}")
     reader = _Reader(pattern)
-    return _determined(reader.net, reader.read())
-
-
-@dataclass(slots=True)
-class _Net:
-    """A nondeterministic automaton under construction: free moves, and moves by a character of a set."""
-
-    free: list[list[int]]
-    moves: list[list[tuple[frozenset[str], int]]]
-
-    def state(self) -> int:
-        if len(self.free) >= _MOST_STATES:
-            raise PatternError("the pattern is too large")
-        self.free.append([])
-        self.moves.append([])
-        return len(self.free) - 1
-
-    def copied(self, start: int, first: int, last: int) -> tuple[int, int]:
-        """A copy of the states from `first` up to `last`; where `start` went, and how far all were moved."""
-        shift = len(self.free) - first
-        for at in range(first, last):
-            self.state()
-            self.free[-1] = [one + shift for one in self.free[at]]
-            self.moves[-1] = [(chars, one + shift) for chars, one in self.moves[at]]
-        return start + shift, shift
+    return determined(reader.net, reader.read())
 
 
 class _Reader:
@@ -87,7 +43,8 @@ class _Reader:
         ends = inner.endswith("$") and not inner.endswith("\\$")
         self._text = inner[:-1] if ends else inner
         self._at = 0
-        self.net = _Net([], [])
+        self._depth = 0
+        self.net = Net([], [])
 
     def read(self) -> tuple[int, int]:
         part = self._alternatives()
@@ -159,7 +116,8 @@ class _Reader:
         bounds = (low, high if comma else low)
         if not closed or not all(bound.isascii() and bound.isdigit() for bound in bounds):
             raise PatternError("a repeat is {3} or {1,4}, with both bounds")
-        least, most = int(bounds[0]), int(bounds[1])
+        is_short = max(map(len, bounds)) <= _MOST_DIGITS
+        least, most = (int(bound) for bound in bounds) if is_short else (0, LONGEST + 1)
         if least > most or most > LONGEST:
             raise PatternError(f"a repeat goes from low to high, and up to {LONGEST}")
         return least, most
@@ -181,7 +139,11 @@ class _Reader:
             self._at += 2
         elif self._peek() == "?":
             raise PatternError("groups are (…) or (?:…)")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise PatternError(f"its brackets are more than {_DEEPEST} deep")
         part = self._alternatives()
+        self._depth -= 1
         if self._next() != ")":
             raise PatternError("a bracket is not closed")
         return part
@@ -197,16 +159,26 @@ class _Reader:
                 end = self._next()
                 if len(found) != 1 or ord(end) < ord(found):
                     raise PatternError("a range in a class goes from low to high")
+                if ord(end) - ord(found) >= _WIDEST_CLASS:
+                    raise PatternError(_too_wide())
                 found = "".join(map(chr, range(ord(found), ord(end) + 1)))
             chars += found
+            if len(chars) > _WIDEST_CLASS:
+                raise PatternError(_too_wide())
         if not chars:
             raise PatternError("a class holds nothing")
         return chars
 
     def _one_of(self, chars: str) -> tuple[int, int]:
+        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in chars):
+            raise PatternError("it holds characters that no text can (NUL, or a surrogate)")
         entry, leave = self.net.state(), self.net.state()
         self.net.moves[entry].append((frozenset(chars), leave))
         return entry, leave
+
+
+def _too_wide() -> str:
+    return f"a class holds more than {_WIDEST_CLASS:,} characters"
 
 
 def _escaped(char: str) -> str:
@@ -215,67 +187,3 @@ def _escaped(char: str) -> str:
     if char.isalnum():
         raise PatternError(f"\\{char} is not understood: \\d and \\w are, and signs after a \\")
     return char
-
-
-def _determined(net: _Net, part: tuple[int, int]) -> Automaton:
-    """The subset construction, and the counts from the ends backwards."""
-    first, last = part
-    begin = _reached(net, frozenset({first}))
-    numbers = {begin: 0}
-    edges: list[_Edges] = []
-    waiting = [begin]
-    for state in waiting:
-        targets: dict[str, set[int]] = {}
-        for at in state:
-            for chars, to in net.moves[at]:
-                for char in chars:
-                    targets.setdefault(char, set()).add(to)
-        found = []
-        for char in sorted(targets):
-            to_state = _reached(net, frozenset(targets[char]))
-            if to_state not in numbers:
-                if len(numbers) >= _MOST_STATES:
-                    raise PatternError("the pattern is too large")
-                numbers[to_state] = len(numbers)
-                waiting.append(to_state)
-            found.append((char, numbers[to_state]))
-        edges.append(tuple(found))
-    accepting = tuple(last in state for state in waiting)
-    counts, depths = _counted(edges, accepting)
-    if depths[0] > LONGEST:
-        raise PatternError(f"its texts would have up to {depths[0]} characters, more than {LONGEST}")
-    return Automaton(tuple(edges), accepting, counts, depths[0])
-
-
-def _reached(net: _Net, states: frozenset[int]) -> frozenset[int]:
-    found, waiting = set(states), list(states)
-    for at in waiting:
-        for to in net.free[at]:
-            if to not in found:
-                found.add(to)
-                waiting.append(to)
-    return frozenset(found)
-
-
-def _counted(edges: list[_Edges], accepting: tuple[bool, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Texts from each state on, and the length of the longest."""
-    counts, depths = [0] * len(edges), [0] * len(edges)
-    for at in _last_first(edges):
-        counts[at] = accepting[at] + sum(counts[to] for _, to in edges[at])
-        depths[at] = max((1 + depths[to] for _, to in edges[at]), default=0)
-    return tuple(counts), tuple(depths)
-
-
-def _last_first(edges: list[_Edges]) -> Iterator[int]:
-    """Every state after those that it leads to; there are no cycles, as nothing repeats without a bound."""
-    done = [False] * len(edges)
-    stack: list[tuple[int, bool]] = [(0, False)]
-    while stack:
-        at, is_left = stack.pop()
-        if is_left:
-            if not done[at]:
-                done[at] = True
-                yield at
-        elif not done[at]:
-            stack.append((at, True))
-            stack.extend((to, False) for to in {to for _, to in edges[at]} if not done[to])
