@@ -93,16 +93,17 @@ def held_normals(
     are_alike = all(len(one.lower) == 1 for one in sets.values()) and not np.ptp(mean, axis=0).any()
     n_each = 1 if m == 1 else PROPOSALS if not are_alike else max(PROPOSALS, -(-_FEWEST // max(n, 1)))
     owner = np.repeat(np.arange(n), n_each)
-    drawn, weights = _proposed(mean[owner], covariance, {k: one.rows(owner) for k, one in sets.items()}, rng)
+    drawn, logs = _proposed(mean[owner], covariance, {k: one.rows(owner) for k, one in sets.items()}, rng)
     if m == 1:
-        met = weights > 0
+        met = logs > -np.inf
         return Drawn(drawn, float(met.sum()), met)
     if are_alike:
+        weights = _weights(logs[None, :])[0]
         chosen = systematic(weights, n, rng)
         met = np.full(n, bool(weights.sum() > 0))
         effective = n * effective_share(weights)
     else:
-        table = weights.reshape(n, n_each)
+        table = _weights(logs.reshape(n, n_each))
         chosen = np.arange(n) * n_each + one_of_each(table, rng)
         met = table.sum(axis=1) > 0
         square = (table**2).sum(axis=1)
@@ -136,20 +137,30 @@ def one_of_each(weights: Floats, rng: np.random.Generator) -> Rows:
     return np.where(ends[:, -1] > 0, np.minimum(found, weights.shape[1] - 1), spare)
 
 
+def _weights(logs: Floats) -> Floats:
+    """Weights of each row in proportion to their logarithms' exponentials, the greatest 1; all 0 where all are minus infinity."""
+    greatest = logs.max(axis=1, keepdims=True, initial=-np.inf)
+    found: Floats = np.exp(logs - np.where(np.isfinite(greatest), greatest, 0.0))
+    return found
+
+
 def _proposed(
     mean: Floats, covariance: Floats, sets: Mapping[int, AxisSet], rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Draws axis by axis, each within its set given those before, and the product of the sets' probabilities."""
+    """Draws axis by axis, each within its set given those before, and the logarithm of the product of the sets' probabilities.
+
+    The product itself underflows where many axes are held: 120 probabilities of 1e-3 are 1e-360.
+    """
     n, m = mean.shape
-    drawn, weights = np.empty_like(mean), np.ones(n)
+    drawn, logs = np.empty_like(mean), np.zeros(n)
     for k in range(m):
         before = slice(0, k)
         gain = np.linalg.solve(covariance[before, before], covariance[before, k]) if k else np.empty(0)
         centre = mean[:, k] + (drawn[:, before] - mean[:, before]) @ gain
         spread = float(np.sqrt(covariance[k, k] - (covariance[k, before] @ gain if k else 0.0)))
         drawn[:, k], mass = union_normal(centre, spread, *_bounds(sets[k], drawn), rng.random((n,)))
-        weights *= mass
-    return drawn, weights
+        logs += np.log(mass, out=np.full(n, -np.inf), where=mass > 0)
+    return drawn, logs
 
 
 def _bounds(one: AxisSet, drawn: Floats) -> tuple[Floats, Floats]:

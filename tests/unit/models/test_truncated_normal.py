@@ -103,6 +103,28 @@ def test_a_box_far_from_the_mean_stays_finite_and_inside():
     assert found.effective < 50
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_sets_that_are_improbable_together_are_met_all_the_same(alike):
+    """120 independent axes within (3, 3.2), of probability 6.6e-4 each: 1e-381 together, and no proposal is worth less."""
+    mean = np.zeros((5, 120))
+    if not alike:
+        mean[0, 0] = 1e-9
+    found = held_normals(mean, np.eye(120), held(*[(3.0, 3.2)] * 120), np.random.default_rng(0))
+    assert found.met.all()
+    assert found.effective == pytest.approx(5)
+    assert is_in(found.normals.ravel(), (3, 3.2)).all()
+
+
+def test_a_set_that_is_empty_under_the_model_is_not_met_among_others_that_are():
+    sets = held((0, 1), (50, 51))
+    alike = held_normals(np.zeros((4, 2)), np.eye(2), sets, np.random.default_rng(0))
+    assert (alike.met.any(), alike.effective) == (False, 0.0)
+    mean = np.array([[0.0, 0.0], [0.0, 50.0]])
+    found = held_normals(mean, np.eye(2), sets, np.random.default_rng(0))
+    assert found.met.tolist() == [False, True]
+    assert found.effective == pytest.approx(1)
+
+
 def test_effective_share_by_hand():
     assert effective_share(np.array([1.0, 1.0, 1.0, 1.0])) == 1.0
     assert effective_share(np.array([1.0, 0.0, 0.0, 0.0])) == 0.25
