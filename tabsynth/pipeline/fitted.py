@@ -167,8 +167,8 @@ class FittedPipeline:
         n_rows: int,
         streams: Streams,
     ) -> Shares:
-        def pilot(held: Held, n: int, number: int) -> pl.DataFrame:
-            own = Streams(int(streams.generator("shares.pilot", number).integers(2**63)))
+        def pilot(held: Held, n: int, number: tuple[int, ...]) -> pl.DataFrame:
+            own = Streams(int(streams.generator("shares.pilot", *number).integers(2**63)))
             plan = replace(self.plan, constraints=self.plan.per_row, forms=self.plan.forms_per_row)
             return pl.concat(self._sampled(n, own, Where(held), no_progress, None, plan=plan))
 

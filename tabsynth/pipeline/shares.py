@@ -31,8 +31,8 @@ from tabsynth.where import RANGES, conditions_of
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-Pilot = Callable[[Held, int, int], pl.DataFrame]
-"""Rows under conditions: of how many rows, from which stream."""
+Pilot = Callable[[Held, int, tuple[int, ...]], pl.DataFrame]
+"""Rows under conditions: of how many rows, from which stream: () that of all groups, (i, k) that of group k of split i."""
 
 EVEN = "even"
 PILOT_ROWS, RARE_ROWS = 32_768, 4096
@@ -67,17 +67,17 @@ def shares_of(
     both_ways = sorted(set(rebalance) & set(oversample))
     if both_ways:
         raise UsageError(f"{', '.join(map(repr, both_ways))}: rebalance or oversample a column, not both")
+    many = (*rebalance.values(), *oversample.values())
+    _require_few(sum(len(asked) for asked in many if isinstance(asked, Mapping)), "groups")
     splits = [_rebalanced(name, asked, plan.schema, where) for name, asked in rebalance.items()]
     splits += [_oversampled(name, asked, plan.schema, where) for name, asked in oversample.items()]
+    _require_few(sum(len(split.groups) for split in splits), "groups")
     others = [one for one in where if one.column not in {split.column for split in splits}]
     cells, mass = _cells(splits, others, plan, pilot)
     mass = _fitted(splits, cells, mass)
     keep = mass > 0
     cells, mass = cells[keep], mass[keep]
-    if len(cells) > _MOST_CELLS:
-        raise UsageError(
-            f"the groups cross into {len(cells):,} cells, more than {_MOST_CELLS:,}: ask for fewer columns or groups"
-        )
+    _require_few(len(cells), "cells")
     helds = tuple(
         held_at([*others, *(split.groups[k] for split, k in zip(splits, cell.tolist(), strict=True))], plan)
         for cell in cells
@@ -85,6 +85,13 @@ def shares_of(
     counts = np.diff(np.r_[0, np.rint(np.cumsum(mass) / mass.sum() * n_rows)]).astype(np.int64)
     kinds = rng.permutation(np.repeat(np.arange(len(cells), dtype=np.int32), counts))
     return Shares(helds, kinds)
+
+
+def _require_few(n: int, what: str) -> None:
+    """Refuse more groups, or cells that these cross into, than can be made one by one."""
+    if n > _MOST_CELLS:
+        said = "there are" if what == "groups" else "the groups cross into"
+        raise UsageError(f"{said} {n:,} {what}, more than {_MOST_CELLS:,}: ask for fewer columns or groups")
 
 
 def _rebalanced(name: str, asked: Any, schema: TableSchema, where: Sequence[Condition]) -> _Split:
@@ -186,13 +193,15 @@ def _cells(
 ) -> tuple[Labels, Floats]:
     """Combinations of groups that occur, (n_cells, n_splits), and how probable the model makes them, up to a factor."""
     whole = [any_of(split.groups) for split in splits]
-    frame = pilot(held_at([*others, *whole], plan), PILOT_ROWS, 0)
+    frame = pilot(held_at([*others, *whole], plan), PILOT_ROWS, ())
     labels = _labels(splits, frame, plan.schema)
+    wanted = [_wanted(split) for split in splits]
+    is_wanted = np.logical_and.reduce([one[labels[:, at]] for at, one in enumerate(wanted)])
+    _require_few(len(np.unique(labels[is_wanted], axis=0)), "cells")
     rows, weights = [labels], [np.ones(len(labels))]
     for at, split in enumerate(splits):
         counts = np.bincount(labels[:, at], minlength=len(split.groups))
-        wanted = split.factors > 0 if split.shares is None else split.shares != 0
-        for k in np.flatnonzero((counts < _RARE) & wanted):
+        for k in np.flatnonzero((counts < _RARE) & wanted[at]):
             found = _rare(splits, at, int(k), others, plan, pilot)
             if found is None:
                 continue
@@ -207,6 +216,12 @@ def _cells(
     return cells, found.astype(np.float64)
 
 
+def _wanted(split: _Split) -> npt.NDArray[np.bool_]:
+    """Which groups of a column are to have any rows."""
+    found: npt.NDArray[np.bool_] = split.factors > 0 if split.shares is None else split.shares != 0
+    return found
+
+
 def _rare(
     splits: Sequence[_Split], at: int, k: int, others: Sequence[Condition], plan: RulePlan, pilot: Pilot
 ) -> Labels | None:
@@ -216,7 +231,7 @@ def _rare(
     """
     split = splits[at]
     try:
-        frame = pilot(held_at([*others, split.groups[k]], plan), RARE_ROWS, 1 + 1000 * at + k)
+        frame = pilot(held_at([*others, split.groups[k]], plan), RARE_ROWS, (at, k))
     except ConditionError:
         if split.shares is None or not split.shares[k] > 0 or math.isinf(split.shares[k]):
             return None

@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 
 from tabsynth.constraints.outcome import Tally
+from tabsynth.constraints.plan import plan_rules
 from tabsynth.constraints.rules import constraints_of
 from tabsynth.errors import ConditionError, ConstraintError, DataError, StructureError, UsageError
 from tabsynth.pipeline import fit
+from tabsynth.pipeline.shares import shares_of
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.rules import Dependency, Formula, Inequality, Unique
 from tabsynth.schema.types import Column, Generator, Kind
@@ -305,3 +307,50 @@ def test_given_cells_of_generators_are_passed_on_and_others_made():
     shares = model.sample(40, seed=1, rebalance={"g": "even"})
     assert (shares["g"] == "p").sum() == 20
     assert shares["mail"].drop_nulls().n_unique() == shares["mail"].drop_nulls().len()
+
+
+def _shares(asked, schema, pilot):
+    return shares_of(
+        asked,
+        {},
+        where=(),
+        plan=plan_rules(schema, is_private=False),
+        n_rows=10,
+        pilot=pilot,
+        rng=np.random.default_rng(0),
+    )
+
+
+def test_too_many_groups_and_cells_are_refused_before_each_has_rows_drawn_for_it():
+    """10,000 groups draw nothing; 70 × 70 cells that the first 32,768 rows show, nothing more."""
+    asked = []
+
+    def pilot(_held, n, stream):
+        asked.append(stream)
+        at = np.arange(n)
+        return pl.DataFrame({"i": at % 70, "j": at // 70 % 70})
+
+    with pytest.raises(UsageError, match=r"there are 10,000 groups, more than 4,096: ask for fewer"):
+        _shares({"i": dict.fromkeys(range(10_000), 1e-5)}, table(whole("i", 0, 20_000)), pilot)
+    crowd = levels("c", *map(str, range(5000)))
+    with pytest.raises(UsageError, match=r"there are 5,000 groups, more than 4,096: ask for fewer"):
+        _shares({"c": "even"}, table(crowd), pilot)
+    assert asked == []
+    many = dict.fromkeys(range(70), 1 / 70)
+    with pytest.raises(UsageError, match=r"cross into 4,900 cells, more than 4,096: ask for fewer"):
+        _shares({"i": many, "j": many}, table(whole("i", 0, 69), whole("j", 0, 69)), pilot)
+    assert asked == [()]
+
+
+def test_every_rare_group_has_rows_from_a_stream_of_its_own():
+    """Of two columns with three groups each, of which the first rows show one."""
+    asked = []
+
+    def pilot(_held, n, stream):
+        asked.append(stream)
+        i, j = (stream[1] if stream[:1] == (at,) else 0 for at in (0, 1))
+        return pl.DataFrame({"i": np.full(n, i), "j": np.full(n, j)})
+
+    even = dict.fromkeys(range(3), 1 / 3)
+    _shares({"i": even, "j": even}, table(whole("i", 0, 2), whole("j", 0, 2)), pilot)
+    assert asked == [(), (0, 1), (0, 2), (1, 1), (1, 2)]
