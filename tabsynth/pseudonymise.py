@@ -23,6 +23,7 @@ from tabsynth.io import Layout
 from tabsynth.privacy import NoPrivacy, Privacy
 from tabsynth.schema.generators import MASK, generator_of
 from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
+from tabsynth.secrets_file import read_secret
 from tabsynth.source import as_table
 from tabsynth.table import Table
 
@@ -42,11 +43,8 @@ class Pseudonymised:
 
 
 def read_key(path: str | Path) -> bytes:
-    """The bytes of a key file. Raises `UsageError` where it cannot be read or has fewer than 32."""
-    try:
-        key = Path(path).read_bytes()
-    except OSError as fault:
-        raise UsageError(f"key file {path}: cannot be read ({fault.strerror})") from None
+    """The bytes of a key file. Raises `UsageError` where it cannot be read, others can read it, or it has fewer than 32."""
+    key = read_secret(Path(path), "key file")
     _require_long(key, f"key file {path}")
     return key
 
@@ -58,7 +56,7 @@ def pseudonymise_table(
 
     Columns are those of kind identifier, or of kind text with the role identifier; foreign keys of a `Schema` of
     which `table` is one are hashed as what they refer to. Raises `PrivacyError` where `privacy` is a budget: keyed
-    hashes give out exact identities; `UsageError` for a short key or where nothing is to be hashed; `InputError` for
+    hashes give out exact identities; `UsageError` for a short key, identifiers that are no whole numbers, or where nothing is to be hashed; `InputError` for
     data that does not fit the schema.
     """
     if not isinstance(privacy, NoPrivacy):
@@ -91,7 +89,7 @@ def _require_long(key: bytes, what: str) -> None:
     if len(key) < FEWEST_BYTES:
         raise UsageError(
             f"{what} has {len(key)} bytes, a key needs at least {FEWEST_BYTES} random ones: "
-            f"head -c {FEWEST_BYTES} /dev/urandom > key"
+            f"(umask 077 && head -c {FEWEST_BYTES} /dev/urandom > key)"
         )
 
 
@@ -117,13 +115,31 @@ def _realms(schema: TableSchema | Schema, table: TableSchema) -> Mapping[str, st
 
 def _hashed(cells: pl.Series, key: bytes, realm: str) -> pl.Series:
     """Pseudonyms of cells; those of two realms have nothing in common."""
-    texts = (cells.cast(pl.Int64, strict=False) if cells.dtype.is_float() else cells).cast(pl.String)
+    texts = _whole_texts(cells) if cells.dtype.is_float() else cells.cast(pl.String)
     distinct = texts.drop_nulls().unique()
     own = hmac.digest(key, realm.encode(), hashlib.sha256)
     names = [hmac.digest(own, text.encode(), hashlib.sha256).hex()[:_LENGTH] for text in distinct.to_list()]
     return texts.replace_strict(
         distinct, pl.Series(names, dtype=pl.String), default=None, return_dtype=pl.String
     )
+
+
+def _whole_texts(cells: pl.Series) -> pl.Series:
+    """Floats as the whole numbers that they are, digit by digit; NaN is no cell.
+
+    Raises `UsageError` where one is no whole number, or so large that floats next to it are more than 1 apart: two
+    identifiers may have become one there.
+    """
+    present = cells.cast(pl.Float64).fill_nan(None)
+    exact = 2.0**24 if cells.dtype == pl.Float32 else 2.0**53
+    is_odd = (present != present.round()) | (present.abs() > exact)
+    n_odd = int(is_odd.fill_null(value=False).sum())
+    if n_odd:
+        raise UsageError(
+            f"column {cells.name!r}: {n_odd:,} identifiers are floats that are no whole numbers, or too large to be exact: "
+            "store them as text or integers"
+        )
+    return present.cast(pl.Int64).cast(pl.String)
 
 
 def _masked(cells: pl.Series, column: Column) -> pl.Series:

@@ -116,6 +116,7 @@ def test_too_little_room_is_an_error_before_a_row_is_written(folder: Path) -> No
 
 def test_pseudonyms_and_what_refuses_them(folder: Path) -> None:
     (folder / "key").write_bytes(bytes(range(32)))
+    (folder / "key").chmod(0o600)
     change(folder, remark={"generator": Generator(make="mask")}, mail={"role": Role.IDENTIFIER})
     command = ("pseudonymise", "t.csv", "--schema", "s.yaml", "--key-file", "key", "--out", "p.csv")
     refused = tabsynth_here(*command, "--schema-out", "p.yaml", cwd=folder)
@@ -137,6 +138,7 @@ def test_pseudonyms_and_what_refuses_them(folder: Path) -> None:
 
 def test_a_short_key_is_refused(folder: Path) -> None:
     (folder / "key").write_bytes(b"short")
+    (folder / "key").chmod(0o600)
     done = tabsynth_here(
         *("pseudonymise", "t.csv", "--schema", "s.yaml", "--key-file", "key", "--out", "p.csv"),
         *("--schema-out", "p.yaml", "--no-privacy", "--json"),

@@ -109,6 +109,7 @@ def test_a_key_of_references_that_go_round_ends():
 
 def test_pandas_with_gaps_stays_pandas(tmp_path):
     (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "key").chmod(0o600)
     schema = TableSchema(
         name="t", columns=(Column(name="id", kind=Kind.IDENTIFIER, dtype="float64", nullable=True),)
     )
@@ -144,13 +145,54 @@ def test_nothing_to_hash_is_said():
 
 def test_short_and_missing_keys_are_refused_without_a_byte_of_them(tmp_path):
     (tmp_path / "short").write_bytes(b"secret-of-16-byt")
+    (tmp_path / "short").chmod(0o600)
     with pytest.raises(UsageError, match=r"has 16 bytes, a key needs at least 32") as error:
         read_key(tmp_path / "short")
     assert "secret" not in str(error.value)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no key file can be read there"):
         read_key(tmp_path / "none")
     with pytest.raises(UsageError, match="the key has 0 bytes"):
         ts.pseudonymise(people(), schema=PEOPLE, key=b"", privacy=ts.NO_PRIVACY)
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path):
+    path = tmp_path / "key"
+    path.write_bytes(KEY)
+    path.chmod(0o640)
+    with pytest.raises(UsageError, match="can be read by others than you: chmod 600"):
+        read_key(path)
+    path.chmod(0o600)
+    assert read_key(path) == KEY
+    with pytest.raises(UsageError, match="is no key file"):
+        read_key(tmp_path)
+
+
+def _hashes(cells, dtype="float64"):
+    schema = TableSchema(
+        name="t", columns=(Column(name="id", kind=Kind.IDENTIFIER, dtype=dtype, nullable=True),)
+    )
+    frame = pl.DataFrame({"id": cells}, schema={"id": pl.Float32 if dtype == "float32" else pl.Float64})
+    return ts.pseudonymise(frame, schema=schema, key=KEY, privacy=ts.NO_PRIVACY)[0]["id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("cells", "n"), [([1.2, 1.7, 3.0], 2), ([1e19, 1.0], 1), ([float("inf"), -(2.0**60), 0.5], 3)]
+)
+def test_floats_that_name_nobody_for_certain_are_refused_with_their_number(cells, n):
+    with pytest.raises(
+        UsageError, match=rf"column 'id': {n} identifiers are floats that are no whole"
+    ) as error:
+        _hashes(cells)
+    assert "1.2" not in str(error.value)
+
+
+def test_whole_floats_are_hashed_as_the_integers_that_they_are():
+    own = hmac.new(KEY, b"t.id", hashlib.sha256).digest()
+    found = _hashes([2.0**53, -7.0, None, float("nan")])
+    names = [hmac.new(own, text, hashlib.sha256).hexdigest()[:32] for text in (b"9007199254740992", b"-7")]
+    assert found == [*names, None, None]
+    with pytest.raises(UsageError, match="1 identifiers are floats"):
+        _hashes([2.0**25], "float32")
 
 
 def test_a_policy_for_outsiders_denies_what_a_model_of_such_a_table_gives():

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabsynth.errors import OutputExistsError, UsageError
+from tabsynth.secrets_file import read_secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 _CONTEXT = b"tabsynth release bundle 1\n"
-_MOST_BYTES = 64 << 10
 
 
 def make_keys(private: Path, public: Path, *, passphrase: str | None = None) -> str:
@@ -44,7 +43,7 @@ def make_keys(private: Path, public: Path, *, passphrase: str | None = None) -> 
 
 def is_encrypted(path: Path) -> bool:
     """Whether the private key in a file asks for a passphrase."""
-    return b"ENCRYPTED" in _content(path, is_private=True)
+    return b"ENCRYPTED" in read_secret(path)
 
 
 def read_private_key(path: Path, *, passphrase: str | None = None) -> Ed25519PrivateKey:
@@ -52,7 +51,7 @@ def read_private_key(path: Path, *, passphrase: str | None = None) -> Ed25519Pri
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    content = _content(path, is_private=True)
+    content = read_secret(path)
     secret = passphrase.encode() if passphrase is not None and b"ENCRYPTED" in content else None
     try:
         key = load_pem_private_key(content, secret)
@@ -73,7 +72,7 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    content = _content(path, is_private=False)
+    content = read_secret(path, is_private=False)
     if b"PRIVATE KEY" in content:
         raise UsageError(f"{path} is a private key: bundles are checked with the public one (.pub)")
     try:
@@ -119,15 +118,3 @@ def _write_new(path: Path, content: bytes, *, mode: int) -> None:
             file.write(content)
     except OSError as fault:
         raise UsageError(f"{path}: no key can be written there ({fault.strerror})") from None
-
-
-def _content(path: Path, *, is_private: bool) -> bytes:
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
-            raise UsageError(f"{path} is no key")
-        if is_private and found.st_mode & 0o077:
-            raise UsageError(f"{path} can be read by others than you: chmod 600 {path}")
-        return path.read_bytes()
-    except OSError as fault:
-        raise UsageError(f"{path}: no key can be read there ({fault.strerror})") from None
