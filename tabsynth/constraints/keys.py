@@ -8,7 +8,7 @@ costs a draw (below one row in a million at a hundred million keys) and is never
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -39,6 +39,7 @@ class Keys:
     checked: tuple[Constraint, ...] = ()
     free: pl.DataFrame | None = None
     _seen: list[_Hashes] = field(default_factory=list)
+    _beside: tuple[Keys, ...] = ()
 
     @classmethod
     def of(
@@ -70,8 +71,14 @@ class Keys:
     def _names(self) -> list[str]:
         return list(self.constraint.columns)
 
-    def hold(self, frame: pl.DataFrame, block: Block, rng: np.random.Generator) -> tuple[pl.DataFrame, int]:
-        """The rows of the next block with no key twice, and how many were changed; remembers their keys."""
+    def hold(
+        self, frame: pl.DataFrame, block: Block, rng: np.random.Generator, beside: Sequence[Keys] = ()
+    ) -> tuple[pl.DataFrame, int]:
+        """The rows of the next block with no key twice, and how many were changed, so that those `beside` still hold.
+
+        The keys are not remembered yet: another rule may still change rows (see `remember`).
+        """
+        self._beside = tuple(beside)
         left = np.flatnonzero(self._repeats(frame))
         n_changed = len(left)
         if n_changed:
@@ -85,8 +92,11 @@ class Keys:
                 f"{len(left):,} rows of a block could not be made to meet the rule {title_of(self.constraint.rule)!r}: "
                 f"{_TRIES} tries gave too few keys that are new; ask for fewer rows, or give the key more columns"
             )
-        self._remember(self._hashes(frame, np.arange(frame.height)))
         return frame, n_changed
+
+    def remember(self, frame: pl.DataFrame) -> None:
+        """Give no key of these rows out again."""
+        self._remember(self._hashes(frame, np.arange(frame.height)))
 
     def _drawn(
         self,
@@ -152,6 +162,9 @@ class Keys:
         is_bad = np.any([*masks_of(self.checked, rows), *block.broken(rows, places), ~is_new], axis=0)
         good = np.flatnonzero(~is_bad)
         good = good[np.sort(np.unique(hashes[good], return_index=True)[1])]
+        stays = frame[np.setdiff1d(np.arange(frame.height), left)]
+        for other in self._beside:
+            good = good[other.are_new(rows[good], stays)]
         filled, first = np.unique(places[good], return_index=True)
         taken.append(hashes[good[first]])
         order = np.arange(frame.height)
@@ -161,10 +174,21 @@ class Keys:
 
     def _repeats(self, frame: pl.DataFrame) -> Mask:
         hashes = self._hashes(frame, np.arange(frame.height))
-        key = frame.select(self._names)
-        is_whole = key.select(pl.all_horizontal(pl.all().is_not_null())).to_series().to_numpy()
-        repeats: Mask = (self.constraint.violations(frame) | self._known(hashes)) & is_whole
+        repeats: Mask = (self.constraint.violations(frame) | self._known(hashes)) & self._is_whole(frame)
         return repeats
+
+    def are_new(self, rows: pl.DataFrame, stays: pl.DataFrame) -> Mask:
+        """Which rows repeat no key of earlier blocks, of rows that stay, or of rows before them."""
+        hashes, every = self._hashes(rows, np.arange(rows.height)), np.arange(stays.height)
+        is_first = np.zeros(rows.height, dtype=np.bool_)
+        is_first[np.unique(hashes, return_index=True)[1]] = True
+        is_new: Mask = is_first & ~self._known(hashes) & ~np.isin(hashes, self._hashes(stays, every))
+        return is_new | ~self._is_whole(rows)
+
+    def _is_whole(self, frame: pl.DataFrame) -> Mask:
+        """Which rows have a key without a missing cell: others never repeat."""
+        key = frame.select(self._names)
+        return key.select(pl.all_horizontal(pl.all().is_not_null())).to_series().to_numpy()
 
     def _hashes(self, frame: pl.DataFrame, rows: npt.NDArray[np.int64]) -> _Hashes:
         return frame.select(self._names)[rows].hash_rows().to_numpy()

@@ -103,16 +103,18 @@ class Sampler:
                     self._count(made)
                     rng = self.streams.generator("rules.keys", number)
                     frame = made.repaired.frame
-                    for key in keys:
-                        frame, n_changed = key.hold(frame, made.block, rng)
+                    for at, key in enumerate(keys):
+                        frame, n_changed = key.hold(frame, made.block, rng, beside=keys[:at])
                         self._touch(key.constraint, n_changed)
+                    for key in keys:
+                        key.remember(frame)
                     frames.append(frame)
                 batch = pl.concat(frames)
                 progress("sampling", numbers.stop / n_blocks)
                 if ordered:
                     whole.append(batch)
                 else:
-                    yield self._verified(batch, start * BLOCK_ROWS)
+                    yield self._verified(batch, start * BLOCK_ROWS, with_table=True)
         if ordered:
             rows = pl.concat(whole)
             for one in ordered:

@@ -258,6 +258,39 @@ def test_keys_without_a_list_are_drawn_anew():
     assert model.sample(2000, seed=1)["x"].n_unique() == 2000
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [("a", "j", "i"), ("i", "j", "k"), ("k", "i", "a")],
+        [("a", "j", "i"), ("j", "k", "a")],
+    ],
+)
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_several_keys_that_share_columns_hold_together(keys, seed, is_listed, monkeypatch):
+    """Rows that a later key changes keep the earlier ones; whether keys are listed or drawn, and across blocks."""
+    monkeypatch.setattr("tabsynth.pipeline.sampling.BLOCK_ROWS", 16)
+    if not is_listed:
+        monkeypatch.setattr("tabsynth.constraints.keys._MOST_LISTED", 1)
+    schema = table(
+        whole("i", 0, 6),
+        whole("j", 0, 6),
+        whole("k", 0, 6, nullable=True),
+        levels("a", "p", "q"),
+        rules=tuple(Unique(columns=key) for key in keys),
+    )
+    rng = np.random.default_rng(1)
+    frame = pl.DataFrame(
+        {
+            **{name: rng.integers(0, 7, 40) for name in "ij"},
+            "k": [None if x == 7 else x for x in rng.integers(0, 8, 40).tolist()],
+            "a": rng.choice(["p", "q"], 40),
+        }
+    )
+    rows = fit(frame, schema=schema, engine="independent", privacy=NO_PRIVACY).sample(40, seed=seed)
+    assert broken(rows, schema) == {}
+
+
 def test_keys_that_the_model_cannot_vary_are_an_error():
     schema = table(column("x", Kind.NUMBER, bounds=(0.0, 1e9), decimals=2), rules=(Unique(columns=("x",)),))
     model = fit(pl.DataFrame({"x": [1.0] * 50}), schema=schema, engine="independent", privacy=NO_PRIVACY)
