@@ -78,6 +78,7 @@ def split(
         from tabsynth.config.steps import staged, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.io import write_frame
+        from tabsynth.io.provenance import SplitMark
         from tabsynth.randomness import fresh_seed
         from tabsynth.schema import read_schema
 
@@ -93,7 +94,7 @@ def split(
             parts = dict(zip((_TRAIN, _HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
-                write_frame(part, folder / name, schema=chosen)
+                write_frame(part, folder / name, schema=chosen, provenance=SplitMark())
         unknown = [] if chosen is None else note_left_out(session, (data,), chosen, csv=csv)
         rows = {name: part.height for name, part in parts.items()}
         unit = None if chosen is None else chosen.unit.column

@@ -1,8 +1,8 @@
 """What runs left behind that is private: real rows, drafts, internal reports, audits, checkpoints, halves of outputs.
 
-Files are told by what is in them, not by their names, where there is something in them to tell by. Found are
-files that tabsynth wrote; never the tables that you gave it, nor ledgers, keys and catalogues, which must stay. Rows
-and models that were made without privacy are private too, and so is all of a run's private folder.
+Files are told by what is in them, never by a name alone. Found are files that tabsynth wrote; never the tables
+that you gave it, nor ledgers, keys and catalogues, which must stay, nor a schema of which you confirmed a column.
+Rows and models that were made without privacy are private too.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabsynth.config.run import PRIVATE, RUN_FILE
-from tabsynth.errors import UsageError
+from tabsynth.config.run import PRIVATE, RUN_FILE, RUN_NOTE
+from tabsynth.errors import InputError, UsageError
+from tabsynth.io.provenance import is_half_of_split, read_provenance, sidecar_of
 
 _HEAD, _PAGE = 1 << 14, 8 << 20
+_TABLES = (".csv", ".parquet", ".arrow")
 _FORMATS = {
     "results": "figures that compare with real rows",
     "audit": "an audit",
@@ -29,11 +29,13 @@ _FORMATS = {
     "collapse": "figures of a collapse",
     "decision": "a decision, with what was found",
 }
-_FORMAT = re.compile(rb'"format":\s*"tabsynth-([a-z-]+)/\d')
+_FORMAT = re.compile(rb'\s*\{\s*"format":\s*"tabsynth-([a-z-]+)/\d')
 _UNFINISHED = re.compile(r"\.tabsynth\.[0-9a-z_]+\.tmp", re.IGNORECASE)
 _DRAFT = re.compile(rb"origin: draft")
+_CONFIRMED = re.compile(rb"origin:\s*[\"']?(public|charged)")
 _SQLITE = b"SQLite format 3\x00"
-_SETTLED_SECONDS = 3600
+_KEY = re.compile(rb"-----BEGIN [A-Z ]*KEY-----")
+_LEDGER = re.compile(rb'"kind":\s*"tabsynth ledger ')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,10 @@ class Residue:
     n_bytes: int
 
 
-def residue_in(folders: Sequence[Path], *, temporary: bool = True) -> tuple[Residue, ...]:
+def residue_in(folders: Sequence[Path]) -> tuple[Residue, ...]:
     """Every private file below the folders, each once, by path; links are not followed.
 
-    `temporary` looks into the system's temporary folder too, for what is ours and an hour old. Raises
-    `UsageError` for what is no folder.
+    Raises `UsageError` for what is no folder.
     """
     found: dict[Path, Residue] = {}
     for folder in folders:
@@ -57,8 +58,6 @@ def residue_in(folders: Sequence[Path], *, temporary: bool = True) -> tuple[Resi
             raise UsageError(f"{folder} is not a folder")
         for each in _walk(folder):
             found.setdefault(each.path, each)
-    for each in _temporary() if temporary else ():
-        found.setdefault(each.path, each)
     return tuple(found[path] for path in sorted(found))
 
 
@@ -76,7 +75,7 @@ def purge(residue: Sequence[Residue], *, keep: Sequence[Path] = ()) -> int:
         each.path.unlink(missing_ok=True)
         n_gone += 1
         for parent in each.path.parents:
-            if parent.resolve() in kept or parent == Path(tempfile.gettempdir()):
+            if parent.resolve() in kept:
                 break
             try:
                 parent.rmdir()
@@ -95,27 +94,52 @@ def _walk(folder: Path) -> Iterator[Residue]:
             path = here / name
             if (size := _size(path)) is None:
                 continue
-            what = _what(path, files)
-            if unfinished or _UNFINISHED.fullmatch(name):
+            what = "" if _must_stay(path) else _what(path, files)
+            if not what and of_run:
+                what = _of_run(path)
+            if (unfinished or _UNFINISHED.fullmatch(name)) and not _must_stay(path):
                 what = "unfinished: left by a command that was killed, or still being written"
-            elif not what and of_run:
-                what = "the private part of a run"
             if what:
                 yield Residue(path=path, what=what, n_bytes=size)
 
 
 def _private_folder(here: Path) -> bool:
     """Whether a folder is the private one of a run, or lies in it."""
-    return any(parent.name == PRIVATE and (parent / RUN_FILE).is_file() for parent in (here, *here.parents))
+    return any(parent.name == PRIVATE and _is_run(parent / RUN_FILE) for parent in (here, *here.parents))
+
+
+def _is_run(path: Path) -> bool:
+    return _head(path, _HEAD).startswith(RUN_NOTE.encode())
+
+
+def _of_run(path: Path) -> str:
+    """What a file in a run's private folder is, by a mark of ours that it bears; "" where it bears none."""
+    if path.name == RUN_FILE and _is_run(path):
+        return "the private part of a run"
+    table = Path(str(path).removesuffix(sidecar_of("").name))
+    try:
+        is_marked = table.suffix.lower() in _TABLES and read_provenance(table) is not None
+    except (InputError, OSError, UsageError):
+        return ""
+    return "synthetic rows without privacy" if is_marked else ""
+
+
+def _must_stay(path: Path) -> bool:
+    """Whether a file is a ledger, a key or a database: what cannot be made again."""
+    head = _head(path, _HEAD)
+    return bool(
+        _KEY.search(head) or _LEDGER.search(head) or (head.startswith(_SQLITE) and not _checkpoint(head))
+    )
+
+
+def _checkpoint(head: bytes) -> bool:
+    return head.startswith(_SQLITE) and b"counts blob not null" in head and b"fingerprint text" in head
 
 
 def _what(path: Path, beside: Sequence[str]) -> str:
     """What a file is, "" where it is nothing private that is known."""
-    if {"train.parquet", "holdout.parquet"} <= set(beside) and path.name in (
-        "train.parquet",
-        "holdout.parquet",
-    ):
-        return "real rows, split"
+    if path.name in ("train.parquet", "holdout.parquet"):
+        return "real rows, split" if is_half_of_split(path) else ""
     if {"model.json", "manifest.json", "arrays.safetensors"} <= set(beside) and path.name in beside:
         head = _head(path.with_name("model.json"), _HEAD)
         is_open = b'"privacy": "none"' in head and b'"format_version"' in head
@@ -123,34 +147,16 @@ def _what(path: Path, beside: Sequence[str]) -> str:
         return "a model without privacy" if is_open and is_ours else ""
     suffix = path.suffix.lower()
     if suffix == ".json":
-        found = _FORMAT.search(_head(path, _HEAD))
+        found = _FORMAT.match(_head(path, _HEAD))
         return _FORMATS.get(found[1].decode(), "") if found else ""
     if suffix in (".html", ".htm"):
         return "an internal report" if b"<strong>Private output.</strong>" in _head(path, _PAGE) else ""
     if suffix in (".yaml", ".yml"):
         text = _head(path, _PAGE)
         is_schema = b"\ntables:" in b"\n" + text and b"columns:" in text
-        return "a draft of a schema, read off the source" if is_schema and _DRAFT.search(text) else ""
-    head = _head(path, _HEAD)
-    if head.startswith(_SQLITE) and b"counts blob not null" in head and b"fingerprint text" in head:
-        return "the checkpoint of a shadow-model audit"
-    return ""
-
-
-def _temporary() -> Iterator[Residue]:
-    """Our folders in the system's temporary one that nothing has changed for an hour."""
-    before = time.time() - _SETTLED_SECONDS
-    for folder in sorted(Path(tempfile.gettempdir()).glob("tabsynth-*")):
-        try:
-            known = folder.lstat()
-        except OSError:
-            continue
-        is_mine = not hasattr(os, "getuid") or known.st_uid == os.getuid()
-        if not stat.S_ISDIR(known.st_mode) or not is_mine or known.st_mtime > before:
-            continue
-        for path in sorted(folder.rglob("*")):
-            if (size := _size(path)) is not None:
-                yield Residue(path=path, what="temporary: left by a command that was killed", n_bytes=size)
+        is_draft = is_schema and _DRAFT.search(text) and not _CONFIRMED.search(text)
+        return "a draft of a schema, read off the source" if is_draft else ""
+    return "the checkpoint of a shadow-model audit" if _checkpoint(_head(path, _HEAD)) else ""
 
 
 def _size(path: Path) -> int | None:

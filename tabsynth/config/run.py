@@ -54,6 +54,7 @@ from tabsynth.schema.types import Origin, Schema
 from tabsynth.source import draft_of
 from tabsynth.table import Table
 
+RUN_NOTE = "# A run as it was carried out, written by tabsynth; private.\n"
 SCHEMA_FILE, RUN_FILE, AUDIT_FILE = "schema.yaml", "run.yaml", "audit.json"
 PRIVATE, PUBLISHABLE = "private", "publishable"
 
@@ -129,7 +130,7 @@ def run(
         (folder / PRIVATE).mkdir(exist_ok=True)
         write_schema(schema, folder / PRIVATE / SCHEMA_FILE, private_note=holds_drafts(schema))
         text = run_to_yaml(config, folder=Path(out) / PRIVATE, schema_file=SCHEMA_FILE)
-        (folder / PRIVATE / RUN_FILE).write_text(text, encoding="utf-8")
+        (folder / PRIVATE / RUN_FILE).write_text(RUN_NOTE + text, encoding="utf-8")
         relative = tuple(
             replace(outcome, files={path.relative_to(folder): what for path, what in outcome.files.items()})
             for outcome in outcomes

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tabsynth.io.atomic import atomic_path
 from tabsynth.io.columns import tried
@@ -21,7 +21,7 @@ from tabsynth.io.files import FileFormat, file_format
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KEY = b"tabsynth.provenance"
+KEY, SPLIT_KEY = b"tabsynth.provenance", b"tabsynth.split"
 FORMAT = "tabsynth-provenance/1"
 _MOST_GENERATIONS = 1_000_000
 _MOST_BYTES = 10_000
@@ -36,6 +36,8 @@ class Provenance:
     be one that was given. `augmented` tables were made more of a slice, and no guarantee covers them.
     """
 
+    key: ClassVar[bytes] = KEY
+
     engine: str
     generation: int = 1
     real_share: float | None = 0.0
@@ -45,6 +47,17 @@ class Provenance:
     def to_text(self) -> str:
         """JSON."""
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitMark:
+    """A file of real rows that a split wrote, so that it can be told from a table that somebody brought."""
+
+    key: ClassVar[bytes] = SPLIT_KEY
+
+    def to_text(self) -> str:
+        """JSON."""
+        return json.dumps({"format": "tabsynth-split/1"})
 
 
 def sidecar_of(path: str | Path) -> Path:
@@ -113,9 +126,19 @@ def sidecar_written(path: Path, content: Path, provenance: Provenance) -> Iterat
         _write(beside, entry)
 
 
-def with_mark(fields: pa.Schema, provenance: Provenance | None) -> pa.Schema:
+def is_half_of_split(path: Path) -> bool:
+    """Whether a Parquet file bears the mark that a split wrote; reads no cell."""
+    metadata = tried(lambda: _metadata(path, FileFormat.PARQUET), *_arrow_errors())
+    return (metadata or {}).get(SPLIT_KEY) == SplitMark().to_text().encode()
+
+
+def with_mark(fields: pa.Schema, provenance: Provenance | SplitMark | None) -> pa.Schema:
     """The Arrow schema with the mark in its metadata."""
-    return fields if provenance is None else fields.with_metadata({KEY: provenance.to_text().encode()})
+    return (
+        fields
+        if provenance is None
+        else fields.with_metadata({provenance.key: provenance.to_text().encode()})
+    )
 
 
 def _entry(provenance: Provenance, content: Path) -> dict[str, object]:

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -94,12 +93,12 @@ PRIVATE = {
 
 
 def listed(folder: Path) -> set[str]:
-    return {each.path.relative_to(folder).as_posix() for each in residue_in([folder], temporary=False)}
+    return {each.path.relative_to(folder).as_posix() for each in residue_in([folder])}
 
 
 def test_all_that_is_private_is_listed_and_nothing_else(made):
     assert listed(made) == PRIVATE
-    what = {each.path.name: each.what for each in residue_in([made], temporary=False)}
+    what = {each.path.name: each.what for each in residue_in([made])}
     assert what["train.parquet"] == "real rows, split"
     assert what["draft.yaml"] == "a draft of a schema, read off the source"
     assert what["half.csv"].startswith("unfinished")
@@ -163,18 +162,63 @@ def test_a_link_that_took_a_file_s_place_is_not_followed(tmp_path):
     assert folder.is_dir()
 
 
-def test_old_temporary_folders_of_ours_are_found_and_new_ones_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for name in ("tabsynth-old", "tabsynth-new", "other-old"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "rows.csv").write_text("a")
-    then = time.time() - 7200
-    for name in ("tabsynth-old", "other-old"):
-        os.utime(tmp_path / name, (then, then))
-    (tmp_path / "tabsynth-file").write_text("x")
-    found = residue_in([], temporary=True)
-    assert [each.path for each in found] == [tmp_path / "tabsynth-old" / "rows.csv"]
-    assert residue_in([], temporary=False) == ()
+def test_what_is_yours_is_never_listed(made, tmp_path):
+    """Ledgers, keys, databases and your own tables stay, wherever they lie and whatever they are called."""
+    import shutil
+
+    shutil.copytree(made / "run", tmp_path / "run")
+    for place in (tmp_path / "run/private", tmp_path / ".tabsynth.0123456789abcdef.tmp"):
+        place.mkdir(exist_ok=True)
+        for name in ("ledger", "key", "key.pub", "mine.db"):
+            shutil.copy(made / name, place / name)
+    for name in ("mine.csv", "mine.parquet", "notes.txt"):
+        (tmp_path / "run/private" / name).write_text("a\n1\n")
+    yours = tmp_path / "yours"
+    yours.mkdir()
+    for name in ("train.parquet", "holdout.parquet"):
+        shutil.copy(made / "source.parquet", yours / name)
+    (yours / "private").mkdir()
+    (yours / "private/run.yaml").write_text("version: 1\ntables:\n")
+    (yours / "private/rows.csv").write_text("a\n1\n")
+    (yours / "notes.json").write_text('{"about": {"format": "tabsynth-audit/2"}}')
+    draft = (made / "draft.yaml").read_text()
+    (yours / "schema.yaml").write_text(draft.replace("origin: draft", "origin: public, by: me", 1))
+    assert listed(tmp_path) == {name for name in PRIVATE if name.startswith("run/")}
+
+
+def test_rows_of_a_run_without_privacy_are_listed_with_their_mark(tmp_path):
+    drawn(100, 1).frame.write_parquet(tmp_path / "source.parquet")
+    table = {"source": "source.parquet", "engine": "independent"}
+    run = {"version": 1, "privacy": "none", "evaluation": False, "output": {"formats": ["csv", "parquet"]}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({**run, "tables": {"t": table}}))
+    assert tabsynth_here("run", "run.yaml", "--out", "run", cwd=tmp_path).code == 0
+    found = {
+        path.relative_to(tmp_path / "run/private/t").as_posix()
+        for path in (tmp_path / "run/private/t").rglob("*")
+        if path.is_file()
+    }
+    assert {
+        "synthetic.csv",
+        "synthetic.csv.provenance.json",
+        "synthetic.parquet",
+        "model/model.json",
+    } <= found
+    assert listed(tmp_path) == {
+        f"run/private/{name}" for name in ("run.yaml", "schema.yaml", *(f"t/{each}" for each in found))
+    }
+    (tmp_path / "run/private/t/synthetic.csv").write_text("a\n1\n")  # yours now
+    (tmp_path / "run/private/t/synthetic.parquet").write_text("damaged")
+    assert not listed(tmp_path) & {"run/private/t/synthetic.csv", "run/private/t/synthetic.parquet"}
+
+
+def test_the_system_s_temporary_folder_is_not_looked_into(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    project = tmp_path / "temporary" / "tabsynth-project"
+    project.mkdir(parents=True)
+    (project / "audit.json").write_text('{"format": "tabsynth-audit/2"}')
+    os.utime(project, (0, 0))
+    (tmp_path / "here").mkdir()
+    assert residue_in([tmp_path / "here"]) == ()
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
