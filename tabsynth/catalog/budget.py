@@ -19,6 +19,7 @@ from tabsynth.privacy.ledger import Charge, charge_to_data
 from tabsynth.privacy.mechanisms import Mechanism
 
 _LEAST_UNIT = "row"
+ROW, PERSON = "row", "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Composed:
     def is_within(self) -> bool:
         """Whether it is within the cap, or has none."""
         return self.cap is None or self.epsilon <= self.cap.epsilon
+
+
+def protected_by(tables: Iterable[TableEntry]) -> str:
+    """What all tables protect: a person where each does, however many rows it may have, or else the row."""
+    return PERSON if all(table.unit.startswith(f"{PERSON} (") for table in tables) else ROW
 
 
 def distinct_charges(tables: Iterable[TableEntry]) -> list[Charge]:

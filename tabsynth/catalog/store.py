@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tabsynth.catalog.budget import Composed, compose
+from tabsynth.catalog.budget import PERSON, ROW, Composed, compose, protected_by
 from tabsynth.catalog.entry import Release, TableEntry, release_of, to_json
 from tabsynth.errors import BudgetError, OutputExistsError, UsageError
 from tabsynth.privacy.budget import Budget
@@ -49,13 +51,13 @@ class Catalog:
 
         The first release of a source needs a cap for it: that of its ledger file, or `cap`, or in words none
         (`is_uncapped`). Raises `BudgetError`, with nothing recorded, where all releases of the source would come to
-        more than its cap; `OutputExistsError` for a bundle that is there; `UsageError` where the source has another cap.
+        more than its cap, or where that cap is for persons and the release protects rows; `OutputExistsError` for a bundle that is there; `UsageError` where the source has another cap.
         """
         if cap is not None and is_uncapped:
             raise UsageError("state a cap for the source, or that it has none, not both")
         location = str(bundle) if "://" in str(bundle) else str(Path(bundle).absolute())
         with _fetched(location) as path:
-            release = release_of(path, location=location, key=key)
+            release = release_of(path, location=shown(location), key=key)
         with self._transaction() as connection:
             known = _find(connection, sha256=release.sha256)
             if known is not None:
@@ -170,9 +172,35 @@ def _fetched(location: str) -> Iterator[Path]:
         try:
             with fsspec.open(location, "rb") as source, path.open("wb") as target:
                 shutil.copyfileobj(source, target)
-        except (OSError, ValueError, ImportError) as fault:
-            raise UsageError(f"{location} cannot be read ({type(fault).__name__})") from None
+        except (*_FAULTS, *_remote_faults()) as fault:
+            raise UsageError(f"{shown(location)} cannot be read ({type(fault).__name__})") from None
         yield path
+
+
+def shown(location: str) -> str:
+    """An address without what may open it: names and passwords before the host, the query, where signatures stand."""
+    if "://" not in location:
+        return location
+    return re.sub(r"(?<=://)[^/?#]*@", "", re.sub(r"[?#].*", "", location, flags=re.DOTALL))
+
+
+_FAULTS = (OSError, ValueError, ImportError, RuntimeError, TypeError, LookupError, EOFError)
+_REMOTE_FAULTS = (
+    ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("gcsfs.retry", "HttpError"),
+    ("paramiko", "SSHException"),
+)
+"""What drivers of fsspec raise beside Python's own exceptions, by module."""
+
+
+def _remote_faults() -> tuple[type[BaseException], ...]:
+    """Those of the drivers that are loaded: asked for when something was raised."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _REMOTE_FAULTS)
+    return tuple(each for each in found if isinstance(each, type) and issubclass(each, BaseException))
 
 
 def _denied(composed: Composed) -> BudgetError:
@@ -200,6 +228,11 @@ def _cap(
             raise UsageError(
                 f"the source {release.source!r} has another cap already, which adding does not change"
             )
+        if held is not None and row.unit == PERSON and protected_by(release.tables) == ROW:
+            raise BudgetError(
+                f"the cap of {release.source!r} is for persons, and the release protects rows, of which a person may "
+                "have many: it is not recorded, and must not go out"
+            )
         return held
     kept = {table.ledger.cap for table in release.tables if table.ledger.series is not None} - {None}
     held = cap or min(kept, key=lambda found: (found.epsilon, found.delta), default=None)  # type: ignore[union-attr]
@@ -213,6 +246,7 @@ def _cap(
             source=release.source,
             epsilon=None if held is None else held.epsilon,
             delta=None if held is None else held.delta,
+            unit=protected_by(release.tables),
         )
     )
     return held

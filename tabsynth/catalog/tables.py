@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tabsynth.errors import UsageError
 
-VERSION = 1
+VERSION = 2
 _WAIT_SECONDS = 60
 
 metadata = sa.MetaData()
@@ -22,6 +22,7 @@ sources = sa.Table(
     sa.Column("source", sa.String(200), primary_key=True),
     sa.Column("epsilon", sa.Float(53)),
     sa.Column("delta", sa.Float(53)),
+    sa.Column("unit", sa.Text),
 )
 releases = sa.Table(
     "releases",

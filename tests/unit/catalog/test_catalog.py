@@ -22,6 +22,7 @@ from tabsynth.catalog import Catalog, diff_releases, open_catalog
 from tabsynth.catalog.budget import compose, distinct_charges
 from tabsynth.catalog.diff import distance
 from tabsynth.catalog.entry import TableEntry
+from tabsynth.catalog.store import shown
 from tabsynth.errors import BudgetError, BundleError, OutputExistsError, UsageError
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
@@ -31,7 +32,7 @@ from tabsynth.release.bundle import keys
 from tabsynth.table import Table
 from tests.unit.release.bundle.made import KEY, OTHER_KEY, TERMS, bundle, released
 from tests.unit.release.bundle.server import postgres, socket_folder  # noqa: F401  # a fixture
-from tests.unit.release.bundle.test_verify import forged
+from tests.unit.release.bundle.test_verify import forged, parts_of
 
 PUBLIC = KEY.public_key()
 CAP = Budget(epsilon=1.2, delta=1e-6)
@@ -205,6 +206,24 @@ def test_a_release_without_privacy_fits_under_no_cap(catalog, tmp_path):
     assert composed.epsilon == float("inf")
 
 
+def test_rows_are_not_released_under_a_cap_for_persons(catalog, private_bundles, tmp_path):
+    """One ε for a row says less of a person, who may have many; the other way round it says more."""
+    persons = tmp_path / "persons.zip"
+    persons.write_bytes(private_bundles[0].read_bytes())
+    stated = parts_of(persons)[1]["privacy.json"].replace(
+        b'"unit": "row"', b'"unit": "person (column patient, at most 20 rows)"'
+    )
+    forged(persons, lambda _: None, parts={"privacy.json": stated})
+    release, composed = catalog.add(persons, key=PUBLIC, cap=Budget(epsilon=9.0))
+    assert composed.unit == release.tables[0].unit == "person (column patient, at most 20 rows)"
+    with pytest.raises(BudgetError, match="is for persons, and the release protects rows"):
+        catalog.add(private_bundles[1], key=PUBLIC)
+    assert len(catalog.releases()) == 1
+    other = open_catalog(tmp_path / "other.db")
+    other.add(private_bundles[1], key=PUBLIC, cap=Budget(epsilon=9.0))
+    assert other.add(persons, key=PUBLIC)[1].unit == "row"
+
+
 def test_the_same_bundle_and_a_spoilt_one_are_refused(catalog, private_bundles, tmp_path):
     catalog.add(private_bundles[0], key=PUBLIC, cap=CAP)
     with pytest.raises(OutputExistsError, match="as release 1"):
@@ -241,6 +260,63 @@ def test_bundles_on_any_file_system(catalog, private_bundles):
     for address in ("memory://bundles/absent.zip", "nothing://a/b"):
         with pytest.raises(UsageError, match="cannot be read"):
             catalog.add(address, key=PUBLIC)
+
+
+def test_errors_of_drivers_are_told_without_credentials(catalog, private_bundles):
+    """Drivers raise exceptions of their own; addresses carry names, passwords and signatures."""
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra `share`")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Keyed(MemoryFileSystem):
+        """As drivers that take the credentials off the address."""
+
+        protocol = "keyed"
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return "/" + path.rpartition("@")[2].partition("?")[0].removeprefix("keyed://").lstrip("/")
+
+    fsspec.register_implementation("keyed", Keyed, clobber=True)
+    with fsspec.open("memory://host/a.zip", "wb") as file:
+        file.write(private_bundles[0].read_bytes())
+    release, _ = catalog.add("keyed://anna:s3cret@host/a.zip?sig=s3cret", key=PUBLIC, cap=CAP)
+    assert release.location == catalog.release(1).location == "keyed://host/a.zip"
+    for address in ("http://anna:s3cret@127.0.0.1:9/a.zip?sig=s3cret", "http://anna:s3cret@[::1/a"):
+        with pytest.raises(UsageError, match="cannot be read") as fault:
+            catalog.add(address, key=PUBLIC)
+        assert "s3cret" not in str(fault.value)
+        assert "anna" not in str(fault.value)
+
+
+def test_an_address_is_shown_without_what_opens_it():
+    assert shown("s3://bucket/a@b/c.zip") == "s3://bucket/a@b/c.zip"
+    assert shown("https://u:p@host/a.zip?X-Amz-Signature=1#x") == "https://host/a.zip"
+    assert shown("simplecache::https://u:p@host/a.zip") == "simplecache::https://host/a.zip"
+    assert shown("/a/what?.zip") == "/a/what?.zip"
+
+
+def test_errors_that_drivers_define_are_told_too(catalog, monkeypatch):
+    """One that is a plain Exception, as botocore's and aiohttp's are."""
+    import types
+
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra `share`")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class DriverError(Exception):
+        pass
+
+    class Broken(MemoryFileSystem):
+        protocol = "broken"
+
+        def _open(self, *_, **__):
+            raise DriverError("s3cret")
+
+    fsspec.register_implementation("broken", Broken, clobber=True)
+    with pytest.raises(DriverError):
+        catalog.add("broken://a/b", key=PUBLIC)
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", types.SimpleNamespace(ClientError=DriverError))
+    with pytest.raises(UsageError, match=r"cannot be read \(DriverError\)"):
+        catalog.add("broken://a/b", key=PUBLIC)
 
 
 def test_without_fsspec_it_says_what_to_install(catalog, monkeypatch):
@@ -281,8 +357,8 @@ def test_what_is_no_catalogue_is_refused(tmp_path):
 
     opened = open_catalog(tmp_path / "c.db")
     with opened.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE tabsynth_catalog SET version = 2"))
-    with pytest.raises(UsageError, match="is of version 2"):
+        connection.execute(sa.text("UPDATE tabsynth_catalog SET version = 9"))
+    with pytest.raises(UsageError, match="is of version 9"):
         open_catalog(tmp_path / "c.db")
 
 
