@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tabsynth.constraints.check import check_rules
 from tabsynth.decision import Answer, Decision
-from tabsynth.errors import PolicyError, UsageError
+from tabsynth.errors import BundleError, PolicyError, UsageError
 from tabsynth.io import atomic_path, write_frame
 from tabsynth.io.provenance import sidecar_of
 from tabsynth.models.registry import settings_of
@@ -28,6 +28,8 @@ from tabsynth.release.bundle.croissant import croissant
 from tabsynth.release.bundle.datapackage import data_package, slug
 from tabsynth.release.bundle.manifest import (
     MANIFEST,
+    MOST_CELLS,
+    MOST_TEXT,
     SIGNATURE,
     BundledTable,
     Manifest,
@@ -90,7 +92,8 @@ def build_bundle(
 
     `policy` is the policy file's content, of which the audience's part is kept; `source` is the id that all
     releases of the source share. Raises `PolicyError` where a decision does not allow its rows or is of others,
-    `UsageError` where a seed does not give the rows or a source id is none, `OutputExistsError` where `out` exists.
+    `UsageError` where a seed does not give the rows or a source id is none, `BundleError` for more than a bundle holds,
+    `OutputExistsError` where `out` exists.
     """
     require_allowed(tables)
     _require_source(source)
@@ -113,6 +116,7 @@ def build_bundle(
             parts=tuple(writer.parts),
         )
         content = manifest.to_bytes()
+        Manifest.from_bytes(content)  # nothing is signed that would be refused
         signed = signature_bytes(key=keys.raw(key.public_key()), signature=keys.sign(key, content))
         heads = [(archive.stored(MANIFEST, content), content), (archive.stored(SIGNATURE, signed), signed)]
         with target.open("wb") as file:
@@ -158,6 +162,8 @@ def _require_drawn(table: ReleasedTable) -> None:
 
 
 def _made(released: ReleasedTable, stem: str) -> _Made:
+    if released.rows.n_rows * len(released.rows.schema.columns) > MOST_CELLS:
+        raise BundleError(f"a table of a bundle holds {MOST_CELLS:,} cells at most: release fewer rows")
     schema = shareable_schema(released.rows)
     statement = statement_of(released.pipeline, drawn_again=released.seed is not None)
     table = BundledTable(
@@ -208,7 +214,12 @@ class _Writer:
         source = self.folder / "content"
         if isinstance(content, Mapping):
             content = json_bytes(content)
-        source.write_bytes(content.encode() if isinstance(content, str) else content)
+        content = content.encode() if isinstance(content, str) else content
+        if len(content) > MOST_TEXT:
+            raise BundleError(
+                f"{path} would be larger than the {MOST_TEXT:,} bytes that it may have: release fewer tables"
+            )
+        source.write_bytes(content)
         self.add_file(path, what, source)
 
     def add_file(self, path: str, what: str, source: Path) -> None:

@@ -16,10 +16,35 @@ FORMAT = "tabsynth-bundle/1"
 SIGNATURE_FORMAT = "tabsynth-signature/1"
 MANIFEST, SIGNATURE = "bundle.json", "signature.json"
 MOST_MANIFEST, MOST_SIGNATURE = 8 << 20, 1 << 10
+MOST_TEXT, MOST_UNPACKED = 8 << 20, 8 << 30
+"""The bytes that a part of JSON or YAML may have, and all parts together as they are."""
+MOST_CELLS, MOST_ROWS_BYTES = 500_000_000, 8 << 30
+"""The cells of a table, and the bytes that its Parquet file states for them as unpacked."""
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,2}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 2**53
+_STEM = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_PAGES = (
+    *(
+        "README.md",
+        "schema.yaml",
+        "dictionary.md",
+        "model-card.md",
+        "datasheet.md",
+        "privacy.md",
+        "privacy.json",
+    ),
+    *(
+        "verdict.json",
+        "policy.yaml",
+        "terms.md",
+        "terms.json",
+        "provenance.json",
+        "datapackage.json",
+        "croissant.json",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +89,12 @@ class BundledTable:
     @property
     def csv(self) -> str:
         return f"data/{self.stem}.csv"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every part that is of this table."""
+        beside = (f"{self.csv}.provenance.json", f"ledger/{self.stem}.json")
+        return (self.parquet, self.csv, *beside, f"report/{self.stem}.html", f"report/{self.stem}.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +176,12 @@ def _faults(found: Manifest) -> list[Fault]:
     """What is wrong with paths, hashes and sizes; a part that is none is named by its place in the list."""
     faults = []
     seen: set[str] = set()
+    known = {*_PAGES, *(path for table in found.tables for path in table.files)}
     if not 1 <= len(found.parts) <= MOST_MEMBERS - 2:
         faults.append(Fault("parts", f"{len(found.parts):,} of them"))
     for i, part in enumerate(found.parts[:MOST_MEMBERS]):
         where = f"parts.{i}"
-        if not _PATH.fullmatch(part.path) or part.path in (MANIFEST, SIGNATURE):
+        if not _PATH.fullmatch(part.path) or part.path not in known:
             faults.append(Fault(where, "its path is none that a bundle may hold"))
         elif part.path.casefold() in seen:
             faults.append(Fault(where, f"{part.path} stands there twice"))
@@ -163,22 +195,17 @@ def _faults(found: Manifest) -> list[Fault]:
             faults.append(Fault(where, "it is not packed, and yet of two sizes"))
         elif method_of(part.path) == DEFLATED and part.n_bytes > 1100 * part.n_packed + 100:
             faults.append(Fault(where, "it would grow beyond what its packing can do"))
+    if sum(part.n_bytes for part in found.parts) > MOST_UNPACKED:
+        faults.append(Fault("parts", f"together they unpack to more than {MOST_UNPACKED:,} bytes"))
     for i, table in enumerate(found.tables):
+        if not _STEM.fullmatch(table.stem):
+            faults.append(Fault(f"tables.{i}", "the name of its files is none"))
         if not {table.parquet, table.csv} <= {part.path for part in found.parts}:
             faults.append(Fault(f"tables.{i}", "its files are not among the parts"))
         if not 0 <= table.n_rows <= _MOST_ROWS or not _HEX.fullmatch(table.digest):
             faults.append(Fault(f"tables.{i}", "its rows or their digest are out of range"))
-    folders = {part.path.casefold().rpartition("/")[0] for part in found.parts}
-    if seen & {prefix for folder in folders for prefix in _prefixes(folder)}:
-        faults.append(Fault("parts", "one is the folder of another"))
     if not _NAME.fullmatch(found.name):
         faults.append(Fault("name", "it is none that a file can have"))
     if not found.tables or len({table.name for table in found.tables}) < len(found.tables):
         faults.append(Fault("tables", "there is none, or two have one name"))
     return faults[:20]
-
-
-def _prefixes(folder: str) -> set[str]:
-    """A folder and those above it: "a/b" and "a" of "a/b"."""
-    names = folder.split("/") if folder else []
-    return {"/".join(names[: i + 1]) for i in range(len(names))}

@@ -109,6 +109,7 @@ def postgres_script(tables: Sequence[SqlTable], keys: Sequence[ForeignKey]) -> s
         "-- Loads the bundle into PostgreSQL, all of it or nothing. In the folder of this file:",
         "--   psql -d DATABASE -f postgres.sql",
         "\\set ON_ERROR_STOP on",
+        "SET standard_conforming_strings = on;",
         "BEGIN;",
     ]
     lines += [create(table, keys, postgres=True) for table in tables]

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from tabsynth.errors import UsageError
+from tabsynth.errors import BundleError, UsageError
 from tabsynth.io import atomic_folder
 from tabsynth.release.bundle import sql
 from tabsynth.release.bundle.manifest import MANIFEST, Manifest
 from tabsynth.release.bundle.sql import SqlTable
-from tabsynth.release.bundle.verify import Verified, checked, extract, opened, require_unexpired, seal_of
+from tabsynth.release.bundle.verify import (
+    Sealed,
+    Verified,
+    checked,
+    extract,
+    opened,
+    require_unexpired,
+    seal_of,
+)
 from tabsynth.schema.types import ForeignKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from duckdb import DuckDBPyConnection
 
 POSTGRES, QUERIES = "postgres.sql", "queries.sql"
 
@@ -59,13 +69,12 @@ def unpack_bundle(
         tables = _tables(verified)
         held, dropped = _foreign_keys(verified)
         with atomic_folder(out, overwrite=overwrite) as folder:
-            (folder / MANIFEST).write_bytes(sealed.manifest.to_bytes())
-            for part in sealed.manifest.parts:
-                target = folder / part.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                extract(file, sealed, part.path, target)
-            (folder / POSTGRES).write_text(sql.postgres_script(tables, held), encoding="utf-8")
-            (folder / QUERIES).write_text(sql.queries_script(tables), encoding="utf-8")
+            try:
+                _write(file, sealed, folder)
+                (folder / POSTGRES).write_text(sql.postgres_script(tables, held), encoding="utf-8")
+                (folder / QUERIES).write_text(sql.queries_script(tables), encoding="utf-8")
+            except OSError as fault:
+                raise BundleError(f"the bundle cannot be unpacked ({fault.strerror})") from None
             name = f"{sealed.manifest.name}.duckdb" if database else None
             if name is not None:
                 _fill(folder / name, verified, tables, held)
@@ -75,6 +84,15 @@ def unpack_bundle(
         queries=tuple(query for table in tables for query in sql.queries(table)),
         dropped=dropped,
     )
+
+
+def _write(file: BinaryIO, sealed: Sealed, folder: Path) -> None:
+    """The manifest and every part as files."""
+    (folder / MANIFEST).write_bytes(sealed.manifest.to_bytes())
+    for part in sealed.manifest.parts:
+        target = folder / part.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        extract(file, sealed, part.path, target)
 
 
 def _tables(verified: Verified) -> tuple[SqlTable, ...]:
@@ -126,16 +144,31 @@ def _require_duckdb() -> None:
 
 
 def _fill(path: Path, verified: Verified, tables: Sequence[SqlTable], keys: Sequence[ForeignKey]) -> None:
-    """Write the database: tables with their types, keys and comments, rows as they are in the Parquet files."""
+    """Write the database, a new file; `BundleError` where one is there already, or DuckDB takes a name or a row for none."""
     import duckdb
 
-    with duckdb.connect(str(path)) as database:
-        database.execute("SET TimeZone = 'UTC'")
-        for table in tables:
-            database.execute(sql.create(table, keys))
-            columns = ", ".join(map(sql.name, table.schema.column_names))
-            database.register("incoming", verified.tables[table.schema.name].frame.to_arrow())
-            database.execute(f"INSERT INTO {sql.name(table.schema.name)} SELECT {columns} FROM incoming")  # noqa: S608
-            database.unregister("incoming")
-            for comment in sql.comments(table):
-                database.execute(comment)
+    if path.exists():
+        raise BundleError(f"{path.name} is there already: no database is written over it")
+    try:
+        with duckdb.connect(str(path)) as database:
+            database.execute("SET TimeZone = 'UTC'")
+            for table in tables:
+                _add_table(database, table, verified, keys)
+    except (duckdb.Error, OSError) as fault:
+        raise BundleError(
+            f"no DuckDB database can be made of the bundle ({type(fault).__name__}); leave it out with --no-database"
+        ) from None
+
+
+def _add_table(
+    database: DuckDBPyConnection, table: SqlTable, verified: Verified, keys: Sequence[ForeignKey]
+) -> None:
+    """One table with its types, keys and comments, its rows as they are in the Parquet file."""
+    incoming = f"incoming_{secrets.token_hex(16)}"  # a name that no table of the bundle can have
+    database.execute(sql.create(table, keys))
+    columns = ", ".join(map(sql.name, table.schema.column_names))
+    database.register(incoming, verified.tables[table.schema.name].frame.to_arrow())
+    database.execute(f"INSERT INTO {sql.name(table.schema.name)} SELECT {columns} FROM {incoming}")  # noqa: S608
+    database.unregister(incoming)
+    for comment in sql.comments(table):
+        database.execute(comment)

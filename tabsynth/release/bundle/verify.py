@@ -26,8 +26,11 @@ from tabsynth.io import read_table
 from tabsynth.release.bundle import archive, keys
 from tabsynth.release.bundle.manifest import (
     MANIFEST,
+    MOST_CELLS,
     MOST_MANIFEST,
+    MOST_ROWS_BYTES,
     MOST_SIGNATURE,
+    MOST_TEXT,
     SIGNATURE,
     BundledTable,
     Manifest,
@@ -41,7 +44,6 @@ from tabsynth.table import Table
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-MOST_TEXT = 64 << 20
 _MOST_NAMED = 20
 
 
@@ -277,6 +279,8 @@ def _rows(file: BinaryIO, sealed: Sealed, stated: BundledTable, schema: Schema) 
         try:
             with parquet.ParquetFile(path) as found:
                 n_rows, n_columns = found.metadata.num_rows, found.metadata.num_columns
+                groups = map(found.metadata.row_group, range(found.metadata.num_row_groups))
+                n_bytes = sum(group.total_byte_size for group in groups)
         except (ArrowException, OSError):
             raise BundleError(f"{stated.parquet} is not a Parquet file") from None
         table_schema = schema[stated.name]
@@ -285,12 +289,25 @@ def _rows(file: BinaryIO, sealed: Sealed, stated: BundledTable, schema: Schema) 
                 f"{stated.parquet} holds {n_rows:,} rows of {n_columns} columns, stated are {stated.n_rows:,} of "
                 f"{len(table_schema.columns)}"
             )
+        _require_small(stated.parquet, n_cells=n_rows * n_columns, n_bytes=n_bytes)
         try:
             frame, _ = read_table(path, schema=table_schema)
             return Table.conform(frame, table_schema)
         except (InputError, UsageError) as fault:
             faults = fault.faults if isinstance(fault, InputError) else ()
             raise BundleError(f"{stated.parquet} does not follow schema.yaml", faults) from None
+
+
+def _require_small(path: str, *, n_cells: int, n_bytes: int) -> None:
+    """`BundleError` before a row is read where a Parquet file, small as it is, would unpack to more than it may."""
+    if n_cells > MOST_CELLS:
+        raise BundleError(
+            f"{path} holds {n_cells:,} cells, more than the {MOST_CELLS:,} that a table may have"
+        )
+    if n_bytes > MOST_ROWS_BYTES:
+        raise BundleError(
+            f"{path} unpacks to {n_bytes:,} bytes, more than the {MOST_ROWS_BYTES:,} that it may have"
+        )
 
 
 def _row_faults(table: Table, stated: BundledTable, rules: tuple[RuleOutcome, ...]) -> Iterator[Fault]:

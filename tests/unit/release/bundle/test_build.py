@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from tabsynth.decision import Answer, SignOff
-from tabsynth.errors import OutputExistsError, PolicyError, UsageError
+from tabsynth.errors import BundleError, OutputExistsError, PolicyError, UsageError
 from tabsynth.io import read_provenance
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger import copy_from_data
@@ -260,3 +260,15 @@ def test_the_statement_says_whether_the_rows_were_drawn_again(tmp_path):
             words, data = file.read("privacy.md").decode(), json.loads(file.read("privacy.json"))
         assert said in words
         assert said in data["tables"][0]["rows"]
+
+
+def test_more_than_a_bundle_holds_is_not_built(tmp_path, monkeypatch):
+    for limit, most, said in (
+        ("MOST_CELLS", 2399, "2,399 cells at most"),
+        ("MOST_TEXT", 100, "larger than the 100"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"tabsynth.release.bundle.build.{limit}", most)
+            with pytest.raises(BundleError, match=said):
+                bundle(tmp_path / "b")
+    assert not (tmp_path / "b").exists()

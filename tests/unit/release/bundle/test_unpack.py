@@ -14,7 +14,7 @@ import pytest
 from tabsynth.errors import BundleError, OutputExistsError, UsageError
 from tabsynth.release.bundle import sql
 from tabsynth.release.bundle.manifest import BundledTable
-from tabsynth.release.bundle.unpack import unpack_bundle
+from tabsynth.release.bundle.unpack import _fill, unpack_bundle
 from tabsynth.schema.types import ForeignKey
 from tests.unit.release.bundle.made import KEY, bundle, released, rows
 from tests.unit.release.bundle.server import postgres  # noqa: F401  # a fixture
@@ -135,6 +135,44 @@ def test_a_folder_that_is_taken_is_left_alone(tmp_path):
     assert not list((tmp_path / "new").glob("*.duckdb"))
 
 
+def test_a_database_that_is_there_is_not_written_over(tmp_path):
+    (tmp_path / "x.duckdb").write_text("planted")
+    with pytest.raises(BundleError, match=r"x\.duckdb is there already"):
+        _fill(tmp_path / "x.duckdb", None, (), ())
+    assert (tmp_path / "x.duckdb").read_text() == "planted"
+
+
+def renamed(name: str):
+    """The table of `released` under another name."""
+    table = released(seed=None)
+    made = replace(table.pipeline, schema=replace(table.pipeline.schema, name=name))
+    rows_ = replace(table.rows, schema=replace(table.rows.schema, name=name))
+    return replace(table, pipeline=made, rows=rows_, decision=replace(table.decision, rows=rows_.digest()))
+
+
+def test_a_table_called_as_the_rows_that_come_in_holds_its_rows(tmp_path):
+    bundle(tmp_path / "b", renamed("incoming"))
+    found = unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
+    with duckdb.connect(str(tmp_path / "out" / found.database), read_only=True) as connection:
+        assert connection.execute('SELECT count(*) FROM "incoming"').fetchone() == (200,)
+
+
+def test_names_that_duckdb_takes_for_one_are_an_error_that_says_so(tmp_path):
+    bundle(tmp_path / "b", renamed("stays"), renamed("Stays"))
+    with pytest.raises(BundleError, match=r"no DuckDB database can be made .* --no-database"):
+        unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
+    assert not (tmp_path / "out").exists()
+    unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC, database=False)
+
+
+def test_a_disk_that_takes_no_file_is_an_error_that_says_so(tmp_path, monkeypatch):
+    bundle(tmp_path / "b")
+    monkeypatch.setattr("tabsynth.release.bundle.unpack.POSTGRES", "absent/postgres.sql")
+    with pytest.raises(BundleError, match=r"cannot be unpacked \(No such file"):
+        unpack_bundle(tmp_path / "b", tmp_path / "out", key=PUBLIC)
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_duckdb_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(UsageError, match=r"tabsynth\[share\]"):
@@ -151,6 +189,7 @@ def test_names_cannot_become_commands_of_psql():
     columns = (replace(whole["age"], name=evil, description=evil), whole["ward"])
     table = sql.SqlTable(stated, replace(whole, name="t", columns=columns, primary_key=(), constraints=()))
     script = sql.postgres_script([table], ())
+    assert script.index("SET standard_conforming_strings = on;") < script.index("BEGIN;")
     copies = [line for line in script.split("\n") if line.startswith("\\copy")]
     assert copies == [
         "\\copy \"t\" FROM 'data/t.csv' WITH (FORMAT csv, HEADER true, NULL '', ENCODING 'UTF8')"

@@ -253,6 +253,13 @@ def test_a_part_cannot_be_a_link():
         lambda m: m.update(name="../../escaped"),
         lambda m: m.update(name=""),
         lambda m: m["parts"][-1].update(path="data/stays.csv/more"),
+        lambda m: m["parts"][-1].update(path="stays-sandbox.duckdb"),
+        lambda m: m["parts"][-1].update(path="Stays-sandbox.DuckDB"),
+        lambda m: m["parts"][-1].update(path="stays-sandbox.duckdb/x.txt"),
+        lambda m: m["parts"][-1].update(path="postgres.sql/x.txt"),
+        lambda m: m["parts"][-1].update(path="queries.sql"),
+        lambda m: m["parts"][-1].update(path="report/other.html"),
+        lambda m: m["tables"][0].update(stem="../stays"),
         lambda m: m.pop("source"),
         lambda m: m.update(parts=m["parts"] * 700),
     ],
@@ -411,6 +418,32 @@ def test_rows_of_another_shape_are_refused(bad):
     ):
         forged(bad, lambda _: None, parts=parquet(frame))
         assert said in refused(bad)
+
+
+def test_parts_that_are_small_each_and_huge_together_are_refused(bad, monkeypatch):
+    monkeypatch.setattr("tabsynth.release.bundle.manifest.MOST_UNPACKED", 100_000)
+    assert "together they unpack to more than 100,000 bytes" in refused(bad)
+
+
+def test_a_parquet_file_that_would_grow_is_refused_before_it_is_read(bad, monkeypatch):
+    """A million equal cells take a few hundred bytes: what the file states of itself is held against limits."""
+    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_CELLS", 11_999_999)
+    whole = rows().frame.head(1)
+    frame = pl.concat([whole] * 1000)
+    frame = pl.concat([frame] * 1000)
+    part = parquet(frame)
+    assert len(part["data/stays.parquet"]) < 1_000_000
+    forged(bad, lambda m: m["tables"][0].update(n_rows=1_000_000), parts=part)
+    monkeypatch.setattr("tabsynth.release.bundle.verify.read_table", None)
+    assert "holds 12,000,000 cells, more than the 11,999,999" in refused(bad)
+    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_CELLS", 12_000_000)
+    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_ROWS_BYTES", 1000)
+    assert "bytes, more than the 1,000 that it may have" in refused(bad)
+
+
+def test_a_part_of_json_that_is_too_large_is_not_parsed(bad):
+    forged(bad, lambda _: None, parts={"privacy.json": b'{"a": "' + b"x" * (8 << 20) + b'"}'})
+    assert "privacy.json is larger than the 8,388,608 bytes" in refused(bad)
 
 
 def test_a_schema_of_other_tables_is_refused(bad):
