@@ -19,6 +19,15 @@ def fresh_seed() -> int:
     return secrets.randbits(63)
 
 
+def seed_for(seed: int, purpose: str) -> int:
+    """A seed of its own for one purpose, in [0, 2**63), that does not tell those of other purposes.
+
+    What it was derived from can be told only by trying seeds out, so a fresh one keeps it; a small one does not.
+    """
+    digest = hashlib.blake2b(repr((seed, purpose)).encode(), digest_size=8, person=b"tabsynth seed").digest()
+    return int.from_bytes(digest) >> 1
+
+
 @dataclass(frozen=True, slots=True)
 class Streams:
     """Named, independent random streams derived from one seed.

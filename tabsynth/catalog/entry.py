@@ -25,7 +25,7 @@ _CHUNK = 1 << 20
 class TableEntry:
     """One table of a release: its ledger's copy, its guarantee, and its publishable report as plain data.
 
-    `model` is the digest of the model that made it; `epsilon` and `delta` are None without a guarantee.
+    `model` is the digest of the model that made it, that of the rows where it has no guarantee and is not told; `epsilon` and `delta` are None without a guarantee.
     """
 
     name: str
@@ -136,7 +136,7 @@ def _table(
         epsilon=None if epsilon is None else float(epsilon),
         delta=None if delta is None else float(delta),
         unit=str(stated["unit"]),
-        model=str(provenance["model_sha256"]),
+        model=str(provenance.get("model_sha256", table.digest)),
         ledger=copy_from_data(document(file, sealed, f"ledger/{table.stem}.json")),
         report=document(file, sealed, f"report/{table.stem}.json"),
     )

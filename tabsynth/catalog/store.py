@@ -172,7 +172,7 @@ def _fetched(location: str) -> Iterator[Path]:
         try:
             with fsspec.open(location, "rb") as source, path.open("wb") as target:
                 shutil.copyfileobj(source, target)
-        except (*_FAULTS, *_remote_faults()) as fault:
+        except _faults() as fault:
             raise UsageError(f"{shown(location)} cannot be read ({type(fault).__name__})") from None
         yield path
 
@@ -197,10 +197,10 @@ _REMOTE_FAULTS = (
 """What drivers of fsspec raise beside Python's own exceptions, by module."""
 
 
-def _remote_faults() -> tuple[type[BaseException], ...]:
-    """Those of the drivers that are loaded: asked for when something was raised."""
+def _faults() -> tuple[type[BaseException], ...]:
+    """What reading a file elsewhere raises; of drivers those that are loaded: asked for when something was raised."""
     found = (getattr(sys.modules.get(module), name, None) for module, name in _REMOTE_FAULTS)
-    return tuple(each for each in found if isinstance(each, type) and issubclass(each, BaseException))
+    return (*_FAULTS, *(each for each in found if isinstance(each, type) and issubclass(each, BaseException)))
 
 
 def _denied(composed: Composed) -> BudgetError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabsynth.config.run import AUDIT_FILE, PRIVATE, PUBLISHABLE, RUN_FILE, SCHEMA_FILE
+from tabsynth.config.run import AUDIT_FILE, PRIVATE, PUBLISHABLE, RUN_FILE, SAMPLING, SCHEMA_FILE
 from tabsynth.config.steps import dialect_of, read_real
 from tabsynth.config.types import CsvOptions
 from tabsynth.constraints.check import check_rules
@@ -16,6 +16,7 @@ from tabsynth.decision import SignOff
 from tabsynth.errors import InputError, UsageError
 from tabsynth.io import SUFFIXES, read_json_object
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.randomness import seed_for
 from tabsynth.release import Policy, evaluate, evidence_of, model_digest
 from tabsynth.release.bundle.build import ReleasedTable
 from tabsynth.release.rows import rows_evidence
@@ -80,7 +81,7 @@ def read_run_folder(folder: Path) -> RunFolder:
     seed = None if _is_shaped(run) else run.get("seed") if isinstance(run, Mapping) else None
     return RunFolder(
         candidates=tuple(candidates),
-        seed=seed if type(seed) is int else None,
+        seed=seed_for(seed, SAMPLING) if type(seed) is int else None,
         foreign_keys=read_schema(private / SCHEMA_FILE).foreign_keys,
     )
 

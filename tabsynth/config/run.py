@@ -46,7 +46,7 @@ from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_r
 from tabsynth.privacy import Budget, Charge, Ledger
 from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.private_fit import plan_fit, require_guarantee
-from tabsynth.randomness import fresh_seed
+from tabsynth.randomness import fresh_seed, seed_for
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.hints import did_you_mean
@@ -57,6 +57,8 @@ from tabsynth.table import Table
 RUN_NOTE = "# A run as it was carried out, written by tabsynth; private.\n"
 SCHEMA_FILE, RUN_FILE, AUDIT_FILE = "schema.yaml", "run.yaml", "audit.json"
 PRIVATE, PUBLISHABLE = "private", "publishable"
+SPLIT, FIT, SAMPLING = "split", "fit", "sampling"
+"""What a run derives seeds for, each its own: the one that rows are drawn with leaves with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +132,18 @@ def run(
         (folder / PRIVATE).mkdir(exist_ok=True)
         write_schema(schema, folder / PRIVATE / SCHEMA_FILE, private_note=holds_drafts(schema))
         text = run_to_yaml(config, folder=Path(out) / PRIVATE, schema_file=SCHEMA_FILE)
-        (folder / PRIVATE / RUN_FILE).write_text(RUN_NOTE + text, encoding="utf-8")
+        (folder / PRIVATE / RUN_FILE).write_text(_noted(text, seed=config.seed), encoding="utf-8")
         relative = tuple(
             replace(outcome, files={path.relative_to(folder): what for path, what in outcome.files.items()})
             for outcome in outcomes
         )
     return RunOutcome(run=config, tables=relative)
+
+
+def _noted(text: str, *, seed: int | None) -> str:
+    """The run file with what it is, and the seed that its rows can be drawn with again."""
+    drawn = "" if seed is None else f"# Rows were drawn with seed {seed_for(seed, SAMPLING)}.\n"
+    return RUN_NOTE + drawn + text
 
 
 def run_table(
@@ -157,12 +165,13 @@ def run_table(
     for place in (folder, private) if holdout is not None else (folder,):
         place.mkdir(parents=True, exist_ok=True)
     seed = fresh_seed() if config.seed is None else config.seed
+    drawn_with = seed_for(seed, SAMPLING)
     pipeline = fit(
         train,
         engine=table.engine,
         privacy=config.privacy,
         ledger=ledger,
-        seed=seed,
+        seed=seed_for(seed, FIT),
         made_from=read_provenance(table.source),
         progress=progress,
     )
@@ -178,7 +187,7 @@ def run_table(
             pipeline,
             path,
             rows=rows,
-            seed=seed,
+            seed=drawn_with,
             where=table.where,
             rebalance=table.rebalance,
             oversample=table.oversample,
@@ -196,7 +205,9 @@ def run_table(
             attacked.write_json(private / AUDIT_FILE)
             files[private / AUDIT_FILE] = "the audit; private"
     if holdout is not None:
-        results = measure(pipeline, train, holdout, table=table, rows=rows, seed=seed, progress=progress)
+        results = measure(
+            pipeline, train, holdout, table=table, rows=rows, seed=drawn_with, progress=progress
+        )
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
         figures, report = write_evaluation(
@@ -357,12 +368,13 @@ def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:
     cell is an error, and no seed decides who is held out.
     """
     strict = not isinstance(config.privacy, Budget)
+    seed = None if config.seed is None else seed_for(config.seed, SPLIT)
     if config.schema is not None:
         real = read_real(table.source, table_of(config.schema, table.name), csv=table.csv, strict=strict)
         if not config.evaluation:
             return real, None
         if strict:
-            return split(real, holdout=config.holdout, seed=config.seed)
+            return split(real, holdout=config.holdout, seed=seed)
         halves = split_by_coin(real.frame, real.unit_codes(), holdout=config.holdout)
         return Table(real.schema, halves[0]), Table(real.schema, halves[1])
     dialect = dialect_of(table.source, None, table.csv)
@@ -371,7 +383,7 @@ def _parts(table: TableRun, config: RunConfig) -> tuple[Table, Table | None]:
         schema = draft_of(frame, layout, name=table.name)
         return Table.conform(frame, schema, strict=strict), None
     if strict:
-        train, holdout = split_rows(frame, holdout=config.holdout, seed=config.seed)
+        train, holdout = split_rows(frame, holdout=config.holdout, seed=seed)
     else:
         train, holdout = split_by_coin(frame, np.arange(frame.height), holdout=config.holdout)
     schema = draft_of(train, layout, name=table.name)

@@ -332,6 +332,11 @@ def policy_text(policy: Mapping[str, Any], audience: str) -> str:
     return yamltext.dump(cast("Mapping[str, yamltext.Plain]", kept))
 
 
+def _model(made: _Made) -> dict[str, str]:
+    """The digest of the model; without a guarantee left out, as what it is the digest of may hold real cells."""
+    return {"model_sha256": made.released.model} if made.described.statement.epsilon is not None else {}
+
+
 def _provenance(made: Sequence[_Made], source: str) -> dict[str, Any]:
     return {
         "format": "tabsynth-bundle-provenance/1",
@@ -341,7 +346,7 @@ def _provenance(made: Sequence[_Made], source: str) -> dict[str, Any]:
                 "table": each.table.name,
                 "engine": each.released.pipeline.engine.name,
                 "settings": settings_of(each.released.pipeline.engine),
-                "model_sha256": each.released.model,
+                **_model(each),
                 "rows": each.table.n_rows,
                 "rows_sha256": each.table.digest,
                 "sampling_seed": each.released.seed,

@@ -15,7 +15,7 @@ def shareable_schema(table: Table) -> TableSchema:
     """The schema of rows that are handed out.
 
     Drafted domains become what the rows show by themselves: levels and special values that occur in them, nulls
-    if there are any, no bounds. Drafted rules, notes of rules, what a draft noticed of a column or
+    if there are any, no bounds, no decimals, and no promise that no cell occurs twice but of a key. Drafted rules, notes of rules, what a draft noticed of a column or
     somebody wrote about it for the inside, and the names of those who stated domains are left out. The CSV is plain: commas, UTF-8, ISO dates and times; an empty field is null.
     """
     schema = table.schema
@@ -41,6 +41,8 @@ def _column(column: Column, table: Table) -> Column:
     present = set(cells.drop_nulls().unique().to_list()) if levels else set()
     return replace(
         column,
+        unique=column.unique and (column.name,) == table.schema.primary_key,
+        decimals=None,
         bounds=None,
         categories=None if column.categories is None else tuple(v for v in column.categories if v in present),
         special_values=tuple(value for value in column.special_values if value in present),

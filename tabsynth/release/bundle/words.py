@@ -109,7 +109,8 @@ def model_card(tables: Sequence[Described], terms: Terms) -> str:
         learnt = (
             f"Learnt from about {table.pipeline.n_rows:,} rows (a noisy number)."
             if table.statement.epsilon is not None
-            else "From how many rows it learnt is not published."
+            else "From how many rows it learnt is not stated; unless another number was asked for, a run makes as many rows as "
+            "the source has."
         )
         parts += [
             f"## {plain(table.schema.name)}",

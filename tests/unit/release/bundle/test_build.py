@@ -140,6 +140,9 @@ def test_a_release_without_privacy_says_so_on_every_page(tmp_path):
         for page in ("README.md", "privacy.md", "model-card.md", "datasheet.md"):
             assert "Not anonymous by construction" in file.read(page).decode()
         stated = json.loads(file.read("privacy.json"))["tables"][0]
+        assert "model_sha256" not in json.loads(file.read("provenance.json"))["tables"][0]
+        assert MODEL not in file.read("provenance.json").decode()
+        assert "as many rows as the source has" in file.read("model-card.md").decode()
         assert (stated["epsilon"], stated["series"]["epsilon"]) == (None, None)
 
 
@@ -152,6 +155,12 @@ def test_nothing_drafted_and_nobody_s_name_is_in_the_schema():
     few = replace(rows(), frame=rows().frame.filter(pl.col("ward") == "surgery", pl.col("pay") != "N"))
     assert shareable_schema(few)["ward"].categories == ("surgery",)
     assert shareable_schema(few)["pay"].special_values == ()
+    assert rows().schema["charge"].decimals == 2
+    assert draft["charge"].decimals is None
+    assert draft["stay id"].unique  # the key is declared
+    twice = replace(rows(), schema=replace(rows().schema, primary_key=()))
+    assert twice.schema["stay id"].unique
+    assert not shareable_schema(twice)["stay id"].unique
     assert [rule.note for rule in draft.constraints] == [None]
     stated = shareable_schema(rows(private=True))
     assert stated["age"].bounds == rows(private=True).schema["age"].bounds
