@@ -16,6 +16,7 @@ import pytest
 import tabsynth as ts
 from tabsynth.pipeline import fit
 from tabsynth.release.bundle.unpack import unpack_bundle
+from tabsynth.schema.types import Generator
 from tabsynth.table import Table
 from tests.contract.test_private_engines import quick
 from tests.privacy.test_publishable_canary import forms, found_in
@@ -92,6 +93,7 @@ def contents(tmp_path_factory) -> dict[str, bytes]:
     draft = ts.draft_schema(source(), name="people").only_table
     for secret in (WORD, str(NUMBER), str(CENTS), "1907"):
         assert secret in repr(draft)  # the draft would tell
+    draft = draft.with_column(replace(draft["note"], generator=Generator(make="sentence")))
     pipeline = fit(source(), schema=draft, engine=quick("bayesian_network"))
     rows = Table.conform(pl.concat(pipeline.sample_batches(2000, seed=1)), pipeline.schema)
     table = replace(released(), pipeline=pipeline, rows=rows, decision=decision(rows))
