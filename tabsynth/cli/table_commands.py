@@ -324,7 +324,7 @@ def sample(
         typer.Option(
             "--oversample",
             metavar='"COL=VALUE:FACTOR"',
-            help="Make a group so many times as frequent; repeatable.",
+            help="Make a group's share of the rows so many times that under the model (3: from 0.1 to 0.3); repeatable.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,

@@ -27,6 +27,18 @@ class RuleOutcome:
     n_redrawn: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class GroupShare:
+    """A group that is made more frequent, as it was asked for, and its shares under the model and of the rows."""
+
+    group: str
+    model: float
+    rows: float
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.rows:.3g} of the rows, {self.model:.3g} under the model"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionOutcome:
     """What was asked of rows beside the rules, and what that took.
@@ -34,7 +46,8 @@ class ConditionOutcome:
     `columns` are those asked about. `n_effective` is how many independent rows of the model under the conditions the rows are worth: all
     of them where they were drawn exactly, fewer where they were drawn again by weights. `acceptance` in [0, 1] is the share of rows
     that met everything as the model first made them; others were drawn anew. In `n_moved` rows the given cells were none
-    that the model makes, alone or together, so that the others follow from the nearest that it does.
+    that the model makes, alone or together, so that the others follow from the nearest that it does. `shares` are
+    those of groups that were oversampled.
     """
 
     columns: tuple[str, ...]
@@ -42,6 +55,7 @@ class ConditionOutcome:
     n_effective: float
     acceptance: float
     n_moved: int = 0
+    shares: tuple[GroupShare, ...] = ()
 
     def __str__(self) -> str:
         """In a sentence or more: names of columns and counts, never a cell."""
@@ -57,7 +71,7 @@ class ConditionOutcome:
                 f" {self.n_moved:,} rows with given cells that the model never makes, alone or together, are completed from "
                 "the nearest it does."
             )
-        return said
+        return said + "".join(f" {one}." for one in self.shares)
 
 
 @dataclass(kw_only=True)
@@ -72,6 +86,7 @@ class Tally:
     n_effective: float = 0.0
     n_moved: int = 0
     n_missed: int = 0
+    shares: tuple[GroupShare, ...] = ()
     counts: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     def begin(self, titles: Sequence[str], forms: Sequence[str]) -> None:
@@ -82,9 +97,9 @@ class Tally:
     def add(self, what: str, counts: npt.NDArray[np.int64]) -> None:
         self.counts[what] += counts
 
-    def asks_for(self, columns: Sequence[str]) -> None:
-        """Start again for conditions on these columns."""
-        self.columns = tuple(columns)
+    def asks_for(self, columns: Sequence[str], shares: Sequence[GroupShare] = ()) -> None:
+        """Start again for conditions on these columns, and groups in these shares."""
+        self.columns, self.shares = tuple(columns), tuple(shares)
         self.n_drawn, self.n_effective, self.n_moved, self.n_missed = 0, 0.0, 0, 0
 
     def add_drawn(self, n_rows: int, *, effective: float, n_moved: int, n_missed: int) -> None:
@@ -103,6 +118,7 @@ class Tally:
             n_effective=self.n_effective,
             acceptance=1 - self.n_missed / self.n_drawn if self.n_drawn else 1.0,
             n_moved=self.n_moved,
+            shares=self.shares,
         )
 
     @property

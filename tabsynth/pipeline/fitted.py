@@ -101,7 +101,7 @@ class FittedPipeline:
         bit, on any number of cores; None takes a fresh one. `where` holds columns at cells: at one (`{"sex": "Female"}`; None
         means null), at any of a list, or within comparisons (`{"age": {">=": 18, "<": 65}, "cost": {"!=": None}}`).
         `rebalance` gives groups of columns shares of the rows (`{"income": {">50K": 0.5}, "sex": "even"}`), `oversample`
-        makes groups so many times as frequent (`{"race": {"Other": 4}}`); groups of numbers and times are texts such as
+        makes the share of groups so many times that under the model (`{"race": {"Other": 4}}`: from .05 to .2); groups of numbers and times are texts such as
         `">=18 <65"`. `tally` counts what was done for conditions and rules. Raises
         `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind,
         `ConstraintError` where rows cannot be made to meet the rules of the schema within the tries allowed.

@@ -16,6 +16,7 @@ import polars as pl
 
 from tabsynth.constraints.base import Mask
 from tabsynth.constraints.held import Held
+from tabsynth.constraints.outcome import GroupShare
 from tabsynth.models.condition import Condition, Given
 
 Positions = npt.NDArray[np.int64]
@@ -86,6 +87,7 @@ class Shares:
 
     helds: tuple[Held, ...]
     kinds: npt.NDArray[np.int32]
+    reached: tuple[GroupShare, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

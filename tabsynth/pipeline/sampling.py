@@ -59,7 +59,8 @@ class Sampler:
     def batches(self, progress: Progress) -> Iterator[pl.DataFrame]:
         """The rows as frames of bounded size; at least one, possibly empty."""
         self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
-        self.tally.asks_for(() if self.request is None else self.request.columns)
+        reached = self.request.reached if isinstance(self.request, Shares) else ()
+        self.tally.asks_for(() if self.request is None else self.request.columns, reached)
         n_blocks = max(1, math.ceil(self.n_rows / BLOCK_ROWS))
         keys = [
             Keys.of(

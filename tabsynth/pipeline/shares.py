@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,14 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.constraints.held import Held, held_at, holds
+from tabsynth.constraints.outcome import GroupShare
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode.discrete import declared_levels
 from tabsynth.encode.table import encoder_of
 from tabsynth.errors import ConditionError, UsageError
 from tabsynth.models.condition import Condition, any_of, both, rest_of
 from tabsynth.models.spans import meet
+from tabsynth.pipeline.factors import label_of, multiplied
 from tabsynth.pipeline.requests import Shares
 from tabsynth.schema.types import Column, TableSchema
 from tabsynth.where import RANGES, conditions_of
@@ -40,17 +42,22 @@ _RARE = 400
 _MOST_CELLS = 4096
 _ROUNDS = 2000
 _CLOSE = 1e-9
+_ONE_LEFT = "the shares of {} cannot be met: under the conditions fewer than two of its categories are left to be even"
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*([^<>=]+)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Split:
-    """The groups of one column, disjoint and together all its cells: target `shares`, or `factors` on those of the model."""
+    """The groups of one column, disjoint and together all its cells: target `shares`, or `factors` on those of the model.
+
+    Factors speak of the first groups, which have `labels`; what is left of all rows goes to the last.
+    """
 
     column: str
     groups: tuple[Condition, ...]
     shares: Floats | None
     factors: Floats
+    labels: tuple[str, ...] = ()
 
 
 def shares_of(
@@ -74,7 +81,7 @@ def shares_of(
     _require_few(sum(len(split.groups) for split in splits), "groups")
     others = [one for one in where if one.column not in {split.column for split in splits}]
     cells, mass = _cells(splits, others, plan, pilot)
-    mass = _fitted(splits, cells, mass)
+    all_cells, before, mass = cells, mass, _fitted(splits, cells, mass)
     keep = mass > 0
     cells, mass = cells[keep], mass[keep]
     _require_few(len(cells), "cells")
@@ -84,7 +91,7 @@ def shares_of(
     )
     counts = np.diff(np.r_[0, np.rint(np.cumsum(mass) / mass.sum() * n_rows)]).astype(np.int64)
     kinds = rng.permutation(np.repeat(np.arange(len(cells), dtype=np.int32), counts))
-    return Shares(helds, kinds)
+    return Shares(helds, kinds, tuple(_reached(splits, all_cells, before, cells, counts)))
 
 
 def _require_few(n: int, what: str) -> None:
@@ -120,6 +127,8 @@ def _even(name: str, schema: TableSchema, where: Sequence[Condition]) -> _Split:
     whole = _whole(name, schema, where)
     groups = [both(conditions_of({name: level}, schema)[0], whole) for level in levels]
     found = tuple(group for group in groups if group is not None)
+    if len(found) < min(2, len(levels)):
+        raise ConditionError(_ONE_LEFT.format(repr(name)))
     rest = rest_of(found, whole)
     shares = np.full(len(found), math.nan)
     return _Split(
@@ -131,11 +140,18 @@ def _even(name: str, schema: TableSchema, where: Sequence[Condition]) -> _Split:
 
 
 def _oversampled(name: str, asked: Any, schema: TableSchema, where: Sequence[Condition]) -> _Split:
-    groups, factors = _groups(name, asked, schema, where, what="a factor of 0 or more", most=math.inf)
+    groups, factors = _groups(name, asked, schema, where, what="a factor above 0", most=math.inf)
+    if not factors.all():
+        raise UsageError(
+            f'{name!r} expects a factor above 0: to have none of a group, ask for --where "{name}!=…"'
+        )
     rest = rest_of(groups, _whole(name, schema, where))
     if rest is None:
-        return _Split(name, groups, None, factors)
-    return _Split(name, (*groups, rest), None, np.r_[factors, 1.0])
+        raise UsageError(
+            f"the factors of {name!r} leave no cells whose share could give way: leave one of its groups out"
+        )
+    labels = tuple(label_of(name, value) for value in asked)
+    return _Split(name, (*groups, rest), None, np.r_[factors, 1.0], labels)
 
 
 def _column(name: str, schema: TableSchema) -> Column:
@@ -252,20 +268,13 @@ def _labels(splits: Sequence[_Split], frame: pl.DataFrame, schema: TableSchema) 
 def _fitted(splits: Sequence[_Split], cells: Labels, mass: Floats) -> Floats:
     """The mass of every cell once shares and factors are met. Raises `ConditionError` where no masses have these shares."""
     mass = mass / mass.sum()
-    targets = []
-    for at, split in enumerate(splits):
-        if split.shares is None:
-            mass = mass * split.factors[cells[:, at]]
-        else:
-            now = np.bincount(cells[:, at], weights=mass, minlength=len(split.groups)).astype(np.float64)
-            targets.append((at, split, _targets(split.shares, now)))
-    if not mass.sum() > 0:
-        raise ConditionError("nothing is left of the groups that are oversampled")
-    mass = mass / mass.sum()
+    targets = [
+        (at, split, _target(split, _shares_now(at, split, cells, mass))) for at, split in enumerate(splits)
+    ]
     for _ in range(_ROUNDS):
         worst = 0.0
-        for at, _split, target in targets:
-            now = np.bincount(cells[:, at], weights=mass, minlength=len(target)).astype(np.float64)
+        for at, split, target in targets:
+            now = _shares_now(at, split, cells, mass)
             worst = max(worst, float(np.abs(now - target).max()))
             scale = np.divide(target, now, out=np.zeros(len(target)), where=now > 0)
             mass = mass * scale[cells[:, at]]
@@ -277,10 +286,30 @@ def _fitted(splits: Sequence[_Split], cells: Labels, mass: Floats) -> Floats:
     raise ConditionError(f"the shares of {names} cannot be met together: the model makes no such rows")
 
 
-def _targets(shares: Floats, now: Floats) -> Floats:
+def _shares_now(at: int, split: _Split, cells: Labels, mass: Floats) -> Floats:
+    now: Floats = np.bincount(cells[:, at], weights=mass, minlength=len(split.groups)).astype(np.float64)
+    return now
+
+
+def _target(split: _Split, now: Floats) -> Floats:
     """Target shares; where they are to be even, of the groups that occur, the last one keeping what it has."""
-    if not np.isnan(shares).any():
-        return shares
-    is_level = np.isnan(shares) & (now > 0)
-    kept = np.where(np.isinf(shares), now, 0.0)
-    return np.where(is_level, (1 - kept.sum()) / max(int(is_level.sum()), 1), kept)
+    if split.shares is None:
+        return multiplied(split.column, split.factors[:-1], now)
+    if not np.isnan(split.shares).any():
+        return split.shares
+    is_level = np.isnan(split.shares) & (now > 0)
+    if is_level.sum() < min(2, np.isnan(split.shares).sum()):
+        raise ConditionError(_ONE_LEFT.format(repr(split.column)))
+    kept = np.where(np.isinf(split.shares), now, 0.0)
+    return np.where(is_level, (1 - kept.sum()) / int(is_level.sum()), kept)
+
+
+def _reached(
+    splits: Sequence[_Split], every: Labels, mass: Floats, cells: Labels, counts: Labels
+) -> Iterator[GroupShare]:
+    """Of every group with a factor its share under the model, and of the rows to be drawn."""
+    for at, split in enumerate(splits):
+        before = _shares_now(at, split, every, mass / mass.sum())
+        after = _shares_now(at, split, cells, counts / max(int(counts.sum()), 1))
+        for k, label in enumerate(split.labels):
+            yield GroupShare(label, float(before[k]), float(after[k]))

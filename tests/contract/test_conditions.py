@@ -248,15 +248,19 @@ def test_within_groups_of_a_share_rows_follow_the_model(model, free):
             assert abs(values.mean() - wanted.mean()) < 0.12 * max(wanted.std(), 0.05), name
 
 
-def test_oversampled_groups_are_so_many_times_as_frequent(model, free):
-    share = (free["ward"] == "c").mean()
-    rows = model.sample(5000, seed=1, oversample={"ward": {"c": 3}}, where={"age": {"<": 60}})
+def test_oversampled_groups_have_so_many_times_their_share(model, free):
+    tally = Tally()
+    rows = model.sample(5000, seed=1, oversample={"ward": {"c": 3}}, where={"age": {"<": 60}}, tally=tally)
     assert meets(rows, {"age": {"<": 60}}).all()
     young = free.filter(pl.col("age") < 60)
     share = (young["ward"] == "c").fill_null(value=False).mean()
-    wanted = 3 * share / (1 + 2 * share)
-    # the pilot counts 32,768 rows: 5 standard errors of the share, times 3, are .03
-    assert (rows["ward"] == "c").fill_null(value=False).mean() == pytest.approx(wanted, abs=0.03)
+    made = (rows["ward"] == "c").fill_null(value=False).mean()
+    # the pilot counts 32,768 rows: 5 standard errors of the share are .01, and .02 standard deviations for proposals .009
+    assert made == pytest.approx(3 * share, abs=3 * (0.01 + 0.009))
+    [told] = tally.conditions.shares
+    assert (told.group, told.rows) == ("ward=c", pytest.approx(made, abs=1e-9))
+    assert told.model == pytest.approx(made / 3, abs=2e-4)
+    assert f" ward=c: {made:.3g} of the rows, {told.model:.3g} under the model." in str(tally.conditions)
 
 
 def test_near_rows_keep_cells_of_seeds(model):

@@ -62,6 +62,7 @@ def test_shares_are_met(folder: Path) -> None:
     rows = pl.read_csv(folder / "c.csv")
     assert (~rows["alive"]).sum() == 200
     assert "Asked for by alive, town: 400 rows" in done.out
+    assert f" town=w: {(rows['town'] == 'w').mean():.3g} of the rows, " in done.out
     wrong = tabsynth_here("sample", "m", "--out", "x.csv", "--rebalance", "alive=false:2", cwd=folder)
     assert wrong.code == 2
     assert "'alive' expects a share from 0 to 1" in wrong.err
@@ -126,7 +127,7 @@ tables:
     rows: 300
     where: {{price: {{">=": 5}}, town: [u, v]}}
     rebalance: {{alive: {{"true": 0.25}}}}
-    oversample: {{region: {{A: 2}}}}
+    oversample: {{region: {{A: 1.2}}}}
 """
 
 

@@ -237,13 +237,53 @@ def test_factors_and_shares_of_one_column_are_refused(strict):
         ConditionError, match="a group of 'group' has no cell that the conditions on it leave"
     ):
         strict.sample(10, where={"group": "q"}, rebalance={"group": {"p": 0.5}})
-    with pytest.raises(ConditionError, match="nothing is left of the groups that are oversampled"):
-        strict.sample(10, where={"group": "q"}, oversample={"group": {"q": 0}})
+    with pytest.raises(UsageError, match="the factors of 'group' leave no cells whose share could give way"):
+        strict.sample(10, where={"group": "q"}, oversample={"group": {"q": 0.5}})
     many = {"n": dict.fromkeys(range(50), 0.02)}
     with pytest.raises((UsageError, ConditionError)):
         strict.sample(
             10, rebalance=many, oversample={"x": {f">={k / 100} <{k / 100 + 0.005}": 2 for k in range(100)}}
         )
+
+
+FACTORS = [
+    ({"group": {"p": 0}}, UsageError, 'above 0: to have none of a group, ask for --where "group!=…"'),
+    ({"group": {"p": 4}}, UsageError, r"'group' ask for more than all rows \(1.* times as many\): the largest factor possible is about 3.[0-6]"),
+    ({"group": {"p": 2, "q": 2}}, UsageError, r"\(1.[1-5]\d* times as many\): all of them times 0.[6-9]\d* would be about the most"),
+    ({"group": {"r": 2}}, ConditionError, "probability zero under the model: no factor makes it more frequent"),
+    ({"n": {"<=28": 0.5}}, ConditionError, "the shares of 'n' cannot be met: the model makes no rows outside"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("factors", "error", "words"), FACTORS)
+def test_factors_that_cannot_be_are_refused(strict, factors, error, words):
+    with pytest.raises(error, match=words):
+        strict.sample(10, seed=1, oversample=factors)
+
+
+def test_factors_multiply_shares(strict):
+    """Groups p, q and null have a third each, more or less: by 2 and 0.5 they have 2/3, 1/6 and what is left."""
+    tally = Tally()
+    rows = strict.sample(3000, seed=1, oversample={"group": {"p": 2, "q": 0.5}}, tally=tally)
+    counts = {name: (rows["group"] == name).sum() / 3000 for name in "pq"}
+    assert [one.rows for one in tally.conditions.shares] == pytest.approx(list(counts.values()))
+    assert [one.rows / one.model for one in tally.conditions.shares] == pytest.approx([2, 0.5], abs=0.01)
+    two = strict.sample(3000, seed=1, oversample={"group": {None: 2}, "x": {"<0.5": 1.5}}, tally=tally)
+    assert two["group"].null_count() / 3000 == pytest.approx(2 * tally.conditions.shares[0].model, abs=1e-3)
+    assert (two["x"] < 0.5).mean() == pytest.approx(1.5 * tally.conditions.shares[1].model, abs=1e-3)
+    assert [one.group for one in tally.conditions.shares] == ["group=", "x<0.5"]
+    strict.sample(10, where={"group": "q"}, tally=tally)
+    assert tally.conditions.shares == ()
+
+
+def test_one_category_alone_cannot_be_even(strict):
+    for where in ({"group": "p"}, {"n": {"<": 9}}):  # of which the model makes p alone
+        with pytest.raises(
+            ConditionError, match="the shares of 'group' cannot be met: under the conditions fewer"
+        ):
+            strict.sample(10, seed=1, where=where, rebalance={"group": "even"})
+    rows = strict.sample(10, seed=1, where={"group": ["p", "q"]}, rebalance={"group": "even"})
+    assert rows["group"].value_counts()["count"].to_list() == [5, 5]
 
 
 def test_two_shares_at_once_change_nothing_else_by_hand():
