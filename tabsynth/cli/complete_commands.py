@@ -9,6 +9,7 @@ import typer
 
 from tabsynth.cli.condition_notes import condition_data, show_conditions
 from tabsynth.cli.constraint_commands import rule_data, show_rules
+from tabsynth.cli.given_cells import as_given
 from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption, SeedOption
 from tabsynth.cli.session import Session
 from tabsynth.errors import UsageError
@@ -66,6 +67,7 @@ def complete(
             session,
             pipeline,
             rows,
+            data,
             out,
             f"{what} {rows.height:,} rows, seed {chosen}",
             chosen,
@@ -98,7 +100,7 @@ def near(
         with session.progress(n_rows=rows) as report:
             made = pipeline.near(data, rows, keep=keep, seed=chosen, tally=tally, progress=report)
         said = f"Sampled {made.height:,} rows near those of {data.name}, seed {chosen}"
-        _finish(session, pipeline, made, out, said, chosen, tally, overwrite)
+        _finish(session, pipeline, made, data, out, said, chosen, tally, overwrite)
 
 
 def _loaded(model: Path, out: Path, *, overwrite: bool) -> FittedPipeline:
@@ -129,6 +131,7 @@ def _finish(
     session: Session,
     pipeline: FittedPipeline,
     rows: pl.DataFrame,
+    data: Path,
     out: Path,
     said: str,
     seed: int,
@@ -139,7 +142,8 @@ def _finish(
 
     from tabsynth.io import write_batches
 
-    kept = tuple(pipeline.schema[name] for name in rows.columns)
+    is_near = session.command == "near"
+    rows, kept = as_given(rows, pipeline.schema, data, out, in_order=not is_near)
     schema = replace(pipeline.schema, columns=kept, constraints=(), primary_key=())
     if schema.unit.column is not None and schema.unit.column not in rows.columns:
         schema = replace(schema, unit=replace(schema.unit, column=None))

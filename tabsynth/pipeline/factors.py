@@ -43,7 +43,7 @@ def multiplied(name: str, factors: Floats, now: Floats) -> Floats:
         raise ConditionError(
             f"the shares of {name!r} cannot be met: the model makes no rows outside the groups"
         )
-    return np.r_[wanted, 1 - total]
+    return np.append(wanted, 1 - total)
 
 
 def _floored(number: float) -> str:

@@ -115,6 +115,27 @@ def test_rows_near_others(folder: Path) -> None:
     assert "the seed must be" in wrong.err
 
 
+def test_given_numbers_are_written_as_they_came(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [k / 100 for k in range(300)], "g": ["p", "q", "r"] * 100}).write_csv(
+        tmp_path / "t.csv"
+    )
+    assert tabsynth_here("schema", "draft", "t.csv", "--out", "s.yaml", cwd=tmp_path).code == 0
+    options = ("--schema", "s.yaml", "--no-privacy", "--engine", "independent", "--out", "m")
+    assert tabsynth_here("fit", "t.csv", *options, cwd=tmp_path).code == 0
+    (tmp_path / "known.csv").write_text("x,g\n1.2849987,p\n2,q\n,r\n0.50,\n", "utf-8")
+    done = tabsynth_here("complete", "m", "known.csv", "--seed", "1", "--out", "a.csv", cwd=tmp_path)
+    assert done.code == 0, done.err
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text("utf-8").splitlines()]
+    assert [line[0] for line in lines[1:3]] == ["1.2849987", "2"]
+    assert lines[4][0] == "0.50"
+    assert len(lines[3][0].partition(".")[2]) <= 2
+    pl.DataFrame({"x": [1.2849987]}).write_parquet(tmp_path / "known.parquet")
+    for command, options in (("complete", ()), ("near", ("--rows", "3", "--keep", "1"))):
+        done = tabsynth_here(command, "m", "known.parquet", *options, "--out", f"{command}.csv", cwd=tmp_path)
+        assert done.code == 0, done.err
+        assert set(pl.read_csv(tmp_path / f"{command}.csv")["x"]) == {1.2849987}
+
+
 RUN = """
 version: 1
 schema: r.yaml
