@@ -29,7 +29,7 @@ from tabsynth.models.spans import LATTICE, LINE
 from tabsynth.pipeline.requests import Part, Positions, places_of
 from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.rules import title_of
-from tabsynth.schema.types import Kind, TableSchema
+from tabsynth.schema.types import Column, Kind, Origin, TableSchema
 from tabsynth.table import Table
 
 Known = Mapping[str, Mask]
@@ -253,8 +253,8 @@ class Completed:
                 beyond = (found[1] < encoder.variable.lower) | (found[1] > (encoder.variable.upper or 0))
                 outside |= beyond & (codes == 0) & self.known[name] & encoder.variable.is_bounded
             if outside.any():
-                what = f"{int(outside.sum()):,} given cells are outside its domain"
-                faults.append(Fault(f"column {name!r}", what, "correct them, or leave them empty"))
+                what = f"{int(outside.sum()):,} given cells are outside its domain in the model"
+                faults.append(Fault(f"column {name!r}", what, _widen(column)))
         if faults:
             raise DataError("these rows cannot be completed", faults)
 
@@ -276,6 +276,19 @@ class Completed:
                 if n:
                     names = ", ".join(step.makes)
                     raise ConstraintError(f"{n:,} rows have given cells of {names} that no rule allows")
+
+
+def _widen(column: Column) -> str:
+    """What helps where a model has no level or bounds for a cell, which need not be wrong."""
+    learnt = (
+        ""
+        if column.domain.origin is Origin.PUBLIC
+        else ", which was learnt from rows, under privacy with noise"
+    )
+    return (
+        f"the model has no such level or bounds{learnt}: leave these cells empty, or state a wider domain "
+        "(`tabsynth schema confirm`) and fit again"
+    )
 
 
 def _rows(column: EncodedColumn, rows: Positions) -> EncodedColumn:

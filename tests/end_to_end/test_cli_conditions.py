@@ -157,18 +157,20 @@ def test_a_run_is_steered(folder: Path) -> None:
     (folder / "run.yaml").write_text(RUN.format(name=name).removeprefix("\n"), "utf-8")
     done = tabsynth_here("run", "run.yaml", "--out", "ran", cwd=folder)
     assert done.code == 0, done.err
-    rows = pl.read_csv(folder / "ran" / name / "synthetic.csv", try_parse_dates=True)
+    rows = pl.read_csv(folder / "ran" / "private" / name / "synthetic.csv", try_parse_dates=True)
     assert (rows["price"] >= 5).all()
     assert rows["town"].is_in(["u", "v"]).all()
     assert rows["alive"].sum() == 75
     assert "Asked for by" in done.out
-    assert "made under conditions or in other shares" in (folder / "ran" / name / "report.html").read_text(
-        "utf-8"
-    )
-    assert "Asked for by" in (folder / "ran" / name / "report.html").read_text("utf-8")
-    again = (folder / "ran" / "run.yaml").read_text("utf-8")
+    assert "made under conditions or in other shares" in (
+        folder / "ran" / "private" / name / "report.html"
+    ).read_text("utf-8")
+    assert "Asked for by" in (folder / "ran" / "private" / name / "report.html").read_text("utf-8")
+    again = (folder / "ran" / "private" / "run.yaml").read_text("utf-8")
     assert "rebalance" in again
-    assert tabsynth_here("run", folder / "ran" / "run.yaml", "--out", "again", cwd=folder).code == 0
+    assert (
+        tabsynth_here("run", folder / "ran" / "private" / "run.yaml", "--out", "again", cwd=folder).code == 0
+    )
     wrong = RUN.format(name=name).replace("price:", "prize:").removeprefix("\n")
     (folder / "wrong.yaml").write_text(wrong, "utf-8")
     refused = tabsynth_here("run", "wrong.yaml", "--out", "wrong", cwd=folder)

@@ -153,6 +153,15 @@ def test_rows_that_do_not_fit_are_refused_without_a_cell(small, rows, error, wor
     assert "canary" not in str(caught.value)
 
 
+def test_cells_that_a_learnt_domain_lacks_are_not_called_wrong():
+    free = PLAIN.columns[1]
+    schema = table(Column(name="n", kind=free.kind, dtype=free.dtype, bounds=(0, 50)), PLAIN.columns[0])
+    model = fit(plain().select("n", "group"), schema=schema, engine="independent", privacy=NO_PRIVACY)
+    with pytest.raises(DataError, match=r"no such level or bounds, which was learnt .* fit again") as caught:
+        model.complete(pl.DataFrame({"n": [99]}))
+    assert "correct" not in str(caught.value)
+
+
 def test_arguments_are_what_they_must_be(small):
     rows = pl.DataFrame({"n": [1]})
     for bad in (["group"], "n"):
