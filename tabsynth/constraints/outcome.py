@@ -60,16 +60,16 @@ class ConditionOutcome:
     def __str__(self) -> str:
         """In a sentence or more: names of columns and counts, never a cell."""
         names = ", ".join(self.columns[:8]) + (" …" if len(self.columns) > 8 else "")
-        how = "drawn exactly"
+        how = "drawn exactly" + (" but for those that follow from near cells" if self.n_moved else "")
         if self.n_effective < self.n_rows:
             how = f"worth {int(self.n_effective):,} independent rows (effective sample size)"
-        said = f"Asked for by {names}: {self.n_rows:,} rows, {how}."
+        said = f"Asked for by {names}: {self.n_rows:,} row{'' if self.n_rows == 1 else 's'}, {how}."
         if self.acceptance < 1:
             said += f" {100 * self.acceptance:.3g} % met it as first drawn; the others were drawn anew."
         if self.n_moved:
             said += (
-                f" {self.n_moved:,} rows with given cells that the model never makes, alone or together, are completed from "
-                "the nearest it does."
+                f" {self.n_moved:,} row{'' if self.n_moved == 1 else 's'} with given cells that the model never makes, alone or "
+                "together: completed from the nearest it does."
             )
         return said + "".join(f" {one}." for one in self.shares)
 

@@ -319,7 +319,7 @@ class FittedPipeline:
         return schema_layout(layout, self.schema)
 
     def _require_columns(self, names: Sequence[str], there: Sequence[str], what: str) -> None:
-        unknown = [name for name in names if name not in there]
+        unknown = [] if isinstance(names, str) else [name for name in names if name not in there]
         if isinstance(names, str) or unknown:
             raise UsageError(f"{what} must be a list of columns of the rows, found {unknown or names!r}")
 

@@ -169,6 +169,11 @@ def test_arguments_are_what_they_must_be(small):
             small.complete(rows, nulls=bad)
     with pytest.raises(UsageError, match="columns must be a list of columns of the rows"):
         small.impute(rows, columns=["x"])
+    with pytest.raises(UsageError, match="columns must be a list of columns of the rows, found 'group'"):
+        small.impute(rows, columns="group")
+    tally = Tally()
+    small.complete(rows, seed=1, tally=tally)
+    assert str(tally.conditions).startswith("Asked for by n: 1 row, ")
     with pytest.raises(UsageError, match="keep must be a number from 0 to 1"):
         small.near(rows, 5, keep=1.5)
     with pytest.raises(UsageError, match="seeds need a row and a column that is modelled"):
