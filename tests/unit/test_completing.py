@@ -402,8 +402,9 @@ def test_every_rare_group_has_rows_from_a_stream_of_its_own():
 
     def pilot(_held, n, stream):
         asked.append(stream)
-        i, j = (stream[1] if stream[:1] == (at,) else 0 for at in (0, 1))
-        return pl.DataFrame({"i": np.full(n, i), "j": np.full(n, j)})
+        free = np.arange(n) % 3 if stream else np.zeros(n, dtype=np.int64)
+        i, j = (np.full(n, stream[1]) if stream[:1] == (at,) else free for at in (0, 1))
+        return pl.DataFrame({"i": i, "j": j})
 
     even = dict.fromkeys(range(3), 1 / 3)
     _shares({"i": even, "j": even}, table(whole("i", 0, 2), whole("j", 0, 2)), pilot)
