@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from tabsynth.config.files import run_to_yaml
-from tabsynth.config.run import RUN_FILE, SCHEMA_FILE, TableOutcome, run_table
+from tabsynth.config.run import RUN_FILE, SCHEMA_FILE, SPLIT, TableOutcome, run_table
 from tabsynth.config.types import RunConfig, TableRun
 from tabsynth.demo.meps import TARGET, meps_schema, meps_table
 from tabsynth.io import atomic_folder, write_frame
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import split
 from tabsynth.privacy import DEFAULT_BUDGET, Privacy
+from tabsynth.randomness import seed_for
 from tabsynth.schema import write_schema
 
 __all__ = ["DEFAULT_FOLDER", "demo", "meps_schema", "meps_table"]
@@ -48,7 +49,7 @@ def demo(
     table = TableRun(name="meps", source=Path(out) / "source.csv", target=TARGET, title=_TITLE)
     config = RunConfig(tables=(table,), schema=schema, privacy=privacy, seed=seed, formats=("parquet", "csv"))
     with atomic_folder(out, overwrite=overwrite) as folder:
-        train, holdout = split(real, holdout=config.holdout, seed=seed)
+        train, holdout = split(real, holdout=config.holdout, seed=seed_for(seed, SPLIT))
         outcome = run_table(table, folder, train=train, holdout=holdout, config=config, progress=progress)
         write_frame(real.frame, folder / "source.csv", schema=real.schema)
         write_schema(schema, folder / SCHEMA_FILE, private_note=False)

@@ -88,7 +88,7 @@ def test_without_privacy_the_run_file_of_the_demo_gives_the_same_rows(folder: Pa
     plain.write_text(text.replace("formats: [parquet, csv]", "formats: [csv]"), encoding="utf-8")
     done = tabsynth_here("run", plain, "--out", "again", cwd=folder)
     assert done.code == 0, done.err
-    made = (folder / "again" / "meps" / "synthetic.csv").read_bytes()
+    made = (folder / "again" / "private" / "meps" / "synthetic.csv").read_bytes()
     assert made == (folder / "exact" / "synthetic.csv").read_bytes()
 
 

@@ -374,7 +374,7 @@ def test_progress_off_a_terminal_is_plain_lines(made: Path, tmp_path: Path) -> N
 
 def _interrupt(process: subprocess.Popen[str], number: signal.Signals, *, after) -> None:
     """Send the signal to the command once `after` finds something, so that it is in the midst of its work."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not after():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
