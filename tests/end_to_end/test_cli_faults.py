@@ -287,7 +287,7 @@ def test_an_interrupted_run_leaves_nothing(made: Path, tmp_path: Path) -> None:
     run = {"version": 1, "privacy": "none", "tables": tables}
     (tmp_path / "run.json").write_text(json.dumps(run))
     process = start("run", "run.json", "--out", "out", cwd=tmp_path)
-    _interrupt(process, signal.SIGINT, after=lambda: list(tmp_path.glob(".tabsynth.*/*/.tabsynth.*")))
+    _interrupt(process, signal.SIGINT, after=lambda: list(tmp_path.glob(".tabsynth.*/**/.tabsynth.*")))
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
