@@ -193,3 +193,17 @@ WhereOption = Annotated[
         help="Keep to rows in which a column is so: = != < <= > >= in, not in; COL= for null; repeatable.",
     ),
 ]
+AudienceOption = Annotated[str, typer.Option("--for", metavar="AUDIENCE", help="Who is to get the rows.")]
+PolicyOption = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="Your policy (YAML) for the default one.")
+]
+ShadowOption = Annotated[
+    Path | None, typer.Option("--shadow", metavar="FILE", help="A shadow-model audit (JSON).")
+]
+NoiseOption = Annotated[
+    Path | None, typer.Option("--noise", metavar="FILE", help="An audit of the engine's noise (JSON).")
+]
+LedgerSinceOption = Annotated[
+    Path | None,
+    typer.Option("--ledger", metavar="FILE", help="Its ledger: what was charged since then counts too."),
+]

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
+from tabsynth.cli.options import (
+    AudienceOption,
+    DebugOption,
+    JsonOption,
+    LedgerSinceOption,
+    NoiseOption,
+    OverwriteOption,
+    PolicyOption,
+    QuietOption,
+    ShadowOption,
+)
 from tabsynth.cli.session import DENIED, DONE, INCONCLUSIVE, Session
-from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from tabsynth.decision import Decision, SignOff
+    from tabsynth.decision import Decision
 
 
 def init(
@@ -53,28 +62,17 @@ def check(
         Path | None,
         typer.Option("--audit", metavar="FILE", help="What tabsynth audit --json wrote of its rows."),
     ] = None,
-    shadow: Annotated[
-        Path | None, typer.Option("--shadow", metavar="FILE", help="A shadow-model audit (JSON).")
-    ] = None,
-    noise: Annotated[
-        Path | None, typer.Option("--noise", metavar="FILE", help="An audit of the engine's noise (JSON).")
-    ] = None,
+    shadow: ShadowOption = None,
+    noise: NoiseOption = None,
     synthetic: Annotated[
         Path | None,
         typer.Option(
             "--synthetic", metavar="FILE", help="The rows that are to leave: the audit must be of them."
         ),
     ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Its ledger: what was charged since then counts too."),
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option("--policy", metavar="FILE", help="Your policy (YAML) for the default one.")
-    ] = None,
-    audience: Annotated[
-        str, typer.Option("--for", metavar="AUDIENCE", help="Who is to get the rows.")
-    ] = "outsiders",
+    ledger: LedgerSinceOption = None,
+    policy: PolicyOption = None,
+    audience: AudienceOption = "outsiders",
     sign_off: Annotated[
         str | None,
         typer.Option("--sign-off", metavar="NAME", help="Who answers for what may be signed off."),
@@ -96,6 +94,7 @@ def check(
     Exit code 0: allowed; 3: denied; 4: needs a sign-off. The output is private.
     """
     with Session(command="policy check", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from tabsynth.cli.release_input import day_of, signed_off
         from tabsynth.config.steps import dialect_of, read_real, require_free
         from tabsynth.config.types import CsvOptions
         from tabsynth.constraints.check import check_rules
@@ -105,7 +104,7 @@ def check(
 
         if out is not None:
             require_free(out, overwrite=overwrite)
-        signed = _sign_off(sign_off, reason)
+        signed = signed_off(sign_off, reason, on=day_of(None))
         rules = default_policy() if policy is None else read_policy(policy)
         rules.audience(audience)
         pipeline = FittedPipeline.load(model)
@@ -143,18 +142,6 @@ def check(
 def exit_code(decision: Decision) -> int:
     """0 allowed, 3 denied, 4 needs a sign-off."""
     return {"allow": DONE, "deny": DENIED, "needs sign-off": INCONCLUSIVE}[decision.outcome.value]
-
-
-def _sign_off(name: str | None, reason: str | None) -> SignOff | None:
-    import datetime as dt
-
-    from tabsynth.decision import SignOff
-
-    if (name is None) != (reason is None):
-        raise UsageError("a sign-off is a name and a reason: give both --sign-off and --reason")
-    if name is None or reason is None:
-        return None
-    return SignOff(name=name, reason=reason, on=dt.date.today())  # noqa: DTZ011  # the signer's day
 
 
 def show_decision(decision: Decision, session: Session) -> None:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.columns import count
-from tabsynth.cli.options import DebugOption, JsonOption, OverwriteOption, QuietOption
+from tabsynth.cli.options import (
+    AudienceOption,
+    DebugOption,
+    JsonOption,
+    LedgerSinceOption,
+    NoiseOption,
+    OverwriteOption,
+    PolicyOption,
+    QuietOption,
+    ShadowOption,
+)
 from tabsynth.cli.policy_commands import exit_code, show_decision
 from tabsynth.cli.session import DONE, Session, printable
 from tabsynth.errors import UsageError
@@ -72,26 +82,15 @@ def build(
     synthetic: Annotated[
         Path | None, typer.Option("--synthetic", metavar="FILE", help="The rows that the model made.")
     ] = None,
-    audience: Annotated[
-        str, typer.Option("--for", metavar="AUDIENCE", help="Who is to get the rows.")
-    ] = "outsiders",
-    policy: Annotated[
-        Path | None, typer.Option("--policy", metavar="FILE", help="Your policy (YAML) for the default one.")
-    ] = None,
+    audience: AudienceOption = "outsiders",
+    policy: PolicyOption = None,
     audit: Annotated[
         list[Path] | None,
         typer.Option("--audit", metavar="FILE", help="An audit of the rows (JSON); repeatable."),
     ] = None,
-    shadow: Annotated[
-        Path | None, typer.Option("--shadow", metavar="FILE", help="A shadow-model audit (JSON).")
-    ] = None,
-    noise: Annotated[
-        Path | None, typer.Option("--noise", metavar="FILE", help="An audit of the engine's noise (JSON).")
-    ] = None,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Its ledger: what was charged since then counts too."),
-    ] = None,
+    shadow: ShadowOption = None,
+    noise: NoiseOption = None,
+    ledger: LedgerSinceOption = None,
     sign_off: Annotated[
         str | None,
         typer.Option("--sign-off", metavar="NAME", help="Who answers for what may be signed off; published."),

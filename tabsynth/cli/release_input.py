@@ -1,4 +1,4 @@
-"""What the options of `release build` mean."""
+"""What the options of decisions and of `release build` mean."""
 
 from __future__ import annotations
 
