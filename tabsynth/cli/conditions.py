@@ -43,7 +43,7 @@ def read_conditions(texts: Sequence[str], schema: TableSchema) -> dict[str, Any]
             )
         except ValueError:
             mine[sign] = None
-            faults.append(f"{column.name!r} expects {_expected(column)}")
+            faults.append(f"{column.name!r} expects {_expected(column)}{_slip(sign, value)}")
     if faults:
         raise ConditionError("--where cannot be meant so: " + "; ".join(faults))
     return {name: mine["="] if set(mine) == {"="} else mine for name, mine in found.items()}
@@ -79,6 +79,18 @@ def read_shares(texts: Sequence[str], schema: TableSchema, *, option: str) -> di
     if faults:
         raise UsageError(f"{option} cannot be meant so: " + "; ".join(faults))
     return found
+
+
+def _slip(sign: str, value: str) -> str:
+    """What is often meant by a text that no cell of the column can be; it repeats none of it."""
+    rest = value.strip()
+    if sign == "=" and rest[:1] in ("=", ">", "<"):
+        return ": one = is enough" if rest[0] == "=" else f": {rest[0]}= is written that way round"
+    if sign in ("=", "!=") and rest.lower() in ("null", "none", "nan"):
+        return f": a null is column{sign} and nothing"
+    if re.search(r"[<>]", rest):
+        return ": give the other bound in a --where of its own"
+    return ""
 
 
 def _split(text: str, schema: TableSchema) -> tuple[Column | None, str, str]:

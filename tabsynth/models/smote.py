@@ -80,7 +80,13 @@ class FittedSmote:
         if given:
             raise UsageError("smote cannot complete rows: it knows no distribution of cells given others")
         rows = pinned(self._between(block, n_rows, streams, conditions), conditions)
-        return Conditioned(rows=rows, effective=float(n_rows))
+        return Conditioned(rows=rows, effective=float(min(n_rows, self._n_between(conditions))))
+
+    def _n_between(self, conditions: tuple[Condition, ...]) -> int:
+        """Real rows that others are made between: what is made of them is worth no more rows than they are."""
+        if not self.rows.columns:
+            return self.rows.n_rows
+        return sum(map(len, self._groups(conditions)[0].values()))
 
     def _between(
         self, block: int, n_rows: int, streams: Streams, conditions: tuple[Condition, ...]

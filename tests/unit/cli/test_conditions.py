@@ -87,6 +87,22 @@ def test_everything_that_is_wrong_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("age==65", "a whole number: one = is enough"),
+        ("age=>65", "a whole number: >= is written that way round"),
+        ("age=null", "a whole number: a null is column= and nothing"),
+        ("age>=65 <80", "a whole number: give the other bound in a --where of its own"),
+        ("age=old", "a whole number"),
+    ],
+)
+def test_what_is_often_meant_is_said(text: str, hint: str) -> None:
+    with pytest.raises(ConditionError) as caught:
+        read_conditions([text], _SCHEMA)
+    assert str(caught.value) == f"--where cannot be meant so: 'age' expects {hint}"
+
+
+@pytest.mark.parametrize(
     ("texts", "wanted"),
     [
         (["age>=18", "age<65"], {"age": {">=": 18, "<": 65}}),

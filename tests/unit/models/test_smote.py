@@ -8,6 +8,7 @@ import pytest
 
 from tabsynth.encode import encode_table
 from tabsynth.errors import ConditionError, DataError, ModelFileError, UsageError
+from tabsynth.models.condition import Condition
 from tabsynth.models.registry import make_engine
 from tabsynth.models.smote import Smote
 from tabsynth.models.smote_samples import Axes, in_danger
@@ -158,6 +159,16 @@ def test_conditions_that_too_few_rows_meet():
     assert not (fitted.sample(500, seed=1)["class"] == "c").any()
     with pytest.raises(ConditionError, match="1 of the rows"):
         fitted.sample(5, where={"class": "c"})
+
+
+@pytest.mark.usefixtures("imblearn")
+def test_rows_under_conditions_are_worth_no_more_than_those_they_lie_between():
+    """Of 60 rows 15 are of the class."""
+    model, tally = model_of(plane(), target="class"), {}
+    for n in (10, 500):
+        held = Condition(column="class", codes=(1,))
+        tally[n] = model.conditional_block(0, n_rows=n, streams=Streams(1), conditions=(held,)).effective
+    assert tally == {10: 10.0, 500: 15.0}
 
 
 @pytest.mark.usefixtures("imblearn")
