@@ -73,7 +73,7 @@ class BayesianNetwork:
     coarse_cells: int = 0
     most_cells: int = 1_500_000
     ridge: float = 0.02
-    iterations: int = 150
+    iterations: int = 110
     min_group: int = MIN_GROUP
 
     def __post_init__(self) -> None:

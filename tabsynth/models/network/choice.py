@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.network.triangulation import Pair, grow
+from tabsynth.models.network.triangulation import Pair, grow_best
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _WORTH = 0.7  # least score of a pair, in multiples of what its noise alone would score
-_THRIFT = 0.3  # pairs are taken in order of score / cells**_THRIFT
+_THRIFTS = (0.3, 0.5, 0.1, 0.8)  # pairs are tried in order of score / cells**thrift
+_MANY_COLUMNS = 25  # from which on only two of them are, as each takes long
 _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
@@ -96,15 +97,13 @@ def choose(
         if len(kept) == len(worthy):
             break
         worthy = kept
-    worthy.sort(
-        key=lambda pair: (
-            -importance[pair] * scores[pair] / (sizes[pair[0]] * sizes[pair[1]]) ** _THRIFT,
-            pair,
-        )
-    )
-    worthy = _backbone_first(worthy)
+    worth = {pair: importance[pair] * scores[pair] for pair in worthy}
+    thrifts = _THRIFTS if len(sizes) < _MANY_COLUMNS else _THRIFTS[:2]
+    orders = [_backbone_first(_by_worth(worth, sizes, thrift)) for thrift in thrifts]
+    worthy = orders[0]
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
-    cliques = [c for c in grow(worthy, inside, most_cells=most_cells) if not children & set(c)]
+    found = grow_best(orders, worth, inside, most_cells=most_cells)
+    cliques = [clique for clique in found if not children & set(clique)]
     measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
     wanted = _releases(measured, sizes, fine, known, left, target)
     least = np.repeat([1, 0], [len(measured), len(fine)])
@@ -117,6 +116,11 @@ def choose(
         repeats=tuple(repeats[: len(measured)]),
         column_repeats=tuple(repeats[len(measured) :]),
     )
+
+
+def _by_worth(worth: Mapping[Pair, float], sizes: Sequence[int], thrift: float) -> list[Pair]:
+    """The pairs by their worth for each of their cells**`thrift`, the best first."""
+    return sorted(worth, key=lambda pair: (-worth[pair] / (sizes[pair[0]] * sizes[pair[1]]) ** thrift, pair))
 
 
 def _backbone_first(pairs: Sequence[Pair]) -> list[Pair]:

@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.models.network.coordinates import Coordinates
 from tabsynth.models.network.junction_tree import Clique, JunctionTree, margins, product
 
 Floats = npt.NDArray[np.float64]
@@ -123,8 +124,7 @@ def fit_loglinear(
 ) -> LogLinear:
     """The regularised maximum-likelihood model; `base` > 0 are one-way distributions, `total` > 0 rows.
 
-    L-BFGS on θ scaled by an estimate of the curvature's diagonal, n p + λ v. A function of the released
-    numbers alone.
+    L-BFGS on θ in coordinates of about even curvature (`Coordinates`). A function of the released numbers alone.
     """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
@@ -136,20 +136,13 @@ def fit_loglinear(
         for table in tables
     ]
     counts = [_of_total(table.counts, r, total) for table, r in zip(tables, ridges, strict=True)]
-    scale = np.concatenate(
-        [(1 / np.sqrt(np.maximum(y, 1.0) + r)).ravel() for y, r in zip(counts, ridges, strict=True)]
-        or [np.empty(0)]
-    )
-    ends = np.cumsum([0, *(y.size for y in counts)])
+    coordinates = Coordinates(variables, counts, ridges)
     aims = np.concatenate([y.ravel() for y in counts] or [np.empty(0)])
     weights = np.concatenate([r.ravel() for r in ridges] or [np.empty(0)])
 
-    def unpacked(theta: Floats) -> list[Floats]:
-        return [theta[a:b].reshape(y.shape) for a, b, y in zip(ends[:-1], ends[1:], counts, strict=True)]
-
     def objective(position: Floats) -> tuple[float, Floats]:
-        theta = position * scale
-        factors, log_scale = layout.factors(base, unpacked(theta))
+        theta = coordinates.theta(position)
+        factors, log_scale = layout.factors(base, coordinates.unpacked(theta))
         try:
             beliefs, log_total = tree.calibrate(factors)
         except FloatingPointError:  # a step so far that every product is too small for a double
@@ -157,7 +150,7 @@ def fit_loglinear(
         expected = np.concatenate([found.ravel() for found in layout.marginals(beliefs)]) * total
         value = total * (log_total + log_scale) - theta @ aims + 0.5 * (weights * theta) @ theta
         gradient = expected - aims + weights * theta
-        return value / total, gradient * scale / total
+        return value / total, coordinates.gradient(gradient) / total
 
     position = np.zeros(len(aims))
     if len(aims):
@@ -171,7 +164,8 @@ def fit_loglinear(
                 options={"maxiter": most_iterations, "maxcor": 60, "ftol": 1e-11, "gtol": 1e-9},
             )
         position = np.asarray(found.x)
-    return LogLinear(tree, tuple(base), variables, tuple(unpacked(position * scale)))
+    potentials = coordinates.unpacked(coordinates.theta(position))
+    return LogLinear(tree, tuple(base), variables, tuple(potentials))
 
 
 def _of_total(counts: Floats, ridge: Floats, total: float) -> Floats:

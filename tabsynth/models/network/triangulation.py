@@ -8,9 +8,11 @@ the bits of integers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Pair = tuple[int, int]
+
+_FIRST_PARTS = (0.25, 1.0)  # of the cells, that pairs may fill before the others are tried
 
 
 def cliques_of(pairs: Sequence[Pair], sizes: Sequence[int]) -> list[tuple[int, ...]]:
@@ -51,7 +53,7 @@ def grow(
     for pair in pairs:
         if refusals >= most_refusals:
             break
-        if any(pair[0] in clique and pair[1] in clique for clique in best):
+        if _holds(best, pair):
             kept.append(pair)  # or a later triangulation, filled in another way, would lose it
             continue
         wider = cliques_of([*kept, pair], sizes)
@@ -62,6 +64,36 @@ def grow(
         else:
             refusals += 1
     return best
+
+
+def grow_best(
+    orders: Sequence[Sequence[Pair]], worth: Mapping[Pair, float], sizes: Sequence[int], *, most_cells: int
+) -> list[tuple[int, ...]]:
+    """The cliques grown from the one of `orders`, ways to arrange the same pairs, that hold pairs of most `worth` ≥ 0.
+
+    What fits depends much on the order: one pair too many, early, makes a clique that fills the tree. Every order is
+    tried as it is, and with the pairs first that a quarter of the cells holds. The first of equals is taken.
+    """
+    best: list[tuple[int, ...]] = cliques_of((), sizes)
+    reached, tried = -1.0, set[tuple[Pair, ...]]()
+    for order in orders:
+        for part in _FIRST_PARTS:
+            arranged = tuple(order)
+            if part < 1:
+                few = grow(order, sizes, most_cells=int(part * most_cells))
+                arranged = tuple(sorted(order, key=lambda pair: not _holds(few, pair)))
+            if arranged in tried:
+                continue
+            tried.add(arranged)
+            cliques = grow(arranged, sizes, most_cells=most_cells)
+            total = math.fsum(value for pair, value in worth.items() if _holds(cliques, pair))
+            if total > reached:
+                best, reached = cliques, total
+    return best
+
+
+def _holds(cliques: Sequence[tuple[int, ...]], pair: Pair) -> bool:
+    return any(pair[0] in clique and pair[1] in clique for clique in cliques)
 
 
 def _adjacency(pairs: Sequence[Pair], n_columns: int) -> list[int]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from tabsynth.models.network.coordinates import Coordinates
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear, Table, fit_loglinear
 from tabsynth.models.network.triangulation import cliques_of
@@ -189,6 +190,31 @@ def test_variances_of_single_cells_are_those_of_their_cells():
     joint = joint_of(model)
     np.testing.assert_allclose(joint[0], [0.4, 0.1], atol=1e-3)
     np.testing.assert_allclose(joint[1], [0.25, 0.25], atol=1e-3)
+
+
+def test_what_tables_share_is_made_as_steep_as_what_each_has_alone():
+    """The curvature of log Z at independence, by hand: of k tables that hold a column, in the coordinates used.
+
+    Three columns of even cells, all pairs measured, no ridge to speak of: every eigenvalue is 0 or 1 then. In θ scaled
+    cell by cell alone the largest is 2, as every cell of a column is raised by two tables.
+    """
+    variables = [(0, 1), (0, 2), (1, 2)]
+    sizes, n = (2, 3, 4), 2400.0
+    counts = [np.full((sizes[a], sizes[b]), n / sizes[a] / sizes[b]) for a, b in variables]
+    cells = list(itertools.product(*map(range, sizes)))
+    features = np.array(
+        [[float((cell[a], cell[b]) == at) for (a, b), y in zip(variables, counts, strict=True) for at in np.ndindex(y.shape)] for cell in cells]
+    )  # fmt: skip
+    hessian = n * np.cov(features.T, bias=True)
+    coordinates = Coordinates(variables, counts, [np.full(y.shape, 1e-9) for y in counts])
+    unit = np.eye(features.shape[1])
+    map_ = np.stack([coordinates.theta(row) for row in unit], axis=1)
+    back = np.stack([coordinates.gradient(row) for row in unit], axis=1)
+    np.testing.assert_allclose(back, map_.T, atol=1e-12)
+    sizes_of = np.linalg.eigvalsh(back @ hessian @ map_)
+    assert np.all((np.abs(sizes_of) < 1e-6) | (np.abs(sizes_of - 1) < 1e-6))
+    scale = 1 / np.sqrt(np.concatenate([y.ravel() for y in counts]))
+    assert np.linalg.eigvalsh(scale[:, None] * hessian * scale).max() == pytest.approx(2)
 
 
 def test_nothing_measured_is_the_base():

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabsynth.models.network.triangulation import cliques_of, grow
+from tabsynth.models.network.triangulation import cliques_of, grow, grow_best
 
 
 @st.composite
@@ -120,6 +120,38 @@ def test_after_enough_refusals_in_a_row_it_is_left_at_that():
     pairs = [(0, 1), (0, 2), (3, 4)]
     assert (3, 4) in edges_in(grow(pairs, sizes, most_cells=40, most_refusals=3))
     assert (3, 4) not in edges_in(grow(pairs, sizes, most_cells=40, most_refusals=2))
+
+
+@given(graphs(), st.integers(1, 400), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_the_best_of_several_orders_is_worth_at_least_what_each_alone_holds(graph, most_cells, random):
+    pairs, sizes = graph
+    pairs = list(dict.fromkeys(pairs))
+    worth = {pair: random.random() for pair in pairs}
+    orders = [random.sample(pairs, len(pairs)) for _ in range(3)]
+    cliques = grow_best(orders, worth, sizes, most_cells=most_cells)
+    assert n_cells(cliques, sizes) <= max(most_cells, sum(sizes))
+    assert {v for clique in cliques for v in clique} == set(range(len(sizes)))
+    held = edges_in(cliques)
+    for order in orders:
+        alone = edges_in(grow(order, sizes, most_cells=most_cells))
+        assert (
+            sum(worth[pair] for pair in pairs if pair in held)
+            >= sum(worth[pair] for pair in pairs if pair in alone) - 1e-9
+        )
+
+
+def test_a_large_pair_that_leaves_no_room_gives_way_to_two_that_are_worth_more():
+    worth = {(0, 1): 5.0, (1, 2): 4.0, (0, 2): 4.0}
+    sizes, by_worth = [5, 4, 2], [(0, 1), (1, 2), (0, 2)]
+    assert edges_in(grow(by_worth, sizes, most_cells=22)) == {(0, 1)}
+    best = grow_best([by_worth, by_worth[::-1]], worth, sizes, most_cells=22)
+    assert edges_in(best) == {(1, 2), (0, 2)}
+    assert edges_in(grow_best([by_worth], worth, sizes, most_cells=40)) == set(by_worth)
+
+
+def test_no_order_leaves_every_column_alone():
+    assert sorted(grow_best([], {}, [3, 2], most_cells=10)) == [(0,), (1,)]
 
 
 def eliminated(pairs, sizes):
