@@ -15,6 +15,8 @@ from tabsynth.cli.session import Session
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from tabsynth.constraints.outcome import Tally
@@ -56,9 +58,10 @@ def complete(
 
         pipeline = _loaded(model, out, overwrite=overwrite)
         chosen, tally = _seed(seed), Tally()
+        columns = _columns(pipeline, data, nulls or [])
         with session.progress() as report:
             if impute:
-                names = [name for name in _columns(pipeline, data) if name not in (nulls or [])]
+                names = [name for name in columns if name not in (nulls or [])]
                 rows = pipeline.impute(data, columns=names, seed=chosen, tally=tally, progress=report)
             else:
                 rows = pipeline.complete(data, nulls=nulls or [], seed=chosen, tally=tally, progress=report)
@@ -113,10 +116,16 @@ def _loaded(model: Path, out: Path, *, overwrite: bool) -> FittedPipeline:
     return FittedPipeline.load(model)
 
 
-def _columns(pipeline: FittedPipeline, data: Path) -> list[str]:
-    from tabsynth.pipeline.completing import read_partial
+def _columns(pipeline: FittedPipeline, data: Path, nulls: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the rows; raises `UsageError` for columns of `--null` that are none of them."""
+    from tabsynth.io import column_names
+    from tabsynth.schema.hints import did_you_mean
 
-    return read_partial(data, pipeline.schema)[0].columns
+    names = column_names(data, dialect=pipeline.schema.csv)
+    unknown = [f"{name!r} ({did_you_mean(name, names)})" for name in nulls if names and name not in names]
+    if unknown:
+        raise UsageError(f"--null names no column of {data.name}: {', '.join(unknown)}")
+    return names
 
 
 def _seed(seed: int | None) -> int:

@@ -25,6 +25,7 @@ def condition_data(outcome: ConditionOutcome | None) -> dict[str, object] | None
         "effective_sample_size": outcome.n_effective,
         "acceptance": outcome.acceptance,
         "rows_moved": outcome.n_moved,
+        "rows_outside": outcome.n_outside,
         "oversampled": [
             {"group": one.group, "share_under_model": one.model, "share_of_rows": one.rows}
             for one in outcome.shares

@@ -1,14 +1,15 @@
 """The only loop that repairs and resamples: the rows of a block, until none of them breaks a rule.
 
-First cells are exchanged: a row that breaks a rule and another one swap the cells of one or two learnt columns, where
-fewer rows break a rule afterwards; where two numbers must keep an order, those of many rows are paired anew at once. Whatever is swapped, every column keeps exactly the cells it had, so shapes
+First cells are exchanged: by kinds, where rules tell few kinds of cells apart (`tabsynth.constraints.kinds`); where two numbers must
+keep an order, those of many rows are paired anew at once; then a row that breaks a rule and another one swap the cells of one or two
+learnt columns, where fewer rows break a rule afterwards. Whatever is swapped, every column keeps exactly the cells it had, so shapes
 stay as the model made them. Rows that still break a rule are then drawn anew, at most `MOST_TRIES` blocks of
 them; what is left then is an error that names the rules. Both depend on the seed and the block alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise, permutations
 
@@ -18,6 +19,7 @@ import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask, masks_of
 from tabsynth.constraints.bounds import smallest
+from tabsynth.constraints.kinds import exchanged, groups_of
 from tabsynth.errors import ConstraintError
 from tabsynth.schema.rules import AnyRule, Inequality, title_of
 
@@ -38,7 +40,8 @@ class Block:
     `whole(learnt, positions)` gives the final rows of learnt ones that stand at those positions of the block, `part`
     at least those of their columns that the rules and conditions read,
     `redraw(positions, attempt)` other learnt rows for them. `numbers` reads the learnt columns of numbers and times. `constraints` are the rules of single rows with, of each, the learnt
-    columns that it comes from in `sources`; `held(frame, positions)` marks rows that lack what is asked for there.
+    columns that it comes from in `sources`; `held(frame, positions)` marks rows that lack what is asked for there. `part` needs
+    no learnt columns but `read`, where that is said.
     """
 
     whole: Callable[[pl.DataFrame, _Positions], pl.DataFrame]
@@ -47,6 +50,7 @@ class Block:
     constraints: Sequence[Constraint]
     sources: Sequence[tuple[str, ...]]
     numbers: Mapping[str, pl.Expr] = field(default_factory=dict)
+    read: frozenset[str] | None = None
     most_redrawn: int = 1 << 15
     held: Callable[[pl.DataFrame, _Positions], Mask] | None = None
 
@@ -84,7 +88,10 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
     if not broken.any():
         none = np.zeros(len(block.constraints), dtype=np.int64)
         return Repaired(block.whole(learnt, everywhere), learnt, none, none, none)
-    learnt = _swap(learnt, block, broken, rng)
+    read = [name for name in learnt.columns if block.read is None or name in block.read]
+    swapped, decided = _by_kinds(learnt.select(read), block, broken, rng)
+    swapped = _swap(swapped, block, broken, decided, rng)
+    learnt = learnt.with_columns(swapped.get_columns())
     n_rules = len(block.constraints)
     left: Mask = np.asarray(broken.any(axis=0))
     learnt = _redraw(learnt, block, left)
@@ -99,13 +106,42 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
     )
 
 
-def _swap(
+def _by_kinds(
     learnt: pl.DataFrame, block: Block, broken: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[pl.DataFrame, set[int]]:
+    """Exchange cells of kinds that rows lack; `broken` is brought up to date. Beside the rows the rules that no other exchange helps."""
+    decided: set[int] = set()
+    for group in groups_of(block.constraints, block.sources, learnt.columns):
+        is_bad: Mask = np.asarray(broken[list(group.rules)].any(axis=0))
+        if not is_bad.any():
+            continue
+        orders = exchanged(learnt, group, block.constraints, is_bad, rng)
+        if orders is None:
+            continue
+        moved = [order != np.arange(learnt.height) for order in orders.values()]
+        rows = np.flatnonzero(np.any(moved, axis=0)) if moved else np.empty(0, dtype=np.int64)
+        if not len(rows):
+            decided |= set(group.rules)
+            continue
+        tried = learnt.with_columns(learnt[name].gather(order) for name, order in orders.items())
+        after = block.broken(block.part(tried[rows], rows), rows)
+        if after.any(axis=0).sum() < broken[:, rows].any(axis=0).sum():
+            learnt, broken[:, rows] = tried, after
+            decided |= set(group.rules)
+    return learnt, decided
+
+
+def _swap(
+    learnt: pl.DataFrame,
+    block: Block,
+    broken: npt.NDArray[np.bool_],
+    decided: Collection[int],
+    rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Exchange cells until no exchange helps; `broken` is brought up to date."""
+    """Exchange cells until no exchange helps, but for `decided` rules; `broken` is brought up to date."""
     for index, sources in enumerate(block.sources):
         names = [name for name in sources if name in learnt.columns]
-        if len(names) < 2 or not broken[index].any():
+        if index in decided or len(names) < 2 or not broken[index].any():
             continue
         for first, second in _ordered(block, index, names):
             learnt = _align(learnt, block, broken, (index, first, second), rng)
@@ -146,12 +182,12 @@ def _align(
     below zero makes too many long ones too. The last few rows are paired with any rows. If any pairing of these rows keeps the order, the sorted one does.
     """
     index, one, other = where
+    values = [block.number(learnt, name) for name in (one, other)]
+    there = ~(np.isnan(values[0]) | np.isnan(values[1]))
     for share in _SHARES:
         rows = np.flatnonzero(broken[index])
         if not len(rows):
             break
-        values = [block.number(learnt, name) for name in (one, other)]
-        there = ~(np.isnan(values[0]) | np.isnan(values[1]))
         others = rng.permutation(np.flatnonzero(~broken.any(axis=0) & there))[
             : int(3 * share * len(rows)) + 8
         ]
@@ -167,7 +203,7 @@ def _align(
             order = np.arange(learnt.height)
             order[taker] = giver
             learnt = learnt.with_columns(learnt[other].gather(order))
-            broken[:, taker] = after
+            broken[:, taker], values[1] = after, values[1][order]
     return learnt
 
 

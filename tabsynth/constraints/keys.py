@@ -1,14 +1,14 @@
 """Keys that never repeat, block after block: of the rows so far the hashes of their keys are kept, 8 bytes each.
 
-A row that repeats an earlier key is drawn anew; where the key's columns can hold few different keys, it gets one
-that is still free, near its own in the order of the columns. Two keys of one hash count as the same, which
+A row that repeats an earlier key is drawn anew. Where the key's columns can hold few different keys, rows first exchange cells
+(`tabsynth.constraints.key_exchange`), and what still repeats one gets a key that is free, near its own in the order of the columns. Two keys of one hash count as the same, which
 costs a draw (below one row in a million at a hundred million keys) and is never a repeated key.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +19,9 @@ import polars as pl
 from tabsynth.constraints.base import Constraint, Mask, masks_of
 from tabsynth.constraints.cells import levels_of
 from tabsynth.constraints.enforce import Block
+from tabsynth.constraints.key_exchange import Listed, exchanged
 from tabsynth.constraints.plan import RulePlan
+from tabsynth.constraints.rules import is_per_row
 from tabsynth.encode.continuous import ContinuousEncoder
 from tabsynth.errors import ConstraintError
 from tabsynth.schema.dtypes import polars_dtype
@@ -38,6 +40,9 @@ class Keys:
     constraint: Constraint
     checked: tuple[Constraint, ...] = ()
     free: pl.DataFrame | None = None
+    able: frozenset[str] = frozenset()
+    listed: Listed | None = None
+    _is_free: Mask | None = None
     _seen: list[_Hashes] = field(default_factory=list)
     _beside: tuple[Keys, ...] = ()
 
@@ -50,8 +55,12 @@ class Keys:
         *,
         missed: Callable[[pl.DataFrame], Mask] | None = None,
         are_free: bool = True,
+        fixed: Collection[str] = (),
     ) -> Keys:
-        """Keys for `n_rows` rows, without those that `missed` marks; unless they `are_free`, rows have their own part of each. Raises `ConstraintError` where there are fewer different ones."""
+        """Keys for `n_rows` rows, without those that `missed` marks; unless they `are_free`, rows have their own part of each.
+
+        Cells of `fixed` columns stay where they are. Raises `ConstraintError` where there are fewer different ones.
+        """
         columns = [plan.schema[name] for name in constraint.columns]
         free = _every_key(columns) if are_free else None
         if free is not None:
@@ -65,7 +74,24 @@ class Keys:
                     f"the rule {title_of(constraint.rule)!r} has room for {free.height:,} rows, "
                     f"{n_rows:,} are asked for"
                 )
-        return cls(constraint=constraint, checked=plan.checked, free=free)
+        if free is None:
+            return cls(constraint=constraint, checked=plan.checked)
+        elsewhere = {
+            name
+            for one in (*plan.checked, *plan.of_table)
+            if one is not constraint
+            and (not is_per_row(one.rule) or not set(one.columns) <= set(constraint.columns))
+            for name in one.columns
+        }
+        listed = Listed(tuple(value for column in columns if (value := _values(column)) is not None))
+        return cls(
+            constraint=constraint,
+            checked=plan.checked,
+            free=free,
+            able=frozenset(constraint.columns) - elsewhere - set(fixed),
+            listed=listed,
+            _is_free=listed.free(free),
+        )
 
     @cached_property
     def _names(self) -> list[str]:
@@ -73,14 +99,17 @@ class Keys:
 
     def hold(
         self, frame: pl.DataFrame, block: Block, rng: np.random.Generator, beside: Sequence[Keys] = ()
-    ) -> tuple[pl.DataFrame, int]:
-        """The rows of the next block with no key twice, and how many were changed, so that those `beside` still hold.
+    ) -> tuple[pl.DataFrame, int, int]:
+        """The rows of the next block with no key twice, and how many exchanged cells and were drawn anew, so that those `beside` still hold.
 
         The keys are not remembered yet: another rule may still change rows (see `remember`).
         """
         self._beside = tuple(beside)
         left = np.flatnonzero(self._repeats(frame))
-        n_changed = len(left)
+        n_broken = n_changed = len(left)
+        if n_broken and self.listed is not None and self._is_free is not None:
+            frame, left = exchanged(self.listed, frame, left, self._is_free, able=self.able, rng=rng)
+            n_changed = len(left)
         if n_changed:
             taken = [self._hashes(frame, np.setdiff1d(np.arange(frame.height), left))]
             if self.free is None:
@@ -92,11 +121,14 @@ class Keys:
                 f"{len(left):,} rows of a block could not be made to meet the rule {title_of(self.constraint.rule)!r}: "
                 f"{_TRIES} tries gave too few keys that are new; ask for fewer rows, or give the key more columns"
             )
-        return frame, n_changed
+        return frame, n_broken - n_changed, n_changed
 
     def remember(self, frame: pl.DataFrame) -> None:
         """Give no key of these rows out again."""
         self._remember(self._hashes(frame, np.arange(frame.height)))
+        if self.listed is not None and self._is_free is not None:
+            positions = self.listed.positions(frame)
+            self._is_free[self.listed.numbers(positions[:, (positions >= 0).all(axis=0)])] = False
 
     def _drawn(
         self,

@@ -46,8 +46,8 @@ class ConditionOutcome:
     `columns` are those asked about. `n_effective` is how many independent rows of the model under the conditions the rows are worth: all
     of them where they were drawn exactly, fewer where they were drawn again by weights. `acceptance` in [0, 1] is the share of rows
     that met everything as the model first made them; others were drawn anew. In `n_moved` rows the given cells were none
-    that the model makes, alone or together, so that the others follow from the nearest that it does. `shares` are
-    those of groups that were oversampled.
+    that the model makes, alone or together, so that the others follow from the nearest that it does; `n_outside` rows had one outside
+    a domain that the model learnt. `shares` are those of groups that were oversampled.
     """
 
     columns: tuple[str, ...]
@@ -56,6 +56,7 @@ class ConditionOutcome:
     acceptance: float
     n_moved: int = 0
     shares: tuple[GroupShare, ...] = ()
+    n_outside: int = 0
 
     def __str__(self) -> str:
         """In a sentence or more: names of columns and counts, never a cell."""
@@ -70,6 +71,11 @@ class ConditionOutcome:
             said += (
                 f" {self.n_moved:,} row{'' if self.n_moved == 1 else 's'} with given cells that the model never makes, alone or "
                 "together: completed from the nearest it does."
+            )
+        if self.n_outside:
+            said += (
+                f" {self.n_outside:,} row{'' if self.n_outside == 1 else 's'} with given cells outside what the model learnt: they "
+                "stay; it took numbers as the nearest it knows, levels as not given."
             )
         return said + "".join(f" {one}." for one in self.shares)
 
@@ -86,6 +92,7 @@ class Tally:
     n_effective: float = 0.0
     n_moved: int = 0
     n_missed: int = 0
+    n_outside: int = 0
     shares: tuple[GroupShare, ...] = ()
     counts: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
@@ -97,9 +104,11 @@ class Tally:
     def add(self, what: str, counts: npt.NDArray[np.int64]) -> None:
         self.counts[what] += counts
 
-    def asks_for(self, columns: Sequence[str], shares: Sequence[GroupShare] = ()) -> None:
+    def asks_for(
+        self, columns: Sequence[str], shares: Sequence[GroupShare] = (), *, n_outside: int = 0
+    ) -> None:
         """Start again for conditions on these columns, and groups in these shares."""
-        self.columns, self.shares = tuple(columns), tuple(shares)
+        self.columns, self.shares, self.n_outside = tuple(columns), tuple(shares), n_outside
         self.n_drawn, self.n_effective, self.n_moved, self.n_missed = 0, 0.0, 0, 0
 
     def add_drawn(self, n_rows: int, *, effective: float, n_moved: int, n_missed: int) -> None:
@@ -119,6 +128,7 @@ class Tally:
             acceptance=1 - self.n_missed / self.n_drawn if self.n_drawn else 1.0,
             n_moved=self.n_moved,
             shares=self.shares,
+            n_outside=self.n_outside,
         )
 
     @property

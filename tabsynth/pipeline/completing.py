@@ -2,6 +2,10 @@
 
 Rows are grouped by which cells are given, and drawn group by group, at most as many groups at once as a block has rows.
 A null cell is not given, unless its column is one in which null is a value.
+
+Given cells outside a domain that was stated to be public are refused: the rows, or the statement, are wrong. A domain that was learnt from
+rows is only what those rows showed, so there such cells stay as they are: to the model a number is the nearest it knows, and
+a level is not given.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from tabsynth.models.spans import LATTICE, LINE
 from tabsynth.pipeline.requests import Part, Positions, places_of
 from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.rules import title_of
-from tabsynth.schema.types import Column, Kind, Origin, TableSchema
+from tabsynth.schema.types import Kind, Origin, TableSchema
 from tabsynth.table import Table
 
 Known = Mapping[str, Mask]
@@ -79,7 +83,7 @@ class Completed:
     ) -> Completed:
         """Null cells of the columns `nulls` are given, those of others not.
 
-        Raises `DataError` listing given cells outside their domains, `ConstraintError` for given cells that break rules by
+        Raises `DataError` listing given cells outside domains that are public, `ConstraintError` for given cells that break rules by
         themselves, both with the numbers of rows.
         """
         known = {
@@ -101,6 +105,40 @@ class Completed:
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*self.frame.columns, *sorted(self.filled)]))
+
+    @cached_property
+    def _strange(self) -> Mapping[str, tuple[Mask, Mask]]:
+        """Of each modelled column which given cells are levels that it does not have, and which are numbers beyond its bounds."""
+        found = {}
+        for name in self.frame.columns:
+            column = self.plan.schema[name]
+            encoder = encoder_of(column)
+            if encoder is None or not column.kind.is_modelled:
+                continue
+            variable, encoded = encoder.variable, encoder.encode(self.frame[name])
+            codes = encoded[0] if isinstance(encoded, tuple) else encoded
+            beyond = np.zeros(len(codes), dtype=np.bool_)
+            if isinstance(encoded, tuple) and variable.lower is not None and variable.is_bounded:
+                beyond = (encoded[1] < variable.lower) | (encoded[1] > (variable.upper or 0))
+                beyond &= (codes == 0) & self.known[name]
+            found[name] = (codes >= variable.n_levels) & self.known[name], beyond
+        return found
+
+    @property
+    def n_outside(self) -> int:
+        """Rows with a given cell outside its domain."""
+        rows = np.zeros(self.frame.height, dtype=np.bool_)
+        for level, number in self._strange.values():
+            rows |= level | number
+        return int(rows.sum())
+
+    @cached_property
+    def _told(self) -> Known:
+        """The given cells that the model can be told of."""
+        return {
+            name: mask & ~self._strange[name][0] if name in self._strange else mask
+            for name, mask in self.known.items()
+        }
 
     @cached_property
     def fixed(self) -> frozenset[str]:
@@ -128,7 +166,10 @@ class Completed:
             if name in self.plan.working and self.plan.sources([name]) == (name,):
                 encoder = encoder_of(self.plan.working[name])
                 if isinstance(encoder, ContinuousEncoder):
-                    found[name] = EncodedColumn(encoder.variable, *encoder.encode(self.frame[name]))
+                    variable, (codes, values) = encoder.variable, encoder.encode(self.frame[name])
+                    if variable.is_bounded:
+                        values = np.where(codes == 0, np.clip(values, variable.lower, variable.upper), values)
+                    found[name] = EncodedColumn(variable, codes, values)
                 elif encoder is not None:
                     found[name] = EncodedColumn(encoder.variable, encoder.encode(self.frame[name]))
         for step in self._combines:
@@ -143,7 +184,7 @@ class Completed:
     @cached_property
     def _groups(self) -> tuple[npt.NDArray[np.int32], list[Part]]:
         """The group of every row, and what is asked of each, with whole columns of the model that it is given."""
-        keys = [mask.astype(np.int64) for mask in self.known.values()]
+        keys = [mask.astype(np.int64) for mask in self._told.values()]
         keys += [self._partial_codes(step) for step in self._combines]
         keys = keys or [np.zeros(self.frame.height, dtype=np.int64)]
         _, first, which = np.unique(np.stack(keys, axis=1), axis=0, return_index=True, return_inverse=True)
@@ -167,18 +208,19 @@ class Completed:
         names = [name for name in step.makes if name in self.known]
         if not names:
             return np.zeros(self.frame.height, dtype=np.int64)
-        n_known = np.sum([self.known[name] for name in names], axis=0)
+        n_known = np.sum([self._told[name] for name in names], axis=0)
         cells = self.frame.select(pl.struct(names).rank("dense").cast(pl.Int64)).to_series().to_numpy()
         return np.where((n_known > 0) & (n_known < len(step.makes)), cells, 0)
 
     def _group(self, row: int) -> Part:
         """What the group of a row is asked for."""
-        names = {name for name, mask in self.known.items() if mask[row]}
+        names = {name for name, mask in self._told.items() if mask[row]}
         given = {name: column for name, column in self._encoded.items() if name in names}
         for step in self._combines:
             if set(step.makes) <= names:
                 given[step.name] = self._encoded[step.name]
-        conditions = [self._not_null(name) for name in sorted(self.filled - names)]
+        missing = {name for name in self.filled if not (name in self.known and self.known[name][row])}
+        conditions = [self._not_null(name) for name in sorted(missing)]
         for step in self._combines:
             if set(step.makes) & names and not set(step.makes) <= names:
                 conditions += [self._at(name, row) for name in step.makes if name in names]
@@ -243,18 +285,15 @@ class Completed:
                 n = int((~self.known[name]).sum())
                 what = f"{n:,} identifiers are missing, which must not repeat the given ones"
                 faults.append(Fault(f"column {name!r}", what, "give all of them, or leave the column out"))
-            encoder = encoder_of(column)
-            if encoder is None or not column.kind.is_modelled:
+            if name not in self._strange:
                 continue
-            found = encoder.encode(cells)
-            codes = found[0] if isinstance(found, tuple) else found
-            outside = (codes >= encoder.variable.n_levels) & self.known[name]
-            if isinstance(found, tuple) and encoder.variable.lower is not None:
-                beyond = (found[1] < encoder.variable.lower) | (found[1] > (encoder.variable.upper or 0))
-                outside |= beyond & (codes == 0) & self.known[name] & encoder.variable.is_bounded
-            if outside.any():
-                what = f"{int(outside.sum()):,} given cells are outside its domain in the model"
-                faults.append(Fault(f"column {name!r}", what, _widen(column)))
+            level, number = self._strange[name]
+            is_outside = level | number
+            if column.domain.origin is not Origin.PUBLIC:
+                is_outside = level & cells.is_null().to_numpy()
+            if is_outside.any():
+                what = f"{int(is_outside.sum()):,} given cells are outside its domain"
+                faults.append(Fault(f"column {name!r}", what, "mend them, or leave them empty"))
         if faults:
             raise DataError("these rows cannot be completed", faults)
 
@@ -276,19 +315,6 @@ class Completed:
                 if n:
                     names = ", ".join(step.makes)
                     raise ConstraintError(f"{n:,} rows have given cells of {names} that no rule allows")
-
-
-def _widen(column: Column) -> str:
-    """What helps where a model has no level or bounds for a cell, which need not be wrong."""
-    learnt = (
-        ""
-        if column.domain.origin is Origin.PUBLIC
-        else ", which was learnt from rows, under privacy with noise"
-    )
-    return (
-        f"the model has no such level or bounds{learnt}: leave these cells empty, or state a wider domain "
-        "(`tabsynth schema confirm`) and fit again"
-    )
 
 
 def _rows(column: EncodedColumn, rows: Positions) -> EncodedColumn:

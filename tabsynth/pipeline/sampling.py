@@ -60,7 +60,9 @@ class Sampler:
         """The rows as frames of bounded size; at least one, possibly empty."""
         self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
         reached = self.request.reached if isinstance(self.request, Shares) else ()
-        self.tally.asks_for(() if self.request is None else self.request.columns, reached)
+        n_outside = self.request.n_outside if isinstance(self.request, Completed) else 0
+        columns = () if self.request is None else self.request.columns
+        self.tally.asks_for(columns, reached, n_outside=n_outside)
         n_blocks = max(1, math.ceil(self.n_rows / BLOCK_ROWS))
         keys = [
             Keys.of(
@@ -69,6 +71,7 @@ class Sampler:
                 self.plan,
                 missed=self._missed_anywhere,
                 are_free=not isinstance(self.request, Completed) or not set(one.columns) & self._asked,
+                fixed=() if self.request is None or isinstance(self.request, Where) else self._asked,
             )
             for one in self.plan.of_table
             if isinstance(one.rule, Unique)
@@ -105,8 +108,8 @@ class Sampler:
                     rng = self.streams.generator("rules.keys", number)
                     frame = made.repaired.frame
                     for at, key in enumerate(keys):
-                        frame, n_changed = key.hold(frame, made.block, rng, beside=keys[:at])
-                        self._touch(key.constraint, n_changed)
+                        frame, n_swapped, n_redrawn = key.hold(frame, made.block, rng, beside=keys[:at])
+                        self._touch(key.constraint, swapped=n_swapped, redrawn=n_redrawn)
                     for key in keys:
                         key.remember(frame)
                     frames.append(frame)
@@ -120,7 +123,7 @@ class Sampler:
             rows = pl.concat(whole)
             for one in ordered:
                 rows, n_changed = put_in_order(rows, one, self.schema)
-                self._touch(one, n_changed)
+                self._touch(one, redrawn=n_changed)
             rows = self._verified(self._overlaid(rows, np.arange(rows.height)), 0, with_table=True)
             for start in range(0, max(rows.height, 1), _BATCH_BLOCKS * BLOCK_ROWS):
                 yield rows.slice(start, _BATCH_BLOCKS * BLOCK_ROWS)
@@ -151,6 +154,9 @@ class Sampler:
             part=lambda rows, positions: self._whole(rows, cells, positions, start, only=read | self._asked),
             constraints=self.plan.repaired,
             sources=self._sources,
+            read=frozenset(
+                {_ROW, *self.plan.sources(sorted(read | self._asked)), *map(_missing, read | self._asked)}
+            ),
             numbers={c.name: cells_as_numbers(c) for c in self.plan.working.columns if c.kind.is_continuous},
             most_redrawn=BLOCK_ROWS,
             held=None
@@ -241,7 +247,7 @@ class Sampler:
 
         `only` names the columns that are wanted at least.
         """
-        inner = learnt.drop([name for name in learnt.columns if name.startswith(_MARK)])
+        inner = pl.DataFrame([cells for cells in learnt.get_columns() if not cells.name.startswith(_MARK)])
         columns = {series.name: series for series in self.plan.invert(inner, only=only).get_columns()}
         for series in cells.get_columns():
             if only is not None and series.name not in only:
@@ -277,10 +283,11 @@ class Sampler:
         rules = [one.rule for one in self.plan.constraints]
         return [next(at for at, rule in enumerate(rules) if rule is one.rule) for one in self.plan.repaired]
 
-    def _touch(self, constraint: Constraint, n_rows: int) -> None:
-        counts = np.array([n_rows if one is constraint else 0 for one in self.plan.constraints])
-        self.tally.add("broken", counts)
-        self.tally.add("redrawn", counts)
+    def _touch(self, constraint: Constraint, **rows: int) -> None:
+        """Count rows that broke a rule of all rows, by what was done to them."""
+        is_mine = np.array([one is constraint for one in self.plan.constraints], dtype=np.int64)
+        for what, n in {"broken": sum(rows.values()), **rows}.items():
+            self.tally.add(what, n * is_mine)
 
     def _verified(self, rows: pl.DataFrame, start: int, *, with_table: bool = False) -> pl.DataFrame:
         """The rows, once more held against every rule and condition; what is given out breaks none."""

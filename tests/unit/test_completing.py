@@ -1,5 +1,7 @@
 """Completing rows: kinds of tables, rules, errors; and the shares that cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,7 +16,7 @@ from tabsynth.pipeline import fit
 from tabsynth.pipeline.shares import shares_of
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.rules import Dependency, Formula, Inequality, Unique
-from tabsynth.schema.types import Column, Generator, Kind
+from tabsynth.schema.types import Column, Domain, Generator, Kind
 from tests.unit.constraints.tables import STAYS, column, levels, stays, table, whole
 
 ENGINES = ("independent", "gaussian_copula", "bayesian_network", "sequential_trees")
@@ -121,6 +123,36 @@ def test_null_is_a_value_where_it_is_said_to_be(small):
     assert made["n"].mean() > 18  # null goes with 20 to 28, others with 0 to 18
 
 
+LEARNT = replace(PLAIN, columns=tuple(replace(one, domain=Domain()) for one in PLAIN.columns))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_cells_outside_a_domain_that_was_learnt_stay_and_the_rest_is_drawn(engine):
+    """n is 0 to 8 with p and 20 to 28 with null, so a number far above goes with null, one below with p; a strange level tells nothing."""
+    model = fit(plain(900), schema=LEARNT, engine=engine, privacy=NO_PRIVACY)
+    rows = pl.DataFrame(
+        {"n": [999] * 100 + [-7] * 100 + [None] * 100, "group": [None] * 200 + ["canary"] * 100},
+        schema={"n": pl.Int64, "group": pl.String},
+    )
+    tally = Tally()
+    made = model.complete(rows, seed=1, tally=tally)
+    assert made["n"][:200].to_list() == [999] * 100 + [-7] * 100
+    assert made["group"][200:].to_list() == ["canary"] * 100
+    assert made["n"][200:].is_between(0, 50).all()
+    assert tally.conditions.n_outside == 300
+    assert "300 rows with given cells outside what the model learnt" in str(tally.conditions)
+    if engine != "independent":
+        assert made["group"][:100].null_count() > 60  # all or nearly all of 100
+        assert (made["group"][100:200] == "p").sum() > 60
+    assert model.impute(rows.select("n"), seed=1)["n"].null_count() == 0
+
+
+def test_cells_that_a_model_learnt_without_null_are_not_null():
+    model = fit(plain(), schema=LEARNT, engine="independent", privacy=NO_PRIVACY)
+    with pytest.raises(DataError, match="column 'n': 1 given cells are outside its domain"):
+        model.complete(pl.DataFrame({"n": [3, None]}), nulls=["n"])
+
+
 def test_rows_do_not_depend_on_cores_or_batches(small, monkeypatch):
     monkeypatch.setattr("tabsynth.pipeline.sampling.BLOCK_ROWS", 64)
     rows = pl.DataFrame({"n": [k % 50 if k % 3 else None for k in range(400)]})
@@ -128,6 +160,12 @@ def test_rows_do_not_depend_on_cores_or_batches(small, monkeypatch):
     monkeypatch.setattr("tabsynth.pipeline.sampling._BATCH_BLOCKS", 1)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert small.complete(rows, seed=2).equals(first)
+
+
+def test_rows_near_others_have_labels_of_their_own(small):
+    """A seed's label would be a cell of it that is always kept."""
+    seeds = pd.DataFrame({"n": [3, 25], "group": ["p", None]}, index=["anna", "berta"])
+    assert small.near(seeds, 5, seed=1).index.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_identifiers_that_are_given_are_passed_on(small):
@@ -151,15 +189,6 @@ def test_rows_that_do_not_fit_are_refused_without_a_cell(small, rows, error, wor
     with pytest.raises((error, StructureError), match=words) as caught:
         small.complete(rows)
     assert "canary" not in str(caught.value)
-
-
-def test_cells_that_a_learnt_domain_lacks_are_not_called_wrong():
-    free = PLAIN.columns[1]
-    schema = table(Column(name="n", kind=free.kind, dtype=free.dtype, bounds=(0, 50)), PLAIN.columns[0])
-    model = fit(plain().select("n", "group"), schema=schema, engine="independent", privacy=NO_PRIVACY)
-    with pytest.raises(DataError, match=r"no such level or bounds, which was learnt .* fit again") as caught:
-        model.complete(pl.DataFrame({"n": [99]}))
-    assert "correct" not in str(caught.value)
 
 
 def test_arguments_are_what_they_must_be(small):

@@ -1,5 +1,7 @@
 """What conditions took, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from tabsynth.constraints.outcome import ConditionOutcome, Tally
@@ -23,6 +25,12 @@ def test_many_columns_are_cut_short_and_moved_rows_are_named():
     )
     assert "by a, b, c, d, e, f, g, h …:" in str(outcome)
     assert "2 rows with given cells that the model never makes" in str(outcome)
+    assert "outside" not in str(outcome)
+    strange = replace(outcome, n_outside=1)
+    assert str(strange).endswith(
+        " 1 row with given cells outside what the model learnt: they stay; it took numbers as the nearest it knows, levels as "
+        "not given."
+    )
 
 
 def test_a_tally_starts_again():
