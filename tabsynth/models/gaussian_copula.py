@@ -15,7 +15,7 @@ between the tails. It gives no privacy guarantee when fitted without a budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -75,10 +75,14 @@ class FittedGaussianCopula:
         return variables_on(self.latents)
 
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
-        """Block number `block` of `n_rows` rows."""
+        """Block number `block` of `n_rows` rows. Numbers of columns with gaps are spread evenly over the rows that have one."""
         rng = streams.generator("gaussian_copula.sample", block)
         normals = rng.standard_normal((n_rows, len(self.latents))) @ self._factor.T + self.mean
         normals[:, self._is_standard] = stratified(normals[:, self._is_standard], rng)
+        for one in _selected(self.latents):
+            level = normals[:, one.selector]
+            there = np.flatnonzero((one.lower <= level) & (level < one.upper))
+            normals[there, one.axis] = stratified(normals[np.ix_(there, [one.axis])], rng)[:, 0]
         return columns_at(self.latents, normals)
 
     def conditional_block(
@@ -250,7 +254,7 @@ def _latent_correlation(latents: tuple[Latent, ...], moments: ScoreMoments) -> F
     return shrink_unreliable(latent_correlation(observed, coefficients, spread), observed, moments.n, slope)
 
 
-def _selected(latents: tuple[Latent, ...]) -> list[Selected]:
+def _selected(latents: Sequence[Latent]) -> list[Selected]:
     """The value axes of columns with gaps, each with the level axis that says where it exists."""
     entries = []
     for axis, latent in enumerate(latents):

@@ -16,6 +16,7 @@ from tabsynth.models.condition import Condition, Conditioned, Given, pinned, wit
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.drawing import Drawn, draw_axis
+from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of, draw_asked
 from tabsynth.models.trees.tree import Tree
@@ -66,15 +67,15 @@ class FittedSequentialTrees:
         conditions: tuple[Condition, ...] = (),
         given: Given = NOTHING_GIVEN,
     ) -> Conditioned:
-        """Block number `block` under conditions, by `draw_asked`; raises `ConditionError` for impossible ones."""
+        """Block number `block` under conditions, by `draw_each` or `draw_asked`; raises `ConditionError` for impossible ones."""
         rng = streams.generator("sequential_trees.sample", block)
         asked = asked_of(self.latents, conditions, given, n_rows)
-        if not asked.axes:
+        if not asked.axes or not n_rows:
             return Conditioned(
                 rows=with_given(self.sample_block(block, n_rows=n_rows, streams=streams), given),
                 effective=float(n_rows),
             )
-        found = draw_asked(self, n_rows, asked, rng)
+        found = (draw_each if asked.given else draw_asked)(self, n_rows, asked, rng)
         drawn = found.drawn
         for axis in self.order:
             if axis not in drawn.pieces:

@@ -27,10 +27,6 @@ from tabsynth.models.truncated_normal import effective_share, one_of_each, syste
 
 PROPOSALS = 4
 """Proposals per row where all rows are under the same conditions, and at least `FEWEST` in all."""
-PROPOSALS_EACH = 8
-"""Proposals per row where each has cells of its own."""
-PASSES = 4
-"""How often they are proposed."""
 FEWEST = 4096
 MOST = 1 << 18
 """Proposals of a block after which, if none meets the conditions, these count as impossible."""
@@ -116,21 +112,17 @@ class Proposed:
 
 
 def draw_asked(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
-    """Rows that meet what is asked, on all axes up to the last of these.
+    """Rows that meet what is asked of all alike, on all axes up to the last of these.
 
     Raises `ConditionError` where conditions that are the same for all rows are met by none of `MOST` proposals.
     """
-    if n_rows == 0:
-        return Proposed(Drawn(0, {}, {}), 0.0, asked.is_moved)
     until = 1 + max(model.order.index(axis) for axis in asked.axes)
     is_exact = all(axis in asked.axes for axis in model.order[:until]) and all(
         one.is_one_piece for one in asked.within.values()
     )
-    if asked.given:
-        return _draw_each(model, n_rows, asked, until, 1 if is_exact else PROPOSALS_EACH, rng)
     n_proposals = n_rows if is_exact else max(PROPOSALS * n_rows, FEWEST)
     while True:
-        drawn, share = _carried(model, Drawn(n_proposals, {}, {}), asked, until, None, rng)
+        drawn, share = carried(model, Drawn(n_proposals, {}, {}), asked, model.order[:until], None, rng)
         if drawn is not None:
             chosen = rng.permutation(n_proposals)[:n_rows]
             effective = min(float(n_rows), share * n_proposals)
@@ -143,54 +135,23 @@ def draw_asked(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator
         n_proposals = min(8 * n_proposals, max(MOST, n_proposals))
 
 
-def _draw_each(
-    model: Model, n_rows: int, asked: Asked, until: int, n_each: int, rng: np.random.Generator
-) -> Proposed:
-    """Rows with cells of their own, each one of `n_each` proposals, which is exchanged for one of others in further passes.
-
-    A pass of few proposals is biased towards what is likely without the given cells. Taken with the ratio of the estimates of how
-    probable these are, passes converge to the distribution given them (particle independent Metropolis-Hastings: Andrieu, Doucet and
-    Holenstein 2010, section 2.4.2).
-    """
-    owner = np.repeat(np.arange(n_rows), n_each)
-    mine = Asked(
-        asked.within, {axis: pieces[owner] for axis, pieces in asked.given.items()}, asked.is_moved[owner]
-    )
-    first = np.arange(n_rows) * n_each
-    chance = np.full(n_rows, -np.inf)
-    current, worth = None, 0.0
-    for _ in range(1 if n_each == 1 else PASSES):
-        log_chance = np.zeros(n_rows)
-        drawn, share = _carried(model, Drawn(len(owner), {}, {}), mine, until, (n_each, log_chance), rng)
-        assert drawn is not None
-        found = drawn.rows(first)
-        if current is None:
-            current, chance, worth = found, log_chance, share
-            continue
-        with np.errstate(invalid="ignore"):  # of rows that no proposal meets, now nor before
-            takes = np.log(rng.random(n_rows)) < log_chance - chance
-        current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
-    assert current is not None
-    return Proposed(current, min(worth, 1.0) * n_rows, asked.is_moved | np.isneginf(chance))
-
-
-def _carried(
+def carried(
     model: Model,
     drawn: Drawn,
     asked: Asked,
-    until: int,
+    axes: Sequence[int],
     each: tuple[int, Floats] | None,
     rng: np.random.Generator,
 ) -> tuple[Drawn | None, float]:
-    """The proposals on all axes until there, drawn again at each that is asked for, and the share they are worth.
+    """The proposals on these axes too, drawn again at each that is asked for, and the share they are worth.
 
-    None where no proposal meets what is asked. With `each`, (proposals of a row, zeros of the rows), proposals are drawn
-    again among those of the same row, and the zeros become the logarithms of how probable what is given is in each.
+    None where no proposal meets what is asked. With `each`, (proposals of a row, numbers of the rows), proposals are drawn
+    again among those of the same row, and to the numbers are added the logarithms of how probable what is given is in each.
     """
     worth = np.ones(1 if each is None else len(each[1]))
-    for axis in model.order[:until]:
+    for axis in axes:
         if axis in asked.given:
-            weight = _give(model, axis, asked.given[axis], drawn)
+            weight = give(model, axis, asked.given[axis], drawn)
         elif axis in asked.within:
             weight = _draw_within(model, axis, asked.within[axis], drawn, rng)
         else:
@@ -217,7 +178,7 @@ def _carried(
     return drawn, float(worth.mean())
 
 
-def _give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
+def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     """Set the axis at the piece of each row; how probable that was, (n_rows,)."""
     drawn.pieces[axis], drawn.shares[axis] = pieces, np.zeros(drawn.n_rows)
     rows, leaf = leaves_reached(model, axis, drawn)

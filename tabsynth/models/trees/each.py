@@ -1,0 +1,181 @@
+"""Rows with cells of their own: many rows, each given what it is, share the work of one pool.
+
+Axes before the first that is given do not know it yet, so one pool of rows drawn on them serves all rows. What is given then chooses
+among them: by leaves of its tree, in which all rows of the pool are alike, so that the choice is exact and takes a table of leaves by
+different cells, not a weight for every proposal. Axes that are given from the start are set once. Only what comes after is proposed
+several times for each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached
+from tabsynth.models.trees.leaves import Counts, Floats
+from tabsynth.models.trees.proposals import Asked, Proposed, carried, give
+from tabsynth.models.trees.tree import Pieces
+
+PROPOSALS_EACH = 8
+"""Proposals per row where other axes follow the first that is given."""
+PASSES = 4
+"""How often they are proposed."""
+_POOL, _FEWEST = 2, 8192
+"""Rows of the pool for each row, and at least."""
+_MOST_CHANCES = 1 << 22
+
+
+class Start(Protocol):
+    """Rows on the first axes, up to there alike for all passes: how probable what is given is, and what they are worth."""
+
+    @property
+    def log_chance(self) -> Floats: ...
+    @property
+    def worth(self) -> float: ...
+    def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:
+        """`n_each` proposals for every row, one row's after another's."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """Rows whose first axes are given, or that have none yet."""
+
+    drawn: Drawn
+    log_chance: Floats
+    worth: float = 1.0
+
+    def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
+        return self.drawn.rows(np.repeat(np.arange(self.drawn.n_rows), n_each))
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Rows that choose among those of a pool, by the leaf of the first given axis.
+
+    `members` are the pool's rows leaf by leaf, `size` of each leaf, (n_leaves,); `which` of the different cells every row has,
+    (n_rows,); `reach`, (n_cells, n_leaves), how probable leaves up to each are, given the cell.
+    """
+
+    pool: Drawn
+    axis: int
+    given: Pieces
+    members: Counts
+    size: Counts
+    which: Counts
+    reach: Floats
+    log_chance: Floats
+    worth: float
+
+    def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:
+        n, n_leaves = len(self.which), len(self.size)
+        share = (rng.random(n)[:, None] + np.arange(n_each) / n_each) % 1.0
+        ends = (self.reach + np.arange(len(self.reach))[:, None]).reshape(-1)
+        at = np.searchsorted(ends, (share + self.which[:, None]).reshape(-1), side="right")
+        leaf = np.clip(at - np.repeat(self.which, n_each) * n_leaves, 0, n_leaves - 1)
+        begins = np.cumsum(self.size) - self.size
+        chosen = self.members[begins[leaf] + (rng.random(n * n_each) * self.size[leaf]).astype(np.int64)]
+        drawn = self.pool.rows(chosen)
+        drawn.pieces[self.axis] = np.repeat(self.given, n_each)
+        drawn.shares[self.axis] = np.zeros(n * n_each)
+        return drawn
+
+
+def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
+    """Rows with cells of their own, on all axes up to the last that is asked for.
+
+    Each is one of a few proposals, which is exchanged for one of others in further passes.
+    A pass of few proposals is biased towards what is likely without the given cells. Taken with the ratio of the estimates of how
+    probable these are, passes converge to the distribution given them (particle independent Metropolis-Hastings: Andrieu, Doucet and
+    Holenstein 2010, section 2.4.2).
+    """
+    until = 1 + max(model.order.index(axis) for axis in asked.axes)
+    start, rest = _begun(model, n_rows, asked, model.order[:until], rng)
+    is_exact = all(axis in asked.axes for axis in rest) and isinstance(start, Fixed)
+    is_exact &= all(one.is_one_piece for axis, one in asked.within.items() if axis in rest)
+    n_each = 1 if is_exact or not rest else PROPOSALS_EACH
+    owner = np.repeat(np.arange(n_rows), n_each)
+    given = {axis: pieces[owner] for axis, pieces in asked.given.items() if axis in rest}
+    mine = Asked(asked.within, given, asked.is_moved[owner])
+    chance, worth, current = np.full(n_rows, -np.inf), 0.0, None
+    for _ in range(1 if n_each == 1 else PASSES):
+        log_chance = start.log_chance.copy()
+        found, share = carried(model, start.propose(n_each, rng), mine, rest, (n_each, log_chance), rng)
+        assert found is not None
+        found = found.rows(np.arange(n_rows) * n_each)
+        if current is None:
+            current, chance, worth = found, log_chance, share
+            continue
+        with np.errstate(invalid="ignore"):  # of rows that no proposal meets, now nor before
+            takes = np.log(rng.random(n_rows)) < log_chance - chance
+        current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
+    assert current is not None
+    return Proposed(current, min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance))
+
+
+def _begun(
+    model: Model, n_rows: int, asked: Asked, order: Sequence[int], rng: np.random.Generator
+) -> tuple[Start, Sequence[int]]:
+    """Where all passes start, and the axes that are left."""
+    n_free = next(at for at, axis in enumerate(order) if axis in asked.axes)
+    if n_free and order[n_free] in asked.given:
+        pooled = _pooled(model, asked.given[order[n_free]], order[: n_free + 1], rng)
+        if pooled is not None:
+            return pooled, order[n_free + 1 :]
+    drawn, log_chance = Drawn(n_rows, {}, {}), np.zeros(n_rows)
+    n_given = next((at for at, axis in enumerate(order) if axis not in asked.given), len(order))
+    for axis in order[:n_given]:
+        with np.errstate(divide="ignore"):
+            log_chance += np.log(give(model, axis, asked.given[axis], drawn))
+    return Fixed(drawn, log_chance), order[n_given:]
+
+
+def _pooled(model: Model, given: Pieces, order: Sequence[int], rng: np.random.Generator) -> Pooled | None:
+    """A pool on all of these axes but the last, for rows given that; None where there are too many leaves and cells."""
+    n, axis = len(given), order[-1]
+    pool = Drawn(max(_POOL * n, _FEWEST), {}, {})
+    for free in order[:-1]:
+        draw_axis(model, free, pool, rng)
+    rows, leaf = leaves_reached(model, axis, pool)
+    leaves, inside, size = np.unique(leaf, return_inverse=True, return_counts=True)
+    cells, which = np.unique(given, return_inverse=True)
+    if rows is not None or len(cells) * len(leaves) > _MOST_CHANCES:
+        return None
+    chance = (
+        model.leaves[axis]
+        .chance_of(
+            model.trees[axis],
+            np.tile(leaves, len(cells)),
+            np.repeat(cells, len(leaves)),
+            model.latents[axis].marginal.cumulative,
+        )
+        .reshape(len(cells), len(leaves))
+    )
+    total = (chance * size).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        log_chance = np.log(total / pool.n_rows)
+    chance[total == 0] = 1.0
+    return Pooled(
+        pool=pool,
+        axis=axis,
+        given=given,
+        members=np.argsort(inside.reshape(-1), kind="stable"),
+        size=size,
+        which=which.reshape(-1),
+        reach=np.cumsum(chance * size, axis=1) / (chance * size).sum(axis=1, keepdims=True),
+        log_chance=log_chance[which.reshape(-1)],
+        worth=_worth(chance, size, np.bincount(which.reshape(-1))),
+    )
+
+
+def _worth(chance: Floats, size: npt.NDArray[np.int64], n_rows: npt.NDArray[np.int64]) -> float:
+    """What a row is worth that chooses from a pool which others choose from, too, in (0, 1].
+
+    Means over m choices from rows that are worth e vary by 1/m + 1/e (`n_rows` rows have each cell).
+    """
+    able = (chance * size).sum(axis=1) ** 2 / (chance**2 * size).sum(axis=1)
+    return float((n_rows * able / (n_rows + able)).sum() / n_rows.sum())
