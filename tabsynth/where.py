@@ -1,7 +1,7 @@
 """Conditions in a user's words, as sets of cells that a model can keep to.
 
-A column is asked for one cell (`"Female"`, None for null), for any of several (a list), or by comparisons, which must all
-hold: `{">=": 18, "<": 65}`, `{"!=": None}`, `{"not in": ["a", "b"]}`. A range speaks of numbers and times alone: null and special
+A column is asked for one cell (`"Female"`; None, NaN or `pd.NA` for null), for any of several (a list, a set, a series), or by
+comparisons, which must all hold: `{">=": 18, "<": 65}`, `{"!=": None}`, `{"not in": ["a", "b"]}`. A range speaks of numbers and times alone: null and special
 values are in none. What `!=` and `not in` name is left out and nothing else, so null stays unless it is named.
 """
 
@@ -31,6 +31,8 @@ RANGES = ("<", "<=", ">", ">=")
 COMPARISONS = ("=", "!=", *RANGES, "in", "not in")
 _TRUTHS = {"true": True, "false": False}
 _SEVERAL = (list, tuple, set, frozenset)
+_NO_CELLS = frozenset({"NAType", "NaTType"})
+"""pandas' own nulls, by their types' names: pandas need not be installed."""
 _OUTSIDE = "never holds that value: it is outside the declared domain"
 
 
@@ -60,12 +62,13 @@ def conditions_of(where: Mapping[str, Any], schema: TableSchema) -> tuple[Condit
 
 def _condition(column: Column, wanted: Any) -> Condition:
     encoder = encoder_of(column)
-    is_null = wanted is None or wanted == {"!=": None}
+    comparisons = _comparisons(wanted, column)
+    is_null = comparisons in ([("=", None)], [("!=", None)])
     if encoder is None or (isinstance(encoder, PresenceEncoder) and not is_null):
         raise _Fault(f"is not modelled: a column of kind {column.kind.value} is made anew")
     codes = set(range(encoder.variable.n_levels))
     spans: tuple[Span, ...] = LATTICE if encoder.variable.is_lattice else LINE
-    for comparison, value in _comparisons(wanted):
+    for comparison, value in comparisons:
         some, within = _cells_that(comparison, value, column, encoder)
         codes, spans = codes & some, meet(spans, within)
     if not encoder.variable.is_continuous:
@@ -87,14 +90,32 @@ def _in_bounds(spans: tuple[Span, ...], encoder: Encoder) -> tuple[Span, ...]:
     return meet(spans, ((variable.lower, variable.upper),))
 
 
-def _comparisons(wanted: Any) -> list[tuple[str, Any]]:
+def _comparisons(wanted: Any, column: Column) -> list[tuple[str, Any]]:
     if isinstance(wanted, Mapping):
         unknown = [str(key) for key in wanted if key not in COMPARISONS]
         if unknown or not wanted:
             found = ", ".join(unknown) or "none"
             raise _Fault(f"expects comparisons by {' '.join(COMPARISONS)}, found {found}")
-        return list(wanted.items())
-    return [("in" if isinstance(wanted, _SEVERAL) else "=", wanted)]
+        return [(comparison, _plain(value)) for comparison, value in wanted.items()]
+    if isinstance(wanted, tuple) and len(wanted) == 2 and column.kind.is_continuous:
+        raise _Fault(
+            'expects a list for any of two values, or {">=": …, "<=": …} for what lies between them, found a tuple'
+        )
+    found = _plain(wanted)
+    return [("in" if isinstance(found, list) else "=", found)]
+
+
+def _plain(value: Any) -> Any:
+    """A value, or several as a list, with None in the place of what stands for null in pandas and numpy."""
+    if isinstance(value, _SEVERAL):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist") and getattr(value, "ndim", None):
+        return [_plain(one) for one in value.tolist()]
+    if isinstance(value, pl.Series):
+        return [_plain(one) for one in value.to_list()]
+    is_nan = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    is_no_time = isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+    return None if is_nan or is_no_time or type(value).__name__ in _NO_CELLS else value
 
 
 Cells = tuple[set[int], tuple[Span, ...]]
@@ -102,10 +123,12 @@ Cells = tuple[set[int], tuple[Span, ...]]
 
 def _cells_that(comparison: str, value: Any, column: Column, encoder: Encoder) -> Cells:
     """The codes and spans for which a comparison holds."""
+    if comparison in RANGES and value is None:
+        raise _Fault(f"cannot be compared with null by {comparison!r}")
     if comparison in RANGES:
         return _range(comparison, value, column, encoder)
     values = [value] if comparison in ("=", "!=") else value
-    if not isinstance(values, _SEVERAL):
+    if not isinstance(values, list):
         raise _Fault(f"expects a list of values after {comparison!r}")
     is_lattice, is_exclusion = encoder.variable.is_lattice, comparison in ("!=", "not in")
     if is_exclusion and encoder.variable.null_code is None:
@@ -174,8 +197,6 @@ def _range(comparison: str, value: Any, column: Column, encoder: Encoder) -> Cel
         if column.kind is not Kind.ORDINAL:
             raise _Fault(f"has no order, which {comparison!r} needs: name the values instead")
         at, _ = _exact(column, encoder, value)
-        if value is None:
-            raise _Fault(f"cannot be compared with null by {comparison!r}")
         kept = {"<": range(at), "<=": range(at + 1)}
         n = len(declared_levels(column))
         return set(kept.get(comparison, range(at + (comparison == ">"), n))), ()
@@ -215,7 +236,7 @@ def _on_line(bound: float, column: Column, *, is_below: bool, is_strict: bool) -
 
 
 def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool):
         raise TypeError("not a number")
     number = Decimal(str(value.item() if isinstance(value, np.generic) else value).strip())
     if not number.is_finite():
@@ -227,8 +248,6 @@ def _position(value: Any, column: Column, encoder: ContinuousEncoder) -> Decimal
     """A bound in steps of the column's lattice, exact."""
     if column.kind in (Kind.INTEGER, Kind.NUMBER):
         return _number(value).scaleb(column.decimals or 0)
-    if value is None:
-        raise TypeError("null has no place")
     plain = replace(column, resolution=None, bounds=None)
     is_text = isinstance(value, str) or polars_dtype(column) != pl.String
     cell = cell_of(column, value) if is_text else pl.Series([value])

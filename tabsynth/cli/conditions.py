@@ -1,8 +1,10 @@
-"""Conditions and shares as they are written on a command line: `"age>=18"`, `"ward in a, b"`, `"income=>50K:0.5"`."""
+"""Conditions and shares as they are written on a command line: `"age>=18"`, `"ward in a, b"`, `"income=>50K:0.5"`.
+
+What SQL says another way is read too: `age between 18 and 65`, `ward is not null`, `ward = 'cardiology'`, in any case of letters.
+"""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,8 +14,14 @@ from tabsynth.errors import ConditionError, UsageError
 if TYPE_CHECKING:
     from tabsynth.schema.types import Column, TableSchema
 
-_WORDS = re.compile(r"\s+(not\s+in|in)(?:\s+|$)")
-_SIGNS = ("!=", ">=", "<=", "=", ">", "<")
+_WORDS = re.compile(
+    r"\s+(not\s+in|in|not\s+between|between|is\s+not(?=\s+null\s*$)|is(?=\s+null\s*$))(?:\s+|$)",
+    re.IGNORECASE,
+)
+_SIGNS = ("!=", "<>", ">=", "<=", "=", ">", "<")
+_BOTH = re.compile(r"(.+?)\s+and\s+(.+)", re.IGNORECASE)
+_LISTED = re.compile(r"""\s*("(?:[^"]|"")*"|'(?:[^']|'')*'|[^,]*?)\s*(?:,|$)""")
+_NULLS = {"is": "=", "is not": "!="}
 
 
 def read_conditions(texts: Sequence[str], schema: TableSchema) -> dict[str, Any]:
@@ -30,23 +38,46 @@ def read_conditions(texts: Sequence[str], schema: TableSchema) -> dict[str, Any]
             faults.append(_no_column(text, schema))
             continue
         mine = found.setdefault(column.name, {})
-        if sign in mine:
-            faults.append(
-                f"{column.name!r} is held at two values"
-                if sign == "="
-                else f"{column.name!r} has {sign} twice"
-            )
+        compared = _comparisons(sign, value)
+        if compared is None:
+            faults.append(f"{column.name!r}: {_WRITTEN[sign]}")
             continue
-        try:
-            mine[sign] = (
-                [_cell(one, column) for one in _several(value)] if "in" in sign else _cell(value, column)
-            )
-        except ValueError:
-            mine[sign] = None
-            faults.append(f"{column.name!r} expects {_expected(column)}{_slip(sign, value)}")
+        for one, text_ in compared:
+            if one in mine:
+                faults.append(
+                    f"{column.name!r} is held at two values"
+                    if one == "="
+                    else f"{column.name!r} has {one} twice"
+                )
+                continue
+            try:
+                mine[one] = (
+                    [_cell(each, column) for each in _several(text_, column)]
+                    if "in" in one
+                    else _cell(text_, column)
+                )
+            except ValueError:
+                mine[one] = None
+                faults.append(f"{column.name!r} expects {_expected(column)}{_slip(one, text_)}")
     if faults:
         raise ConditionError("--where cannot be meant so: " + "; ".join(faults))
     return {name: mine["="] if set(mine) == {"="} else mine for name, mine in found.items()}
+
+
+_WRITTEN = {
+    "between": "between is written as in age between 18 and 65",
+    "not between": "not between is two ranges, which --where cannot hold at once: draw each by itself",
+}
+
+
+def _comparisons(sign: str, value: str) -> list[tuple[str, str]] | None:
+    """What a text compares the column by, each with a value; None for words that need another form."""
+    if sign in _NULLS:
+        return [(_NULLS[sign], "")]
+    if "between" not in sign:
+        return [(sign, value)]
+    ends = _BOTH.fullmatch(value.strip())
+    return None if ends is None or sign != "between" else [(">=", ends[1]), ("<=", ends[2])]
 
 
 def read_shares(texts: Sequence[str], schema: TableSchema, *, option: str) -> dict[str, Any]:
@@ -60,6 +91,11 @@ def read_shares(texts: Sequence[str], schema: TableSchema, *, option: str) -> di
         column, sign, rest = _split(text, schema)
         if column is None:
             faults.append(_no_column(text, schema))
+            continue
+        if sign not in ("=", "<", "<=", ">", ">="):
+            faults.append(
+                f"{text!r}: a group is a value or a range, as in {column.name}=value:number; what is in no group needs none"
+            )
             continue
         value, colon, number = rest.rpartition(":")
         if sign == "=" and not colon and rest.strip() == "even" and column.name not in found:
@@ -103,13 +139,29 @@ def _split(text: str, schema: TableSchema) -> tuple[Column | None, str, str]:
         end = words.end() if words is not None else at + len(sign or "")
         for name in (text[:at], text[:at].strip()):
             if name in schema:
-                return schema[name], sign or " ".join(words[1].split() if words else ()), text[end:]
+                said = " ".join(words[1].lower().split()) if words else sign or ""
+                return schema[name], "!=" if said == "<>" else said, text[end:]
     return None, "", ""
 
 
-def _several(text: str) -> list[str]:
-    """The values of a list, as a line of CSV: quotes around those that hold a comma."""
-    return next(csv.reader([text], skipinitialspace=True), [])
+def _several(text: str, column: Column) -> list[str]:
+    """The values of a list: quotes around those that hold a comma, parentheses around all where somebody likes them."""
+    inner = text.strip()
+    if (
+        inner[:1] + inner[-1:] == "()"
+        and not re.search(r"[()]", inner[1:-1])
+        and inner not in _levels(column)
+    ):
+        inner = inner[1:-1].strip()
+    if not inner:
+        return []
+    found, at = [], 0
+    while match := _LISTED.match(inner, at):
+        found.append(match[1])
+        at = match.end()
+        if not match[0].endswith(","):
+            break
+    return found
 
 
 def _no_column(text: str, schema: TableSchema) -> str:
@@ -126,6 +178,11 @@ def _cell(text: str, column: Column) -> Any:
     """The text as a Python value of the column's stored type; ValueError where it is none."""
     if text == "":
         return None
+    text = _unquoted(text, column)
+    if text == "":
+        if column.dtype != "string":
+            raise ValueError(column.name)
+        return text
     import polars as pl
 
     from tabsynth.io.text import parse
@@ -135,6 +192,20 @@ def _cell(text: str, column: Column) -> Any:
     if n_failed:
         raise ValueError(column.name)
     return parsed.item()
+
+
+def _levels(column: Column) -> tuple[Any, ...]:
+    return column.categories or ()
+
+
+def _unquoted(text: str, column: Column) -> str:
+    """What quotes stand around, as SQL has it, unless a level of the column is written with them."""
+    inner = text.strip()
+    mark = inner[:1]
+    if len(inner) < 2 or mark not in ("'", '"') or inner[-1] != mark or text in _levels(column):
+        return text
+    inner = inner[1:-1]
+    return text if mark in inner.replace(mark * 2, "") else inner.replace(mark * 2, mark)
 
 
 def _expected(column: Column) -> str:

@@ -24,6 +24,7 @@ _SCHEMA = TableSchema(
         Column(name="moment", kind=Kind.DATETIME, dtype="datetime[us]", timezone="Europe/Vienna"),
         Column(name="stay", kind=Kind.DURATION, dtype="duration[us]"),
         Column(name="code", kind=Kind.CATEGORICAL, dtype="int8"),
+        Column(name="quoted", kind=Kind.CATEGORICAL, dtype="string", categories=("'a'", "b", "(c)")),
         Column(name="", kind=Kind.CATEGORICAL, dtype="string"),
     ),
 )
@@ -93,6 +94,7 @@ def test_everything_that_is_wrong_is_listed() -> None:
         ("age=>65", "a whole number: >= is written that way round"),
         ("age=null", "a whole number: a null is column= and nothing"),
         ("age>=65 <80", "a whole number: give the other bound in a --where of its own"),
+        ("age=''", "a whole number"),
         ("age=old", "a whole number"),
     ],
 )
@@ -110,7 +112,27 @@ def test_what_is_often_meant_is_said(text: str, hint: str) -> None:
         (["age!="], {"age": {"!=": None}}),
         (["age in 3, 4,"], {"age": {"in": [3, 4, None]}}),
         (["age  not  in 3"], {"age": {"not in": [3]}}),
-        (["two words in a,'b', \"c, d\""], {"two words": {"in": ["a", "'b'", "c, d"]}}),
+        (["two words in a,'b', \"c, d\""], {"two words": {"in": ["a", "b", "c, d"]}}),
+        (["two words in ('a, b', l'Or, 's-Hof)"], {"two words": {"in": ["a, b", "l'Or", "'s-Hof"]}}),
+        (["two words in (a), (b)"], {"two words": {"in": ["(a)", "(b)"]}}),
+        (["quoted in (c)"], {"quoted": {"in": ["(c)"]}}),
+        (["quoted in (b, 'a')"], {"quoted": {"in": ["b", "'a'"]}}),
+        (["age in "], {"age": {"in": []}}),
+        (["two words='it''s'"], {"two words": "it's"}),
+        (["two words = 'a'"], {"two words": "a"}),
+        (["two words=''"], {"two words": ""}),
+        (["quoted='a'"], {"quoted": "'a'"}),
+        (["quoted in 'a', b"], {"quoted": {"in": ["'a'", "b"]}}),
+        (["two words='a' or 'b'"], {"two words": "'a' or 'b'"}),
+        (["age='40'"], {"age": 40}),
+        (["age between 18 and 65"], {"age": {">=": 18, "<=": 65}}),
+        (["age BETWEEN 18 AND 65", "age<>40"], {"age": {">=": 18, "<=": 65, "!=": 40}}),
+        (
+            ["day between '2025-03-01' and 2025-03-02"],
+            {"day": {">=": dt.date(2025, 3, 1), "<=": dt.date(2025, 3, 2)}},
+        ),
+        (["age is null", "day IS NOT NULL"], {"age": None, "day": {"!=": None}}),
+        (["two words=x is null"], {"two words": "x is null"}),
         (["two words=died in hospital"], {"two words": "died in hospital"}),
         (["a=b<=1.5"], {"a=b": {"<=": 1.5}}),
         (["day>2025-03-01", "day=2025-03-02"], {"day": {">": dt.date(2025, 3, 1), "=": dt.date(2025, 3, 2)}}),
@@ -118,6 +140,25 @@ def test_what_is_often_meant_is_said(text: str, hint: str) -> None:
 )
 def test_comparisons_are_read(texts: list[str], wanted: object) -> None:
     assert read_conditions(texts, _SCHEMA) == wanted
+
+
+def test_words_that_need_another_form_are_told_it() -> None:
+    with pytest.raises(ConditionError) as caught:
+        read_conditions(["age between 18", "day not between 1 and 2"], _SCHEMA)
+    assert str(caught.value) == (
+        "--where cannot be meant so: 'age': between is written as in age between 18 and 65; 'day': not between is two "
+        "ranges, which --where cannot hold at once: draw each by itself"
+    )
+
+
+@pytest.mark.parametrize("text", ["age!=3:0.5", "age<>3:0.5", "age in 3, 4:0.5", "age between 1 and 2:0.5"])
+def test_a_share_of_all_but_a_group_is_told_what_a_group_is(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_shares([text], _SCHEMA, option="--rebalance")
+    assert str(caught.value) == (
+        f"--rebalance cannot be meant so: {text!r}: a group is a value or a range, as in age=value:number; what is in no "
+        "group needs none"
+    )
 
 
 def test_a_comparison_is_made_once() -> None:
