@@ -176,10 +176,12 @@ def evaluate(
     Every figure stands beside its floor, the same figure for the holdout. `target` is the column that the
     utility figures predict; `quasi_identifiers` (what others may know of a person) and `sensitive` (what
     nobody should learn) are columns for the disclosure figures, by default those with such a role in the
-    schema. The result is private output, and so is the report drawn from it. Raises `InputError` where a
+    schema. A synthetic file that was sampled under conditions or in shares says so, and so does the report.
+    The result is private output, and so is the report drawn from it. Raises `InputError` where a
     table does not fit the schema, `UsageError` for an unknown target or column.
     """
     first, _ = as_table(train, schema)
+    mark = source_mark(synthetic)
     others = [as_table(data, first.schema)[0] for data in (synthetic, holdout)]
     return evaluate_tables(
         others[0],
@@ -192,6 +194,7 @@ def evaluate(
         title=title,
         seed=seed,
         guarantee=guarantee,
+        steered=() if mark is None else mark.steered,
         progress=progress,
     )
 

@@ -74,6 +74,7 @@ def evaluate(
         from tabsynth.constraints.check import check_rules
         from tabsynth.evaluate import evaluate as evaluate_tables
         from tabsynth.evaluate import roles_of
+        from tabsynth.io import read_provenance
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.schema import read_schema
 
@@ -87,7 +88,7 @@ def evaluate(
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             paths = (synthetic, train, holdout)
             tables = [read_real(path, chosen, csv=csv) for path in paths]
-            unknown = note_left_out(session, paths, chosen, csv=csv)
+            unknown, mark = note_left_out(session, paths, chosen, csv=csv), read_provenance(synthetic)
             results = evaluate_tables(
                 *tables,
                 schema=chosen,
@@ -97,6 +98,7 @@ def evaluate(
                 title=title,
                 seed=seed,
                 guarantee="" if fitted is None else fitted.guarantee,
+                steered=() if mark is None else mark.steered,
                 progress=report,
             )
             outcomes = check_rules(tables[0].frame, chosen)

@@ -148,9 +148,9 @@ def write_rows(
         progress=progress,
         tally=tally,
     )
-    return write_batches(
-        batches, path, schema=pipeline.schema, overwrite=overwrite, provenance=pipeline.provenance
-    )
+    steered = dict.fromkeys([*(where or {}), *(rebalance or {}), *(oversample or {})])
+    mark = replace(pipeline.provenance, steered=tuple(steered))
+    return write_batches(batches, path, schema=pipeline.schema, overwrite=overwrite, provenance=mark)
 
 
 def first_rows(frames: Iterable[pl.DataFrame], n_rows: int) -> pl.DataFrame:

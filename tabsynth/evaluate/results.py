@@ -100,6 +100,7 @@ class Results(PlainResults):
     version: str = ""
     private_output: bool = True
     notes: tuple[str, ...] = ()  # what a reader must know of the whole comparison
+    steered: tuple[str, ...] = ()  # columns that the synthetic rows were asked to have other than the source
 
     def find(self, metric: str, columns: tuple[str, ...] = ()) -> MetricResult | None:
         """The row of a figure for the whole table, a column or a pair; None where there is none."""

@@ -39,6 +39,7 @@ def evaluate(
     seed: int = 0,
     title: str = "",
     guarantee: str = "",
+    steered: Sequence[str] = (),
     progress: Progress | None = None,
     metrics: Sequence[Metric] = METRICS,
 ) -> Results:
@@ -47,7 +48,8 @@ def evaluate(
     Train and holdout are real and disjoint. Every figure is computed for the holdout too: its floor. A
     figure that cannot be computed is a row with its reason. `progress` hears what is being done and the
     share that is done, in [0, 1]; `seed` fixes every subsample, fold and learner. `quasi_identifiers` and
-    `sensitive` are for the disclosure figures; without them the roles in the schema count. The result is
+    `sensitive` are for the disclosure figures; without them the roles in the schema count. `steered` columns are those that the synthetic
+    rows were asked for, by conditions or in shares: the report says that they differ on purpose. The result is
     private output, for it was computed from private rows.
 
     Raises `StructureError` where a table lacks the schema's columns, `UsageError` for an unknown target,
@@ -94,6 +96,7 @@ def evaluate(
         seconds=seconds,
         version=version("tabsynth"),
         notes=_notes(data),
+        steered=tuple(steered),
     )
     seconds["charts"] = time.perf_counter() - started
     if progress is not None:

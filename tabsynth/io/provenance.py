@@ -33,7 +33,8 @@ class Provenance:
 
     `generation` 1 was made from rows that bear no mark, g + 1 from a table of generation g. `real_share` in [0, 1) of the rows
     are real ones; it is None where `given_cells`: rows were completed, imputed or drawn near others, and any cell of theirs may
-    be one that was given. `augmented` tables were made more of a slice, and no guarantee covers them.
+    be one that was given. `augmented` tables were made more of a slice, and no guarantee covers them. `steered` columns were asked
+    to be as they are, by conditions or in shares, so that their differences from the source are meant.
     """
 
     key: ClassVar[bytes] = KEY
@@ -43,6 +44,7 @@ class Provenance:
     real_share: float | None = 0.0
     given_cells: bool = False
     augmented: bool = False
+    steered: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """JSON."""
@@ -70,20 +72,30 @@ def provenance_from_text(text: str | bytes) -> Provenance | None:
     found = _object(text)
     engine, generation, share = (found.get(name) for name in ("engine", "generation", "real_share"))
     given, augmented = found.get("given_cells", False), found.get("augmented", False)
+    steered = found.get("steered", [])
     if found.get("format") != FORMAT or not isinstance(engine, str):
         return None
-    if not isinstance(augmented, bool):
+    if not isinstance(augmented, bool) or not isinstance(steered, list):
+        return None
+    if not all(isinstance(name, str) for name in steered):
         return None
     if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
         return None
     if given is True and share is None:
         return Provenance(
-            engine=engine, generation=generation, real_share=None, given_cells=True, augmented=augmented
+            engine=engine,
+            generation=generation,
+            real_share=None,
+            given_cells=True,
+            augmented=augmented,
+            steered=tuple(steered),
         )
     if given is not False or type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
         return None
     real = float(share)  # type: ignore[arg-type]
-    return Provenance(engine=engine, generation=generation, real_share=real, augmented=augmented)
+    return Provenance(
+        engine=engine, generation=generation, real_share=real, augmented=augmented, steered=tuple(steered)
+    )
 
 
 def read_provenance(path: str | Path) -> Provenance | None:

@@ -6,7 +6,7 @@ Where a smoke test alarms, the alarm goes before all of it: a copy of the real t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tabsynth.metrics.base import Direction
@@ -34,6 +34,7 @@ _IN_PAIRS = {
 }
 
 
+_MOST_NAMED = 5
 _LITTLE = 0.2  # of the way from chance to the best: below it, real rows hardly predict the target
 _CLEARLY = 0.05  # of the floor
 
@@ -89,6 +90,18 @@ def _alarms(score: Score) -> bool:
         return True
     # the floor is another sample's figure, and wanders as far again
     return score.excess > math.sqrt(2) * max(value - interval[0], interval[1] - value)
+
+
+def steered_sentence(columns: Sequence[str]) -> str:
+    """Why the table may differ from the real one on purpose; empty where nothing was asked of its rows."""
+    if not columns:
+        return ""
+    more = f" and {len(columns) - _MOST_NAMED:,} more" if len(columns) > _MOST_NAMED else ""
+    names = ", ".join(text.printable(name) for name in columns[:_MOST_NAMED]) + more
+    return (
+        f"These rows were asked for under conditions or in shares of {names}: there, and in what goes along, they differ from the real "
+        "table on purpose, and the figures below count that as error."
+    )
 
 
 def lead_sentence(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tabsynth.evaluate import Associations, Distribution, MetricInfo, MetricResult, Results, RocCurve
 from tabsynth.metrics.base import Direction, Status
 from tabsynth.report import reasons, text
-from tabsynth.report.lead import Guarantee, alarm_sentence, lead_sentence, read_guarantee
+from tabsynth.report.lead import Guarantee, alarm_sentence, lead_sentence, read_guarantee, steered_sentence
 from tabsynth.report.score import Score
 from tabsynth.report.verdict import Level
 
@@ -107,6 +107,7 @@ class Report:
 
     title: str
     alarm: str  # what goes before everything else; mostly empty
+    steered: str  # why differences may be meant; mostly empty
     finding: str
     guarantee: Guarantee
     groups: tuple[Group, ...]
@@ -122,8 +123,8 @@ class Report:
 
     @property
     def lead(self) -> str:
-        """What is read first: the alarm, where there is one, and the finding."""
-        return f"{self.alarm} {self.finding}".strip()
+        """What is read first: the alarm and why differences may be meant, where there are such, and the finding."""
+        return " ".join(part for part in (self.alarm, self.steered, self.finding) if part)
 
 
 def summarise(results: Results) -> Report:
@@ -136,6 +137,7 @@ def summarise(results: Results) -> Report:
     return Report(
         title=text.printable(results.title) or "Synthetic table",
         alarm=alarm_sentence(score for group in groups if group.has_card for score in group.scores),
+        steered=steered_sentence(results.steered),
         finding=lead_sentence(
             column_score=_whole_table_score(groups, columns),
             pair_score=_whole_table_score(groups, pairs),

@@ -32,6 +32,8 @@ def render_terminal(results: Results, console: Console) -> None:
     console.print(Text(report.title, style="bold"))
     if report.alarm:
         console.print(Text(report.alarm, style="bold red"))
+    if report.steered:
+        console.print(Text(report.steered, style="yellow"))
     console.print(Text(report.finding))
     console.print()
     console.print(_headline_table(report))

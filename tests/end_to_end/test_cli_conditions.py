@@ -45,6 +45,7 @@ def test_ranges_sets_and_nulls(folder: Path) -> None:
     assert rows["town"].is_in(["u", "v"]).all()
     assert rows["cause"].null_count() == 0
     assert "Asked for by price, town, cause: 200 rows, " in done.out
+    assert read_provenance(folder / "a.csv").steered == ("price", "town", "cause")
     told = tabsynth_here(
         "sample", "m", "--rows", "200", "--seed", "1", "--out", "b.csv", "--json", *options, cwd=folder
     ).json
@@ -86,6 +87,9 @@ def test_rows_are_completed_and_gaps_filled(folder: Path) -> None:
     rows = pl.read_csv(folder / "e.csv")
     assert rows.columns == ["town", "price"]
     assert sum(rows.null_count().row(0)) == 0
+    wrong = tabsynth_here("complete", "m", "known.csv", "--null", "twon", "--out", "f.csv", cwd=folder)
+    assert wrong.code == 2
+    assert "--null names no column of known.csv: 'twon' (did you mean 'town'?)" in wrong.err
     for name in ("d.csv", "e.csv"):
         mark = read_provenance(folder / name)
         assert mark is not None

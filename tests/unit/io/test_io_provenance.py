@@ -18,7 +18,7 @@ MARK = Provenance(engine="sequential_trees", generation=3, real_share=0.25)
 GIVEN = Provenance(engine="independent", generation=1, real_share=None, given_cells=True)
 
 
-@pytest.mark.parametrize("mark", [MARK, GIVEN, replace(MARK, augmented=True), replace(GIVEN, augmented=True)])
+@pytest.mark.parametrize("mark", [MARK, GIVEN, replace(MARK, augmented=True), replace(GIVEN, augmented=True, steered=("a", "ü")), replace(MARK, steered=("b",))])  # fmt: skip
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow", "t.csv", "t.csv.gz"])
 def test_a_mark_goes_with_the_file_and_changes_no_row(name, mark, tmp_path):
     write_frame(FRAME, tmp_path / name, provenance=mark)
@@ -130,6 +130,8 @@ def test_what_cannot_be_put_in_place_leaves_the_older_mark(tmp_path, mark):
         {"given_cells": True},
         {"given_cells": None},
         {"augmented": "no"},
+        {"steered": "a"},
+        {"steered": [1]},
     ],
 )
 def test_marks_that_nobody_wrote_are_none(change):

@@ -28,6 +28,21 @@ def test_the_first_sentence_answers_all_four_questions() -> None:
     )
 
 
+def test_rows_that_were_asked_for_are_said_to_differ_on_purpose() -> None:
+    plain = make_results()
+    asked = replace(plain, steered=("died", *"abcdef"))
+    said = (
+        "These rows were asked for under conditions or in shares of died, a, b, c, d and 2 more: there, and in what goes along, "
+        "they differ from the real table on purpose, and the figures below count that as error."
+    )
+    assert summarise(asked).lead == f"{said} {summarise(plain).lead}"
+    out = StringIO()
+    render_terminal(asked, Console(file=out, width=4000))
+    assert said in out.getvalue()
+    assert said in render_html(asked)
+    assert Results.from_dict(asked.to_dict()).steered == asked.steered
+
+
 def test_the_first_sentence_sets_columns_against_pairs() -> None:
     results = make_results()
     table = [result for result in results.metrics if result.metric != "shape_error" or result.columns]
