@@ -5,8 +5,7 @@
     iban         XX …: ISO 3166-1 leaves XA to XZ to users; or AT, CH, DE with a bank code of zeros, which no
                  bank has; check digits by ISO 7064 mod 97-10, as in ISO 13616
     nhs_number   999 …, which the NHS keeps for tests; the last digit mod 11
-    national_id  US: 9xx-01-xxxx to 9xx-49-xxxx, neither social security nor taxpayer numbers; GB: QQ xxxxxx, a
-                 prefix that is never allocated
+    national_id  of US, GB, DE and FI (`tabsynth.fake.national`)
     phone        numbers that regulators keep for films and examples: US and CA 555-0100 to 555-0199 of an area;
                  GB 01632 960000 to 960999; DE (030) 23125 000 to 999; FR 01 99 00 and 06 39 98; AU 5550 xxxx;
                  elsewhere +999, a code that the ITU has given to no country
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tabsynth.fake import national
 from tabsynth.fake.hashing import U64
 from tabsynth.schema.generators import COUNTRIES, DEFAULT_LOCALE
 
@@ -42,7 +42,6 @@ _PHONES: Mapping[str, tuple[tuple[str, int], ...]] = {
 }
 _ELSEWHERE = ("+999 ", 8)
 _AMERICA = frozenset({"US", "CA"})
-_NINO_ENDS = "ABCD"
 
 
 def digits(numbers: U64, width: int) -> pl.Series:
@@ -114,16 +113,11 @@ def _nhs() -> pl.Series:
 
 
 def national_id_capacity(locale: str | None) -> int:
-    return 4 * 10**6 if (locale or DEFAULT_LOCALE) == "en_GB" else 100 * 49 * 9_999
+    return national.national_id_capacity(locale or DEFAULT_LOCALE)
 
 
 def national_ids(numbers: U64, locale: str | None) -> pl.Series:
-    if (locale or DEFAULT_LOCALE) == "en_GB":
-        ends = pl.Series(list(_NINO_ENDS)).gather(numbers % np.uint64(4))
-        return joined("QQ", digits(numbers // np.uint64(4), 6), ends)
-    rest, serial = numbers // np.uint64(9_999), numbers % np.uint64(9_999) + np.uint64(1)
-    area, group = rest // np.uint64(49) + np.uint64(900), rest % np.uint64(49) + np.uint64(1)
-    return joined(digits(area, 3), "-", digits(group, 2), "-", digits(serial, 4))
+    return national.national_ids(numbers, locale or DEFAULT_LOCALE)
 
 
 def phone_capacity(locale: str | None) -> int:

@@ -21,7 +21,7 @@ COUNTRIES: Mapping[str, tuple[str, int]] = {
     "DE": ("00000000", 10),
 }
 """Countries of IBANs: a bank code that no bank has, and how many digits follow it."""
-NATIONAL_IDS = ("en_US", "en_GB")
+NATIONAL_IDS = ("en_US", "en_GB", "de_DE", "fi_FI")
 PLACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 """What stands in braces in a template: the name of a column; doubled braces are braces."""
 

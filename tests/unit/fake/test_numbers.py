@@ -1,6 +1,8 @@
 """Check digits by the standards' own rules, and ranges that nobody is given."""
 
+import datetime as dt
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -68,6 +70,44 @@ def test_national_ids_lie_where_none_is_issued():
     assert all(
         re.fullmatch(r"QQ\d{6}[ABCD]", number) for number in made.national_ids(SOME, "en_GB").to_list()
     )
+
+
+def mod_11_10(digits: str) -> int:
+    """The check digit of ISO 7064's hybrid system, as the standard states it: products are carried from digit to digit."""
+    carried = 10
+    for digit in digits:
+        carried = (((carried + int(digit)) % 10 or 10) * 2) % 11
+    return (11 - carried) % 10
+
+
+def test_german_tax_ids_are_those_for_tests():
+    """The form: of the first ten digits one occurs twice, the others once or never; 02476291358 is a published example."""
+    assert mod_11_10("0247629135") == 8
+    capacity = made.national_id_capacity("de_DE")
+    assert capacity == 9 * 9 * 40_320 + 9 * 36 * 40_320  # 0 twice, or another digit twice
+    ends = np.array([0, 3_265_919, 3_265_920, capacity - 1], dtype=np.uint64)
+    some = np.unique(np.r_[ends, np.random.default_rng(1).integers(0, capacity, 4000).astype(np.uint64)])
+    found = made.national_ids(some, "de_DE").to_list()
+    for number in found:
+        assert re.fullmatch(r"0\d{10}", number)
+        assert sorted(Counter(number[:10]).values()) == [1] * 8 + [2]
+        assert mod_11_10(number[:10]) == int(number[10])
+    assert len(set(found)) == len(some)
+
+
+def test_finnish_ids_are_of_the_temporary_numbers():
+    """The rule of the check character: the nine digits as one number, by 31; 311280-999J is a published example."""
+    letters = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+    assert letters[311_280_999 % 31] == "J"
+    capacity = made.national_id_capacity("fi_FI")
+    some = np.unique(np.r_[SOME, np.array([capacity - 1, 3_142_599], dtype=np.uint64)])
+    found = made.national_ids(some, "fi_FI").to_list()
+    for number in found:
+        assert re.fullmatch(r"\d{6}-9\d\d[0-9A-Y]", number)
+        dt.date(1900 + int(number[4:6]), int(number[2:4]), int(number[:2]))  # or it is no day
+        assert letters[int(number[:6] + number[7:10]) % 31] == number[10]
+    assert len(set(found)) == len(some)
+    assert found[-1].startswith("311299-999")
 
 
 @pytest.mark.parametrize(
