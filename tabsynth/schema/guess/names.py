@@ -12,7 +12,7 @@ from tabsynth.schema.types import Role
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _TRAILING_NUMBER = re.compile(r"\d+")
 _INDEX = re.compile(
-    r"__index_level_\d+__|unnamed: ?\d+|row_?names?|row_?(?:num|no|nr|number|id)?|index|level_0",
+    r"|__index_level_\d+__|unnamed: ?\d+|row_?names?|row_?(?:num|no|nr|number|id)?|index|level_0",
     re.IGNORECASE,
 )
 
@@ -47,6 +47,7 @@ _NOMINAL = _words(
     "sex gender race rac ethnicity ethnic hispanic hisp marital marriage religion nationality education"
 )
 _CODE_LIST = _words("zip zipcode postcode postal plz fips insee naics nace sic icd cpt ndc loinc hcpcs")
+_DIAGNOSIS = _words("diag diagnosis diagnoses dx icd")
 _QUANTITY = _words(
     "num number n count cnt nb nbr qty quantity total sum avg mean amt amount rate pct percent share year years yrs "
     "month months day days hour hours age score length size duration time"
@@ -110,6 +111,7 @@ class NameHints:
     is_code: bool = False
     is_nominal: bool = False
     is_code_list: bool = False
+    is_diagnosis: bool = False
     is_quantity: bool = False
     is_date: bool = False
     text_format: str | None = None
@@ -138,6 +140,7 @@ def read_name(name: str) -> NameHints:
         is_code=bool(every & _CODE),
         is_nominal=bool(every & _NOMINAL) and not is_quantity,
         is_code_list=bool(every & _CODE_LIST),
+        is_diagnosis=bool(every & _DIAGNOSIS) and not is_quantity and not every & _DATE,
         is_quantity=is_quantity,
         is_date=bool(every & _DATE),
         text_format=_text_format(words),

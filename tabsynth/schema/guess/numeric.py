@@ -32,7 +32,7 @@ def guess_integers(cells: Cells) -> Column:
         return cells.categorical()
     is_coded = hints.is_code or hints.is_nominal or is_key is False
     few = n_distinct <= (10 if hints.is_nominal and not hints.is_code else _MOST_CODES)
-    if n_distinct <= 2 or hints.is_code_list or is_key is False or (is_coded and few):
+    if n_distinct <= 2 or hints.is_code_list or hints.is_diagnosis or is_key is False or (is_coded and few):
         return cells.categorical()
     if values.dtype == np.uint64 and int(values[-1]) >= 2**63:
         return _unsigned(cells)
@@ -49,6 +49,8 @@ def guess_floats(cells: Cells) -> Column:
     decimals = decimals_of_cells(cells.present)
     if decimals == 0 and len(finite) == cells.n_distinct and (values == np.rint(values)).all():
         return guess_integers(cells)
+    if cells.hints.is_diagnosis:
+        return cells.categorical()
     return _measured(cells, values, kind=Kind.NUMBER, decimals=decimals)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _LEADING_ZERO = r"^[+-]?0\d"
+_CODE = r"^[A-Za-z]{1,2}\d"
 _CURRENCY = r"(?:[$€£¥%]|EUR|USD|GBP|CHF|JPY|CAD|AUD|CZK|PLN|SEK|NOK|DKK|HUF)?"
 _DIGITS = r"(?:\d{1,3}(?:[.,'’  \x{202f}]\d{3})+|\d+)(?:[.,]\d+)?"
 _AMOUNT_TEXT = rf"^\s*\(?[+-]?\s*{_CURRENCY}\s*[+-]?{_DIGITS}\s*{_CURRENCY}\s*\)?\s*$"
@@ -63,7 +64,8 @@ class TextNumbers:
 def read_numbers(texts: pl.Series) -> TextNumbers | None:
     """Distinct texts as numbers beside at most 5 words, None where they are not that.
 
-    Asks for 20 numbers, however many cells the words fill, none with a leading zero (those are codes).
+    Asks for 20 numbers, however many cells the words fill, none with a leading zero (those are codes), and no word that is a letter
+    before digits: beside `V57` and `E934` the number 250.83 is a code of diseases.
     """
     sample = texts.head(_SAMPLE)
     if texts.len() < _FEWEST_NUMBERS or (~sample.str.contains(_NUMBER)).sum() > _MOST_WORDS_AMONG_NUMBERS:
@@ -72,7 +74,7 @@ def read_numbers(texts: pl.Series) -> TextNumbers | None:
     words, numbers = texts.filter(~is_number), texts.filter(is_number)
     if len(words) > _MOST_WORDS_AMONG_NUMBERS or len(numbers) < _FEWEST_NUMBERS:
         return None
-    if numbers.str.contains(_LEADING_ZERO).any():
+    if numbers.str.contains(_LEADING_ZERO).any() or words.str.contains(_CODE).any():
         return None
     return TextNumbers(numbers, tuple(words.sort().to_list()), _written_decimals(numbers))
 

@@ -50,7 +50,7 @@ def guess_text(cells: Cells) -> Column:
     if is_key:
         return _identifier(cells)
     is_coded = cells.hints.is_code_list or cells.hints.is_code or is_key is False
-    if not is_coded:
+    if not is_coded and not cells.hints.is_diagnosis:
         numbers = _numbers(cells)
         if numbers is not None:
             return numbers

@@ -326,6 +326,19 @@ def test_codes_that_look_like_amounts_stay_codes():
     assert drafted("account_id", [f"{v},38" for v in SPREAD]).kind is Kind.IDENTIFIER
 
 
+def test_codes_of_diseases_are_no_numbers():
+    """ICD-9: three digits and up to two decimals; V and E codes are rare, so that few rows may show none."""
+    numbers = [f"{v}" for v in range(100, 180)] + [f"250.{v:02}" for v in range(20)]
+    assert drafted("x", [*numbers, "V57", "E934"] * 9).kind is Kind.CATEGORICAL
+    assert drafted("x", [*numbers, "?", "N"] * 9).kind is Kind.NUMBER
+    for name in ("diag_1", "PrimaryDx", "icd9"):
+        assert drafted(name, numbers * 9).kind is Kind.CATEGORICAL
+        assert drafted(name, [float(cell) for cell in numbers] * 9).kind is Kind.CATEGORICAL
+        assert drafted(name, list(range(100, 400)) * 9).kind is Kind.CATEGORICAL
+    for name in ("age_at_diagnosis", "number_diagnoses", "diagnosis_date"):
+        assert drafted(name, [float(cell) for cell in numbers] * 9).kind is Kind.NUMBER
+
+
 def test_levels_that_are_numbers_are_in_their_order():
     assert drafted("x", shuffled("1", "10", "2", "-3", times=9)).categories == ("-3", "1", "2", "10")
     assert drafted("x", shuffled("1", "1.0", "01", "0.5", times=9)).categories == ("0.5", "01", "1", "1.0")
