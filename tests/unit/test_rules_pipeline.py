@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import tabsynth as ts
 from tabsynth.constraints.rules import constraints_of
@@ -16,22 +14,16 @@ from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.rules import (
     Check,
     Combinations,
-    Conditional,
     Dependency,
-    Exclusive,
     Expression,
-    Formula,
     Hierarchy,
-    Inequality,
     Monotone,
-    NullsTogether,
     Range,
-    Sum,
     Unique,
     title_of,
 )
-from tabsynth.schema.types import Domain, Kind
-from tests.unit.constraints.tables import STAYS, column, flag, levels, stays, table, whole
+from tabsynth.schema.types import Kind
+from tests.unit.constraints.tables import STAYS, column, levels, stays, table, whole
 
 QUICK = ts.engines.BayesianNetwork(coarse_cells=4, iterations=10)
 
@@ -337,89 +329,3 @@ def test_an_order_that_the_bounds_do_not_allow_is_an_error():
         ConstraintError, match="cannot be met together by exchanging and drawing rows: n never falls"
     ):
         model.sample(10, seed=1)
-
-
-NUMBERS, LEVELS = ("i", "j", "k"), ("a", "b")
-_one_rule = st.one_of(
-    st.builds(
-        lambda x, s: Inequality(columns=tuple(x[:2]), strict=s), st.permutations(NUMBERS), st.booleans()
-    ),
-    st.builds(lambda x: Inequality(columns=tuple(x)), st.permutations(NUMBERS)),
-    st.builds(lambda c, n: Range(column=c, lower=n), st.sampled_from(NUMBERS), st.integers(-1, 7)),
-    st.builds(lambda c, n: Range(column=c, upper=n), st.sampled_from(NUMBERS), st.integers(-1, 7)),
-    st.builds(lambda x: Sum(column=x[0], parts=tuple(x[1:])), st.permutations(NUMBERS)),
-    st.builds(lambda x: Formula(column=x[0], sql=f"{x[1]} * 2"), st.permutations(NUMBERS)),
-    st.builds(lambda x: NullsTogether(columns=tuple(x[:2])), st.permutations((*NUMBERS, *LEVELS))),
-    st.builds(lambda x: Exclusive(columns=tuple(x[:2])), st.permutations((*NUMBERS, *LEVELS))),
-    st.builds(
-        lambda level, x: Conditional(
-            condition=f"a = '{level}'", then=f"{x[0]} > 2", otherwise=f"{x[1]} IS NULL"
-        ),
-        st.sampled_from("pq"),
-        st.permutations(NUMBERS),
-    ),
-    st.builds(
-        lambda rows: Combinations(columns=LEVELS, rows=tuple(rows)),
-        st.lists(
-            st.tuples(st.sampled_from("pq"), st.sampled_from(["s", "t", None])), min_size=1, unique=True
-        ),
-    ),
-    st.builds(lambda n: Expression(sql=f"i + j < {n} OR b = 's'"), st.integers(-2, 12)),
-    st.builds(lambda x: Unique(columns=tuple(x[:3])), st.permutations((*NUMBERS, "a"))),
-    st.builds(lambda c: Monotone(column=c, within=("a",)), st.sampled_from(NUMBERS)),
-)
-
-
-@st.composite
-def _cases(draw):
-    nullable = {name: draw(st.booleans()) for name in NUMBERS}
-    schema = table(
-        *(whole(name, 0, 6, nullable=nullable[name]) for name in NUMBERS),
-        levels("a", "p", "q"),
-        levels("b", "s", "t", nullable=True),
-        flag("f"),
-        rules=tuple(draw(st.lists(_one_rule, min_size=1, max_size=4))),
-    )
-    if draw(st.booleans()):
-        schema = replace(schema, columns=tuple(replace(one, domain=Domain()) for one in schema.columns))
-    return schema, draw(st.integers(0, 60)), draw(st.booleans()), draw(st.integers(0, 2**31))
-
-
-@given(_cases())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_rules_on_any_small_table_hold_or_are_a_clear_error(case):
-    """With or without privacy, of rows that keep the rules or do not: all rows keep them, or an error says why."""
-    schema, n, is_private, seed = case
-    rng = np.random.default_rng(seed)
-
-    def cells(name):
-        made = rng.integers(0, 7, n).tolist()
-        return [None if schema[name].nullable and rng.random() < 0.3 else x for x in made]
-
-    frame = pl.DataFrame(
-        {
-            **{name: pl.Series(cells(name), dtype=pl.Int64) for name in NUMBERS},
-            "a": pl.Series(rng.choice(["p", "q"], n).tolist(), dtype=pl.String),
-            "b": pl.Series([x or None for x in rng.choice(["s", "t", ""], n).tolist()], dtype=pl.String),
-            "f": pl.Series((rng.random(n) < 0.5).tolist(), dtype=pl.Boolean),
-        }
-    )
-    privacy = Budget(epsilon=1.0) if is_private else NO_PRIVACY
-    model, said = None, ""
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tabsynth.constraints.enforce.MOST_TRIES", 8)
-            model = fit(frame, schema=schema, engine="independent", privacy=privacy)
-            rows = model.sample(40, seed=seed)
-    except (ConstraintError, ts.errors.DataError) as error:
-        said = str(error)
-    if said:
-        is_small = (
-            n < 11 and not is_private and any(why in said for why in ("has no rows", "fewer than min_group"))
-        )
-        assert is_small or any(title_of(rule) in said for rule in schema.constraints)
-        return
-    assert rows.height == 40
-    assert broken(rows, schema) == {}
-    if not is_private:
-        assert ts.check(rows, model.schema) == ()
