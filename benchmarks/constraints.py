@@ -6,6 +6,10 @@ For each table: half of it is fitted by bayesian_network without privacy, once w
 from each model as many rows are sampled as were learnt, N times with other seeds, and scored by an independent program: errors are means
 over these. A million rows are held against the rules; where a key has room for fewer, as many as it has room for, and a million under the
 other rules. Seconds are of the processor, summed over cores, so that other work does not count.
+
+Without a scorer the errors are computed here, by SDMetrics' definitions of column shapes (Kolmogorov-Smirnov of numbers and times with
+more than 20 values, total variation of others, null among these alone); trends are total variations of all pairs, numbers in train's
+deciles, null as a cell of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +23,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 import polars as pl
 
 import tabsynth
@@ -146,6 +152,53 @@ def scored(rows: pl.DataFrame, folder: Path, scorer: list[str]) -> dict[str, flo
     return {name: found[name] for name in found if name.startswith(("shape_err", "trend_err"))}
 
 
+def own_scores(rows: pl.DataFrame, train: pl.DataFrame) -> dict[str, float]:
+    """Shape and trend error of rows beside train, in per cent."""
+    cut = {name: _edges(train[name]) for name in train.columns if _is_number(train[name])}
+    shapes = [_shape(train[name], rows[name], is_number=name in cut) for name in train.columns]
+    codes = [
+        (_codes(pl.concat([train[name], rows[name]]), cut.get(name)), train.height) for name in train.columns
+    ]
+    trends = []
+    for (one, n), (other, _) in combinations(codes, 2):
+        both = one * (int(other.max()) + 1) + other
+        size = int(both.max()) + 1
+        of_train, of_rows = (np.bincount(part, minlength=size) / len(part) for part in (both[:n], both[n:]))
+        trends.append(np.abs(of_train - of_rows).sum() / 2)
+    return {"shape_err": 100 * float(np.mean(shapes)), "trend_err": 100 * float(np.mean(trends))}
+
+
+def _is_number(cells: pl.Series) -> bool:
+    return (cells.dtype.is_numeric() or cells.dtype.is_temporal()) and cells.n_unique() > 20
+
+
+def _edges(cells: pl.Series) -> np.ndarray:
+    return np.unique(np.nanquantile(_numbers(cells), np.linspace(0, 1, 11)[1:-1]))
+
+
+def _numbers(cells: pl.Series) -> np.ndarray:
+    return cells.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _shape(train: pl.Series, rows: pl.Series, *, is_number: bool) -> float:
+    if not is_number:
+        n, codes = len(train), _codes(pl.concat([train, rows]), None)
+        size = int(codes.max()) + 1
+        shares = [np.bincount(part, minlength=size) / len(part) for part in (codes[:n], codes[n:])]
+        return float(np.abs(shares[0] - shares[1]).sum() / 2)
+    sides = [np.sort(values[~np.isnan(values)]) for values in (_numbers(train), _numbers(rows))]
+    every = np.unique(np.concatenate(sides))
+    ends = [np.searchsorted(side, every, side="right") / max(len(side), 1) for side in sides]
+    return float(np.abs(ends[0] - ends[1]).max())
+
+
+def _codes(cells: pl.Series, edges: np.ndarray | None) -> np.ndarray:
+    if edges is None:
+        return cells.cast(pl.String).rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    values = _numbers(cells)
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+
+
 def measured(
     train: pl.DataFrame,
     schema: tabsynth.TableSchema,
@@ -224,6 +277,8 @@ def measure(path: Path, spec: tuple, scorer: list[str], engine: str, n_samples: 
         folder = Path(name)
         train.write_parquet(folder / "train.parquet")
         holdout.write_parquet(folder / "holdout.parquet")
+        if not scorer:
+            found["holdout"] = own_scores(holdout, train)
         for part, used in (("without", schema), ("with", schema.with_constraints(*stated))):
             fitted, found[part] = measured(
                 train,
@@ -231,7 +286,7 @@ def measure(path: Path, spec: tuple, scorer: list[str], engine: str, n_samples: 
                 stated,
                 engine=engine,
                 n_samples=n_samples,
-                score=lambda rows: scored(rows, folder, scorer) if scorer else {},
+                score=lambda rows: scored(rows, folder, scorer) if scorer else own_scores(rows, train),
             )
     return {**found, "million": million(fitted, train, engine)}
 

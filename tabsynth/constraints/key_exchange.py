@@ -88,7 +88,8 @@ def exchanged(
         at, cycle = columns[attempt % len(columns)], attempt // len(columns)
         beside = numbers - positions[at] * strides[at]
         if cycle % 2:
-            one, other = _with_fine(beside, pool, np.flatnonzero(~is_left & whole), rng)
+            reach = _NEAR * 4 ** (cycle // 2)
+            one, other = _with_fine(beside, pool, np.flatnonzero(~is_left & whole), reach, rng)
         else:
             one, other = _among(beside, pool, rng)
         step = (positions[at][other] - positions[at][one]) * strides[at]
@@ -120,12 +121,17 @@ def _among(beside: Rows, pool: Rows, rng: np.random.Generator) -> tuple[Rows, Ro
     return pairs[:, 0].reshape(-1), pairs[:, 1].reshape(-1)
 
 
-def _with_fine(beside: Rows, pool: Rows, fine: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Rows of the pool each with fine ones that are alike in what is `beside` the column, of these none twice."""
+def _with_fine(
+    beside: Rows, pool: Rows, fine: Rows, reach: int, rng: np.random.Generator
+) -> tuple[Rows, Rows]:
+    """Rows of the pool each with fine ones that are at most `reach` away in what is `beside` the column, of these none twice.
+
+    Those that are most alike may all be of no use: a second 29 February can only go where February is not.
+    """
     if not len(fine):
         return fine, fine
     n_each = min(max(len(fine) // (2 * len(pool)), 1), _MOST_EACH)
     pool, fine = np.repeat(rng.permutation(pool), n_each), fine[np.argsort(beside[fine], kind="stable")]
-    near = np.searchsorted(beside[fine], beside[pool]) + rng.integers(-_NEAR, _NEAR, len(pool), endpoint=True)
-    other, first = np.unique(fine[np.clip(near, 0, len(fine) - 1)], return_index=True)
+    near = np.searchsorted(beside[fine], beside[pool]) + rng.integers(-reach, reach, len(pool), endpoint=True)
+    other, first = np.unique(fine[near % len(fine)], return_index=True)
     return pool[first], other
