@@ -67,10 +67,16 @@ def variables_of(schema: TableSchema) -> tuple[Variable, ...]:
     return tuple(encoder.variable for encoder in encoders if encoder is not None)
 
 
-def encode_table(table: Table) -> EncodedTable:
-    """Encode every column that an engine learns; `table` is already in the schema's dtypes."""
+def encode_table(table: Table, *, known: Mapping[str, EncodedColumn] | None = None) -> EncodedTable:
+    """Encode every column that an engine learns; `table` is already in the schema's dtypes.
+
+    Those of the same table that are `known` are taken as they are.
+    """
     columns: dict[str, EncodedColumn] = {}
     for column in table.schema.columns:
+        if known is not None and column.name in known:
+            columns[column.name] = known[column.name]
+            continue
         encoder, series = encoder_of(column), table.frame[column.name]
         if isinstance(encoder, ContinuousEncoder):
             columns[column.name] = EncodedColumn(encoder.variable, *encoder.encode(series))

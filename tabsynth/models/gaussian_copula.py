@@ -82,7 +82,7 @@ class FittedGaussianCopula:
         for one in _selected(self.latents):
             level = normals[:, one.selector]
             there = np.flatnonzero((one.lower <= level) & (level < one.upper))
-            normals[there, one.axis] = stratified(normals[np.ix_(there, [one.axis])], rng)[:, 0]
+            normals[there, one.axis] = stratified(normals[there, one.axis][:, None], rng)[:, 0]
         return columns_at(self.latents, normals)
 
     def conditional_block(

@@ -159,7 +159,13 @@ def _under_rules(
     table = Table(learnt, table.frame)
     if not plan.steps:
         return table, encoded
-    encoded = encode_table(plan.apply(table))
+    applied = plan.apply(table)
+    unchanged = {
+        column.name: encoded.columns[column.name]
+        for column in applied.schema.columns
+        if column.name in encoded.columns and column == learnt[column.name]
+    }
+    encoded = encode_table(applied, known=unchanged)
     return table, fill_outside(encoded, streams.generator("rules.outside"))
 
 
