@@ -88,7 +88,7 @@ def exchanged(
         at, cycle = columns[attempt % len(columns)], attempt // len(columns)
         beside = numbers - positions[at] * strides[at]
         if cycle % 2:
-            reach = _NEAR * 4 ** (cycle // 2)
+            reach = min(_NEAR * 4 ** (cycle // 2), frame.height)
             one, other = _with_fine(beside, pool, np.flatnonzero(~is_left & whole), reach, rng)
         else:
             one, other = _among(beside, pool, rng)

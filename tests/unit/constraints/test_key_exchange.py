@@ -91,6 +91,9 @@ def test_what_has_no_room_is_given_back():
     made, left = hold(frame, np.ones(288, dtype=np.bool_))
     assert cells(made) == cells(frame)
     assert set(left.tolist()) == set(repeats(frame).tolist())
+    same, left = hold(frame, np.ones(288, dtype=np.bool_), able=["hour"])  # whose turn comes every time
+    assert cells(same) == cells(frame)
+    assert len(left) == len(repeats(frame))
 
 
 def test_rows_with_a_missing_cell_have_no_key_and_stay():
