@@ -27,6 +27,8 @@ PASSES = 4
 _POOL, _FEWEST = 2, 8192
 """Rows of the pool for each row, and at least."""
 _MOST_CHANCES = 1 << 22
+_POOL_ROW = -1
+"""In the place of an axis: which row of the pool a proposal is."""
 
 
 class Start(Protocol):
@@ -37,7 +39,11 @@ class Start(Protocol):
     @property
     def worth(self) -> float: ...
     def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:
-        """`n_each` proposals for every row, one row's after another's."""
+        """`n_each` proposals for every row, one row's after another's, with what the axes that are left ask for."""
+        ...
+
+    def whole(self, drawn: Drawn) -> Drawn:
+        """Rows that come of proposals, on all axes."""
         ...
 
 
@@ -52,13 +58,17 @@ class Fixed:
     def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         return self.drawn.rows(np.repeat(np.arange(self.drawn.n_rows), n_each))
 
+    def whole(self, drawn: Drawn) -> Drawn:
+        return drawn
+
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
     """Rows that choose among those of a pool, by the leaf of the first given axis.
 
     `members` are the pool's rows leaf by leaf, `size` of each leaf, (n_leaves,); `which` of the different cells every row has,
-    (n_rows,); `reach`, (n_cells, n_leaves), how probable leaves up to each are, given the cell.
+    (n_rows,); `reach`, (n_cells, n_leaves), how probable leaves up to each are, given the cell. `needed` axes of the pool are those that
+    others look at.
     """
 
     pool: Drawn
@@ -68,6 +78,7 @@ class Pooled:
     size: Counts
     which: Counts
     reach: Floats
+    needed: frozenset[int]
     log_chance: Floats
     worth: float
 
@@ -79,10 +90,18 @@ class Pooled:
         leaf = np.clip(at - np.repeat(self.which, n_each) * n_leaves, 0, n_leaves - 1)
         begins = np.cumsum(self.size) - self.size
         chosen = self.members[begins[leaf] + (rng.random(n * n_each) * self.size[leaf]).astype(np.int64)]
-        drawn = self.pool.rows(chosen)
-        drawn.pieces[self.axis] = np.repeat(self.given, n_each)
-        drawn.shares[self.axis] = np.zeros(n * n_each)
-        return drawn
+        pieces = {axis: self.pool.pieces[axis][chosen] for axis in self.needed}
+        pieces |= {_POOL_ROW: chosen.astype(np.int32), self.axis: np.repeat(self.given, n_each)}
+        return Drawn(n * n_each, pieces, {self.axis: np.zeros(n * n_each)})
+
+    def whole(self, drawn: Drawn) -> Drawn:
+        rows = drawn.pieces[_POOL_ROW]
+        pieces = {axis: cells for axis, cells in drawn.pieces.items() if axis != _POOL_ROW}
+        return Drawn(
+            drawn.n_rows,
+            {**pieces, **{axis: cells[rows] for axis, cells in self.pool.pieces.items()}},
+            {**drawn.shares, **{axis: shares[rows] for axis, shares in self.pool.shares.items()}},
+        )
 
 
 def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
@@ -114,7 +133,9 @@ def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator)
             takes = np.log(rng.random(n_rows)) < log_chance - chance
         current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
     assert current is not None
-    return Proposed(current, min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance))
+    return Proposed(
+        start.whole(current), min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance)
+    )
 
 
 def _begun(
@@ -123,7 +144,13 @@ def _begun(
     """Where all passes start, and the axes that are left."""
     n_free = next(at for at, axis in enumerate(order) if axis in asked.axes)
     if n_free and order[n_free] in asked.given:
-        pooled = _pooled(model, asked.given[order[n_free]], order[: n_free + 1], rng)
+        looked_at = {
+            int(seen)
+            for axis in order[n_free + 1 :]
+            for seen in (*np.unique(model.trees[axis].axis), model.gates.get(axis, (-1, 0))[0])
+        }
+        needed = frozenset(looked_at & set(order[:n_free]))
+        pooled = _pooled(model, asked.given[order[n_free]], order[: n_free + 1], needed, rng)
         if pooled is not None:
             return pooled, order[n_free + 1 :]
     drawn, log_chance = Drawn(n_rows, {}, {}), np.zeros(n_rows)
@@ -134,7 +161,9 @@ def _begun(
     return Fixed(drawn, log_chance), order[n_given:]
 
 
-def _pooled(model: Model, given: Pieces, order: Sequence[int], rng: np.random.Generator) -> Pooled | None:
+def _pooled(
+    model: Model, given: Pieces, order: Sequence[int], needed: frozenset[int], rng: np.random.Generator
+) -> Pooled | None:
     """A pool on all of these axes but the last, for rows given that; None where there are too many leaves and cells."""
     n, axis = len(given), order[-1]
     pool = Drawn(max(_POOL * n, _FEWEST), {}, {})
@@ -167,6 +196,7 @@ def _pooled(model: Model, given: Pieces, order: Sequence[int], rng: np.random.Ge
         size=size,
         which=which.reshape(-1),
         reach=np.cumsum(chance * size, axis=1) / (chance * size).sum(axis=1, keepdims=True),
+        needed=needed,
         log_chance=log_chance[which.reshape(-1)],
         worth=_worth(chance, size, np.bincount(which.reshape(-1))),
     )

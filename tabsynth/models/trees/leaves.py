@@ -23,6 +23,11 @@ Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
+_MOST_CHANCES = 1 << 20
+_REPEATED = 64
+"""Pairs of a leaf and a piece are looked up once each where there are not too many, and rows enough to repeat them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Leaves:
     """Rows by node and run. `start`, (n_nodes + 1,): where the entries of each node begin.
@@ -102,11 +107,24 @@ class Leaves:
     def chance_of(self, tree: Tree, leaf: Integers, piece: Integers, cumulative: Floats) -> Floats:
         """How probable a piece of its own is at the leaf of every row, (n_rows,)."""
         n_pieces = np.int64(len(cumulative) - 1)
+        if tree.n_nodes * n_pieces <= _MOST_CHANCES < len(leaf) * _REPEATED:
+            pairs = leaf * n_pieces + piece
+            occurs = np.zeros(tree.n_nodes * n_pieces, dtype=np.bool_)
+            occurs[pairs] = True
+            every = np.flatnonzero(occurs)
+            chance: Floats = np.zeros(len(occurs))
+            chance[every] = self._chances(tree, every // n_pieces, every % n_pieces, cumulative)
+            of_rows: Floats = chance[pairs]
+            return of_rows
+        return self._chances(tree, leaf.astype(np.int64), piece.astype(np.int64), cumulative)
+
+    def _chances(self, tree: Tree, leaf: Counts, piece: Counts, cumulative: Floats) -> Floats:
+        n_pieces = np.int64(len(cumulative) - 1)
         entry_node = np.repeat(np.arange(tree.n_nodes), np.diff(self.start))
         keys = entry_node * n_pieces + self.first
         mass, pool = cumulative[piece + 1] - cumulative[piece], np.maximum(self.own + self.passed, 1)
         found, share = np.zeros(len(leaf)), np.ones(len(leaf))
-        rows, node = np.arange(len(leaf)), leaf.astype(np.int64)
+        rows, node = np.arange(len(leaf)), leaf
         while len(rows):
             entry = np.searchsorted(keys, node * n_pieces + piece[rows], side="right") - 1
             holds = (entry >= self.start[node]) & (self.last[np.maximum(entry, 0)] >= piece[rows])
