@@ -9,20 +9,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tabsynth.catalog.budget import PERSON, ROW, Composed, compose, protected_by
 from tabsynth.catalog.entry import Release, TableEntry, release_of, to_json
-from tabsynth.errors import BudgetError, OutputExistsError, UsageError
+from tabsynth.errors import BudgetError, BundleError, OutputExistsError, UsageError
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.ledger import copy_from_data, copy_to_data
+from tabsynth.release.bundle.archive import MOST_BYTES
 from tabsynth.release.bundle.terms import terms_from_dict
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 DEFAULT = "tabsynth-catalog.db"
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,10 +172,19 @@ def _fetched(location: str) -> Iterator[Path]:
         path = Path(folder) / "bundle.zip"
         try:
             with fsspec.open(location, "rb") as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
+                _copy(source, target)
         except _faults() as fault:
             raise UsageError(f"{shown(location)} cannot be read ({type(fault).__name__})") from None
         yield path
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy a bundle; `BundleError` for more bytes than one can have, as a hostile address may give them without end."""
+    left = MOST_BYTES + 1
+    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
+        left -= target.write(chunk)
+    if left <= 0:
+        raise BundleError("what lies there is larger than the 4 GiB that a bundle may have")
 
 
 def shown(location: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from tabsynth.cli.columns import count
 from tabsynth.cli.options import DebugOption, JsonOption, QuietOption
-from tabsynth.cli.session import DENIED, DONE, Session, printable
+from tabsynth.cli.session import DENIED, DONE, Session, one_line
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -129,13 +129,13 @@ def show(
         opened = open_catalog(catalog)
         found = opened.release(release)
         for name, value in _shown(found).items():
-            session.show(f"{name + ':':<15}{printable(value)}")
+            session.show(f"{name + ':':<15}{one_line(value)}")
         for table in found.tables:
             columns = ", ".join(found.table_schema(table.name).column_names)
             session.show(
-                f"\nTable {printable(table.name)}: {table.n_rows:,} rows. {printable(table.guarantee)}"
+                f"\nTable {one_line(table.name)}: {table.n_rows:,} rows. {one_line(table.guarantee)}"
             )
-            session.show(f"  columns: {printable(columns)}")
+            session.show(f"  columns: {one_line(columns)}")
         composed = opened.cumulative(found.source)
         session.show(f"\n{_composed_words(composed)}")
         session.finish(
@@ -168,7 +168,7 @@ def expire(
         if release is not None:
             ended = opened.end(release, on=day)
             session.finish(
-                f"Release {release} ({ended.name}) ends on {day.isoformat()}: tell {ended.terms.recipient}",
+                f"Release {release} ({ended.name}) ends on {day.isoformat()}: tell {one_line(ended.terms.recipient)}",
                 data={"release": _release_data(ended)},
             )
             return
@@ -176,7 +176,7 @@ def expire(
         due = [each for each in opened.releases() if min(each.expires, each.terms.reassess) <= until]
         for each in due:
             session.show(
-                f"{each.id:>4}  {printable(each.name)} ({printable(each.terms.recipient)}): {_due(each, day)}"
+                f"{each.id:>4}  {one_line(each.name)} ({one_line(each.terms.recipient)}): {_due(each, day)}"
             )
         session.finish(
             f"{count(len(due), 'release')} expired, or due within {within} days",
@@ -278,7 +278,7 @@ def _composed_words(found: Composed) -> str:
     together = f"All {found.n_releases} releases" if found.n_releases > 1 else "The only release"
     epsilon = f"{found.epsilon:.4g}" if found.epsilon < float("inf") else "∞"
     said = (
-        f"{together} of {printable(found.source)!r}: ε = {epsilon} at δ = {found.delta:g}, unit: {found.unit}"
+        f"{together} of {one_line(found.source)!r}: ε = {epsilon} at δ = {found.delta:g}, unit: {found.unit}"
     )
     if found.cap is None:
         return f"{said}. No cap limits them."
@@ -360,5 +360,5 @@ def _show_rows(session: Session, head: Sequence[str], rows: Sequence[Sequence[st
     for name in head:
         shown.add_column(name, justify="right" if name in ("", "rows") else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
+        shown.add_row(*(Text(one_line(cell)) for cell in row))
     Console(highlight=False, markup=False).print(shown)

@@ -21,7 +21,8 @@ from tabsynth.cli.options import (
     ShadowOption,
 )
 from tabsynth.cli.policy_commands import exit_code, show_decision
-from tabsynth.cli.session import DONE, Session, printable
+from tabsynth.cli.release_input import day_of
+from tabsynth.cli.session import DONE, Session, one_line
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def build(
     Exit code 0: written; 3: denied, nothing is written; 4: needs a sign-off, nothing is written.
     """
     with Session(command="release build", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.cli.release_input import chosen_policy, day_of, release_input, signed_off
+        from tabsynth.cli.release_input import chosen_policy, release_input, signed_off
         from tabsynth.config.release import Given, released_tables, source_of
         from tabsynth.config.steps import require_free
         from tabsynth.release.bundle.build import build_bundle
@@ -188,6 +189,7 @@ def verify(
         found = verify_bundle(bundle, key=read_public_key(key))
         for line in _verified_lines(found):
             session.show(line)
+        _note_future(session, found.manifest)
         session.finish(
             f"{bundle.name} holds",
             data={"signer": found.sealed.signer, **_manifest_data(found.manifest)},
@@ -220,9 +222,10 @@ def open_(
         )
         for line in _verified_lines(found.verified):
             session.show(line)
+        _note_future(session, found.manifest)
         for foreign in found.dropped:
             session.note(
-                f"Not declared: {foreign.child} refers to {foreign.parent}, and not every row does so "
+                f"Not declared: {one_line(foreign.child)} refers to {one_line(foreign.parent)}, and not every row does so "
                 "(tables are made one by one)."
             )
         database = {} if found.database is None else {out / found.database: "a DuckDB database: duckdb FILE"}
@@ -270,15 +273,25 @@ def _verified_lines(found: Verified) -> list[str]:
         f"Signed by {found.sealed.signer}, the key that was given",
         f"{count(len(manifest.parts), 'part')}: every byte is as it was signed",
         *(
-            f"{printable(table.name)}: {table.n_rows:,} rows follow the schema. {printable(table.guarantee)}"
+            f"{one_line(table.name)}: {table.n_rows:,} rows follow the schema. {one_line(table.guarantee)}"
             for table in manifest.tables
         ),
         f"{count(len(rules), 'declared rule')}: all hold on every row" if rules else "No rules are declared",
         (
-            f"For {printable(manifest.recipient)} ({printable(manifest.audience)}), released {manifest.released.isoformat()}, "
+            f"For {one_line(manifest.recipient)} ({one_line(manifest.audience)}), released {manifest.released.isoformat()}, "
             f"expires {manifest.expires.isoformat()}"
         ),
     ]
+
+
+def _note_future(session: Session, manifest: Manifest) -> None:
+    """Expiry is told by this machine's clock, and a day of release to come says that one of the two is wrong."""
+    today = day_of(None)
+    if manifest.released > today:
+        session.note(
+            f"It was released on {manifest.released.isoformat()}, and this machine's clock says "
+            f"{today.isoformat()}: set the clock, by which it expires, or ask who released it."
+        )
 
 
 def _counted(manifest: Manifest) -> str:

@@ -169,6 +169,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\u200d" else "\ufffd" for c in text)
 
 
+def one_line(text: str) -> str:
+    """`printable`, on one line: what somebody else wrote must not pass for a line of ours."""
+    return printable(text).replace("\n", " ")
+
+
 def _file_lines(files: Mapping[Path, str]) -> Iterator[str]:
     width = max((len(str(path)) for path in files), default=0)
     for path, what in files.items():

@@ -150,7 +150,7 @@ class RunReader:
             if isinstance(found, str):
                 return read_schema(self.folder / found)
             if isinstance(found, dict):
-                return schema_from_dict(found)
+                return schema_from_dict(found, folder=self.folder)
         except SchemaError as error:
             faults = error.faults or (Fault("", error.summary),)
             prefix = f"schema ({found})" if isinstance(found, str) else "schema"

@@ -135,7 +135,7 @@ def without_notes(text: str, schema: Schema) -> str:
 def schema_from_yaml(text: str, *, where: str = "schema", folder: Path | None = None) -> Schema:
     """The schema that a YAML text holds. Raises `SchemaError`, listing every fault with path and line.
 
-    `folder` is where the files of mappings are looked for, by default the current one.
+    `folder` is where the files of mappings are looked for; without one, none is read.
     """
     try:
         document = yamltext.load(text)
@@ -150,9 +150,11 @@ def schema_to_dict(schema: Schema) -> dict[str, object]:
     return cast("dict[str, object]", _schema_data(schema))
 
 
-def schema_from_dict(data: Mapping[str, object], *, where: str = "schema") -> Schema:
-    """The inverse of `schema_to_dict`. Raises `SchemaError`, listing every fault with its path."""
-    return _schema(cast("Plain", data), {}, [], where)
+def schema_from_dict(
+    data: Mapping[str, object], *, where: str = "schema", folder: Path | None = None
+) -> Schema:
+    """The inverse of `schema_to_dict`; `folder` as in `schema_from_yaml`. Raises `SchemaError`, listing every fault with its path."""
+    return _schema(cast("Plain", data), {}, [], where, folder=folder)
 
 
 def json_schema() -> dict[str, object]:

@@ -34,7 +34,10 @@ def read_any_schema(path: str | os.PathLike[str]) -> Schema:
         return from_sdv_metadata(data, table_name=table_name)
     if "version" not in data and {"fields", "resources", "schema"} & data.keys():
         return from_frictionless(data, table_name=table_name)
-    return schema_from_dict(data, where=where) if is_json else schema_from_yaml(text, where=where)
+    folder = Path(path).parent
+    if is_json:
+        return schema_from_dict(data, where=where, folder=folder)
+    return schema_from_yaml(text, where=where, folder=folder)
 
 
 def _is_sdv(data: Mapping[str, object]) -> bool:

@@ -62,7 +62,7 @@ _ENUMS: Mapping[str, type[StrEnum]] = {"kind": Kind, "role": Role, "origin": Ori
 def parse_schema(data: Plain, findings: list[Finding], *, folder: FilePath | None = None) -> Schema | None:
     """The schema that plain data holds, as far as it can be read; faults are appended to `findings`.
 
-    `folder` is where the files of mappings are looked for.
+    `folder` is where the files of mappings are looked for; without one, none is read.
 
     Faults of shape are found first. What they touch is then set aside, so that the rest can be checked for
     what it means and everything is reported together.

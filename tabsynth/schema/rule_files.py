@@ -21,12 +21,16 @@ _SHARED = ("rule", "name", "note", "draft")
 
 
 class RuleReader:
-    """Turns the models of one table's rules into rules; `folder` is where a mapping's `file` is looked for."""
+    """Turns the models of one table's rules into rules.
+
+    `folder` is where a mapping's `file` is looked for; without one, none is read: a schema that came in a bundle or a
+    model must not reach for files of whoever reads it.
+    """
 
     def __init__(self, columns: Sequence[Column], findings: list[Finding], folder: FilePath | None) -> None:
         self._columns = {column.name: column for column in columns}
         self._findings = findings
-        self._folder = folder or FilePath()
+        self._folder = folder
 
     def read(self, path: Path, model: RuleModel) -> AnyRule:
         """The rule; one that says nothing in the place of one whose faults leave it unknown."""
@@ -114,6 +118,12 @@ class RuleReader:
         return from_plain(value, stored_type(column.dtype), timezone=column.timezone)
 
     def _from_file(self, path: Path, name: str, names: Sequence[str]) -> tuple[Levels, ...]:
+        if self._folder is None:
+            hint = "write them out as rows, or keep the schema in a file of its own"
+            self._findings.append(
+                Finding(path, "no file is read for a schema that is not a file itself", hint)
+            )
+            return ()
         try:
             with (self._folder / name).open(encoding="utf-8-sig", newline="") as file:
                 header, *lines = [line for line in csv.reader(file) if line] or [[]]

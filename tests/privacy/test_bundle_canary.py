@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
 import struct
 import zipfile
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import tabsynth as ts
 from tabsynth.pipeline import fit
@@ -52,19 +55,14 @@ SECRETS = (WORD, str(NUMBER), str(CENTS), DAY.isoformat(), ROW[0], ROW[2])
 
 
 def binary(secret: object) -> list[bytes]:
-    """How Parquet, Arrow and databases hold it: numbers of 4 and 8 bytes, days since 1970, UTF-16."""
+    """How Parquet, Arrow and databases hold it: numbers of 4 and 8 bytes in either order, days since 1970, UTF-16."""
     if isinstance(secret, int):
-        return [
-            struct.pack("<q", secret),
-            struct.pack(">q", secret),
-            struct.pack("<i", secret),
-            struct.pack("<d", secret),
-        ]
+        return [struct.pack(f"{order}{form}", secret) for order in "<>" for form in "qidf"]
     if isinstance(secret, float):
-        return [struct.pack("<d", secret), struct.pack(">d", secret)]
+        return [struct.pack(f"{order}{form}", secret) for order in "<>" for form in "df"]
     if isinstance(secret, dt.date):
         days = (secret - dt.date(1970, 1, 1)).days
-        return [struct.pack("<i", days)]
+        return [struct.pack("<i", days), struct.pack(">i", days)]
     return [str(secret).encode("utf-16-le"), str(secret).encode("utf-16-be")]
 
 
@@ -78,12 +76,41 @@ def leaks(contents: dict[str, bytes]) -> list[str]:
             found += [f"{name}: {secret!r}, binary" for form in binary(secret) if form in content]
         if name.endswith(".parquet"):
             cells = pl.read_parquet(io.BytesIO(content)).cast(pl.String).write_csv()
+            told = {"in a cell": cells, "in a statistic or a dictionary": beside_cells(content)}
             found += [
-                f"{name}: {secret}, in a cell"
+                f"{name}: {secret}, {where}"
+                for where, text in told.items()
                 for secret in (*SECRETS, str(ROW[1]))
-                if found_in(cells, secret)
+                if found_in(text, secret)
             ]
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(content)) as file:
+                found += leaks({f"{name}!{part}": file.read(part) for part in file.namelist()})
+        if content[:2] == b"\x1f\x8b":
+            found += leaks({f"{name}!": gzip.decompress(content)})
     return found
+
+
+def beside_cells(content: bytes) -> str:
+    """What a Parquet file says of its cells: least, largest, notes, and every text of its dictionaries, used or not."""
+    with parquet.ParquetFile(io.BytesIO(content)) as file:
+        found = file.metadata
+        told = [str(found.metadata), str(file.schema_arrow.metadata)]
+        for group in range(found.num_row_groups):
+            for i in range(found.num_columns):
+                known = found.row_group(group).column(i).statistics
+                if known is not None and known.has_min_max:
+                    told += [str(known.min), str(known.max)]
+        texts = [
+            found.schema.column(i).path
+            for i in range(found.num_columns)
+            if found.schema.column(i).physical_type == "BYTE_ARRAY"
+        ]
+    with parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts) as file:
+        for column in file.read(columns=texts).columns:
+            for cells in column.chunks:
+                told += cells.dictionary.to_pylist()
+    return "\n".join(told)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +167,37 @@ def test_a_secret_in_a_row_is_seen_in_parquet(contents):
         out = io.BytesIO()
         planted.write_parquet(out)
         assert leaks({"x.parquet": out.getvalue()})
+
+
+def test_a_secret_beside_the_cells_of_parquet_is_seen():
+    """In a dictionary that no cell refers to, in a statistic, in a note: no reader of the rows would see it."""
+    plain = pa.table({"job": ["clerk", "nurse"]})
+    unused = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), pa.array(["clerk", "nurse", WORD]))
+    for table in (pa.table({"job": unused}), plain.replace_schema_metadata({"note": WORD})):
+        out = io.BytesIO()
+        parquet.write_table(table, out, compression="zstd")
+        assert leaks({"x.parquet": out.getvalue()})
+    out = io.BytesIO()
+    parquet.write_table(plain, out, compression="zstd")
+    assert leaks({"x.parquet": out.getvalue()}) == []
+    widest = pa.table({"pay": pa.array([NUMBER, 1], pa.int64()), "came": pa.array([DAY, DAY])})
+    out = io.BytesIO()
+    parquet.write_table(widest, out, compression="zstd", use_dictionary=False)
+    assert str(NUMBER) in beside_cells(out.getvalue())
+    assert DAY.isoformat() in beside_cells(out.getvalue())
+
+
+def test_a_secret_that_is_packed_is_seen():
+    for name, content in (("x.bin", gzip.compress(f"a {WORD} b".encode())), ("x.zip", _zipped(WORD))):
+        assert WORD.encode() not in content
+        assert leaks({name: content})
+
+
+def _zipped(text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a", f"{text} is packed and {text} again")
+    return out.getvalue()
 
 
 def test_the_name_of_the_source_s_file_and_of_the_machine_stay_out(contents):

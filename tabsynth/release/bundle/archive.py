@@ -8,6 +8,7 @@ again, padded or changed anywhere is told from one that was written here. Any zi
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tabsynth.errors import BundleError
+from tabsynth.errors import BundleError, Fault
 
 STORED, DEFLATED = 0, 8
 MOST_BYTES = 0xFFFF_FFFE
@@ -29,6 +30,7 @@ _REGULAR = 0o100644 << 16
 _CHUNK = 1 << 20
 _LEVEL = 4
 _PACKED_ALREADY = (".parquet",)
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,50 @@ def packed_fault(file: BinaryIO, member: Member) -> str:
     if left:
         return "the bundle ends within it"
     return "" if digest.hexdigest() == member.packed_sha256 else "its bytes were changed"
+
+
+def byte_faults(file: BinaryIO, members: Sequence[Member]) -> tuple[list[Fault], dict[str, int]]:
+    """Every part whose bytes are not those that were written, and where each part's begin."""
+    faults: list[Fault] = []
+    offsets: dict[str, int] = {}
+    at = 0
+    for member in members:
+        file.seek(at)
+        header = member.header
+        if file.read(len(header)) != header:
+            faults.append(Fault(member.path, "its header in the zip is not the one that was written"))
+        offsets[member.path] = at + len(header)
+        if why := packed_fault(file, member):
+            faults.append(Fault(member.path, why))
+        at += len(header) + member.n_packed
+    faults += _end_faults(file, members, at)
+    if len(faults) > _MOST_NAMED:
+        more = len(faults) - _MOST_NAMED
+        faults = [*faults[:_MOST_NAMED], Fault("", f"and {more:,} more")]
+    return faults, offsets
+
+
+def _end_faults(file: BinaryIO, members: Sequence[Member], at: int) -> Iterator[Fault]:
+    """What is wrong with what follows the parts: the entry of each in the zip's directory, its end, more bytes."""
+    file.seek(at)
+    wanted = directory(members)
+    found = file.read(len(wanted) + 1)
+    if found == wanted:
+        return
+    start, offset = 0, 0
+    for member in members:
+        entry = member.entry(offset)
+        if found[start : start + len(entry)] != entry:
+            yield Fault(member.path, "its entry in the zip's directory is not the one that was written")
+            break
+        start, offset = start + len(entry), offset + len(member.header) + member.n_packed
+    else:
+        if found[start : len(wanted)] != wanted[start:]:
+            yield Fault("the end of the zip", "it is not the one that was written")
+    size = file.seek(0, io.SEEK_END)
+    if size != at + len(wanted):
+        difference = size - at - len(wanted)
+        yield Fault("the bundle", f"{abs(difference):,} bytes too {'long' if difference > 0 else 'short'}")
 
 
 def unpacked(file: BinaryIO, member: Member) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ the policy, and of the decision only what may be told outside of it.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from tabsynth.release.bundle.manifest import (
     MANIFEST,
     MOST_CELLS,
     MOST_TEXT,
+    RESERVED,
     SIGNATURE,
     BundledTable,
     Manifest,
@@ -37,9 +39,11 @@ from tabsynth.release.bundle.manifest import (
     json_bytes,
     signature_bytes,
 )
+from tabsynth.release.bundle.rule_limits import require_cheap_rules
 from tabsynth.release.bundle.shareable import shareable_schema
 from tabsynth.release.bundle.statement import statement_of, statement_words
 from tabsynth.release.bundle.terms import Terms
+from tabsynth.release.bundle.verify import verify_bundle
 from tabsynth.report import publishable, render_publishable
 from tabsynth.schema import yamltext
 from tabsynth.schema.files import schema_to_yaml
@@ -50,7 +54,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _LIBRARIES = ("tabsynth", "numpy", "polars", "pyarrow", "opendp", "dp-accounting", "cryptography")
-_RESERVED = {"con", "prn", "aux", "nul"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +119,22 @@ def build_bundle(
             parts=tuple(writer.parts),
         )
         content = manifest.to_bytes()
-        Manifest.from_bytes(content)  # nothing is signed that would be refused
         signed = signature_bytes(key=keys.raw(key.public_key()), signature=keys.sign(key, content))
         heads = [(archive.stored(MANIFEST, content), content), (archive.stored(SIGNATURE, signed), signed)]
         with target.open("wb") as file:
             archive.write(file, [*heads, *writer.members])
+        _require_good(target, key=key, on=decision.on)
     return manifest
+
+
+def _require_good(bundle: Path, *, key: Ed25519PrivateKey, on: dt.date) -> None:
+    """Check a bundle as its recipient will: none leaves that would be refused."""
+    try:
+        verify_bundle(bundle, key=key.public_key(), on=on)
+    except BundleError as fault:
+        raise BundleError(
+            f"no bundle is made, as it would be refused: {fault.summary}", fault.faults
+        ) from None
 
 
 def require_allowed(tables: Sequence[ReleasedTable]) -> None:
@@ -188,7 +201,7 @@ def _stems(tables: Sequence[ReleasedTable]) -> list[str]:
     stems: list[str] = []
     for table in tables:
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", table.pipeline.schema.name).strip("_-")[:60] or "table"
-        plain = f"table_{plain}" if plain.casefold() in _RESERVED else plain
+        plain = f"table_{plain}" if plain.casefold() in RESERVED else plain
         made, n = plain, 1
         while made.casefold() in map(str.casefold, stems):
             n += 1
@@ -198,7 +211,8 @@ def _stems(tables: Sequence[ReleasedTable]) -> list[str]:
 
 
 def _name(terms: Terms, made: Sequence[_Made]) -> str:
-    return slug(terms.title or made[0].table.name)[:80].rstrip("-._")
+    name = slug(terms.title or made[0].table.name)[:80].rstrip("-._")
+    return f"data-{name}" if name.partition(".")[0] in RESERVED else name
 
 
 class _Writer:
@@ -264,7 +278,9 @@ def _write_parts(
         beside = sidecar_of(each.table.csv)
         writer.add_file(beside.as_posix(), "that the CSV is synthetic", writer.folder / beside.name)
     schema = Schema(tables=tuple(each.schema for each in described), foreign_keys=tuple(foreign_keys))
-    writer.add("schema.yaml", "the schema", schema_to_yaml(schema))
+    text = schema_to_yaml(schema)
+    require_cheap_rules(text, {each.table.name: each.table.n_rows for each in made})
+    writer.add("schema.yaml", "the schema", text)
     writer.add("dictionary.md", "the data dictionary", words.dictionary(described, terms))
     for each in made:
         _add_report(writer, each)

@@ -18,8 +18,14 @@ MANIFEST, SIGNATURE = "bundle.json", "signature.json"
 MOST_MANIFEST, MOST_SIGNATURE = 8 << 20, 1 << 10
 MOST_TEXT, MOST_UNPACKED = 8 << 20, 8 << 30
 """The bytes that a part of JSON or YAML may have, and all parts together as they are."""
-MOST_CELLS, MOST_ROWS_BYTES = 500_000_000, 8 << 30
-"""The cells of a table, and the bytes that its Parquet file states for them as unpacked."""
+MOST_CELLS, CELL_BYTES, PAGE_BYTES = 500_000_000, 16, 1 << 20
+"""The cells of a table, the bytes that one takes in memory beside its text, and what heads of pages add to a file."""
+MOST_FREE, MOST_GROWTH = 1 << 30, 100
+"""What all parts may unpack to however small they are packed, and beyond that, how many times their packed bytes."""
+RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+"""Names that are devices on Windows, whatever follows them after a point."""
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,2}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -195,17 +201,28 @@ def _faults(found: Manifest) -> list[Fault]:
             faults.append(Fault(where, "it is not packed, and yet of two sizes"))
         elif method_of(part.path) == DEFLATED and part.n_bytes > 1100 * part.n_packed + 100:
             faults.append(Fault(where, "it would grow beyond what its packing can do"))
-    if sum(part.n_bytes for part in found.parts) > MOST_UNPACKED:
-        faults.append(Fault("parts", f"together they unpack to more than {MOST_UNPACKED:,} bytes"))
-    for i, table in enumerate(found.tables):
-        if not _STEM.fullmatch(table.stem):
+    n_packed = sum(part.n_packed for part in found.parts)
+    most = min(MOST_UNPACKED, max(MOST_FREE, MOST_GROWTH * n_packed))
+    if sum(part.n_bytes for part in found.parts) > most:
+        faults.append(Fault("parts", f"together they unpack to more than {most:,} bytes"))
+    faults += _table_faults(found)
+    if not _NAME.fullmatch(found.name) or found.name.partition(".")[0] in RESERVED:
+        faults.append(Fault("name", "it is none that a file can have"))
+    return faults[:20]
+
+
+def _table_faults(found: Manifest) -> list[Fault]:
+    """What is wrong with what is stated of tables."""
+    faults = []
+    paths = {part.path for part in found.parts}
+    for i, table in enumerate(found.tables[:MOST_MEMBERS]):
+        if not _STEM.fullmatch(table.stem) or table.stem.casefold() in RESERVED:
             faults.append(Fault(f"tables.{i}", "the name of its files is none"))
-        if not {table.parquet, table.csv} <= {part.path for part in found.parts}:
+        if not {table.parquet, table.csv} <= paths:
             faults.append(Fault(f"tables.{i}", "its files are not among the parts"))
         if not 0 <= table.n_rows <= _MOST_ROWS or not _HEX.fullmatch(table.digest):
             faults.append(Fault(f"tables.{i}", "its rows or their digest are out of range"))
-    if not _NAME.fullmatch(found.name):
-        faults.append(Fault("name", "it is none that a file can have"))
-    if not found.tables or len({table.name for table in found.tables}) < len(found.tables):
+    names, stems = {table.name for table in found.tables}, {table.stem for table in found.tables}
+    if not found.tables or min(len(names), len(stems)) < len(found.tables):
         faults.append(Fault("tables", "there is none, or two have one name"))
-    return faults[:20]
+    return faults

@@ -53,7 +53,9 @@ class SqlTable:
 
 
 def name(text: str) -> str:
-    """An identifier, quoted."""
+    """An identifier, quoted. `BundleError` where it holds a NUL, at which psql would end the line, quote and all."""
+    if "\0" in text:
+        raise BundleError("a name holds a NUL, which no database takes: rename the table or column")
     return '"' + text.replace('"', '""') + '"'
 
 
@@ -108,6 +110,7 @@ def postgres_script(tables: Sequence[SqlTable], keys: Sequence[ForeignKey]) -> s
     lines = [
         "-- Loads the bundle into PostgreSQL, all of it or nothing. In the folder of this file:",
         "--   psql -d DATABASE -f postgres.sql",
+        "\\encoding UTF8",  # or a quote could be taken for half of a letter, and what follows it for a command
         "\\set ON_ERROR_STOP on",
         "SET standard_conforming_strings = on;",
         "BEGIN;",
@@ -174,7 +177,10 @@ def queries(table: SqlTable) -> tuple[tuple[str, str], ...]:
 
 def queries_script(tables: Sequence[SqlTable]) -> str:
     """The queries of every table as one script."""
-    parts = ["-- Three questions to each table, for DuckDB and PostgreSQL alike."]
+    parts = [
+        "-- Three questions to each table, for DuckDB and PostgreSQL alike. This file is UTF-8; with psql:\n--"
+        + "   psql -d DATABASE -c '\\encoding UTF8' -f queries.sql"
+    ]
     for table in tables:
         parts += [f"-- {question}\n{query}" for question, query in queries(table)]
     return "\n\n".join(parts) + "\n"

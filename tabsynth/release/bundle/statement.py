@@ -11,6 +11,7 @@ from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.mechanisms import describe, mechanism_to_data, once, releases
+from tabsynth.release.bundle.markdown import plain
 from tabsynth.schema.unit import unit_words
 
 TRUST = (
@@ -140,12 +141,12 @@ def statement_words(statements: Sequence[Statement]) -> str:
     """The statements as a page of Markdown."""
     lines = ["# Privacy", ""]
     for found in statements:
-        lines += [f"## {found.table}", "", found.guarantee, "", found.rows_words, ""]
+        lines += [f"## {plain(found.table)}", "", plain(found.guarantee), "", found.rows_words, ""]
         if found.epsilon is not None:
             lines += _guaranteed(found)
         lines += ["| statistic | mechanism | releases |", "|---|---|---|"]
         lines += [
-            f"| {each['statistic']} | {each['in_words']} | {each['releases']:,} |"
+            f"| {plain(each['statistic'])} | {plain(each['in_words'])} | {each['releases']:,} |"
             for each in found.mechanisms
         ]
         lines += [""]
@@ -171,7 +172,7 @@ def _guaranteed(found: Statement) -> list[str]:
         series += f", under a cap of ε = {cap['epsilon']:g}, δ = {cap['delta']:g}." if cap else "."
     return [
         (
-            f"Protected is the presence of each {found.unit}. Neighbouring tables differ by one: {found.relation}. The "
+            f"Protected is the presence of each {plain(found.unit)}. Neighbouring tables differ by one: {plain(found.relation)}. The "
             f"probability of any outcome differs between them by a factor of at most e^ε, up to δ = {found.delta:g}. "
             "That holds whatever else somebody knows, and for whatever is computed from the rows."
         ),

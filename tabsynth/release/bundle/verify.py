@@ -7,6 +7,7 @@ manifest's form allows, and never grows beyond the sizes that were signed.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import json
@@ -25,26 +26,29 @@ from tabsynth.errors import BundleError, Fault, InputError, PolicyError, SchemaE
 from tabsynth.io import read_table
 from tabsynth.release.bundle import archive, keys
 from tabsynth.release.bundle.manifest import (
+    CELL_BYTES,
     MANIFEST,
     MOST_CELLS,
+    MOST_FREE,
+    MOST_GROWTH,
     MOST_MANIFEST,
-    MOST_ROWS_BYTES,
     MOST_SIGNATURE,
     MOST_TEXT,
+    PAGE_BYTES,
     SIGNATURE,
     BundledTable,
     Manifest,
     Part,
     signature_from,
 )
+from tabsynth.release.bundle.parquet_pages import Shape, shape_of, text_bytes
+from tabsynth.release.bundle.rule_limits import require_cheap_rules
 from tabsynth.schema.files import schema_from_yaml
-from tabsynth.schema.types import Schema
+from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ def seal_of(file: BinaryIO, *, key: Ed25519PublicKey | None = None) -> Sealed:
         )
     manifest = Manifest.from_bytes(content)
     members = [first, second, *(part.member for part in manifest.parts)]
-    faults, offsets = _byte_faults(file, members)
+    faults, offsets = archive.byte_faults(file, members)
     if faults:
         raise BundleError("the bundle was altered or damaged since it was signed", faults)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -159,18 +163,19 @@ def checked(file: BinaryIO, sealed: Sealed) -> Verified:
     manifest = sealed.manifest
     if [table.name for table in schema.tables] != [table.name for table in manifest.tables]:
         raise BundleError("schema.yaml holds other tables than the bundle")
+    if unusable := list(_name_faults(schema)):
+        raise BundleError("the tables cannot be handed out as they are", unusable)
     for part in manifest.parts:
         if part.path.endswith(".json"):
             document(file, sealed, part.path)
     tables, rules = {}, {}
     faults: list[Fault] = []
     for stated in manifest.tables:
-        table = _rows(file, sealed, stated, schema)
+        table = _rows(file, sealed, stated, schema[stated.name])
         found = check_rules(table.frame, table.schema)
         faults += _row_faults(table, stated, found)
+        faults += _csv_faults(file, sealed, stated, schema[stated.name])
         tables[stated.name], rules[stated.name] = table, found
-        for _ in archive.unpacked(_at(file, sealed, stated.csv), sealed.part(stated.csv).member):
-            pass
     for part in manifest.parts:
         if not part.path.startswith("data/") and not part.path.endswith((".json", ".yaml")):
             for _ in archive.unpacked(_at(file, sealed, part.path), part.member):
@@ -195,9 +200,9 @@ def text_of(file: BinaryIO, sealed: Sealed, path: str) -> str:
 
 
 def document(file: BinaryIO, sealed: Sealed, path: str) -> dict[str, Any]:
-    """A part of JSON that holds an object; `BundleError` for any other."""
+    """A part of JSON that holds an object, and no number that is none; `BundleError` for any other."""
     try:
-        found = json.loads(text_of(file, sealed, path))
+        found = json.loads(text_of(file, sealed, path), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BundleError(f"{path} is not JSON, or nested too deeply") from None
     if not isinstance(found, dict):
@@ -206,9 +211,11 @@ def document(file: BinaryIO, sealed: Sealed, path: str) -> dict[str, Any]:
 
 
 def schema_of(file: BinaryIO, sealed: Sealed) -> Schema:
-    """The schema in a bundle."""
+    """The schema in a bundle; its rules may cost no more than checking them should."""
+    text = text_of(file, sealed, "schema.yaml")
+    require_cheap_rules(text, {table.name: table.n_rows for table in sealed.manifest.tables})
     try:
-        return schema_from_yaml(text_of(file, sealed, "schema.yaml"), where="schema.yaml")
+        return schema_from_yaml(text, where="schema.yaml")
     except SchemaError as fault:
         raise BundleError(f"the schema of the bundle cannot be read: {fault.summary}", fault.faults) from None
 
@@ -226,88 +233,89 @@ def _at(file: BinaryIO, sealed: Sealed, path: str) -> BinaryIO:
     return file
 
 
-def _byte_faults(file: BinaryIO, members: list[archive.Member]) -> tuple[list[Fault], dict[str, int]]:
-    """Every part whose bytes are not those that were written, and where each part's begin."""
-    faults: list[Fault] = []
-    offsets: dict[str, int] = {}
-    at = 0
-    for member in members:
-        file.seek(at)
-        header = member.header
-        if file.read(len(header)) != header:
-            faults.append(Fault(member.path, "its header in the zip is not the one that was written"))
-        offsets[member.path] = at + len(header)
-        if why := archive.packed_fault(file, member):
-            faults.append(Fault(member.path, why))
-        at += len(header) + member.n_packed
-    faults += _end_faults(file, members, at)
-    if len(faults) > _MOST_NAMED:
-        more = len(faults) - _MOST_NAMED
-        faults = [*faults[:_MOST_NAMED], Fault("", f"and {more:,} more")]
-    return faults, offsets
+def _refuse_constant(name: str) -> None:
+    """NaN and infinities are no JSON, and no figure of a release."""
+    raise ValueError(name)
 
 
-def _end_faults(file: BinaryIO, members: list[archive.Member], at: int) -> Iterator[Fault]:
-    """What is wrong with what follows the parts: the entry of each in the zip's directory, its end, more bytes."""
-    file.seek(at)
-    wanted = archive.directory(members)
-    found = file.read(len(wanted) + 1)
-    if found == wanted:
-        return
-    start, offset = 0, 0
-    for member in members:
-        entry = member.entry(offset)
-        if found[start : start + len(entry)] != entry:
-            yield Fault(member.path, "its entry in the zip's directory is not the one that was written")
-            break
-        start, offset = start + len(entry), offset + len(member.header) + member.n_packed
-    else:
-        if found[start : len(wanted)] != wanted[start:]:
-            yield Fault("the end of the zip", "it is not the one that was written")
-    size = file.seek(0, io.SEEK_END)
-    if size != at + len(wanted):
-        difference = size - at - len(wanted)
-        yield Fault("the bundle", f"{abs(difference):,} bytes too {'long' if difference > 0 else 'short'}")
-
-
-def _rows(file: BinaryIO, sealed: Sealed, stated: BundledTable, schema: Schema) -> Table:
-    from pyarrow import ArrowException, parquet
-
+def _rows(file: BinaryIO, sealed: Sealed, stated: BundledTable, schema: TableSchema) -> Table:
     with TemporaryDirectory(prefix="tabsynth-") as folder:
         path = Path(folder) / "rows.parquet"
         extract(file, sealed, stated.parquet, path)
-        try:
-            with parquet.ParquetFile(path) as found:
-                n_rows, n_columns = found.metadata.num_rows, found.metadata.num_columns
-                groups = map(found.metadata.row_group, range(found.metadata.num_row_groups))
-                n_bytes = sum(group.total_byte_size for group in groups)
-        except (ArrowException, OSError):
-            raise BundleError(f"{stated.parquet} is not a Parquet file") from None
-        table_schema = schema[stated.name]
-        if (n_rows, n_columns) != (stated.n_rows, len(table_schema.columns)):
+        found = shape_of(path, part=stated.parquet)
+        if (found.n_rows, found.n_columns) != (stated.n_rows, len(schema.columns)):
             raise BundleError(
-                f"{stated.parquet} holds {n_rows:,} rows of {n_columns} columns, stated are {stated.n_rows:,} of "
-                f"{len(table_schema.columns)}"
+                f"{stated.parquet} holds {found.n_rows:,} rows of {found.n_columns} columns, stated are "
+                f"{stated.n_rows:,} of {len(schema.columns)}"
             )
-        _require_small(stated.parquet, n_cells=n_rows * n_columns, n_bytes=n_bytes)
-        try:
-            frame, _ = read_table(path, schema=table_schema)
-            return Table.conform(frame, table_schema)
-        except (InputError, UsageError) as fault:
-            faults = fault.faults if isinstance(fault, InputError) else ()
-            raise BundleError(f"{stated.parquet} does not follow schema.yaml", faults) from None
+        _require_small(path, found, sealed, stated)
+        return _table(path, stated.parquet, schema)
 
 
-def _require_small(path: str, *, n_cells: int, n_bytes: int) -> None:
-    """`BundleError` before a row is read where a Parquet file, small as it is, would unpack to more than it may."""
-    if n_cells > MOST_CELLS:
+def _table(path: Path, part: str, schema: TableSchema) -> Table:
+    try:
+        frame, _ = read_table(path, schema=schema)
+        return Table.conform(frame, schema)
+    except (InputError, UsageError) as fault:
+        faults = fault.faults if isinstance(fault, InputError) else ()
+        raise BundleError(f"{part} does not follow schema.yaml", faults) from None
+
+
+def _require_small(path: Path, found: Shape, sealed: Sealed, stated: BundledTable) -> None:
+    """`BundleError` before a row is read where a Parquet file, small as it is, would grow to more than it may.
+
+    Every cell stands in the CSV too, a text in full: so its size, which is bounded, bounds them.
+    """
+    n_cells = found.n_rows * found.n_columns
+    parquet, text = sealed.part(stated.parquet), sealed.part(stated.csv)
+    most_cells = min(
+        MOST_CELLS, max(MOST_FREE, MOST_GROWTH * (parquet.n_packed + text.n_packed)) // CELL_BYTES
+    )
+    if n_cells > most_cells:
         raise BundleError(
-            f"{path} holds {n_cells:,} cells, more than the {MOST_CELLS:,} that a table may have"
+            f"{stated.parquet} holds {n_cells:,} cells, more than the {most_cells:,} that it may have"
         )
-    if n_bytes > MOST_ROWS_BYTES:
+    most_bytes = PAGE_BYTES + 2 * (text.n_bytes + CELL_BYTES * n_cells)
+    if found.n_bytes > most_bytes:
         raise BundleError(
-            f"{path} unpacks to {n_bytes:,} bytes, more than the {MOST_ROWS_BYTES:,} that it may have"
+            f"{stated.parquet} unpacks to {found.n_bytes:,} bytes, more than the {most_bytes:,} that it may have"
         )
+    n_text = text_bytes(path, part=stated.parquet)
+    if n_text > text.n_bytes:
+        raise BundleError(
+            f"{stated.parquet} holds {n_text:,} bytes of text, more than the {text.n_bytes:,} bytes of {stated.csv}"
+        )
+
+
+def _csv_faults(file: BinaryIO, sealed: Sealed, stated: BundledTable, schema: TableSchema) -> Iterator[Fault]:
+    """Whether the CSV, which databases load, holds the rows of the Parquet file and no others."""
+    with TemporaryDirectory(prefix="tabsynth-") as folder:
+        path = Path(folder) / "rows.csv"
+        extract(file, sealed, stated.csv, path)
+        if _header(path) != schema.column_names:
+            yield Fault(stated.csv, "its first line does not name the columns in the order of schema.yaml")
+        elif _table(path, stated.csv, schema).digest() != stated.digest:
+            yield Fault(stated.csv, "its rows are others than those that were decided about")
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    """The first line of a CSV: databases load columns by their place."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return tuple(next(csv.reader(file), ()))
+    except (UnicodeDecodeError, csv.Error):
+        return ()
+
+
+def _name_faults(schema: Schema) -> Iterator[Fault]:
+    """Names that a database cannot take, or that psql would take for commands."""
+    for table in schema.tables:
+        if not table.name.isprintable():
+            yield Fault("schema.yaml", "a table's name holds a line's end or a control")
+        if any("\0" in name for name in table.column_names):
+            yield Fault("schema.yaml", "a column's name holds a NUL")
+        if table.csv != CsvDialect():
+            yield Fault("schema.yaml", "it states a CSV of another form than that of bundles")
 
 
 def _row_faults(table: Table, stated: BundledTable, rules: tuple[RuleOutcome, ...]) -> Iterator[Fault]:

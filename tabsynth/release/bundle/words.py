@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabsynth.decision import Decision
 from tabsynth.models.registry import settings_of
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.release.bundle.markdown import page, plain
 from tabsynth.release.bundle.statement import Statement
 from tabsynth.release.bundle.terms import Terms
 from tabsynth.schema.rules import title_of
@@ -45,23 +45,17 @@ class Described:
     stem: str
 
 
-def plain(text: str) -> str:
-    """Text of others in a page: on one line, with nothing that Markdown or HTML would act on."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", line)
-
-
 def read_me(title: str, tables: Sequence[Described], terms: Terms, decision: Decision) -> str:
     """What the bundle is, in a minute."""
     rows = [
         f"| {plain(t.schema.name)} | {t.n_rows:,} | {len(t.schema.columns)} | `data/{t.stem}.parquet`, `data/{t.stem}.csv` |"
         for t in tables
     ]
-    return _page(
+    return page(
         f"# {plain(title)}",
         plain(terms.description),
         "Synthetic rows: made by a model, not copied from anybody. "
-        + " ".join(dict.fromkeys(t.statement.guarantee for t in tables)),
+        + plain(" ".join(dict.fromkeys(t.statement.guarantee for t in tables))),
         "\n".join(["| table | rows | columns | files |", "|---|---|---|---|", *rows]),
         f"For {plain(terms.recipient)}, until {terms.expires.isoformat()}. Questions: {plain(terms.contact)}.",
         "\n".join(_CONTENTS),
@@ -97,7 +91,7 @@ def dictionary(tables: Sequence[Described], terms: Terms) -> str:
     if terms.left_out:
         listed = [f"- {plain(name)}: {plain(why)}" for name, why in terms.left_out]
         parts.append("\n".join(["## Left out", "", "Not synthesised, so not here:", "", *listed]))
-    return _page(*parts)
+    return page(*parts)
 
 
 def model_card(tables: Sequence[Described], terms: Terms) -> str:
@@ -116,7 +110,7 @@ def model_card(tables: Sequence[Described], terms: Terms) -> str:
             f"## {plain(table.schema.name)}",
             f"**Engine.** `{engine.name}`: {_sentence(engine.summary)} {learnt}",
             f"**Settings.** {plain(settings)}.",
-            f"**Privacy.** {table.statement.guarantee}",
+            f"**Privacy.** {plain(table.statement.guarantee)}",
         ]
     parts += [
         "## Use",
@@ -139,7 +133,7 @@ def model_card(tables: Sequence[Described], terms: Terms) -> str:
             "are not published. Charts of the rows by themselves are in `report/`."
         ),
     ]
-    return _page(*parts)
+    return page(*parts)
 
 
 def datasheet(tables: Sequence[Described], terms: Terms, decision: Decision) -> str:
@@ -149,7 +143,7 @@ def datasheet(tables: Sequence[Described], terms: Terms, decision: Decision) -> 
     faked = [
         column.name for table in tables for column in table.schema.columns if not column.kind.is_modelled
     ]
-    return _page(
+    return page(
         "# Datasheet",
         "## Why was it made?",
         plain(terms.purpose),
@@ -157,7 +151,7 @@ def datasheet(tables: Sequence[Described], terms: Terms, decision: Decision) -> 
         f"{n_rows:,} synthetic rows in {len(tables)} table{'s' if len(tables) > 1 else ''} of {n_columns} columns. No row is one "
         "of the source's; a row may equal one by chance, as any common row does.",
         "Does it relate to people? The rows describe nobody. They were learnt from a source that may hold people: "
-        + " ".join(dict.fromkeys(table.statement.guarantee for table in tables)),
+        + plain(" ".join(dict.fromkeys(table.statement.guarantee for table in tables))),
         "## How was it made?",
         "A model learnt the source under the privacy stated in `privacy.md`, and the rows were drawn from the model. "
         "Declared rules were held against every row. "
@@ -185,7 +179,7 @@ def terms_page(terms: Terms) -> str:
         "Expires": terms.expires.isoformat(),
         "To be reassessed": terms.reassess.isoformat(),
     }
-    return _page(
+    return page(
         "# Terms",
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {plain(value)} |" for name, value in rows.items())]),
         "After the day of expiry, delete the rows and all that was unpacked from them, or ask for a new release.",
@@ -228,7 +222,3 @@ def _column_row(column: Column) -> str:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _page(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part) + "\n"

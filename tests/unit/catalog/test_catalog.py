@@ -262,6 +262,18 @@ def test_bundles_on_any_file_system(catalog, private_bundles):
             catalog.add(address, key=PUBLIC)
 
 
+def test_an_address_that_gives_bytes_without_end_is_left(catalog, private_bundles, monkeypatch):
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra `share`")
+    content = private_bundles[0].read_bytes()
+    with fsspec.open("memory://bundles/a.zip", "wb") as file:
+        file.write(content)
+    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content) - 1)
+    with pytest.raises(BundleError, match="larger than the 4 GiB"):
+        catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
+    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content))
+    catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
+
+
 def test_errors_of_drivers_are_told_without_credentials(catalog, private_bundles):
     """Drivers raise exceptions of their own; addresses carry names, passwords and signatures."""
     fsspec = pytest.importorskip("fsspec", reason="needs the extra `share`")

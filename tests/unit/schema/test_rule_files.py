@@ -185,6 +185,18 @@ def test_a_file_that_holds_no_mapping(tmp_path: Path, text: str | None, words: s
         schema_from_yaml(f"{HEAD}    constraints:\n      - {rule}\n", folder=tmp_path)
 
 
+def test_a_schema_that_is_not_a_file_reads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One that came in a bundle or a model must not reach for files of whoever reads it."""
+    (tmp_path / "map.csv").write_text("a,c\n1,x\n", encoding="utf-8")
+    rule = "{rule: dependency, columns: [a], determines: [c], file: map.csv}"
+    text = f"{HEAD}    constraints:\n      - {rule}\n"
+    monkeypatch.chdir(tmp_path)
+    for name in ("map.csv", str(tmp_path / "map.csv"), "/dev/zero"):
+        with pytest.raises(SchemaError, match="no file is read for a schema that is not a file itself"):
+            schema_from_yaml(text.replace("map.csv", name))
+    assert schema_from_yaml(text, folder=tmp_path).only_table.constraints
+
+
 def test_cells_of_a_file_are_read_as_their_columns_are_stored(tmp_path: Path):
     (tmp_path / "m.csv").write_text("g,x,c\ntrue,1.5,w\nFALSE,2,x\n", encoding="utf-8")
     head = HEAD.replace("s: {kind: duration}", "x: {kind: number}")

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if os.name == "posix" else []
+
+def _binaries() -> Path | None:
+    """The folder of a server's programs: Debian's newest, or where `initdb` of the path lies."""
+    if os.name != "posix" or shutil.which("psql") is None:
+        return None
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = debian[-1] if debian else shutil.which("initdb")
+    return None if found is None else Path(found).parent
 
 
 def socket_folder() -> Path:
@@ -20,9 +27,9 @@ def socket_folder() -> Path:
 @pytest.fixture(scope="module")
 def postgres():
     """A PostgreSQL of our own on a socket in a folder; gives what runs a file in it."""
-    if not _POSTGRES or shutil.which("psql") is None:
-        pytest.skip("no PostgreSQL server (initdb) on this machine")
-    binaries = _POSTGRES[-1].parent
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server (psql and initdb) on this machine")
     folder = socket_folder()
     folder.mkdir()
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root

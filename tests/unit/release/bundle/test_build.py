@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +72,36 @@ def test_two_bundles_of_one_run_are_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         bundle(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+_BUILD = """
+import os, sys
+os.umask(int(sys.argv[1], 8))
+from pathlib import Path
+from tests.unit.release.bundle.made import bundle
+bundle(Path("b.zip"))
+"""
+
+
+def test_the_same_bytes_in_another_folder_zone_language_and_order_of_hashes(tmp_path):
+    """What a machine differs in from one run to the next, and a bundle must not."""
+    root = Path(__file__).parents[4]
+    made = []
+    for umask, zone, language, seed in (("077", "UTC", "C.UTF-8", "1"), ("000", "Asia/Tokyo", "C", "2")):
+        folder = tmp_path / f"{seed} of two"
+        folder.mkdir()
+        changed = {"TZ": zone, "LC_ALL": language, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}
+        ran = subprocess.run(
+            [sys.executable, "-c", _BUILD, umask],
+            cwd=folder,
+            env={**os.environ, **changed},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stderr
+        made.append((folder / "b.zip").read_bytes())
+    assert made[0] == made[1]
 
 
 def test_parquet_and_csv_hold_the_rows(private):

@@ -437,8 +437,8 @@ def test_a_parquet_file_that_would_grow_is_refused_before_it_is_read(bad, monkey
     monkeypatch.setattr("tabsynth.release.bundle.verify.read_table", None)
     assert "holds 12,000,000 cells, more than the 11,999,999" in refused(bad)
     monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_CELLS", 12_000_000)
-    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_ROWS_BYTES", 1000)
-    assert "bytes, more than the 1,000 that it may have" in refused(bad)
+    monkeypatch.setattr("tabsynth.release.bundle.verify.MOST_FREE", 16 * 11_999_998)
+    assert "holds 12,000,000 cells, more than the 11,999,998" in refused(bad)
 
 
 def test_a_part_of_json_that_is_too_large_is_not_parsed(bad):
