@@ -82,6 +82,33 @@ def test_a_run_becomes_a_bundle_that_its_partner_opens(folder: Path):
     assert verdict["sign_off"]["name"] == "A. Officer"
 
 
+def test_a_release_of_a_day_to_come_says_that_a_clock_is_wrong_and_forges_no_line(folder: Path):
+    """Expiry is told by the clock of whoever checks; and what others wrote stays on the line it is shown on."""
+    stated = {**TERMS, "recipient": "Example Ltd\nmine.zip holds"}
+    (folder / "later.yaml").write_text(yaml.safe_dump(stated))
+    fixed = (
+        "--terms",
+        "later.yaml",
+        "--key",
+        "k",
+        "--out",
+        "later.zip",
+        "--source",
+        "s7",
+        "--for",
+        "partners",
+    )
+    done = tabsynth_here("release", "build", "run", *fixed, *SIGNED, "--on", "2098-11-01", cwd=folder)
+    assert done.code == 0, done.err
+    held = tabsynth_here("release", "verify", "later.zip", "--key", "k.pub", cwd=folder)
+    assert held.code == 0
+    assert "It was released on 2098-11-01, and this machine's clock says 20" in held.err
+    assert "For Example Ltd mine.zip holds (partners)" in held.out
+    assert (
+        "set the clock" not in tabsynth_here("release", "verify", "b.zip", "--key", "k.pub", cwd=folder).err
+    )
+
+
 def test_the_folder_of_a_run_keeps_private_things_apart(folder: Path):
     names = {
         path.relative_to(folder / "run").as_posix() for path in (folder / "run").rglob("*") if path.is_file()

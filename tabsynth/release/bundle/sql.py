@@ -177,10 +177,11 @@ def queries(table: SqlTable) -> tuple[tuple[str, str], ...]:
 
 def queries_script(tables: Sequence[SqlTable]) -> str:
     """The queries of every table as one script."""
-    parts = [
-        "-- Three questions to each table, for DuckDB and PostgreSQL alike. This file is UTF-8; with psql:\n--"
-        + "   psql -d DATABASE -c '\\encoding UTF8' -f queries.sql"
+    head = [
+        "-- Three questions to each table, for DuckDB and PostgreSQL alike. With psql, as this file is UTF-8:",
+        "--   psql -d DATABASE -c '\\encoding UTF8' -f queries.sql",
     ]
+    parts = ["\n".join(head)]
     for table in tables:
         parts += [f"-- {question}\n{query}" for question, query in queries(table)]
     return "\n\n".join(parts) + "\n"

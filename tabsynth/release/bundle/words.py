@@ -99,7 +99,9 @@ def model_card(tables: Sequence[Described], terms: Terms) -> str:
     parts = ["# Model card"]
     for table in tables:
         engine = table.pipeline.engine
-        settings = ", ".join(f"{name} = {value}" for name, value in settings_of(engine).items())
+        settings = ", ".join(
+            f"{name} = {value}" for name, value in settings_of(engine).items() if value not in ("", None)
+        )
         learnt = (
             f"Learnt from about {table.pipeline.n_rows:,} rows (a noisy number)."
             if table.statement.epsilon is not None
@@ -195,7 +197,7 @@ def domain_words(column: Column) -> str:
     """What a column may hold."""
     said = []
     if column.categories is not None:
-        named = [str(to_plain(level)) for level in column.categories[:_MOST_LEVELS]]
+        named = [_level(str(to_plain(level))) for level in column.categories[:_MOST_LEVELS]]
         more = len(column.categories) - len(named)
         said.append(", ".join(named) + (f" and {more:,} more" if more else ""))
     if column.bounds is not None:
@@ -209,6 +211,11 @@ def domain_words(column: Column) -> str:
         said.append("never twice")
     said.append("may be missing" if column.nullable else "never missing")
     return "; ".join(said)
+
+
+def _level(text: str) -> str:
+    """A level in a list of levels: quoted where it is blank or would be taken for several."""
+    return f"\u201c{text}\u201d" if not text.strip() or "," in text or ";" in text else text
 
 
 def _column_row(column: Column) -> str:

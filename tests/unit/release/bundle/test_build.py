@@ -226,7 +226,7 @@ def test_the_schema_reads_back_and_pages_quote_what_others_wrote(private):
     schema = read_schema(private / "schema.yaml").only_table
     assert schema.primary_key == ("stay id",)
     dictionary = (private / "dictionary.md").read_text()
-    assert 'eye, "ear", it\'s, surgery' in dictionary
+    assert '“eye, "ear"”, it\'s, surgery' in dictionary  # a comma within a level
     assert "public: codebook 3" in dictionary
     assert "doctor's note: free text of persons" in dictionary
     assert "# Stays \\| sandbox" in (private / "README.md").read_text()

@@ -102,7 +102,7 @@ def test_duckdb_knows_keys_nulls_and_comments(database, opened):
     (said,) = database.execute(
         "SELECT comment FROM duckdb_columns() WHERE table_name = 'stays' AND column_name = 'ward'"
     ).fetchone()
-    assert said == 'categorical: eye, "ear", it\'s, surgery; never missing'
+    assert said == 'categorical: “eye, "ear"”, it\'s, surgery; never missing'
 
 
 def test_the_example_queries_run(database, opened):
