@@ -19,7 +19,7 @@ from pyarrow import parquet
 from tabsynth.errors import BundleError
 from tabsynth.release.bundle import sql
 from tabsynth.release.bundle.manifest import BundledTable
-from tabsynth.release.bundle.parquet_pages import shape_of, text_bytes
+from tabsynth.release.bundle.parquet_pages import _is_known_type, shape_of, text_bytes
 from tabsynth.release.bundle.rule_limits import require_cheap_rules
 from tabsynth.release.bundle.verify import verify_bundle
 from tabsynth.schema.rules import Range
@@ -108,7 +108,7 @@ def test_parts_that_grow_more_than_rows_do_are_refused(bad, monkeypatch):  # noq
     assert "together they unpack to more than" in refused(bad)
 
 
-# --- Parquet that grows ---
+# --- Parquet that grows, or that Arrow cannot bear ---
 
 
 def stored(frame: pl.DataFrame | pa.Table, **how) -> bytes:
@@ -202,6 +202,40 @@ def test_the_heads_of_pages_say_what_pyarrow_says(tmp_path, how):
     assert 0.5 * total < found.n_bytes < total
     texts = [name for name in frame.columns if frame[name].dtype == pl.String]
     assert text_bytes(path, part="x") == sum(frame[name].str.len_bytes().sum() for name in texts)
+
+
+def test_footers_on_which_arrow_ends_the_process_are_refused():
+    """Counts of levels that are not as many as the type has, or of bytes for a type that has none."""
+    plain, text = {1: 1, 3: 0}, {1: 6, 3: 1}
+    assert _is_known_type({1: 1}, plain)
+    assert _is_known_type({1: 1, 16: {2: [5], 3: [5]}}, plain)
+    assert _is_known_type({1: 6, 16: {1: 40, 3: [1, 4]}}, text)
+    for stated, leaf in (
+        ({1: 1, 16: {3: [1, 4]}}, plain),
+        ({1: 1, 16: {2: [1, 4]}}, plain),
+        ({1: 1, 16: {1: 40}}, plain),
+        ({1: 6, 16: {3: [5]}}, text),
+        ({1: 2}, plain),
+        ({1: 7}, {1: 7, 3: 0}),
+    ):
+        assert not _is_known_type(stated, leaf)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PAR1",
+        b"PAR1" * 2,
+        b"PAR1\0\0\0\0PAR1",
+        b"PAR1\xff\xff\xff\xffPAR1",
+        b"PAR1" + b"\x19" * 90 + b"\x5a\0\0\0PAR1",
+    ],
+)
+def test_what_is_no_parquet_at_all_is_refused(tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(BundleError, match=r"x (is not a Parquet file|is damaged)"):
+        shape_of(tmp_path / "x", part="x")
 
 
 def test_parquet_of_polars_is_read_too(tmp_path):
