@@ -14,6 +14,9 @@ from tabsynth.errors import Fault, StructureError
 from tabsynth.schema.dtypes import dtype_name, polars_dtype
 from tabsynth.schema.types import TableSchema
 
+_MOST_JOINED = 1 << 30
+"""Bytes that polars joins to one text, of which it holds 4 GiB at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -87,7 +90,9 @@ def _cell_bytes(cells: pl.Series) -> bytes:
     if cells.dtype == pl.String:
         text = cells.fill_null("")
         lengths = text.str.len_bytes().cast(pl.Int64).to_numpy()
-        return lengths.astype("<i8").tobytes() + "".join(text.to_list()).encode()
+        fits = int(lengths.sum()) < _MOST_JOINED
+        joined = (text.str.join("").item() or "") if fits else "".join(text.to_list())
+        return lengths.astype("<i8").tobytes() + joined.encode()
     if cells.dtype.is_float():
         return cells.fill_null(0.0).cast(pl.Float64).to_numpy().astype("<f8").tobytes()
     wide = pl.UInt64 if cells.dtype == pl.UInt64 else pl.Int64

@@ -294,7 +294,11 @@ def test_an_expired_bundle_ends_with_three(folder: Path):
         yaml.safe_dump({**TERMS, "expires": "2020-12-31", "reassess": "2020-06-30"})
     )
     fixed = ("--terms", "old.yaml", "--key", "k", "--out", "old.zip", "--source", "s7", "--for", "partners")
-    assert tabsynth_here("release", "build", "run", *fixed, *SIGNED, cwd=folder).code == 0
+    late = tabsynth_here("release", "build", "run", *fixed, *SIGNED, cwd=folder)
+    assert late.code == 2
+    assert "the terms expire on 2020-12-31, before the release" in late.err
+    done = tabsynth_here("release", "build", "run", *fixed, *SIGNED, "--on", "2020-06-01", cwd=folder)
+    assert done.code == 0, done.err
     for command in (("verify",), ("open", "--out", "never", "--no-database")):
         done = tabsynth_here("release", *command, "old.zip", "--key", "k.pub", cwd=folder)
         assert done.code == 3

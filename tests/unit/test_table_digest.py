@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import polars as pl
 import pytest
@@ -60,3 +61,14 @@ def test_text_is_cut_where_it_was_cut():
     assert digest(pl.DataFrame({"a": []}, schema={"a": pl.String})) == digest(
         pl.DataFrame({"a": []}, schema={"a": pl.String})
     )
+
+
+@pytest.mark.parametrize("most", [1 << 30, 3])
+def test_the_digest_by_hand(monkeypatch, most):
+    """Names, sizes, a bit for each null, lengths of 8 bytes, and the text; however much of it is joined at once."""
+    monkeypatch.setattr("tabsynth.table._MOST_JOINED", most)
+    whole = hashlib.sha256(b"a\x004\x00" + bytes([0b01000000]))
+    whole.update(b"".join(n.to_bytes(8, "little") for n in (1, 0, 0, 2)) + "xé".encode())
+    assert digest(ROWS.select("a")) == whole.hexdigest()
+    empty = hashlib.sha256(b"a\x000\x00")
+    assert digest(ROWS.select("a").clear()) == empty.hexdigest()

@@ -95,11 +95,15 @@ def build_bundle(
 
     `policy` is the policy file's content, of which the audience's part is kept; `source` is the id that all
     releases of the source share. Raises `PolicyError` where a decision does not allow its rows or is of others,
-    `UsageError` where a seed does not give the rows or a source id is none, `BundleError` for more than a bundle holds,
-    `OutputExistsError` where `out` exists.
+    `UsageError` where a seed does not give the rows, a source id is none or the terms end before the release, `BundleError` for
+    more than a bundle holds and for what would be refused, `OutputExistsError` where `out` exists.
     """
     require_allowed(tables)
     _require_source(source)
+    if terms.expires < tables[0].decision.on:
+        raise UsageError(
+            f"the terms expire on {terms.expires.isoformat()}, before the release on {tables[0].decision.on.isoformat()}"
+        )
     for table in tables:
         _require_drawn(table)
     made = [_made(table, stem) for table, stem in zip(tables, _stems(tables), strict=True)]
