@@ -12,7 +12,7 @@ It gives no privacy guarantee: nothing is noisy. What attacks found is in docs/e
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,23 +24,21 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.models.empirical import MIN_GROUP
-from tabsynth.models.latent import Latent
+from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
-from tabsynth.models.trees.axes import ABSENT, bins_of, embedding, order_of, pieces_on, positions_of, singles
-from tabsynth.models.trees.filling import fill_leaves
+from tabsynth.models.trees.axes import order_of, pieces_on
 from tabsynth.models.trees.fitted import FittedSequentialTrees
-from tabsynth.models.trees.growing import grow
-from tabsynth.models.trees.leaves import Leaves
-from tabsynth.models.trees.pruning import prune
+from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
 from tabsynth.models.trees.stored import restore_trees
-from tabsynth.models.trees.tree import Pieces, Tree
+from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
-from tabsynth.privacy.splits import CountByLeaf, Splits
 from tabsynth.randomness import Streams
 
 MOST_GROWING_ROWS = 100_000
 """Splits are found on no more rows than this; leaves are counted on all."""
+MOST_TILTING_ROWS = 50_000
+"""Log odds are fitted to no more rows than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +59,7 @@ class SequentialTrees:
     min_leaf: int = 30
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
-    penalty: float = 1.5
+    penalty: float = 3.0
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -82,65 +80,34 @@ class SequentialTrees:
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents)
         pieces = [pieces_on(latent, data) for latent in latents]
-        chosen = self._growing_rows(data.n_rows, streams)
-        names = [latent.variable.name for latent in latents]
-        tools = []  # charged here, in order, before threads race
-        for place in range(len(order)):
-            columns = sorted({names[other] for other in order[: place + 1]}, key=names.index)
-            tools.append((queries.splits(columns=columns), queries.leaf_counts(columns=columns)))
+        growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
+        tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
+        tools = tools_of([latents[axis].variable.name for axis in order], queries)
 
-        def fit_axis(place: int) -> tuple[Tree, Leaves]:
-            progress("trees", 0.2 + 0.8 * place / len(order))
-            axis, before = order[place], order[:place]
-            return self._fit_axis(
-                latents, axis, {b: pieces[b] for b in before}, pieces[axis], chosen, *tools[place]
-            )
+        def place_axis(place: int) -> tuple[Floats, Integers]:
+            return positions_and_bins(latents, order, pieces, place, tools[place].leaf_counts)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            found = dict(zip(order, pool.map(fit_axis, range(len(order))), strict=True))
-        trees = tuple(found[axis][0] for axis in range(len(latents)))
-        leaves = tuple(found[axis][1] for axis in range(len(latents)))
-        return FittedSequentialTrees(latents, order, trees, leaves)
+            placed = dict(zip(order, pool.map(place_axis, range(len(order))), strict=True))
+            positions, bins = zip(*(placed[axis] for axis in range(len(latents))), strict=True)
+            axes = Axes(latents, order, pieces, positions, bins, growing, tilting)
 
-    def _growing_rows(self, n_rows: int, streams: Streams) -> npt.NDArray[np.bool_]:
-        """Mask of the rows that splits are found on."""
-        share = min(self.growing_share, MOST_GROWING_ROWS / max(n_rows, 1))
-        return np.asarray(streams.generator("sequential_trees.grow").random(n_rows) < share)
+            def fit_place(place: int) -> Fitted:
+                progress("trees", 0.2 + 0.8 * place / len(order))
+                return fit_axis(axes, place, tools[place], self)
 
-    def _fit_axis(
-        self,
-        latents: Sequence[Latent],
-        axis: int,
-        known: Mapping[int, Pieces],
-        wanted: Pieces,
-        chosen: npt.NDArray[np.bool_],
-        splits: Callable[..., Splits],
-        leaf_counts: CountByLeaf,
-    ) -> tuple[Tree, Leaves]:
-        latent, n_pieces = latents[axis], len(latents[axis].marginal.mass)
-        present = wanted != ABSENT
-        if not present.all():
-            known = {other: pieces[present] for other, pieces in known.items()}
-            wanted, chosen = wanted[present], chosen[present]
-        min_leaf = max(self.min_leaf, self.min_group)
-        sizes = [len(other.marginal.mass) for other in latents]
-        positions = positions_of(latent, wanted, known, sizes, leaf_counts)
-        tree = grow(
-            {other: pieces[chosen] for other, pieces in known.items()},
-            latents,
-            embedding(latent, positions)[wanted[chosen]],
-            splits,
-            min_leaf=max(1, round(min_leaf * self.growing_share)),
-            min_group=self.min_group,
-            seed=axis,
-        )
-        if tree.n_nodes > 1:
-            keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
-            tree = prune(
-                tree, keys, rows, bins_of(latent, positions), penalty=self.penalty, min_leaf=min_leaf
-            )
-        keys, rows = leaf_counts(tree.leaf_of(known, len(wanted)), wanted, n_pieces)
-        return tree, fill_leaves(tree, keys, rows, singles(latent), min_group=self.min_group)
+            found = dict(zip(order, pool.map(fit_place, range(len(order))), strict=True))
+        trees, leaves, tilts = zip(*(found[axis] for axis in range(len(latents))), strict=True)
+        tilted = {axis: tilts[axis] for axis in order if tilts[axis] is not None}
+        return FittedSequentialTrees(latents, order, trees, leaves, bins, tilted)
+
+    @staticmethod
+    def _some_rows(
+        purpose: str, n_rows: int, share: float, most: int, streams: Streams
+    ) -> npt.NDArray[np.bool_]:
+        """Mask of about that share of the rows, and of about `most` of them at the most."""
+        drawn = streams.generator(f"sequential_trees.{purpose}").random(n_rows)
+        return np.asarray(drawn < min(share, most / max(n_rows, 1)))
 
     @classmethod
     def restore(

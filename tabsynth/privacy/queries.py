@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.privacy.ledger import Ledger
+from tabsynth.privacy.log_odds import LogOdds, fit_log_odds
 from tabsynth.privacy.marginals import (
     Integers,
     Levels,
@@ -145,6 +146,11 @@ class Queries:
         """Charge now; what is returned is `count_by_leaf`, for the leaves of the tree of these columns."""
         self.ledger.charge("counts by leaf", columns)
         return count_by_leaf
+
+    def log_odds(self, *, columns: Sequence[str]) -> LogOdds:
+        """Charge now; what is returned is `fit_log_odds`, to be called once for the last of these columns."""
+        self.ledger.charge("log odds by column", columns)
+        return fit_log_odds
 
     def rows_as_they_are(
         self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]

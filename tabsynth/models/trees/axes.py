@@ -25,6 +25,9 @@ _FREQUENT = 0.02
 _BINS = 16
 _BINS_OF_LEVELS = 256
 _MOST_PIECES = 4096
+MOST_BINS = 64
+"""Of an axis that others tilt."""
+_SHARE_OF_LEVEL = 0.002  # below it a level has no log odds of its own
 
 
 def pieces_on(latent: Latent, data: EncodedTable) -> Pieces:
@@ -102,6 +105,23 @@ def bins_of(latent: Latent, positions: Floats) -> Integers:
     n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
     key = np.where(is_own, n_bins + np.arange(len(mass)), np.floor(positions * n_bins))
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
+
+
+def coordinates_of_bins(latent: Latent, bins: Integers, positions: Floats) -> npt.NDArray[np.float32]:
+    """What log odds are linear in, (n_bins, d): waves over ordered bins, and indicators of frequent levels and values."""
+    mass = np.bincount(bins, weights=latent.marginal.mass)
+    is_wavy = latent.part is Part.VALUE or len(latent.marginal.mass) > MANY_LEVELS
+    waves: list[Floats] = []
+    if is_wavy:
+        middle = np.bincount(bins, weights=latent.marginal.mass * positions) / np.maximum(mass, 1e-12)
+        waves = [np.sqrt(2) * np.cos(k * np.pi * middle) for k in range(1, _WAVES + 1)]
+    is_own = (np.bincount(bins) == 1) & (np.bincount(bins, weights=singles(latent)) > 0)
+    frequent = np.flatnonzero(is_own & (mass >= (_FREQUENT if is_wavy else _SHARE_OF_LEVEL)))
+    if len(mass) == 2 and not is_wavy:
+        frequent = frequent[:1]  # the other says the same
+    frequent = frequent[np.argsort(-mass[frequent], kind="stable")][: 2 * _INDICATORS]
+    indicators = [np.arange(len(mass)) == j for j in frequent.tolist()]
+    return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1).astype(np.float32)
 
 
 def positions_of(

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from tabsynth.models.latent import Latent
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.leaves import Floats, Leaves
+from tabsynth.models.trees.leaves import Counts, Floats, Leaves
+from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 
 
@@ -28,6 +29,12 @@ class Model(Protocol):
     def leaves(self) -> tuple[Leaves, ...]: ...
     @property
     def gates(self) -> Mapping[int, tuple[int, int]]: ...
+    @property
+    def bins(self) -> tuple[Integers, ...]: ...
+    @property
+    def tilts(self) -> Mapping[int, Tilt]: ...
+    @property
+    def binned(self) -> Mapping[int, BinnedLeaves]: ...
 
 
 @dataclass(slots=True)
@@ -69,9 +76,13 @@ def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[n
 def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -> None:
     """Add one axis to the rows."""
     rows, leaf = leaves_reached(model, axis, drawn)
-    share = spread_shares(leaf, model.trees[axis].n_nodes, rng)
-    cumulative = model.latents[axis].marginal.cumulative
-    pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
+    odds = odds_of(model, axis, drawn, rows)
+    if odds is None:
+        share = spread_shares(leaf, model.trees[axis].n_nodes, rng)
+        cumulative = model.latents[axis].marginal.cumulative
+        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
+    else:
+        pieces, within = draw_tilted(model.binned[axis], leaf, odds, rng)
     if rows is None:
         drawn.pieces[axis], drawn.shares[axis] = pieces, within
         return
@@ -80,11 +91,33 @@ def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -
     drawn.pieces[axis][rows], drawn.shares[axis][rows] = pieces, within
 
 
+def odds_of(model: Model, axis: int, drawn: Drawn, rows: npt.NDArray[np.intp] | None) -> Weights | None:
+    """Log odds of the axis's bins in these rows (all, where None), (n_rows, n_bins); None for an axis that nothing tilts."""
+    tilt = model.tilts.get(axis)
+    return None if tilt is None else tilt.odds(model.bins, drawn.pieces, rows)
+
+
+def draw_tilted(
+    binned: BinnedLeaves, leaf: Integers, odds: Weights, rng: np.random.Generator
+) -> tuple[Integers, Floats]:
+    """Pieces and how far into them, (n_rows,): a bin by its chance times its odds, then from the leaf within the bin.
+
+    Every row's leaf must give some bin a chance.
+    """
+    n_nodes, n_bins = binned.chance.shape
+    cumulative = np.cumsum(binned.weighed(leaf, odds), axis=1)
+    total = cumulative[:, -1:]
+    position = spread_shares(leaf, n_nodes, rng)[:, None] * total
+    bins = np.minimum((cumulative <= position).sum(axis=1), (cumulative < total).sum(axis=1))
+    cell = (leaf * np.int64(n_bins) + bins).astype(np.int64)
+    return binned.draw(leaf, bins.astype(np.int32), spread_shares(cell, n_nodes * n_bins, rng))
+
+
 def _at(pieces: Mapping[int, Pieces], rows: npt.NDArray[np.intp], tree: Tree) -> dict[int, Pieces]:
     return {int(axis): pieces[int(axis)][rows] for axis in np.unique(tree.axis[tree.axis >= 0])}
 
 
-def spread_shares(leaf: Integers, n_nodes: int, rng: np.random.Generator) -> Floats:
+def spread_shares(leaf: Integers | Counts, n_nodes: int, rng: np.random.Generator) -> Floats:
     """A uniform draw for each row, spread evenly over the rows of one leaf: one in each of as many equal strata.
 
     Which row is in which stratum is random, so each draw is uniform by itself; together they follow the leaf's

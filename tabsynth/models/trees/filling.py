@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tabsynth.models.trees.discounts import handed_up
 from tabsynth.models.trees.leaves import Counts, Leaves, Mask
 from tabsynth.models.trees.tree import Tree
 
@@ -40,19 +41,20 @@ def fill_leaves(tree: Tree, keys: Counts, rows: Counts, is_single: Mask, *, min_
     if len(keys) == 0:
         whole = _Entries(*(np.array([k], dtype=np.int64) for k in (0, 0, n_pieces - 1, 1)))
         return _stored(tree, whole, np.zeros(tree.n_nodes, dtype=np.int64))
-    passed = np.zeros(tree.n_nodes, dtype=np.int64)
-    entries: _Entries | None = None
+    stays, settled, settled_rows, passed = handed_up(tree, keys, rows, is_single, min_group=min_group)
+    keys, rows = keys[stays > 0], stays[stays > 0]
+    node, piece = settled // n_pieces, settled % n_pieces
+    entries = _Entries(node, piece, piece, settled_rows)
     for depth in range(int(tree.depth.max()), -1, -1):
         here = tree.depth[keys // n_pieces] == depth
         pooled, where = np.unique(keys[here], return_inverse=True)
         total = np.bincount(where, weights=rows[here], minlength=len(pooled)).astype(np.int64)
         node, piece = pooled // n_pieces, pooled % n_pieces
         found, goes = _entries_of(node, piece, total, is_single, min_group=min_group, is_root=depth == 0)
-        entries = found if entries is None else entries.and_(found)
+        entries = entries.and_(found)
         np.add.at(passed, node[goes], total[goes])
         keys = np.r_[keys[~here], tree.parent[node[goes]] * np.int64(n_pieces) + piece[goes]]
         rows = np.r_[rows[~here], total[goes]]
-    assert entries is not None
     return _stored(tree, entries, passed)
 
 

@@ -19,18 +19,24 @@ from tabsynth.models.trees.drawing import Drawn, draw_axis
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of, draw_asked
-from tabsynth.models.trees.tree import Tree
+from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
+from tabsynth.models.trees.tree import Integers, Tree
 from tabsynth.randomness import Streams
 
 
 @dataclass(frozen=True, eq=False)
 class FittedSequentialTrees:
-    """Axes, the order in which they are drawn, and for each axis a tree on those before it with its leaves."""
+    """Axes, the order in which they are drawn, and for each axis a tree on those before it with its leaves.
+
+    `bins` gives the bin of every piece of every axis; `tilts`, for some axes, the log odds that axes before add to its bins.
+    """
 
     latents: tuple[Latent, ...]
     order: tuple[int, ...]
     trees: tuple[Tree, ...]
     leaves: tuple[Leaves, ...]
+    bins: tuple[Integers, ...]
+    tilts: Mapping[int, Tilt]
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -49,6 +55,16 @@ class FittedSequentialTrees:
             if latent.part is Part.VALUE and (level := levels.get(latent.variable.name)) is not None:
                 found[axis] = (level, int(np.flatnonzero(self.latents[level].marginal.lower == 0)[0]))
         return found
+
+    @cached_property
+    def binned(self) -> Mapping[int, BinnedLeaves]:
+        """The leaves of axes that are tilted, by bin."""
+        return {
+            axis: BinnedLeaves.of(
+                self.trees[axis], self.leaves[axis], self.bins[axis], self.latents[axis].marginal.cumulative
+            )
+            for axis in self.tilts
+        }
 
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
         """Block number `block` of `n_rows` rows."""
@@ -109,6 +125,9 @@ class FittedSequentialTrees:
         for axis, (tree, leaves) in enumerate(zip(self.trees, self.leaves, strict=True)):
             found |= {f"tree.{axis}.{name}": array for name, array in tree.arrays().items()}
             found |= {f"leaves.{axis}.{name}": array for name, array in leaves.arrays().items()}
+            found[f"bins.{axis}"] = self.bins[axis]
+        for axis, tilt in self.tilts.items():
+            found |= {f"tilt.{axis}.{name}": array for name, array in tilt.arrays().items()}
         return found
 
     def parameters(self) -> Mapping[str, Any]:

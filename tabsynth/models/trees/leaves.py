@@ -57,13 +57,7 @@ class Leaves:
     def draw(self, tree: Tree, leaf: Integers, share: Floats, cumulative: Floats) -> tuple[Integers, Floats]:
         """Pieces at shares in [0, 1) of the leaves' distributions, and how far into the piece, both (n_rows,)."""
         entry, within = self._entries(tree, leaf, share)
-        low, high = cumulative[self.first[entry]], cumulative[self.last[entry] + 1]
-        position = low + within * (high - low)
-        piece = np.searchsorted(cumulative, position, side="right") - 1
-        piece = np.clip(piece, self.first[entry], self.last[entry])
-        width = cumulative[piece + 1] - cumulative[piece]
-        rest = np.divide(position - cumulative[piece], width, out=np.zeros(len(piece)), where=width > 0)
-        return piece.astype(np.int32), np.clip(rest, 0, 1)
+        return placed(self.first[entry], self.last[entry], within, cumulative)
 
     def _entries(self, tree: Tree, leaf: Integers, share: Floats) -> tuple[Counts, Floats]:
         """The entry of every draw and how far into it, both (n_rows,)."""
@@ -140,3 +134,13 @@ class Leaves:
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         names = ("start", "first", "last", "count", "passed")
         return {name: getattr(self, name) for name in names}
+
+
+def placed(first: Integers, last: Integers, within: Floats, cumulative: Floats) -> tuple[Integers, Floats]:
+    """The piece `within` of the way, by mass, through the pieces from `first` to `last`, and how far into it, all (n_rows,)."""
+    low, high = cumulative[first], cumulative[last + 1]
+    position = low + within * (high - low)
+    piece = np.clip(np.searchsorted(cumulative, position, side="right") - 1, first, last)
+    width = cumulative[piece + 1] - cumulative[piece]
+    rest = np.divide(position - cumulative[piece], width, out=np.zeros(len(piece)), where=width > 0)
+    return piece.astype(np.int32), np.clip(rest, 0, 1)

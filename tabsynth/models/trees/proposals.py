@@ -20,9 +20,18 @@ from tabsynth.models.conditions import impossible, number_left
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.spans import Span, nearest_pieces, weights
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached, spread_shares
+from tabsynth.models.trees.drawing import (
+    Drawn,
+    Model,
+    draw_axis,
+    draw_tilted,
+    leaves_reached,
+    odds_of,
+    spread_shares,
+)
 from tabsynth.models.trees.leaves import Floats
-from tabsynth.models.trees.tree import Pieces
+from tabsynth.models.trees.tilts import BinnedLeaves, Weights
+from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.models.truncated_normal import effective_share, one_of_each, systematic
 
 PROPOSALS = 4
@@ -186,7 +195,17 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     at = np.arange(drawn.n_rows) if rows is None else rows
     cumulative = model.latents[axis].marginal.cumulative
     weight[at] = model.leaves[axis].chance_of(model.trees[axis], leaf, pieces[at], cumulative)
+    odds = odds_of(model, axis, drawn, rows)
+    if odds is not None:
+        weight[at] *= _tilt_of(model.binned[axis], leaf, odds, model.bins[axis][pieces[at]])
     return weight
+
+
+def _tilt_of(binned: BinnedLeaves, leaf: Integers, odds: Weights, bins: Integers) -> Floats:
+    """How many times likelier its bin is in every row than the leaf alone makes it, (n_rows,)."""
+    row = np.arange(len(leaf))
+    own = np.exp(odds[row, bins] - odds.max(axis=1))
+    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=1), dtype=np.float64)
 
 
 def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.random.Generator) -> Floats:
@@ -195,12 +214,20 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     tree, marginal = model.trees[axis], model.latents[axis].marginal
     left = np.r_[0.0, np.cumsum(marginal.mass * one.left)]
     leaves, chance = model.leaves[axis].within(tree, left, marginal.cumulative)
+    share = chance[leaf]
     pieces, shares = leaves.draw(tree, leaf, spread_shares(leaf, tree.n_nodes, rng), left)
+    odds = odds_of(model, axis, drawn, rows)
+    if odds is not None:
+        binned = BinnedLeaves.of(tree, leaves, model.bins[axis], left)
+        weighed = binned.weighed(leaf, odds).sum(axis=1)
+        can = np.flatnonzero(weighed > 0)
+        pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[can], rng)
+        share = share * weighed / model.binned[axis].weighed(leaf, odds).sum(axis=1)
     able = np.flatnonzero(one.left * marginal.mass > 0)
     nearest = able[np.minimum(np.searchsorted(able, pieces), len(able) - 1)]
     pieces = np.where(np.isin(pieces, able), pieces, nearest).astype(np.int32)
     at = np.arange(drawn.n_rows) if rows is None else rows
     drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
     drawn.shares[axis], weight = np.zeros(drawn.n_rows), np.ones(drawn.n_rows)
-    drawn.pieces[axis][at], drawn.shares[axis][at], weight[at] = pieces, shares, chance[leaf]
+    drawn.pieces[axis][at], drawn.shares[axis][at], weight[at] = pieces, shares, share
     return weight

@@ -12,8 +12,10 @@ from tabsynth.encode import Variable
 from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent, Part, restore_latents
 from tabsynth.models.stored import require_names
+from tabsynth.models.trees.axes import MOST_BINS
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
+from tabsynth.models.trees.tilts import MOST_ODDS, Tilt
 from tabsynth.models.trees.tree import Tree
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -31,20 +33,24 @@ def restore_trees(
     are all reached once and ask only for axes drawn before, and leaves from which every draw finds an entry.
     """
     require_names(parameters, ["order", "families"], what="parameters")
-    own = [name for name in arrays if name.startswith(("tree.", "leaves."))]
+    own = [name for name in arrays if name.startswith(("tree.", "leaves.", "bins.", "tilt."))]
     latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=own)
     order = _order(parameters["order"], latents)
     wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
     wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
-    require_names([name for name in own if ".ranks." not in name], wanted, what="arrays")
+    wanted += [f"bins.{axis}" for axis in range(len(latents))]
+    free = [name for name in own if ".ranks." in name or name.startswith("tilt.")]
+    require_names([name for name in own if name not in free], wanted, what="arrays")
     trees, leaves = [], []
     for axis in range(len(latents)):
         tree = _tree(arrays, axis, order[: order.index(axis)], latents)
         trees.append(tree)
         leaves.append(_leaves(arrays, axis, tree, latents[axis]))
-    n_ranks = sum(len(tree.ranks) for tree in trees)
-    _require(n_ranks == len(own) - len(wanted), "tree", "ranks of axes that it does not ask for")
-    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves))
+    bins = tuple(_bins(arrays, axis, latent) for axis, latent in enumerate(latents))
+    tilts = {axis: tilt for axis in order if (tilt := _tilt(arrays, axis, order, bins)) is not None}
+    n_free = sum(len(tree.ranks) for tree in trees) + sum(len(tilt.weights) for tilt in tilts.values())
+    _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
+    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves), bins, tilts)
 
 
 def _order(data: object, latents: Sequence[Latent]) -> tuple[int, ...]:
@@ -102,6 +108,30 @@ def _leaves(arrays: Arrays, axis: int, tree: Tree, latent: Latent) -> Leaves:
         passed[0] == 0 and (has_entries | (passed > 0))[drawn_from].all(), name, "draws that find no entry"
     )
     return Leaves(start, first, last, count, passed)
+
+
+def _bins(arrays: Arrays, axis: int, latent: Latent) -> npt.NDArray[np.int32]:
+    name, n_pieces = f"bins.{axis}", len(latent.marginal.mass)
+    bins = _integers(arrays, name, n_pieces, least=0, dtype=np.int32)
+    _require(np.array_equal(np.unique(bins), np.arange(bins.max() + 1)), name, "bins without pieces")
+    return bins
+
+
+def _tilt(
+    arrays: Arrays, axis: int, order: Sequence[int], bins: Sequence[npt.NDArray[np.int32]]
+) -> Tilt | None:
+    weights = {}
+    for other in order[: order.index(axis)]:
+        if (name := f"tilt.{axis}.{other}") in arrays:
+            found, shape = arrays[name], (int(bins[other].max()) + 2, int(bins[axis].max()) + 1)
+            if found.dtype != np.float32 or found.shape != shape:
+                raise ModelFileError(
+                    f"array {name!r}: expected float32 of shape {shape}, found {found.dtype} of shape {found.shape}"
+                )
+            _require((np.abs(found) <= MOST_ODDS).all(), name, f"log odds that are not within ±{MOST_ODDS}")
+            weights[other] = found
+    _require(not weights or int(bins[axis].max()) < MOST_BINS, f"tilt.{axis}", f"more than {MOST_BINS} bins")
+    return Tilt(weights) if weights else None
 
 
 def _integers(

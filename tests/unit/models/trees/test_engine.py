@@ -116,7 +116,7 @@ def test_the_artefact_holds_no_rare_number_and_no_run_of_fewer_rows_than_a_group
     alone = frame["cost"].to_numpy()
     for name, array in fitted.model.arrays().items():
         assert not np.isin(array, alone).any() if array.dtype.kind == "f" else True, name
-        assert array.dtype.kind == "i" or name.startswith("marginal."), name
+        assert array.dtype.kind == "i" or name.startswith(("marginal.", "tilt.")), name
     drawn = fitted.sample(50_000, seed=1)["cost"].to_numpy()
     assert not np.isin(drawn, alone).any()
     assert not (np.abs(drawn - canary) < 1000).any()
@@ -159,8 +159,10 @@ def test_settings_that_say_nothing_are_refused(wrong):
 
 def test_splits_of_a_large_table_are_found_on_a_bounded_number_of_rows():
     n = 1_000_000
-    assert SequentialTrees()._growing_rows(n, Streams(0)).sum() == pytest.approx(MOST_GROWING_ROWS, rel=0.02)
-    assert SequentialTrees(growing_share=1.0)._growing_rows(50, Streams(0)).all()
+    for share, expected in ((0.5, MOST_GROWING_ROWS), (0.05, 50_000)):
+        chosen = SequentialTrees._some_rows("grow", n, share, MOST_GROWING_ROWS, Streams(0))
+        assert chosen.sum() == pytest.approx(expected, rel=0.02)
+    assert SequentialTrees._some_rows("grow", 50, 1.0, MOST_GROWING_ROWS, Streams(0)).all()
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,9 @@ def put(index, value):
         ("leaves.4.count", put(0, 1 << 60), "too many rows"),
         ("leaves.4.passed", put(0, 5), "draws that find no entry"),
         ("leaves.4.passed", put(1, -5), "values below 0"),
+        ("bins.4", put(0, 1 << 20), "bins without pieces"),
+        ("bins.4", put(0, -1), "values below 0"),
+        ("bins.4", lambda a: a[:-1], "expected int32 of shape"),
     ],
 )  # fmt: skip
 def test_a_hostile_tree_is_refused(sound, tmp_path, name, change, fault):
@@ -246,5 +251,95 @@ def test_names_are_those_of_this_model_alone(sound, tmp_path):
     missing = {name: array for name, array in arrays.items() if name != "leaves.4.count"}
     for number, changed in enumerate((stray, missing)):
         write_folder(tmp_path / str(number), document, changed)
-        with pytest.raises(ModelFileError, match=r"ranks of axes that it does not ask for|1 missing"):
+        with pytest.raises(
+            ModelFileError, match=r"ranks or tilts of axes that it does not ask for|1 missing"
+        ):
             FittedPipeline.load(tmp_path / str(number))
+
+
+N_SIGNS = 8
+
+
+def signs(n):
+    """Eight signs, each of which raises the odds of being ill by as much, and a cost that rises with their number."""
+    rng = np.random.default_rng(11)
+    found = rng.random((n, N_SIGNS)) < 0.5
+    ill = rng.random(n) < 1 / (1 + np.exp(-0.6 * (found.sum(axis=1) - N_SIGNS / 2)))
+    cost = rng.gamma(4, 10 + 5 * found.sum(axis=1))
+    columns = {f"sign{k}": found[:, k] for k in range(N_SIGNS)}
+    return pl.DataFrame({**columns, "ill": ill, "cost": cost.round(2)})
+
+
+@pytest.fixture(scope="module")
+def tilted():
+    return fit(signs(6000), engine="sequential_trees", privacy=NO_PRIVACY)
+
+
+def number_of_signs(rows):
+    return rows.select(pl.sum_horizontal(pl.col("^sign.*$").cast(pl.Int64)).alias("n"))["n"]
+
+
+def test_what_many_columns_say_a_little_of_adds_up(tilted):
+    """Six thousand rows are 23 for each combination of signs: a tree alone cannot tell them apart."""
+    assert {8, 9} <= set(tilted.model.tilts)
+    assert tilted.model.trees[8].n_nodes < 128
+    rows = tilted.sample(60_000, seed=1)
+    n = number_of_signs(rows)
+    for k in (1, 2, 4, 6, 7):
+        chosen = rows.filter(n == k)
+        # log odds from 6,000 rows have standard errors of about .06 a sign: .1 at the ends in probability
+        assert chosen["ill"].mean() == pytest.approx(1 / (1 + np.exp(-0.6 * (k - 4))), abs=0.1)
+        assert chosen["cost"].mean() == pytest.approx(4 * (10 + 5 * k), rel=0.2)
+
+
+@pytest.mark.parametrize("where", [{"ill": True}, {"cost": {">=": 150}}])
+def test_conditions_weigh_log_odds_too(tilted, where):
+    held = tilted.sample(4000, seed=2, where=where)
+    free = tilted.sample(200_000, seed=3)
+    free = free.filter(pl.col("ill")) if "ill" in where else free.filter(pl.col("cost") >= 150)
+    assert free.height > 10_000
+    # means of 4,000 and 10,000 numbers of signs with a standard deviation of 1.4: five standard errors are .13
+    assert number_of_signs(held).mean() == pytest.approx(number_of_signs(free).mean(), abs=0.13)
+
+
+def test_given_cells_weigh_log_odds_too(tilted):
+    rows = tilted.complete(pl.DataFrame({"ill": [True] * 4000}), seed=4)
+    free = tilted.sample(100_000, seed=3).filter(pl.col("ill"))
+    # as above; four passes of eight proposals leave a bias below a tenth
+    assert number_of_signs(rows).mean() == pytest.approx(number_of_signs(free).mean(), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (put((0, 0), np.nan), "log odds that are not within"),
+        (put((0, 0), -np.inf), "log odds that are not within"),
+        (lambda a: a.astype(np.float64), "expected float32 of shape"),
+        (lambda a: a[:-1], "expected float32 of shape"),
+    ],
+)
+def test_hostile_log_odds_are_refused(tilted, tmp_path, change, fault):
+    tilted.save(tmp_path / "sound")
+    assert FittedPipeline.load(tmp_path / "sound").sample(50, seed=1).equals(tilted.sample(50, seed=1))
+    document, arrays = read_folder(tmp_path / "sound")
+    document.pop("format_version")
+    name = next(name for name in arrays if name.startswith("tilt.9."))
+    write_folder(tmp_path / "hostile", document, {**arrays, name: change(arrays[name])})
+    with pytest.raises(ModelFileError, match=fault):
+        FittedPipeline.load(tmp_path / "hostile")
+
+
+def test_log_odds_of_more_bins_than_fitting_makes_are_refused(tilted, tmp_path):
+    tilted.save(tmp_path / "sound")
+    document, arrays = read_folder(tmp_path / "sound")
+    document.pop("format_version")
+    bins = np.arange(len(arrays["bins.9"]), dtype=np.int32)
+    assert len(bins) > 64
+    wide = {
+        name: np.zeros((len(array), len(bins)), dtype=np.float32)
+        for name, array in arrays.items()
+        if name.startswith("tilt.9.")
+    }
+    write_folder(tmp_path / "hostile", document, {**arrays, "bins.9": bins, **wide})
+    with pytest.raises(ModelFileError, match="more than 64 bins"):
+        FittedPipeline.load(tmp_path / "hostile")

@@ -94,10 +94,13 @@ def test_draws_follow_the_counts_and_go_up_with_the_rows_that_did():
     is_single, mass = np.array([True, False, False, False]), np.array([0.4, 0.2, 0.1, 0.3])
     cumulative = np.r_[0, np.cumsum(mass)]
     leaves = filled(TWO, [1] * 4 + [2] * 4, [0, 0, 0, 2, 1, 1, 1, 0], is_single, min_group=3)
-    # leaf 1: three of level 0, one row that goes up; leaf 2: a run of three at piece 1, one of level 0
-    assert leaves.passed.tolist() == [0, 1, 0]
+    # leaf 1: three of level 0, one row that goes up; leaf 2: a run of three at piece 1, and the one of level 0 goes up too,
+    # since others stand in leaf 1. The root so has one of level 0 and one that may be any of the others
+    assert leaves.passed.tolist() == [0, 1, 1]
+    root = np.array([0.5, *(0.5 * mass[1:] / 0.6)])
     share = (np.arange(400) + 0.5) / 400
-    for node, expected in ((1, [0.75, *(0.25 * mass[1:] / 0.6)]), (2, [0.25, 0.75, 0, 0])):
+    for node, own in ((1, [0.75, 0, 0, 0]), (2, [0, 0.75, 0, 0])):
+        expected = own + 0.25 * root
         found, within = leaves.draw(TWO, np.full(400, node, np.int32), share, cumulative)
         assert np.bincount(found, minlength=4) / 400 == pytest.approx(expected, abs=0.006)
         assert ((within >= 0) & (within <= 1)).all()
