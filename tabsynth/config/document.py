@@ -72,6 +72,8 @@ class TableModel(_Model):
     """The engine's settings; `tabsynth engines` lists them."""
     rows: Annotated[int, Field(ge=0)] | None = None
     """How many rows to make; left out: as many as the source has."""
+    real_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of fresh real rows in a source that is marked synthetic, in [0, 1]."""
     where: dict[str, object] = Field(default_factory=dict)
     """Conditions that all rows keep to: a value, a list of values, or comparisons, by column."""
     rebalance: dict[str, object] = Field(default_factory=dict)

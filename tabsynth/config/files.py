@@ -113,6 +113,8 @@ def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
         data["target"] = table.target
     if table.title:
         data["title"] = table.title
+    if table.real_share is not None:
+        data["real_share"] = table.real_share
     steered = {"where": table.where, "rebalance": table.rebalance, "oversample": table.oversample}
     data |= {key: dict(asked) for key, asked in steered.items() if asked}
     return data

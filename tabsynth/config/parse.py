@@ -193,6 +193,7 @@ class RunReader:
             rows=model.rows,
             target=model.target,
             title=model.title,
+            real_share=model.real_share,
             where=model.where,
             rebalance=model.rebalance,
             oversample=model.oversample,

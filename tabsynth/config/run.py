@@ -172,6 +172,7 @@ def run_table(
         privacy=config.privacy,
         ledger=ledger,
         seed=seed_for(seed, FIT),
+        real_share=table.real_share,
         made_from=read_provenance(table.source),
         progress=progress,
     )

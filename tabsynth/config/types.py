@@ -47,7 +47,7 @@ class TableRun:
     """One table: where it lies, the recipe that learns it, and how many rows are made.
 
     `rows` None makes as many as the source has, as far as the model knows. `target` is the column that the utility figures predict;
-    `title` stands over the report. `where`, `rebalance` and `oversample` are those of `FittedPipeline.sample`: they shape the
+    `title` stands over the report. `real_share` states the share of fresh real rows in a source that is marked synthetic. `where`, `rebalance` and `oversample` are those of `FittedPipeline.sample`: they shape the
     synthetic table, not what is learnt nor what is measured.
     """
 
@@ -58,6 +58,7 @@ class TableRun:
     rows: int | None = None
     target: str | None = None
     title: str = ""
+    real_share: float | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
     rebalance: Mapping[str, Any] = field(default_factory=dict)
     oversample: Mapping[str, Any] = field(default_factory=dict)
@@ -105,6 +106,11 @@ class RunConfig:
             f"rows of table {table.name!r} must be 0 or more"
             for table in self.tables
             if (table.rows or 0) < 0
+        ]
+        faults += [
+            f"the share of fresh real rows of table {table.name!r} lies in [0, 1], found {table.real_share:g}"
+            for table in self.tables
+            if table.real_share is not None and not 0 <= table.real_share <= 1
         ]
         if self.schema is not None:
             known = [table.name for table in self.schema.tables]

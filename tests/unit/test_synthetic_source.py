@@ -1,10 +1,14 @@
 """Fitting to a synthetic table: refused unless a share of fresh real rows is stated, and counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 import tabsynth
+from tabsynth.config.files import read_run
+from tabsynth.config.run import run
 from tabsynth.config.steps import write_rows
 from tabsynth.errors import UsageError
 from tabsynth.io import Provenance, read_provenance, write_frame
@@ -77,6 +81,21 @@ def test_on_the_command_line(synthetic):
     done = tabsynth_here(*fit, "--real-share", "0", "--json", cwd=folder)
     assert (done.code, done.json["generation"]) == (0, 2)
     assert "Warning: the table is marked as synthetic" in done.err
+
+
+def test_in_a_run_file(synthetic, tmp_path):
+    source = tmp_path / "run.yaml"
+    text = f"version: 1\nprivacy: none\nevaluation: false\ntables: {{t: {{source: {synthetic}, engine: independent}}}}\n"
+    source.write_text(text)
+    with pytest.raises(UsageError, match="state their share"):
+        run(read_run(source), tmp_path / "refused")
+    source.write_text(text.replace("engine: independent", "engine: independent, real_share: 0"))
+    done = run(read_run(source), tmp_path / "done")
+    assert done.tables[0].pipeline.generation == 2
+    again = read_run(tmp_path / "done" / "private" / "run.yaml")
+    assert again.tables[0].real_share == 0
+    with pytest.raises(UsageError, match="fresh real rows of table 't' lies in"):
+        replace(again, tables=(replace(again.tables[0], real_share=1.5),))
 
 
 def test_augmenting_a_mixture_multiplies_shares(tmp_path):
