@@ -4,7 +4,8 @@ Conditional distributions estimated one column after another by trees are how of
 made synthetic microdata (Reiter 2005, "Using CART to generate partially synthetic, public use microdata"; Nowok,
 Raab and Dibben 2016, "synthpop"). Those draw the values of real rows from a leaf. Here a leaf holds counts of
 pieces of the column's own distribution, in runs of at least `min_group` rows, and numbers are
-drawn anew within pieces; splits are found on some of the rows and kept where all rows bear them out.
+drawn anew within pieces; splits are found on some of the rows and kept where all rows bear them out, and what many
+columns each say a little of is added up on top of the leaf.
 
 It gives no privacy guarantee: nothing is noisy. What attacks found is in docs/explanation/sequential-trees.md.
 """
@@ -47,8 +48,8 @@ class SequentialTrees:
 
     `min_leaf` ≥ 1: the fewest rows of a leaf. `min_group` ≥ 1: the fewest rows that share a published value,
     stretch or run of a leaf; no leaf has fewer. `growing_share` in (0, 1]: the share of the rows that splits are
-    found on. `penalty` ≥ 0: nats that a split must save for every parameter it adds; the larger,
-    the fewer leaves and the less of single rows in them.
+    found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
+    parameter it adds; the larger, the fewer of both and the less of single rows in them.
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -59,7 +60,7 @@ class SequentialTrees:
     min_leaf: int = 30
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
-    penalty: float = 3.0
+    penalty: float = 2.0
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -89,7 +90,8 @@ class SequentialTrees:
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             placed = dict(zip(order, pool.map(place_axis, range(len(order))), strict=True))
-            positions, bins = zip(*(placed[axis] for axis in range(len(latents))), strict=True)
+            positions = tuple(placed[axis][0] for axis in range(len(latents)))
+            bins = tuple(placed[axis][1] for axis in range(len(latents)))
             axes = Axes(latents, order, pieces, positions, bins, growing, tilting)
 
             def fit_place(place: int) -> Fitted:
@@ -97,9 +99,10 @@ class SequentialTrees:
                 return fit_axis(axes, place, tools[place], self)
 
             found = dict(zip(order, pool.map(fit_place, range(len(order))), strict=True))
-        trees, leaves, tilts = zip(*(found[axis] for axis in range(len(latents))), strict=True)
-        tilted = {axis: tilts[axis] for axis in order if tilts[axis] is not None}
-        return FittedSequentialTrees(latents, order, trees, leaves, bins, tilted)
+        trees = tuple(found[axis][0] for axis in range(len(latents)))
+        leaves = tuple(found[axis][1] for axis in range(len(latents)))
+        tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
+        return FittedSequentialTrees(latents, order, trees, leaves, bins, tilts)
 
     @staticmethod
     def _some_rows(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
+from scipy.special import erfc
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
@@ -21,6 +22,7 @@ LogOdds = Callable[..., "list[Floats | None]"]
 STEPS = 16
 _LAST_NEW = 11  # the step after which no more are taken in
 _AT_ONCE = 12
+_FALSE = 0.1  # of the parameters that are taken in
 _LEAST_INFORMATION = 5.0  # about the rows that a parameter is read off
 _RIDGE = 2.0  # rows: how far parameters of little information are held back
 _LONGEST = 0.7
@@ -90,7 +92,7 @@ def fit_log_odds(
 
     `offset`, (n_nodes, n_bins): log probabilities; `leaf` and `wanted`, (n_rows,): each row's node and bin; `rows`, by column,
     (n_rows,): its bin there; `bases`, by column, (n_bins there, n_features), and `targets`, (n_bins, n_targets): what weights are
-    linear in. A parameter is zero unless the score test promises it more than `penalty` nats when it is taken in; None for a
+    linear in. A parameter is zero unless the score test promises it more than `penalty` nats, and more than chance would promise one of so many, when it is taken in; None for a
     column without any. A constant comes with the first and keeps each bin about as frequent as it is; it is in the first weights.
     """
     constant = _Column.of(
@@ -144,11 +146,10 @@ def _moves(
         column.is_asked = bool(column.is_in.any() or (promised[-1] > _LITTLE * penalty).any())
     is_news = False
     if step < _LAST_NEW:
-        every = np.concatenate([found.ravel() for found in promised])
-        n = min(_AT_ONCE, len(every))
-        least = max(penalty, float(np.partition(every, -n)[-n]))
+        n_candidates = sum(column.is_in.size for column in columns)
+        least = _least_promised(np.concatenate([found.ravel() for found in promised]), n_candidates, penalty)
         for (column, _, _), found in zip(scores, promised, strict=True):
-            is_new = (found > penalty) & (found >= least)
+            is_new = found >= least
             column.is_in |= is_new
             is_news |= bool(is_new.any())
     moving = [found for found in scores if found[0].is_in.any()]
@@ -156,6 +157,20 @@ def _moves(
         constant.is_in[:] = True
         moving.append((constant, *constant.score(rest, variance)))
     return [(column, _step(column, score, information)) for column, score, information in moving], is_news
+
+
+def _least_promised(promised: Floats, n_candidates: int, penalty: float) -> float:
+    """What a parameter must promise to be taken in now: more than the penalty, one of the best, and no likely fluke.
+
+    Of those that pass, a share of `_FALSE` at most is expected to be chance (Benjamini and Hochberg 1995), whatever the
+    number of candidates: twice the promise is the square of a standard normal variable where there is nothing.
+    """
+    best = np.sort(promised)[::-1].astype(np.float64)
+    p_values = erfc(np.sqrt(best))
+    passing = np.flatnonzero(p_values <= _FALSE * np.arange(1, len(best) + 1) / n_candidates)
+    if not len(passing):
+        return np.inf
+    return float(max(np.nextafter(penalty, np.inf), best[min(passing[-1], _AT_ONCE - 1)]))
 
 
 def _step(column: _Column, score: Floats, information: Floats) -> Floats:

@@ -64,5 +64,5 @@ def test_numbers_have_the_distribution_that_they_came_from(drawn):
     from scipy.stats import ks_2samp
 
     for column in ("wave", "amount"):
-        # Two samples of 20,000 rows stray by D = .0195 with probability .001; draws are spread, so by less.
+        # Two samples of 20,000 rows stray by D = .0195 with probability .001.
         assert ks_2samp(drawn[column].to_numpy(), truth(N, 7)[column].to_numpy()).statistic < 0.0195

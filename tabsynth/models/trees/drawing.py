@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tabsynth.models.latent import Latent
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.leaves import Counts, Floats, Leaves
+from tabsynth.models.trees.leaves import Floats, Leaves
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 
@@ -78,7 +78,7 @@ def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -
     rows, leaf = leaves_reached(model, axis, drawn)
     odds = odds_of(model, axis, drawn, rows)
     if odds is None:
-        share = spread_shares(leaf, model.trees[axis].n_nodes, rng)
+        share = rng.random(len(leaf))
         cumulative = model.latents[axis].marginal.cumulative
         pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
     else:
@@ -104,30 +104,12 @@ def draw_tilted(
 
     Every row's leaf must give some bin a chance.
     """
-    n_nodes, n_bins = binned.chance.shape
     cumulative = np.cumsum(binned.weighed(leaf, odds), axis=1)
     total = cumulative[:, -1:]
-    position = spread_shares(leaf, n_nodes, rng)[:, None] * total
+    position = rng.random((len(leaf), 1)) * total
     bins = np.minimum((cumulative <= position).sum(axis=1), (cumulative < total).sum(axis=1))
-    cell = (leaf * np.int64(n_bins) + bins).astype(np.int64)
-    return binned.draw(leaf, bins.astype(np.int32), spread_shares(cell, n_nodes * n_bins, rng))
+    return binned.draw(leaf, bins.astype(np.int32), rng.random(len(leaf)))
 
 
 def _at(pieces: Mapping[int, Pieces], rows: npt.NDArray[np.intp], tree: Tree) -> dict[int, Pieces]:
     return {int(axis): pieces[int(axis)][rows] for axis in np.unique(tree.axis[tree.axis >= 0])}
-
-
-def spread_shares(leaf: Integers | Counts, n_nodes: int, rng: np.random.Generator) -> Floats:
-    """A uniform draw for each row, spread evenly over the rows of one leaf: one in each of as many equal strata.
-
-    Which row is in which stratum is random, so each draw is uniform by itself; together they follow the leaf's
-    distribution more closely than independent ones.
-    """
-    n = len(leaf)
-    shuffled = rng.permutation(n)
-    order = shuffled[np.argsort(leaf[shuffled], kind="stable")]
-    size = np.bincount(leaf, minlength=n_nodes)
-    rank = np.arange(n) - (np.cumsum(size) - size)[leaf[order]]
-    share = np.empty(n)
-    share[order] = (rank + rng.random(n)) / size[leaf[order]]
-    return np.minimum(share, np.nextafter(1, 0))

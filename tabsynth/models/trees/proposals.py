@@ -27,7 +27,6 @@ from tabsynth.models.trees.drawing import (
     draw_tilted,
     leaves_reached,
     odds_of,
-    spread_shares,
 )
 from tabsynth.models.trees.leaves import Floats
 from tabsynth.models.trees.tilts import BinnedLeaves, Weights
@@ -215,7 +214,7 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     left = np.r_[0.0, np.cumsum(marginal.mass * one.left)]
     leaves, chance = model.leaves[axis].within(tree, left, marginal.cumulative)
     share = chance[leaf]
-    pieces, shares = leaves.draw(tree, leaf, spread_shares(leaf, tree.n_nodes, rng), left)
+    pieces, shares = leaves.draw(tree, leaf, rng.random(len(leaf)), left)
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
         binned = BinnedLeaves.of(tree, leaves, model.bins[axis], left)

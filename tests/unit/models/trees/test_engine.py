@@ -103,7 +103,7 @@ def test_a_rare_level_keeps_its_frequency_however_large_the_leaves():
     )
     for settings in ({}, {"min_leaf": 1500}):
         fitted = fit(frame, engine="sequential_trees", settings=settings, privacy=NO_PRIVACY)
-        # 90 expected in 40,000 spread draws; a Poisson count leaves 50 to 135 with probability below 1e-5
+        # 90 expected in 40,000 draws; a Poisson count leaves 50 to 135 with probability below 1e-5
         assert 50 <= (fitted.sample(40_000, seed=0)["z"] == "rare").sum() <= 135
 
 
