@@ -38,7 +38,7 @@ from tabsynth.randomness import Streams
 
 MOST_GROWING_ROWS = 100_000
 """Splits are found on no more rows than this; leaves are counted on all."""
-MOST_TILTING_ROWS = 50_000
+MOST_TILTING_ROWS = 25_000
 """Log odds are fitted to no more rows than this."""
 
 
