@@ -104,9 +104,7 @@ def fit_log_odds(
         moves, is_news = _moves(columns, constant, state, wanted, targets, step, penalty)
         if not moves:
             break
-        logits = np.zeros_like(state.logits)
-        for column, move in moves:
-            logits += (column.basis @ move @ targets.T)[column.bins]
+        logits = np.sum([(column.basis @ move @ targets.T)[column.bins] for column, move in moves], axis=0)
         tried = _State.of(state.logits + np.float32(damping) * logits, wanted)
         while tried.likelihood < state.likelihood and damping > 0.02:
             damping /= 2

@@ -1,6 +1,6 @@
 """What the leaves of a tree hold: rows by piece, and by run of pieces, no run of fewer rows than a group.
 
-Pieces that stand for themselves are counted one by one. Others are interchangeable with their neighbours: they are cut, in
+Pieces that stand for themselves are counted one by one, some rows of rare ones at nodes above (`discounts.py`). Others are interchangeable with their neighbours: they are cut, in
 order, into runs that at least a group of the leaf's rows share, and within a run pieces are as likely as in the whole
 table. Where too few rows of a leaf lie between two pieces that stand for themselves, they are counted at the first node above
 that has a group of them, and a draw that falls on them goes up too. So no row is lost, none is counted twice, and
