@@ -13,16 +13,18 @@ from tabsynth.errors import UsageError
 from tabsynth.models.auto import AUTO, Auto
 from tabsynth.models.base import FittedModel, Synthesizer
 from tabsynth.models.bayesian_network import BayesianNetwork
+from tabsynth.models.ctgan import Ctgan
 from tabsynth.models.dp_ctgan import DpCtgan
 from tabsynth.models.explicit import ExplicitModel
 from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.independent import Independent
 from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.models.smote import Smote
+from tabsynth.models.tvae import Tvae
 
 ENGINES: Mapping[str, type[Synthesizer]] = {
     engine.name: engine
-    for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote, DpCtgan)
+    for engine in (Independent, GaussianCopula, BayesianNetwork, SequentialTrees, Smote, Ctgan, Tvae, DpCtgan)
 }
 DEFAULT_ENGINE = BayesianNetwork.name
 ENGINE_NAMES = (*ENGINES, AUTO)
@@ -31,7 +33,11 @@ EXPLICIT_ENGINES = (BayesianNetwork.name,)
 """Those whose fitted models are `ExplicitModel`s."""
 TRAINED_ENGINES = (DpCtgan.name,)
 """Those that a private fit trains by noisy gradients, beside noisy counts; they need the extra `gan`."""
-_OF_EXTRA = {DpCtgan.name: ("gan", ("torch", "opacus"))}
+_OF_EXTRA = {
+    Ctgan.name: ("gan", ("torch",)),
+    Tvae.name: ("gan", ("torch",)),
+    DpCtgan.name: ("gan", ("torch", "opacus")),
+}
 
 
 def engine_class(name: str) -> type[Synthesizer]:
@@ -49,7 +55,7 @@ def require_libraries(recipe: Synthesizer) -> None:
     missing = [name for name in libraries if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"engine {recipe.name!r} is fitted with {' and '.join(missing)}, which are not installed, so nothing was "
+            f"engine {recipe.name!r} is fitted with {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed, so nothing was "
             f"read: pip install 'tabsynth[{extra}]'"
         )
 

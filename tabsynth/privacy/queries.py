@@ -159,6 +159,10 @@ class Queries:
         self.ledger.charge("rows as they are", columns)
         return [None if array is None else array[chosen] for array in arrays]
 
+    def gradients(self, *, columns: Sequence[str]) -> None:
+        """Charge for a training on the rows, whose gradients pass into weights without bound or noise."""
+        self.ledger.charge("gradients of rows", columns)
+
     def score_sums_by_level(
         self,
         pieces: npt.NDArray[np.unsignedinteger],

@@ -18,6 +18,7 @@ from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.schema.types import Column, Domain, Generator, Kind, Origin, TableSchema
 from tabsynth.table import Table
 from tabsynth.where import conditions_of
+from tests.contract.quick import named, quick
 
 PUBLIC = Domain(origin=Origin.PUBLIC, by="a test", source="a test")
 SCHEMA = TableSchema(
@@ -63,11 +64,11 @@ KEEPERS = [name for name in UNTRAINED if name not in DISTRIBUTIONS]
 """Engines that keep rows make others near those that meet conditions, which is no distribution given them."""
 
 
-@pytest.fixture(scope="module", params=[*DISTRIBUTIONS, "private network"])
+@pytest.fixture(scope="module", params=[*map(named, DISTRIBUTIONS), "private network"])
 def model(request):
     if request.param == "private network":
         return fit(stays(), schema=SCHEMA, engine="bayesian_network", privacy=Budget(epsilon=5.0))
-    return fit(stays(), schema=SCHEMA, engine=request.param, privacy=NO_PRIVACY)
+    return fit(stays(), schema=SCHEMA, engine=quick(request.param), privacy=NO_PRIVACY)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What every registered engine must do, whatever it is."""
 
 import datetime as dt
-import importlib.util
 import inspect
 import json
 from dataclasses import fields
@@ -23,22 +22,10 @@ from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, TableSchema
 from tabsynth.table import Table
+from tests.contract.quick import named, quick
 
-EXTRAS = {"smote": "imblearn"}
-"""The modules that an engine's extra brings."""
 pytestmark = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.skipif(
-                name in EXTRAS and importlib.util.find_spec(EXTRAS[name]) is None,
-                reason=f"needs the extra {name}",
-            ),
-        )
-        for name, engine in registry.ENGINES.items()
-        if "none" in engine.guarantees
-    ],
+    "name", [named(name) for name, engine in registry.ENGINES.items() if "none" in engine.guarantees]
 )
 
 SCHEMA = TableSchema(
@@ -94,8 +81,8 @@ def patients(n: int) -> Table:
     return Table.conform(frame, SCHEMA)
 
 
-def fitted(name: str, n: int = 400, **options) -> FittedPipeline:
-    return fit(patients(n), engine=name, privacy=NO_PRIVACY, **options)
+def fitted(name: str, n: int = 400, **settings) -> FittedPipeline:
+    return fit(patients(n), engine=quick(name, **settings), privacy=NO_PRIVACY)
 
 
 def test_it_says_what_it_is(name):
@@ -125,7 +112,7 @@ def test_tiny_tables_can_be_learnt(name, n_train):
         pytest.skip("an engine that keeps rows has no group: its own tests say what it takes")
     with pytest.raises(DataError, match=f"{n_train} rows, fewer than min_group"):
         fitted(name, n_train)
-    rows = fitted(name, n_train, settings={"min_group": 1}).sample(50, seed=1)
+    rows = fitted(name, n_train, min_group=1).sample(50, seed=1)
     assert check_table(Table.conform(rows, SCHEMA)) == ()
 
 
@@ -274,12 +261,12 @@ def test_its_models_are_explicit_where_the_registry_says_so(name):
 def test_a_table_of_identifiers_alone_can_be_made(name):
     schema = TableSchema(name="keys", columns=(SCHEMA["id"],))
     table = Table.conform(pl.DataFrame({"id": [9, 8, 7]}), schema)
-    assert fit(table, engine=name, privacy=NO_PRIVACY).sample(5, seed=0)["id"].n_unique() == 5
+    assert fit(table, engine=quick(name), privacy=NO_PRIVACY).sample(5, seed=0)["id"].n_unique() == 5
 
 
 def test_blocks_are_whole_and_stand_alone(name):
     table = patients(300)
-    model = registry.make_engine(name).fit(encode_table(table), queries=Queries(Ledger()), streams=Streams(0))
+    model = quick(name).fit(encode_table(table), queries=Queries(Ledger()), streams=Streams(0))
     later = model.sample_block(3, n_rows=BLOCK_ROWS, streams=Streams(1))
     assert later.n_rows == BLOCK_ROWS
     assert model.sample_block(3, n_rows=5, streams=Streams(1)).n_rows == 5

@@ -55,16 +55,31 @@ class Weights:
         return int(self.layers[0][0].shape[1])
 
 
+def weights_of(arrays: Mapping[str, Singles], *, depth: int) -> Weights:
+    """From the arrays of a torch `Generator` of `depth` layers, by the names of its parameters."""
+    layers = tuple(
+        (
+            arrays[f"linear.{k}.weight"],
+            arrays[f"linear.{k}.bias"],
+            arrays[f"norm.{k}.weight"],
+            arrays[f"norm.{k}.bias"],
+        )
+        for k in range(depth)
+    )
+    return Weights(layers, (arrays["out.weight"], arrays["out.bias"]))
+
+
 NOTHING = Weights((), (np.zeros((0, 0), np.float32), np.zeros(0, np.float32)))
 """Of a table without a column to generate."""
 
 
 @dataclass(frozen=True, eq=False)
 class FittedGenerator:
-    """Columns with their fine and coarse cells, and a generator of coarse ones."""
+    """Columns with their fine and coarse cells, and a generator of coarse ones, from noise and, if it `is_conditional`, a cell."""
 
     columns: tuple[NetworkColumn, ...]
     weights: Weights
+    is_conditional: bool = True
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -132,9 +147,9 @@ class FittedGenerator:
         Sampling and resampling (Rubin 1987): of more candidates than rows, each row takes one by its weight.
         """
         if not found.evidence and not fine:
-            return self._inputs(n, rng), float(n)
+            return self.inputs(n, rng), float(n)
         n_candidates = max(_CANDIDATES * n, _FEWEST) if not fine else _FEWEST
-        candidates = self._inputs(n_candidates, rng)
+        candidates = self.inputs(n_candidates, rng)
         logs = [self._log_shares(candidates[k : k + _AT_ONCE]) for k in range(0, n_candidates, _AT_ONCE)]
         log_shares = np.concatenate(logs)
         log_weight = np.zeros(n_candidates)
@@ -170,8 +185,10 @@ class FittedGenerator:
             own -= np.log(np.exp(own).sum(axis=1, keepdims=True))
         return logits
 
-    def _inputs(self, n: int, rng: np.random.Generator) -> Singles:
-        """Noise and conditions, (n, n_noise + n_cells)."""
+    def inputs(self, n: int, rng: np.random.Generator) -> Singles:
+        """Noise and conditions, (n, n_noise + n_cells); without conditions noise alone, (n, n_noise)."""
+        if not self.is_conditional:
+            return rng.standard_normal((n, self.weights.n_inputs), dtype=np.float32)
         n_cells = sum(self.sizes)
         inputs = np.zeros((n, self.weights.n_inputs), dtype=np.float32)
         n_noise = inputs.shape[1] - n_cells

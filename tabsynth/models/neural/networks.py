@@ -17,11 +17,13 @@ LEAK = 0.2
 
 
 class Generator(nn.Module):
-    """Noise and condition, (n, n_noise + n_cells), to logits of every column's cells, (n, n_cells)."""
+    """Noise and condition, (n, n_noise + n_cells), or noise alone, to logits of every column's cells, (n, n_cells)."""
 
-    def __init__(self, *, n_noise: int, n_cells: int, width: int, depth: int) -> None:
+    def __init__(
+        self, *, n_noise: int, n_cells: int, width: int, depth: int, is_conditional: bool = True
+    ) -> None:
         super().__init__()
-        n_inputs = [n_noise + n_cells + k * width for k in range(depth + 1)]
+        n_inputs = [n_noise + n_cells * is_conditional + k * width for k in range(depth + 1)]
         self.linear = nn.ModuleList(nn.utils.skip_init(nn.Linear, n, width) for n in n_inputs[:-1])
         self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(depth))
         self.out = nn.utils.skip_init(nn.Linear, n_inputs[-1], n_cells)

@@ -21,9 +21,13 @@ _LARGEST = 1e6
 
 
 def restore_generator(
-    variables: Sequence[Variable], arrays: Arrays, parameters: Mapping[str, Any]
+    variables: Sequence[Variable],
+    arrays: Arrays,
+    parameters: Mapping[str, Any],
+    *,
+    is_conditional: bool = True,
 ) -> FittedGenerator:
-    """What `FittedGenerator.arrays` and `.parameters` gave.
+    """What `FittedGenerator.arrays` and `.parameters` gave, of a generator with conditions or without.
 
     Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it, and layers
     follow from each other.
@@ -44,15 +48,19 @@ def restore_generator(
         what="arrays",
     )
     columns = tuple(stored_column(variable, v, arrays) for v, variable in enumerate(variables))
-    return FittedGenerator(columns, _weights(columns, arrays, depth))
+    weights = _weights(columns, arrays, depth, is_conditional=is_conditional)
+    return FittedGenerator(columns, weights, is_conditional)
 
 
-def _weights(columns: Sequence[NetworkColumn], arrays: Arrays, depth: int) -> Weights:
+def _weights(
+    columns: Sequence[NetworkColumn], arrays: Arrays, depth: int, *, is_conditional: bool
+) -> Weights:
     if not columns:
         return NOTHING
     n_cells = sum(column.n_coarse for column in columns)
     first = arrays["layer.0.weight"]
-    if first.ndim != 2 or first.shape[1] <= n_cells or not len(first):
+    least = n_cells if is_conditional else 0
+    if first.ndim != 2 or first.shape[1] <= least or not len(first):
         raise ModelFileError("array 'layer.0.weight': not of noise and of every cell")
     width, n_inputs = first.shape
     layers = []
