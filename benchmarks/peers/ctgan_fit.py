@@ -11,10 +11,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import resource
 import sys
 import time
 import warnings
+
+os.environ["LOKY_MAX_CPU_COUNT"] = (
+    "1"  # its mixtures are fitted in processes of their own, else, whose time is not counted
+)
 
 import pandas as pd
 import torch

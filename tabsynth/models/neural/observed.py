@@ -158,7 +158,7 @@ def level_positions(
         told = []
         for own in (levels, rng.permutation(levels)):
             keys, rows = count(own.astype(np.int32), other.astype(np.int32), size)
-            told.append(_told(keys // size, keys % size, rows))
+            told.append(_told(keys // size, keys % size, rows.astype(np.float64)))
             if own is levels:
                 total = np.bincount(keys // size, weights=rows, minlength=n_levels)
                 sums = np.bincount(keys // size, weights=rows * (keys % size), minlength=n_levels)
