@@ -154,8 +154,7 @@ class FittedGenerator:
         log_shares = np.concatenate(logs)
         log_weight = np.zeros(n_candidates)
         for v, left in found.evidence.items():
-            shares = np.maximum(self.columns[v].coarse_counts, 1e-300)
-            log_weight += _log(np.exp(log_shares[:, self._of(v)]) @ (left / shares).clip(0.0, 1.0))
+            log_weight += _log(np.exp(log_shares[:, self._of(v)]) @ left)
         if not fine:
             weight = np.exp(log_weight - log_weight.max())
             chosen = rng.permutation(_evenly(weight, n, rng))
@@ -202,9 +201,8 @@ class FittedGenerator:
         cells = np.empty((len(inputs), len(self.columns)), dtype=np.intp)
         for v, size in enumerate(self.sizes):
             shares = np.exp(log_shares[:, self._of(v)])
-            if v in found.evidence:
-                whole = np.maximum(self.columns[v].coarse_counts, 1e-300)
-                shares = (shares + 1e-300) * (found.evidence[v] / whole).clip(0.0, 1.0)
+            if v in found.evidence:  # how much of each coarse cell is left, in [0, 1]
+                shares = (shares + 1e-300) * found.evidence[v]
             ends = np.cumsum(shares, axis=1)
             at = rng.random(len(inputs)) * ends[:, -1]
             cells[:, v] = np.minimum((ends <= at[:, None]).sum(axis=1), size - 1)

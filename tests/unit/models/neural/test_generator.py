@@ -80,6 +80,17 @@ def test_conditions_are_those_that_brute_force_keeps():
     assert np.abs(shares[1] - free).max() > 0.04, "the columns depend on each other"
 
 
+def test_conditions_that_leave_parts_of_cells_leave_as_much_of_each():
+    """Numbers 1 to 5 are three quarters of one coarse cell and two thirds of the other; standard errors are below .002."""
+    held = Condition(column="b", codes=(0,), spans=((1, 5),))
+    for scale in (0.3, 1.0):
+        _, b = draw(200_000, scale=scale)
+        kept = b[(b >= 1) & (b <= 5)]
+        _, held_b = draw(100_000, (held,), scale=scale)
+        shares = [np.bincount(numbers, minlength=8) / len(numbers) for numbers in (kept, held_b)]
+        assert np.abs(shares[0] - shares[1]).max() < 0.006
+
+
 def test_given_cells_stay_and_the_others_follow_from_them():
     """Given levels of a in turn: b is as among unconditional rows of that level; standard errors are below .01."""
     a, b = draw(200_000)
