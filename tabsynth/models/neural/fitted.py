@@ -30,7 +30,7 @@ Cells = npt.NDArray[np.intp]
 _AT_ONCE = 8192
 _CANDIDATES = 8  # of noise, for each row that must meet a condition
 _FEWEST = 8192
-_TOGETHER = 512  # rows with given cells at a time, each weighed against all candidates
+_TOGETHER = 512  # given cells at a time, each weighed against all candidates
 _ENOUGH = 8.0  # candidates of about equal weight that make a row's other cells as good as exact
 
 
@@ -159,17 +159,36 @@ class FittedGenerator:
             weight = np.exp(log_weight - log_weight.max())
             chosen = rng.permutation(_evenly(weight, n, rng))
             return candidates[chosen], min(float(n), float(weight.sum() ** 2 / (weight**2).sum()))
-        picked, worth = np.empty(n, dtype=np.intp), 0.0
-        for start in range(0, n, _TOGETHER):
-            rows = slice(start, min(start + _TOGETHER, n))
-            table = np.broadcast_to(log_weight, (rows.stop - start, n_candidates)).copy()
-            for v, cells in fine.items():
-                table += log_shares[:, int(self.conditions.starts[v]) + self.columns[v].coarse[cells[rows]]].T
+        picked, worth = self._picked(fine, log_weight, log_shares, rng)
+        return candidates[picked], max(worth, 1.0)
+
+    def _picked(
+        self, fine: Mapping[int, Cells], log_weight: Floats, log_shares: Floats, rng: np.random.Generator
+    ) -> tuple[Cells, float]:
+        """A candidate for every row by how probable it makes the row's given cells, (n,), and what rows are worth.
+
+        Rows with the same coarse cells are weighed once.
+        """
+        keys = np.stack([self.columns[v].coarse[cells] for v, cells in fine.items()], axis=1)
+        given, line = np.unique(keys, axis=0, return_inverse=True)
+        line = line.reshape(-1)
+        order = np.argsort(line, kind="stable")
+        first = np.searchsorted(line[order], np.arange(len(given) + 1))
+        at = rng.random(len(keys))
+        picked, worth = np.empty(len(keys), dtype=np.intp), 0.0
+        for start in range(0, len(given), _TOGETHER):
+            some = given[start : start + _TOGETHER]
+            table = np.broadcast_to(log_weight, (len(some), len(log_weight))).copy()
+            for place, v in enumerate(fine):
+                table += log_shares[:, int(self.conditions.starts[v]) + some[:, place]].T
             weight = np.exp(table - table.max(axis=1, keepdims=True))
             ends = np.cumsum(weight, axis=1)
-            picked[rows] = (ends <= (rng.random(len(ends)) * ends[:, -1])[:, None]).sum(axis=1)
-            worth += float(np.minimum(1.0, (ends[:, -1] ** 2 / (weight**2).sum(axis=1)) / _ENOUGH).sum())
-        return candidates[np.minimum(picked, n_candidates - 1)], max(worth, 1.0)
+            each = np.minimum(1.0, (ends[:, -1] ** 2 / (weight**2).sum(axis=1)) / _ENOUGH)
+            for k in range(len(some)):
+                rows = order[first[start + k] : first[start + k + 1]]
+                picked[rows] = np.searchsorted(ends[k], at[rows] * ends[k, -1], side="right")
+                worth += len(rows) * float(each[k])
+        return np.minimum(picked, len(log_weight) - 1), worth
 
     def _of(self, v: int) -> slice:
         start = int(self.conditions.starts[v])
