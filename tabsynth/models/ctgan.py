@@ -106,7 +106,7 @@ class Ctgan:
         from tabsynth.models.neural.devices import chosen_device, on_threads
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
-        device = chosen_device(self.device, engine=self.name)
+        device = chosen_device(self.device)
         progress("cells", 0.0)
         observed = observe(
             data,

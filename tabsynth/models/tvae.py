@@ -88,7 +88,7 @@ class Tvae:
         from tabsynth.models.neural.variational import Autoencoder
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
-        device = chosen_device(self.device, engine=self.name)
+        device = chosen_device(self.device)
         progress("cells", 0.0)
         observed = observe(
             data,

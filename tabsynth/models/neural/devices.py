@@ -10,17 +10,16 @@ import torch
 from tabsynth.errors import UsageError
 
 
-def chosen_device(name: str, *, engine: str) -> torch.device:
-    """The device of that name, "auto" being a GPU where there is one; raises `UsageError` for a GPU that is not there."""
+def chosen_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one. Raises `UsageError` for a GPU that is not there."""
     has_gpu = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if has_gpu else "cpu")
     if name == "cuda" and not has_gpu:
+        why = "is built without CUDA" if torch.version.cuda is None else "finds no GPU with CUDA"
         raise UsageError(
-            f"engine {engine!r}: device=cuda, but PyTorch {torch.__version__} finds no GPU here, so nothing was read: take "
-            "device=cpu or auto, or install a PyTorch built for this machine's CUDA driver"
+            f"device 'cuda' was asked for, and the PyTorch here ({torch.__version__}) {why}, so nothing was read: "
+            "device 'auto' takes a GPU where there is one, and 'cpu' none"
         )
-    return torch.device(name)
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
 
 
 @contextlib.contextmanager

@@ -48,8 +48,8 @@ def table(n=3000):
 @pytest.fixture(scope="module")
 def models():
     """Each engine fitted once, for all tests of the module."""
-    settings = {"epochs": 60, "batch_size": 100, "width": 48, "n_noise": 8, "number_cells": 10, "threads": 1}
-    own = {"ctgan": {"critic_width": 48, "pac": 5}, "tvae": {"encoder_width": 48}}
+    settings = {"batch_size": 100, "width": 48, "n_noise": 8, "number_cells": 10, "threads": 1}
+    own = {"ctgan": {"epochs": 40, "critic_width": 48, "pac": 5}, "tvae": {"epochs": 60, "encoder_width": 48}}
     return {
         name: fit(table(), schema=SCHEMA, engine=registry.make_engine(name, settings | own[name]), privacy=NO_PRIVACY)
         for name in own
@@ -60,20 +60,23 @@ def models():
 def test_rare_levels_stay_as_rare_as_they_are(models, name):
     """60 of 3,000 rows. The package's own conditions, by log-frequency, made ten times as many of such a flag.
 
-    Five standard errors of 40,000 rows are .0035, and .004 is left to the generator.
+    Five standard errors of 40,000 rows are .0035, and .004 is left to the generator; of the other levels .0125.
     """
     made = models[name].sample(40_000, seed=1)
     assert (made["flag"] == "yes").mean() == pytest.approx(0.02, abs=0.0075)
     for column in ("a", "b"):
         for level, share in table()[column].value_counts(normalize=True).iter_rows():
-            assert (made[column] == level).mean() == pytest.approx(share, abs=0.02), (column, level)
+            assert (made[column] == level).mean() == pytest.approx(share, abs=0.014), (column, level)
+    assert models[name].model.conditions.shares[0] == pytest.approx([0.98, 0.02]), (
+        "conditions of sampled rows"
+    )
 
 
 @BOTH
 def test_dependence_is_learnt(models, name):
     """b is a's partner in 92.5 % of the rows, 32 % if they were independent; x is of a's mode in all, 58 %.
 
-    The networks are small and trained for 1,800 steps: how near they come is not the matter here.
+    The networks are small and trained for less than 2,000 steps: how near they come is not the matter here.
     """
     made = models[name].sample(20_000, seed=2)
     partner = made["a"].replace_strict(dict(zip("pqrs", "wxyz", strict=True)))
@@ -206,7 +209,7 @@ def test_a_budget_is_refused(name):
 def test_a_gpu_that_is_not_there_is_said(name):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(UsageError, match=f"engine '{name}': device=cuda, but PyTorch .* finds no GPU here, so nothing was read"):  # fmt: skip
+    with pytest.raises(UsageError, match=r"device 'cuda' was asked for, .* so nothing was read"):  # fmt: skip
         fit(table(200), schema=SCHEMA, engine=registry.make_engine(name, {**QUICK[name], "device": "cuda"}), privacy=NO_PRIVACY)  # fmt: skip
 
 
