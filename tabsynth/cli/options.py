@@ -93,6 +93,14 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the engine; repeatable."),
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Where an engine of the extra gan is trained; auto unless said: a GPU where there is one.",
+    ),
+]
 EpsilonOption = Annotated[
     float | None,
     typer.Option(

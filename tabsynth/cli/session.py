@@ -36,7 +36,7 @@ BROKEN_PIPE = 128 + 13  # as a shell says it of a tool that SIGPIPE ends
 class Session:
     """Use as a context manager around a command's work; turns its errors into messages and exit codes.
 
-    `has_ledger`: a ledger file is charged, which an interrupt does not undo.
+    `has_ledger`: a ledger file is charged, which an interrupt does not undo. `checkpoint`: where the work can be continued.
     """
 
     command: str
@@ -44,6 +44,7 @@ class Session:
     quiet: bool = False
     debug: bool = False
     has_ledger: bool = False
+    checkpoint: Path | None = None
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -63,7 +64,10 @@ class Session:
             raise typer.Exit(BROKEN_PIPE) from None  # whoever read the output has had enough
         if isinstance(error, KeyboardInterrupt):
             charged = " What the ledger was charged stays charged." if self.has_ledger else ""
-            self._fail(INTERRUPTED, f"Interrupted: nothing was written.{charged}", error)
+            written = "nothing was written"
+            if self.checkpoint is not None:
+                written = f"no model was written. The same command goes on from {self.checkpoint}"
+            self._fail(INTERRUPTED, f"Interrupted: {written}.{charged}", error)
         elif isinstance(error, (BudgetError, PolicyError)):
             self._fail(DENIED, str(error), error)
         elif isinstance(error, TabsynthError):

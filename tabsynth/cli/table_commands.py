@@ -15,6 +15,7 @@ from tabsynth.cli.options import (
     DecimalOption,
     DelimiterOption,
     DeltaOption,
+    DeviceOption,
     EncodingOption,
     EngineOption,
     EpsilonOption,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tabsynth.config.types import CsvOptions
+    from tabsynth.models.base import Synthesizer
     from tabsynth.pipeline import FittedPipeline
     from tabsynth.plan_report import PlanReport
     from tabsynth.schema.types import TableSchema
@@ -160,6 +162,15 @@ def fit(
             "--source", metavar="ID", help="The source that the ledger must be of.", rich_help_panel="Privacy"
         ),
     ] = None,
+    device: DeviceOption = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="DIR",
+            help="Keeps how far the training is; the same command continues it. Private; removed at the end.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", metavar="S", help="Whole number; fixes all that is random but noise.")
     ] = 0,
@@ -183,21 +194,22 @@ def fit(
         from tabsynth.config.steps import opened_ledger, read_real, require_free, table_of
         from tabsynth.config.types import csv_options, privacy_of
         from tabsynth.models.auto import Auto
-        from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+        from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
         from tabsynth.pipeline import fit as fit_table
         from tabsynth.plan_report import budget_plan
         from tabsynth.privacy import Budget
-        from tabsynth.privacy.domains import describe_constants
+        from tabsynth.privacy.checkpoint import remove_checkpoint
         from tabsynth.private_fit import require_guarantee
         from tabsynth.schema import read_schema
-        from tabsynth.schema.unit import unit_cost
 
-        recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
+        recipe = make_engine(engine or DEFAULT_ENGINE, on_device(read_settings(settings or []), device))
         privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
         is_private = isinstance(privacy, Budget)
         if ledger is not None and not is_private:
             raise UsageError("--no-privacy has no place under a ledger's cap: leave one of them out")
         require_guarantee(privacy, recipe)
+        require_libraries(recipe)
+        is_continued = _note_checkpoint(session, checkpoint, recipe)
         require_free(out, overwrite=overwrite, ours="model.json")
         mark = note_mark(session, data, real_share)
         chosen = table_of(read_schema(schema), table)
@@ -208,7 +220,7 @@ def fit(
             plan = budget_plan(chosen, engine=recipe, privacy=privacy)
         session.has_ledger = ledger is not None
         with session.progress() as report, opened_ledger(ledger, source=source) as opened:
-            if opened is not None and plan is not None:
+            if opened is not None and plan is not None and not is_continued:
                 opened.reserve(planned.mechanism for planned in plan.plan.parts)  # before a row is read
                 opened.free()
             report("reading", 0.0)
@@ -223,9 +235,12 @@ def fit(
                 seed=seed,
                 real_share=real_share,
                 made_from=mark,
+                checkpoint=checkpoint,
                 progress=report,
             )
         pipeline.save(out, overwrite=overwrite)
+        if checkpoint is not None:
+            remove_checkpoint(checkpoint)
         session.show(pipeline.guarantee)
         if isinstance(recipe, Auto):
             n_rows = None if is_private else pipeline.n_rows
@@ -233,11 +248,7 @@ def fit(
                 recipe.choose(n_columns=len(chosen.columns), is_private=is_private, n_rows=n_rows).why
             )
         if plan is not None:
-            session.show(plan.purchase or "All domains are public: none had to be bought.")
-            if cost := unit_cost(chosen.unit):
-                session.show(cost)
-            if constants := describe_constants(pipeline.schema):
-                session.show(constants)
+            _show_purchase(session, pipeline, plan, chosen)
         session.finish(
             f"Fitted {pipeline.engine.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
             f"{len(chosen.columns)} columns",
@@ -247,6 +258,42 @@ def fit(
                 ["tabsynth", "sample", out, "--rows", str(pipeline.n_rows), "--out", "synthetic.csv"]
             ],
         )
+
+
+def _show_purchase(session: Session, pipeline: FittedPipeline, plan: PlanReport, schema: TableSchema) -> None:
+    """What a private fit bought, what its unit cost, and which columns noise left with one level."""
+    from tabsynth.privacy.domains import describe_constants
+    from tabsynth.schema.unit import unit_cost
+
+    session.show(plan.purchase or "All domains are public: none had to be bought.")
+    if cost := unit_cost(schema.unit):
+        session.show(cost)
+    if constants := describe_constants(pipeline.schema):
+        session.show(constants)
+
+
+def _note_checkpoint(session: Session, folder: Path | None, recipe: Synthesizer) -> bool:
+    """Say that a fit is continued, where the folder holds one; `UsageError` for engines that keep none."""
+    if folder is None:
+        return False
+    from tabsynth.pipeline.continuing import require_resumable
+    from tabsynth.privacy.checkpoint import holds_checkpoint
+
+    require_resumable(recipe, is_known=True)
+    session.checkpoint = folder
+    if not holds_checkpoint(folder):
+        return False
+    session.note(f"Going on with the fit in {folder}. That the table is the one it began with is your word.")
+    return True
+
+
+def on_device(settings: dict[str, str], device: str | None) -> dict[str, str]:
+    """The settings with what `--device` says; raises `UsageError` where it is said twice."""
+    if device is None:
+        return settings
+    if "device" in settings:
+        raise UsageError("--device and --set device=… say the same: give one of them")
+    return {**settings, "device": device}
 
 
 def _fit_data(

@@ -18,6 +18,7 @@ from pathlib import Path
 from tabsynth.config.run import PRIVATE, RUN_FILE, RUN_NOTE
 from tabsynth.errors import InputError, UsageError
 from tabsynth.io.provenance import is_half_of_split, read_provenance, sidecar_of
+from tabsynth.privacy.checkpoint import CHECKPOINT, is_of_checkpoint
 
 _HEAD, _PAGE = 1 << 14, 8 << 20
 _TABLES = (".csv", ".parquet", ".arrow")
@@ -28,6 +29,7 @@ _FORMATS = {
     "noise-audit": "an audit of noise",
     "collapse": "figures of a collapse",
     "decision": "a decision, with what was found",
+    "checkpoint": "the checkpoint of a fit",
 }
 _FORMAT = re.compile(rb'\s*\{\s*"format":\s*"tabsynth-([a-z-]+)/\d')
 _UNFINISHED = re.compile(r"\.tabsynth\.[0-9a-z_]+\.tmp", re.IGNORECASE)
@@ -95,6 +97,8 @@ def _walk(folder: Path) -> Iterator[Residue]:
             if (size := _size(path)) is None:
                 continue
             what = "" if _must_stay(path) else _what(path, files)
+            if is_of_checkpoint(name) and CHECKPOINT in files and _is_checkpoint(here / CHECKPOINT):
+                what = _FORMATS["checkpoint"]  # its own ledger, too: no other fit is charged to it
             if not what and of_run:
                 what = _of_run(path)
             if (unfinished or _UNFINISHED.fullmatch(name)) and not _must_stay(path):
@@ -130,6 +134,11 @@ def _must_stay(path: Path) -> bool:
     return bool(
         _KEY.search(head) or _LEDGER.search(head) or (head.startswith(_SQLITE) and not _checkpoint(head))
     )
+
+
+def _is_checkpoint(path: Path) -> bool:
+    found = _FORMAT.match(_head(path, _HEAD))
+    return found is not None and found[1] == b"checkpoint"
 
 
 def _checkpoint(head: bytes) -> bool:

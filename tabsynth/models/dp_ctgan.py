@@ -13,7 +13,7 @@ It cannot be had without privacy, and it protects rows: a person of several is r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -36,6 +36,7 @@ from tabsynth.randomness import Streams
 
 if TYPE_CHECKING:
     from tabsynth.models.neural.training import Training
+    from tabsynth.privacy.checkpoint import Checkpoint
     from tabsynth.privacy.dpsgd import PrivateSteps
 
 CRITIC = "gradients of the critic"
@@ -56,7 +57,8 @@ class DpCtgan:
     of the generator's weights. The critic has layers of `critic_width`, learns at
     `critic_learning_rate`, and no weight matrix of it has a singular value above `steepness`.
 
-    The machine: `device` is "auto" (a GPU where there is one), "cpu" or "cuda"; at most `most_at_once` real rows have
+    The machine: `device` is "auto" (a GPU where there is one), "cpu" or "cuda"; `precision` is that of the networks'
+    products, "float32" (TF32 on a GPU) or "bfloat16"; at most `most_at_once` real rows have
     their gradients in memory at a time; `threads` of torch, 0 for as many as it takes.
     """
 
@@ -84,6 +86,7 @@ class DpCtgan:
     critic_learning_rate: float = 0.001
     steepness: float = 2.0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
     most_at_once: int = 512
     threads: int = 0
 
@@ -129,13 +132,17 @@ class DpCtgan:
         device = device_of(self.device)
         with tuned(device, threads=self.threads):
             training = Training(released, self, device=device, seed=seed)
-            training.learn_marginals(progress, until=0.4)
+            keep = _continued(queries.checkpoint, training)
+            training.learn_marginals(progress, until=0.4, keep=keep)
             if self.critic_share and len(data.columns) > 1:
                 steps = self._steps(training, released, data, queries, multiplier)
-                for done in range(self.steps):
-                    if done % max(self.steps // _TOLD, 1) == 0:
-                        progress(_spent(queries.plan, done), 0.4 + 0.6 * done / self.steps)
+                while steps.done < self.steps:
+                    if steps.done % max(self.steps // _TOLD, 1) == 0:
+                        lost = steps.done - training.taken
+                        progress(_spent(queries.plan, steps.done, lost), 0.4 + 0.6 * steps.done / self.steps)
                     training.criticise(steps, rows)
+                    if queries.checkpoint is not None and steps.done == queries.checkpoint.begun:
+                        keep()
         columns = tuple(NetworkColumn(c.cells, c.counts / released.total, c.coarse) for c in released.columns)
         return FittedGenerator(columns, training.weights())
 
@@ -158,6 +165,7 @@ class DpCtgan:
         from tabsynth.privacy.dpsgd import PrivateSteps
 
         mechanism = queries.training(CRITIC, tuple(data.columns))
+        checkpoint = queries.checkpoint
         return PrivateSteps(
             training.critic,
             training.to_critic,
@@ -167,6 +175,8 @@ class DpCtgan:
             expected_rows=max(mechanism.sampling_rate * released.total, 1.0),
             max_grad_norm=self.max_grad_norm,
             most_at_once=self.most_at_once,
+            done=0 if checkpoint is None else checkpoint.begun,
+            before_step=None if checkpoint is None else checkpoint.before_step,
         )
 
     @classmethod
@@ -179,13 +189,27 @@ class DpCtgan:
         return restore_generator(variables, arrays, parameters)
 
 
+def _continued(checkpoint: Checkpoint | None, training: Training) -> Callable[[], None]:
+    """Set the training to where a checkpoint left it; what is returned keeps it there as it stands when called."""
+    if checkpoint is None:
+        return lambda: None
+    from tabsynth.models.neural.state import keep, restore
+
+    restore(checkpoint, training)
+    return lambda: keep(checkpoint, training, done=checkpoint.begun)
+
+
 @lru_cache(maxsize=64)
-def _spent(plan: BudgetPlan, done: int) -> str:
-    """What the fit has released after that many of the critic's steps, all of which are charged by then."""
+def _spent(plan: BudgetPlan, done: int, lost: int = 0) -> str:
+    """What the fit has released after that many of the critic's steps, all of which are charged by then.
+
+    `lost` of them were begun by a process that was interrupted: they are spent, and shaped nothing.
+    """
     mechanisms = [planned.mechanism for planned in plan.parts if planned.part.statistic != CRITIC]
     critic = plan[CRITIC].mechanism
     assert isinstance(critic, SampledGaussian)
     if done:
         mechanisms.append(replace(critic, count=done))
     spent = epsilon_of(mechanisms, plan.budget.delta)
-    return f"critic: ε {spent:.3g} of {plan.budget.epsilon:.3g} released"
+    told = f"critic: ε {spent:.3g} of {plan.budget.epsilon:.3g} released"
+    return told if not lost else f"{told}, {lost} of {done} steps lost to interruptions"

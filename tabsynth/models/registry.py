@@ -50,7 +50,7 @@ def engine_class(name: str) -> type[Synthesizer]:
 
 
 def require_libraries(recipe: Synthesizer) -> None:
-    """Raise `UsageError` where libraries that fitting needs are not installed; those of the base install are."""
+    """Raise `UsageError` where libraries, or the GPU, that fitting needs are not there; those of the base install are."""
     extra, libraries = _OF_EXTRA.get(recipe.name, ("", ()))
     missing = [name for name in libraries if importlib.util.find_spec(name) is None]
     if missing:
@@ -58,6 +58,10 @@ def require_libraries(recipe: Synthesizer) -> None:
             f"engine {recipe.name!r} is fitted with {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed, so nothing was "
             f"read: pip install 'tabsynth[{extra}]'"
         )
+    if getattr(recipe, "device", None) == "cuda":
+        from tabsynth.models.neural.training import device_of
+
+        device_of("cuda")  # before the work, not after it
 
 
 def explicit(model: FittedModel, engine: str, *, what: str) -> ExplicitModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,13 @@ from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
+from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.splitting import bound_rows
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
+from tabsynth.privacy.checkpoint import opened_ledger_of
+from tabsynth.privacy.kept_queries import KeptQueries, uncharged
 from tabsynth.privacy.ledger import rows_per_unit
 from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
 from tabsynth.privacy.noisy import NoisyQueries
@@ -50,6 +53,7 @@ def fit(
     seed: int = 0,
     real_share: float | None = None,
     made_from: Provenance | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress = no_progress,
 ) -> FittedPipeline:
     """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
@@ -64,6 +68,10 @@ def fit(
     A file that is marked synthetic is refused (`UsageError`) unless the mark or `real_share`, in [0, 1], states which share of
     its rows are fresh real ones; then a `UserWarning` says of which generation the rows are. `made_from` is the mark of `data`
     for callers that have read it, and warn themselves.
+
+    `checkpoint` names a folder in which an engine that is trained privately keeps how far it is; called again with it,
+    an interrupted fit goes on, and is charged once (`tabsynth.privacy.checkpoint`). It takes a schema, and the
+    caller's word that the table is the same; `UsageError` says what else differs.
 
     A private fit raises for what is asked (`UsageError`, `PrivacyError`, `BudgetError` where the ledger has
     too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
@@ -82,12 +90,17 @@ def fit(
         )
     require_guarantee(privacy, recipe)
     require_libraries(recipe)
+    folder = None if checkpoint is None else Path(checkpoint)
+    if folder is not None:
+        require_resumable(recipe, is_known=schema is not None or isinstance(data, Table))
     if isinstance(privacy, Budget):
-        with _opened(ledger, privacy) as opened:
+        with _opened(ledger, privacy, folder) as opened:
             fitted = _fit_within(
-                privacy, data, schema, recipe, ledger=opened, streams=Streams(int(seed)), progress=progress
+                privacy, data, schema, recipe, ledger=opened, seed=int(seed), folder=folder, progress=progress
             )
-            return replace(fitted, generation=generation)
+        if folder is not None and ledger is None:  # the folder's ledger is of this fit alone
+            fitted = replace(fitted, ledger=replace(fitted.ledger, source=None, series=None, head=None))
+        return replace(fitted, generation=generation)
     if ledger is not None:
         raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
     fitted = _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
@@ -101,32 +114,27 @@ def _fit_within(
     recipe: Synthesizer,
     *,
     ledger: Ledger,
-    streams: Streams,
+    seed: int,
+    folder: Path | None,
     progress: Progress,
 ) -> FittedPipeline:
     """A private fit: planned, and reserved in the ledger, before a row is looked at where a schema is given."""
-    plan = None
-    if schema is not None or isinstance(data, Table):
-        known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
-        _require_purchase(ledger, known)
-        recipe = settled(recipe, n_columns=len(known.columns), is_private=True)
-        plan = plan_fit(known, recipe, budget)
-        _require_one_unit(ledger, plan)
-        ledger.reserve(planned.mechanism for planned in plan.parts)
-    n_former = len(ledger.charges)
-    try:
+    with ExitStack() as held:
+        held.callback(ledger.free)
+        queries = None
+        if schema is not None or isinstance(data, Table):
+            known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
+            recipe = settled(recipe, n_columns=len(known.columns), is_private=True)
+            queries = held.enter_context(_reserved(budget, known, recipe, ledger, folder=folder, seed=seed))
         table, layout = as_table(data, schema, strict=False)
-        if plan is None:
+        if queries is None:
             recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
-            plan = plan_fit(table.schema, recipe, budget)
-            _require_one_unit(ledger, plan)
-            ledger.reserve(planned.mechanism for planned in plan.parts)
+            queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
+        n_former = (
+            len(ledger.charges) if folder is None else 0
+        )  # of a checkpoint's ledger, all are of this fit
         table = bound_rows(_naming_somebody(table), Streams(secrets.randbits(128)))  # never by a known seed
-        fitted = fit_privately(
-            table, recipe, queries=NoisyQueries(ledger, plan), streams=streams, progress=progress
-        )
-    finally:
-        ledger.free()
+        fitted = fit_privately(table, recipe, queries=queries, streams=Streams(seed), progress=progress)
     progress("done", 1.0)
     copy = ledger.copy()
     former, own = (*copy.former, *copy.charges[:n_former]), copy.charges[n_former:]
@@ -140,6 +148,29 @@ def _fit_within(
         layout=schema_layout(layout, fitted.schema),
         surrogates=fitted.surrogates,
     )
+
+
+@contextmanager
+def _reserved(
+    budget: Budget,
+    schema: TableSchema,
+    recipe: Synthesizer,
+    ledger: Ledger,
+    *,
+    seed: int,
+    folder: Path | None = None,
+) -> Iterator[NoisyQueries]:
+    """What a fit of such a table may ask, with room for all of it in the ledger; kept in `folder` where there is one."""
+    _require_purchase(ledger, schema)
+    plan = plan_fit(schema, recipe, budget)
+    with ExitStack() as held:
+        queries = NoisyQueries(ledger, plan)
+        if folder is not None:
+            opened = checkpoint_of(folder, schema, recipe, plan, ledger=ledger, seed=seed)
+            queries = KeptQueries(ledger, plan, kept=held.enter_context(opened))
+        _require_one_unit(ledger, plan)
+        ledger.reserve(uncharged(plan, () if folder is None else ledger.charges))
+        yield queries
 
 
 def _under_rules(
@@ -209,9 +240,15 @@ def _naming_somebody(table: Table) -> Table:
 
 
 @contextmanager
-def _opened(ledger: Ledger | str | Path | None, budget: Budget) -> Iterator[Ledger]:
-    """The ledger to charge: one of this fit alone, the one that is given, or the file at a path, until the end."""
-    if ledger is None:
+def _opened(ledger: Ledger | str | Path | None, budget: Budget, folder: Path | None) -> Iterator[Ledger]:
+    """The ledger to charge: one of this fit alone, the one that is given, or the file at a path, until the end.
+
+    That of a fit with a checkpoint lies in its `folder`, where no other is given.
+    """
+    if ledger is None and folder is not None:
+        with opened_ledger_of(folder, budget) as own:
+            yield own
+    elif ledger is None:
         yield Ledger(budget)
     elif isinstance(ledger, Ledger):
         yield ledger

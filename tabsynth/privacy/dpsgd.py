@@ -42,7 +42,8 @@ class PrivateSteps:
 
     `expected_rows` > 0 comes from a released number of rows. `max_grad_norm` bounds the norm of each row's gradient;
     `multiplier` is the noise's, at least `mechanism.scale`. At most `most_at_once` rows are in memory at a time.
-    `done` steps were made before, in a training that is continued.
+    `done` steps were made before, in a training that is continued. `before_step` is called with the number of each step, from
+    1, before a row is sampled for it: there a checkpoint marks it as spent.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PrivateSteps:
         max_grad_norm: float,
         most_at_once: int,
         done: int = 0,
+        before_step: Callable[[int], None] | None = None,
     ) -> None:
         from opacus import GradSampleModule
         from opacus.optimizers import DPOptimizer
@@ -65,6 +67,7 @@ class PrivateSteps:
         if multiplier < mechanism.scale:
             raise PrivacyError("the noise is less than what was charged; no gradient was released")
         self.mechanism, self.done = mechanism, done
+        self._before_step = before_step
         self._n_rows, self._most_at_once = n_rows, most_at_once
         self._expected = expected_rows
         self._samples, self._chance = (np.random.default_rng(secrets.randbits(128)) for _ in range(2))
@@ -96,6 +99,8 @@ class PrivateSteps:
 
         if self.done >= self.mechanism.count:
             raise PrivacyError(f"all {self.mechanism.count} steps that were charged have been made")
+        if self._before_step is not None:
+            self._before_step(self.done + 1)
         self.done += 1
         taken = np.flatnonzero(self._samples.random(self._n_rows) < self.mechanism.sampling_rate)
         self._optimizer.zero_grad(set_to_none=True)
@@ -115,8 +120,11 @@ class PrivateSteps:
         self._module.enable_hooks()
         parts = np.array_split(taken, max(1, -(-len(taken) // self._most_at_once)))
         for at, rows in enumerate(parts):
-            loss_of_rows(rows, self._chance).sum().backward()
-            self._drop_what_is_no_number()
+            losses = loss_of_rows(rows, self._chance)
+            if losses.shape != rows.shape:  # of several rows together: clipping would bound nothing
+                raise PrivacyError("each row is to have a loss of its own; no gradient was released")
+            losses.sum().backward()
+            self._in_full_precision()
             is_last = at == len(parts) - 1
             self._optimizer.signal_skip_step(do_skip=not is_last)
             self._optimizer.pre_step()
@@ -124,12 +132,16 @@ class PrivateSteps:
                 self._optimizer.zero_grad(set_to_none=True)  # which keeps the sum so far
         self._module.disable_hooks()
 
-    def _drop_what_is_no_number(self) -> None:
-        """A row whose gradient is not finite would escape clipping: such entries count as 0."""
+    def _in_full_precision(self) -> None:
+        """Norms are taken, and rows clipped and added up, in 32 bits, whatever gradients were made in.
+
+        A row whose gradient is not finite would escape clipping: such entries count as 0.
+        """
         import torch
 
         for parameter in self._parameters:
-            torch.nan_to_num_(parameter.grad_sample, nan=0.0, posinf=0.0, neginf=0.0)
+            gradients = parameter.grad_sample.float()
+            parameter.grad_sample = torch.nan_to_num_(gradients, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 @lru_cache(maxsize=16)

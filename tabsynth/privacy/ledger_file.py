@@ -30,7 +30,7 @@ from tabsynth.errors import OutputExistsError, PrivacyError, UsageError
 from tabsynth.privacy import ledger_lines
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.ledger import Charge, Ledger, LedgerCopy, charge_to_data
-from tabsynth.privacy.ledger_lines import LedgerRecord, LedgerState
+from tabsynth.privacy.ledger_lines import Begun, LedgerRecord, LedgerState
 
 _MOST_BYTES = 256 << 20
 
@@ -113,7 +113,9 @@ class LedgerFile(Ledger):
         self.series = record.series
         self._descriptor: int | None = descriptor
         self._head, self._n_lines, self._end = record.heads[-1], len(record.heads) - 1, state.end
-        self._fit = 1 + max((fit for fit, _ in record.charges), default=0)
+        self._numbered = list(record.charges)
+        self._trainings = dict(record.trainings)
+        self._fit = self._next_fit()
 
     def settle(self, state: LedgerState) -> None:
         """Record what opening found: bytes of a line that was cut off, and a new place on the disk."""
@@ -122,6 +124,48 @@ class LedgerFile(Ledger):
         inode = os.fstat(self._open_descriptor()).st_ino
         if inode != state.inode:
             self._write({"inode": inode})
+
+    def begin_training(self, token: str) -> None:
+        """From here on charges are of a fit of its own, that the `token` names and that can be continued."""
+        with self._lock:
+            self._fit = self._next_fit()
+            self._former, self._charges = (*self._former, *self._charges), []
+            self._mark(token, Begun(self._fit, 0))
+
+    def continue_training(self, token: str) -> int:
+        """Make the charges of an interrupted fit those of this one; how many of its steps were begun.
+
+        Raises `PrivacyError` where the ledger knows of no such fit: it is another one, or was set back.
+        """
+        with self._lock:
+            begun = self._trainings.get(token)
+            if begun is None:
+                raise PrivacyError(
+                    f"{self.path}: the ledger knows nothing of the fit that is to be continued: it is another ledger, "
+                    "or was set back; nothing was released"
+                )
+            self._former = tuple(charge for fit, charge in self._numbered if fit != begun.fit)
+            self._charges = [charge for fit, charge in self._numbered if fit == begun.fit]
+            self._fit = begun.fit
+            return begun.steps
+
+    def begin_steps(self, token: str, steps: int) -> None:
+        """Record that `steps` in all of a training are spent; only when this has returned may they be taken."""
+        with self._lock:
+            self._mark(token, Begun(self._trainings[token].fit, steps))
+
+    def end_training(self) -> None:
+        """Charges from here on are of another fit."""
+        with self._lock:
+            self._fit = self._next_fit()
+
+    def _next_fit(self) -> int:
+        fits = (*(fit for fit, _ in self._numbered), *(begun.fit for begun in self._trainings.values()))
+        return 1 + max(fits, default=0)
+
+    def _mark(self, token: str, begun: Begun) -> None:
+        self._write({"fit": begun.fit, "training": token, "begun": begun.steps})
+        self._trainings[token] = begun
 
     def copy(self) -> LedgerCopy:
         with self._lock:
@@ -149,6 +193,7 @@ class LedgerFile(Ledger):
 
     def _record(self, entry: Charge) -> None:
         self._write({"fit": self._fit, "charge": charge_to_data(entry)})
+        self._numbered.append((self._fit, entry))
 
     def _write(self, content: Mapping[str, object], *, size: int | None = None) -> None:
         """Append a line and count it, on disk when this returns; on any failure let go of the file.

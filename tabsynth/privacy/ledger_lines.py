@@ -3,6 +3,10 @@
     {"lines":"000000000002","kind":…,"source":…,"cap":…,"series":…,"inode":…,"hash":…}
     {"fit":1,"charge":{…},"hash":…}
     {"fit":2,"charge":{…},"hash":…}
+    {"fit":2,"training":…,"begun":40,"hash":…}
+
+A training that can be continued has a token of its own. Its lines say how many of its charged steps were begun, each
+written before the steps that it covers.
 
 `lines` counts what was acknowledged; its digits alone are not part of the hash, as they are updated in
 place. Only the ledger's own text is ever hashed.
@@ -14,7 +18,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +32,27 @@ _KIND = "tabsynth ledger 1"
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Of a training that can be continued: the number of its fit, and how many steps were begun."""
+
+    fit: int
+    steps: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRecord:
-    """What a ledger file says: its source, cap and charges by number of fit, and the hash of every line."""
+    """What a ledger file says: its source, cap and charges by number of fit, and the hash of every line.
+
+    `trainings`: those that can be continued, by token.
+    """
 
     source: str
     cap: Budget
     series: str
     charges: tuple[tuple[int, Charge], ...]
     heads: tuple[str, ...]
+    trainings: Mapping[str, Begun] = field(default_factory=dict)
 
     def holds(self, copy: LedgerCopy) -> bool:
         """Whether the state that a model's copy was taken at is this file's present or lies in its past."""
@@ -115,6 +131,7 @@ class _Reader:
         self._cap: Budget | None = None
         self._heads: list[str] = []
         self._charges: list[tuple[int, Charge]] = []
+        self._trainings: dict[str, Begun] = {}
 
     def read(self, text: bytes) -> None:
         entry = json.loads(text)
@@ -130,6 +147,8 @@ class _Reader:
             raise ValueError("a second header")
         elif entry.keys() == {"fit", "charge"}:
             self._charges.append((_whole(entry["fit"]), charge_from_data(entry["charge"])))
+        elif entry.keys() == {"fit", "training", "begun"}:
+            self._read_begun(entry["training"], Begun(_whole(entry["fit"]), _whole(entry["begun"])))
         elif entry.keys() == {"torn"}:
             _whole(entry["torn"])
         elif entry.keys() == {"inode"}:
@@ -146,7 +165,16 @@ class _Reader:
             series=self._series,
             charges=tuple(self._charges),
             heads=tuple(self._heads),
+            trainings=dict(self._trainings),
         )
+
+    def _read_begun(self, token: object, begun: Begun) -> None:
+        if not isinstance(token, str):
+            raise ValueError("no token")  # noqa: TRY004
+        before = self._trainings.get(token)
+        if before is not None and (before.fit != begun.fit or before.steps > begun.steps):
+            raise ValueError("steps that were begun are not taken back")
+        self._trainings[token] = begun
 
     def _read_header(self, entry: dict[str, Any], counted: object) -> None:
         if entry.keys() != {"kind", "source", "cap", "series", "inode"} or entry["kind"] != _KIND:

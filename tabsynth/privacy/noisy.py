@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,9 @@ from tabsynth.privacy.marginals import (
 from tabsynth.privacy.mechanisms import DiscreteGaussian, SampledGaussian, ThresholdedDiscreteGaussian
 from tabsynth.privacy.plan import BudgetPlan, PlannedPart
 
+if TYPE_CHECKING:
+    from tabsynth.privacy.checkpoint import Checkpoint
+
 _Mechanism = TypeVar("_Mechanism", DiscreteGaussian, ThresholdedDiscreteGaussian, SampledGaussian)
 
 
@@ -49,6 +52,11 @@ class NoisyQueries:
     @property
     def is_private(self) -> bool:
         return True
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where a training keeps how far it is; None where nobody asked for that."""
+        return None
 
     def left(self, statistic: str) -> int:
         """Releases of a planned statistic that may still be asked for."""
@@ -138,13 +146,17 @@ class NoisyQueries:
     ) -> _Mechanism:
         """Take `releases` off the plan and charge them, or raise `PrivacyError`; the mechanism they have."""
         with self._lock:
-            mechanism = self._planned(statistic).mechanism
-            if not isinstance(mechanism, kind):
-                raise PrivacyError(f"{statistic!r} is planned as another kind of release")
-            left = self.left(statistic)
-            if releases > left:
-                raise PrivacyError(f"{statistic!r}: {releases} releases asked for, {left} left of the plan")
-            self._spent[statistic] = self._spent.get(statistic, 0) + releases
-            charged = replace(mechanism, count=releases)
+            charged = self._take(kind, statistic, releases)
             self.ledger.charge(statistic, columns, charged)
         return charged
+
+    def _take(self, kind: type[_Mechanism], statistic: str, releases: int) -> _Mechanism:
+        """Take `releases` off the plan, or raise `PrivacyError`; the mechanism they have."""
+        mechanism = self._planned(statistic).mechanism
+        if not isinstance(mechanism, kind):
+            raise PrivacyError(f"{statistic!r} is planned as another kind of release")
+        left = self.left(statistic)
+        if releases > left:
+            raise PrivacyError(f"{statistic!r}: {releases} releases asked for, {left} left of the plan")
+        self._spent[statistic] = self._spent.get(statistic, 0) + releases
+        return replace(mechanism, count=releases)

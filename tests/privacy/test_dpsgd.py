@@ -34,7 +34,7 @@ class Trained:
     ):
         self.critic = Critic(n_cells=CELLS, width=8)
         initialise(self.critic, torch.Generator().manual_seed(1))
-        self.table, self.taken, self.seen = rows(n=max(n_rows, 1)), [], []
+        self.table, self.taken, self.seen, self.most = rows(n=max(n_rows, 1)), [], [], 0
         optimizer = torch.optim.SGD(self.critic.parameters(), lr=0.0)
         optimizer.register_step_pre_hook(lambda *_: self.seen.append(self._gradient()))
         self.steps = PrivateSteps(
@@ -53,6 +53,7 @@ class Trained:
 
     def loss(self, taken, *, weight=1.0):
         self.taken[-1].extend(taken.tolist())
+        self.most = max(self.most, len(taken))
         return weight * torch.nn.functional.softplus(-self.critic(self.table[taken]))
 
     def step(self, *, weight=1.0, public=0.0):
@@ -94,6 +95,85 @@ def test_noise_is_that_of_the_charge_on_gradients_that_a_hand_clips(monkeypatch)
     monkeypatch.setattr("opacus.optimizers.optimizer._generate_noise", lambda *, std, reference, **_: torch.zeros_like(reference) * std)  # fmt: skip
     with pytest.raises(AssertionError):
         check_noise()
+
+
+def noiseless(monkeypatch):
+    monkeypatch.setattr("opacus.optimizers.optimizer._generate_noise", lambda *, reference, **_: torch.zeros_like(reference))  # fmt: skip
+
+
+@pytest.mark.parametrize("most_at_once", [1, 7, 39, 40, 512])
+def test_a_sample_in_parts_has_the_sum_of_one_in_one_piece(monkeypatch, most_at_once):
+    """Memory is bounded by the part; the sum is that of rows clipped one by one, to rounding of 32 bits."""
+    noiseless(monkeypatch)
+    trained = Trained(rate=1.0, expected=1.0, most_at_once=most_at_once)
+    gradient, taken = trained.step()
+    assert taken == list(range(N))
+    assert 0 < trained.most <= most_at_once
+    wanted = trained.by_hand(taken)
+    assert np.abs(gradient - wanted).max() < 1e-5 * np.linalg.norm(wanted)
+
+
+def test_noise_is_added_once_however_many_parts_there_are(monkeypatch):
+    """Planted: noise for every part, which would be charged as if it were one."""
+
+    def check():
+        drawn, real = [], dpsgd_noise()
+        with monkeypatch.context() as patch:
+            patch.setattr(OPTIMIZER, lambda **how: drawn.append(how["std"]) or real(**how))
+            trained = Trained(rate=1.0, most_at_once=5)
+            trained.step()
+        n_parameters = sum(1 for _ in trained.critic.parameters())
+        assert drawn == [2.0 * CLIP] * n_parameters
+
+    check()
+    from opacus.optimizers import DPOptimizer
+
+    monkeypatch.setattr(DPOptimizer, "signal_skip_step", lambda *_, **__: None)
+    with pytest.raises(AssertionError):
+        check()
+
+
+def dpsgd_noise():
+    from opacus.optimizers import optimizer
+
+    return optimizer._generate_noise
+
+
+OPTIMIZER = "opacus.optimizers.optimizer._generate_noise"
+
+
+def test_products_in_16_bits_are_clipped_in_32(monkeypatch):
+    """The sum is near that of 32 bits, and no row moves it by more than the norm."""
+    noiseless(monkeypatch)
+
+    def step(n_rows, weight=1.0):
+        trained = Trained(rate=1.0, n_rows=n_rows, expected=1.0)
+
+        def loss(taken, *, weight=weight):
+            trained.taken[-1].extend(taken.tolist())
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                scores = trained.critic(trained.table[taken])
+            assert scores.dtype == torch.bfloat16
+            return weight * torch.nn.functional.softplus(-scores.float())
+
+        trained.loss = loss
+        gradient, taken = trained.step()
+        assert all(p.dtype == torch.float32 for p in trained.critic.parameters())
+        return gradient, trained.by_hand(taken, weight=weight)
+
+    found, wanted = step(N)
+    assert 1e-6 < np.linalg.norm(found - wanted) / np.linalg.norm(wanted) < 0.05
+    for weight in (1.0, 1e6):
+        assert np.linalg.norm(step(1, weight)[0]) <= CLIP * (1 + 1e-5)
+
+
+def test_losses_of_several_rows_together_are_refused():
+    """pac = 10 by another name: clipping would bound what ten rows add, and one row would move ten."""
+    trained = Trained(rate=1.0, most_at_once=40)
+    trained.loss = lambda taken, weight=1.0: weight * trained.critic(trained.table[taken]).reshape(-1, 10).mean(dim=1)  # fmt: skip
+    with pytest.raises(PrivacyError, match="a loss of its own"):
+        trained.step()
+    assert trained.seen == []
 
 
 def test_less_noise_than_was_charged_is_refused():
@@ -294,7 +374,7 @@ def advantage(*, multiplier):
             most_at_once=2,
         )
         for _ in range(RUNS * AUDITED.count):
-            steps.step(lambda taken, _, f=line: f(row[taken]), lambda f=line: 0 * f(row).sum())
+            steps.step(lambda taken, _, f=line: f(row[taken])[:, 0], lambda f=line: 0 * f(row).sum())
         x, q = np.array(told).reshape(RUNS, -1), AUDITED.sampling_rate
         ratio = np.log(1 - q + q * np.exp((2 * x - 1) / (2 * multiplier**2))).sum(axis=1)
         said.append(int((ratio > 0).sum()))

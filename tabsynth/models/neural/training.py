@@ -13,7 +13,7 @@ of the generator's weights.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress
 from tabsynth.models.neural.conditions import Conditions
 from tabsynth.models.neural.fitted import Weights, shares_of
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from tabsynth.models.dp_ctgan import DpCtgan
 
 Rows = npt.NDArray[np.uint16]
+_MARGINALS, _CRITIC = 0, 1  # phases
+_PARTS = 10  # of the steps on marginals, after which a training can be continued
 
 
 class Marginals:
@@ -78,8 +81,9 @@ class Training:
         self.sizes = [column.n_coarse for column in released.columns]
         self.n_cells = sum(self.sizes)
         self.marginals = Marginals(released, device)
+        self.draws, self._seed = torch.Generator(device=device).manual_seed(seed), seed
         self.rng = np.random.default_rng(seed)  # of generated rows: what it draws protects nobody
-        self.draws = torch.Generator(device=device).manual_seed(seed)
+        self.learnt = self.taken = 0  # steps on marginals, and those of the critic that shaped these networks
         self.generator = Generator(
             n_noise=recipe.n_noise, n_cells=self.n_cells, width=recipe.width, depth=recipe.depth
         ).to(device)
@@ -98,43 +102,62 @@ class Training:
     def starts(self) -> npt.NDArray[np.intp]:
         return self.conditions.starts
 
-    def learn_marginals(self, progress: Progress, *, until: float) -> None:
-        """`marginal_steps` steps on the released marginals alone, the rate falling to a tenth."""
-        n_steps = self.recipe.marginal_steps
-        for step in range(n_steps):
+    def reseed(self, phase: int, step: int) -> None:
+        """Draw generated rows as a training that is continued here does: by the seed and the step alone."""
+        self.rng = np.random.default_rng([self._seed, phase, step])
+        self.draws.manual_seed(int(self.rng.integers(2**63)))
+
+    def learn_marginals(
+        self, progress: Progress, *, until: float, keep: Callable[[], None] = lambda: None
+    ) -> None:
+        """What is left of `marginal_steps` steps on released marginals alone, the rate falling to a tenth.
+
+        `keep` is called at every tenth of them, where the networks may be kept and continued.
+        """
+        n_steps, began = self.recipe.marginal_steps, self.learnt
+        for step in range(began, n_steps):
+            if step % max(n_steps // _PARTS, 1) == 0:
+                if step > began:
+                    keep()
+                self.reseed(_MARGINALS, step)
             share = step / n_steps
             self._set_rate(self.recipe.learning_rate * 0.1**share)
             logits, condition = self._generate()
             loss = self._public_loss(logits, condition)
             self._update(loss, averaging=min(self.recipe.averaging, step / (step + 10)))
+            self.learnt = step + 1
             if step % 50 == 0:
                 progress("marginals", until * share)
         self._set_rate(self.recipe.learning_rate * 0.1)
+        if began < n_steps:
+            keep()
 
     def criticise(self, steps: PrivateSteps, rows: Rows) -> None:
         """One private step of the critic and `generator_steps` of the generator."""
+        self.reseed(_CRITIC, steps.done)
 
         def loss_of_rows(taken: npt.NDArray[np.intp], chance: np.random.Generator) -> torch.Tensor:
             cells = rows[taken].astype(np.intp) + self.starts
             condition = self.conditions.of_rows(cells, chance)
             inputs = torch.zeros((len(taken), 2 * self.n_cells), device=self.device)
             at = torch.from_numpy(np.c_[cells, condition + self.n_cells]).to(self.device)
-            return nn.functional.softplus(-self.critic(inputs.scatter_(1, at, 1.0)))
+            return nn.functional.softplus(-self._judged(inputs.scatter_(1, at, 1.0)))
 
         def public_loss() -> torch.Tensor:
             with torch.no_grad():
                 logits, condition = self._generate()
                 fake = sampled(logits, self.sizes, self.draws)
-            return nn.functional.softplus(self.critic(torch.cat([fake, condition], dim=1))).mean()
+            return nn.functional.softplus(self._judged(torch.cat([fake, condition], dim=1))).mean()
 
         steps.step(loss_of_rows, public_loss)
         cap_spectra(self.critic, self.recipe.steepness)
         for _ in range(self.recipe.generator_steps):
             logits, condition = self._generate()
             fake = sampled(logits, self.sizes, self.draws)
-            judged = nn.functional.softplus(-self.critic(torch.cat([fake, condition], dim=1))).mean()
+            judged = nn.functional.softplus(-self._judged(torch.cat([fake, condition], dim=1))).mean()
             loss = self._public_loss(logits, condition) + self.recipe.adversarial_weight * judged
             self._update(loss, averaging=self.recipe.averaging)
+        self.taken += 1
 
     def weights(self) -> Weights:
         """The averaged generator's, for numpy."""
@@ -157,8 +180,19 @@ class Training:
         at = torch.from_numpy(self.conditions.draw(n, self.rng)).to(self.device)
         condition = torch.zeros((n, self.n_cells), device=self.device)
         condition[torch.arange(n, device=self.device), at] = 1.0
-        logits = self.generator(torch.cat([noise, condition], dim=1))
-        return logits, condition
+        with self._cast():
+            logits = self.generator(torch.cat([noise, condition], dim=1))
+        return logits.float(), condition
+
+    def _judged(self, rows: torch.Tensor) -> torch.Tensor:
+        with self._cast():
+            scores = self.critic(rows)
+        return scores.float()
+
+    def _cast(self) -> torch.autocast:
+        """Products of both networks in 16 bits where `precision` says so; their sums, losses and weights have 32."""
+        is_on = self.recipe.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_on)
 
     def _public_loss(self, logits: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """How far released marginals, and the condition, are missed."""
@@ -195,7 +229,12 @@ def tuned(device: torch.device, *, threads: int) -> Iterator[None]:
 
 
 def device_of(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    """The device of that name; "auto" is a GPU where there is one. Raises `UsageError` for a GPU that is not there."""
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        why = "is built without CUDA" if torch.version.cuda is None else "finds no GPU with CUDA"
+        raise UsageError(
+            f"device 'cuda' was asked for, and the PyTorch here ({torch.__version__}) {why}, so nothing was read: "
+            "device 'auto' takes a GPU where there is one, and 'cpu' none"
+        )
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")

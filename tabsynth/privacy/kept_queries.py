@@ -1,0 +1,152 @@
+"""Noisy queries whose answers are kept in a checkpoint: a fit that is continued is told them again, free of charge.
+
+A fit is a function of what it was told. Told the same, it asks the same, so answers are repeated in their order and
+each is checked to be of the question that is asked. Only what was never asked is drawn, and charged before.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tabsynth.errors import InputError
+from tabsynth.privacy.checkpoint import Arrays, Checkpoint
+from tabsynth.privacy.ledger import Charge
+from tabsynth.privacy.marginals import Integers, Levels, Marginal, Measurement, columns_of
+from tabsynth.privacy.mechanisms import (
+    DiscreteGaussian,
+    SampledGaussian,
+    ThresholdedDiscreteGaussian,
+    releases,
+)
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.privacy.plan import BudgetPlan, PlannedMechanism
+
+_ASKED = "asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptQueries(NoisyQueries):
+    """`NoisyQueries` of a fit that `kept` belongs to; its ledger is the checkpoint's."""
+
+    kept: Checkpoint
+    _told: list[int] = field(default_factory=lambda: [0], repr=False)  # how many answers were given
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self.kept
+
+    def marginals(
+        self, statistic: str, wanted: Sequence[Marginal], repeats: Sequence[int] | None = None
+    ) -> list[Measurement]:
+        if not wanted:
+            return []
+        times = [1] * len(wanted) if repeats is None else [int(n) for n in repeats]
+        asked = ["marginals", statistic, *columns_of(wanted), times]
+        arrays = self._answered(
+            asked,
+            lambda: _of_measurements(NoisyQueries.marginals(self, statistic, wanted, repeats)),
+            lambda: self._take(DiscreteGaussian, statistic, sum(times)),
+        )
+        return _measurements(arrays)
+
+    def dependence_scores(
+        self, statistic: str, pairs: Sequence[Marginal], references: Sequence[Integers]
+    ) -> Measurement:
+        if not pairs:
+            return Measurement(np.zeros(0), variance=0.0)
+        arrays = self._answered(
+            ["scores", statistic, *columns_of(pairs), len(pairs)],
+            lambda: _of_measurements([NoisyQueries.dependence_scores(self, statistic, pairs, references)]),
+            lambda: self._take(DiscreteGaussian, statistic, len(pairs)),
+        )
+        return _measurements(arrays)[0]
+
+    def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
+        arrays = self._answered(
+            ["levels", statistic, *columns],
+            lambda: _of_levels(NoisyQueries.frequent_levels(self, statistic, cells, columns)),
+            lambda: self._take(ThresholdedDiscreteGaussian, statistic, 1),
+        )
+        return _levels(arrays)
+
+    def training(self, statistic: str, columns: Sequence[str]) -> SampledGaussian:
+        """As before, but charged once however often the fit is continued."""
+        count = self._planned(statistic).part.count
+        self.kept.plan_steps(count)
+        if not self.kept.is_charged(statistic):
+            return NoisyQueries.training(self, statistic, columns)
+        with self._lock:
+            return self._take(SampledGaussian, statistic, count)
+
+    def _number(self, statistic: str, columns: Sequence[str], count: Callable[[], int]) -> Measurement:
+        drawn = super()._number
+        arrays = self._answered(
+            ["number", statistic, *columns],
+            lambda: _of_measurements([drawn(statistic, columns, count)]),
+            lambda: self._take(DiscreteGaussian, statistic, 1),
+        )
+        return _measurements(arrays)[0]
+
+    def _answered(
+        self, asked: Sequence[object], ask: Callable[[], Arrays], take: Callable[[], object]
+    ) -> Arrays:
+        """The kept answer to a question, taken off the plan; a new one where there is none, kept at once."""
+        words = np.frombuffer(json.dumps(asked).encode(), dtype=np.uint8)
+        number = self._told[0] + 1
+        if number > self.kept.n_answers:
+            arrays: Arrays = ask()
+            self.kept.keep_answer({**arrays, _ASKED: words})
+        else:
+            arrays = self.kept.answer(number)
+            if _ASKED not in arrays or not np.array_equal(arrays[_ASKED], words):
+                raise InputError(
+                    f"answer {number} in {self.kept.folder} is damaged, or of another question: the fit cannot be continued"
+                )
+            with self._lock:
+                take()
+        self._told[0] = number
+        return arrays
+
+
+def uncharged(plan: BudgetPlan, charges: Sequence[Charge]) -> list[PlannedMechanism]:
+    """What of a plan is still to be charged after `charges`, which were made by it."""
+    made: Counter[str] = Counter()
+    for charge in charges:
+        made[charge.statistic] += releases(charge.mechanism)
+    left = [(planned.mechanism, planned.part.count - made[planned.part.statistic]) for planned in plan.parts]
+    return [replace(mechanism, count=count) for mechanism, count in left if count > 0]
+
+
+def _of_measurements(found: Sequence[Measurement]) -> dict[str, npt.NDArray[Any]]:
+    values = {f"values.{at}": each.values for at, each in enumerate(found)}
+    return {**values, "variances": np.array([each.variance for each in found])}
+
+
+def _measurements(arrays: Arrays) -> list[Measurement]:
+    variances = arrays["variances"]
+    return [Measurement(arrays[f"values.{at}"], float(v)) for at, v in enumerate(variances)]
+
+
+def _of_levels(found: Levels) -> dict[str, npt.NDArray[Any]]:
+    buffer = io.BytesIO()
+    found.values.to_frame("values").write_ipc(buffer)
+    return {
+        "levels": np.frombuffer(buffer.getvalue(), dtype=np.uint8),
+        "counts": found.counts,
+        "numbers": np.array([found.n_null, found.variance]),
+    }
+
+
+def _levels(arrays: Arrays) -> Levels:
+    values = pl.read_ipc(io.BytesIO(arrays["levels"].tobytes()))["values"]
+    n_null, variance = map(float, arrays["numbers"])
+    return Levels(values, arrays["counts"], n_null=n_null, variance=variance)

@@ -1,0 +1,241 @@
+"""What lies in a checkpoint: nothing of a row, whole files, and nothing in them is believed."""
+
+import os
+import shutil
+import stat
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tabsynth.errors import InputError, PrivacyError, UsageError
+from tabsynth.pipeline import fit
+from tabsynth.privacy import checkpoint as checkpoints
+from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, STATE, remove_checkpoint, write_durably
+from tabsynth.privacy.kept_queries import _levels, _of_levels
+from tabsynth.privacy.marginals import Levels
+from tabsynth.schema.types import Domain
+from tests.privacy.tape import Tape, listening
+
+torch = pytest.importorskip("torch", reason="needs the extra gan")
+pytest.importorskip("opacus", reason="needs the extra gan")
+
+from tests.privacy.test_checkpoint import HOW, StopError, counted, interrupted, resumed, stop_at  # noqa: E402
+from tests.privacy.test_dp_ctgan import OTHERS, QUICK, SCHEMA, rows, scripted_gradients  # noqa: E402
+
+
+def kept_of(folder, table, tape):
+    """Every file of a checkpoint of a fit that was stopped in the middle, but for what chance alone names."""
+    with listening(tape), scripted_gradients():
+        interrupted(folder, table=table)
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.name not in (CHECKPOINT, LEDGER)  # a token, a series, an inode
+    }
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=["fewer", "none", "constant"])
+def test_what_is_kept_is_a_function_of_what_was_released(tmp_path, other):
+    """Tables that share nothing, told the same, leave the same bytes."""
+    tape = Tape()
+    one = kept_of(tmp_path / "one", rows(), tape)
+    two = kept_of(tmp_path / "two", other, Tape(source=tape))
+    assert STATE in one
+    assert len(one) > 3
+    assert one == two
+
+
+def test_a_row_in_what_is_kept_would_be_seen(tmp_path, monkeypatch):
+    real = checkpoints.Checkpoint.keep_state
+    monkeypatch.setattr(
+        checkpoints.Checkpoint,
+        "keep_state",
+        lambda self, arrays, **numbers: real(self, {**arrays, "n": np.float32(LAST[0])}, **numbers),
+    )
+    tape, found = Tape(), []
+    for name, table in (("one", rows()), ("two", OTHERS[0])):
+        LAST[0] = table.n_rows
+        found.append(kept_of(tmp_path / name, table, tape if not found else Tape(source=tape)))
+    assert found[0] != found[1]
+
+
+LAST = [0]
+
+
+def test_no_generator_of_noise_or_samples_is_kept(tmp_path):
+    interrupted(tmp_path / "c")
+    parts = {name.partition(".")[0] for name in load_file(tmp_path / "c" / STATE)}
+    assert parts == {"generator", "average", "critic", "to_generator", "to_critic", "number"}
+
+
+def test_marginals_are_learnt_on_bit_for_bit(tmp_path):
+    """What takes no row and no noise is the same as if nobody had interrupted it."""
+    recipe, tape = replace(QUICK, marginal_steps=300, critic_share=0.0), Tape()
+    with listening(tape):
+        whole = fit(rows().frame, **{**HOW, "engine": recipe})
+    with listening(Tape(source=tape)):
+        interrupted(tmp_path / "c", engine=recipe, stage="marginals", at=4)
+        assert load_file(tmp_path / "c" / STATE)["number.learnt"] == 150
+        model = resumed(tmp_path / "c", engine=recipe)
+    one, two = whole.model.arrays(), model.model.arrays()
+    assert all(one[name].tobytes() == two[name].tobytes() for name in one)
+
+
+def test_a_fit_of_drafts_is_told_again_what_it_bought(tmp_path):
+    """Categories and bounds that were bought are the same, and bought once."""
+    drafts = replace(SCHEMA, columns=tuple(replace(column, domain=Domain()) for column in SCHEMA.columns))
+    how = {"schema": drafts}
+    interrupted(tmp_path / "c", **how)
+    answers = sorted(tmp_path.glob("c/answer-*"))
+    model = resumed(tmp_path / "c", **how)
+    assert sorted(tmp_path.glob("c/answer-*")) == answers
+    assert model.sample(30, seed=1)["a"].is_in(["p", "q", "r"]).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pl.Series(["b", "ä\n", ""]), pl.Series([3, -(2**62)]), pl.Series([0.5]), pl.Series([], dtype=pl.String)],
+)
+def test_levels_of_any_type_are_kept_as_they_are(values):
+    found = Levels(values.alias("values"), np.arange(len(values)) + 0.5, n_null=-1.25, variance=3.0)
+    again = _levels(_of_levels(found))
+    assert again.values.equals(found.values)
+    assert again.values.dtype == values.dtype
+    assert again.counts.tolist() == found.counts.tolist()
+    assert (again.n_null, again.variance) == (-1.25, 3.0)
+
+
+# Damage
+
+
+def altered(path, change):
+    arrays = load_file(path)
+    change(arrays)
+    save_file(arrays, path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("critic.layers.0.bias"),
+        lambda arrays: arrays.update(more=np.zeros(3, np.float32)),
+        lambda arrays: arrays.update({"average.out.bias": np.full_like(arrays["average.out.bias"], np.nan)}),
+        lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"][:-1].copy()}),
+        lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"].astype(np.float64)}),
+        lambda arrays: arrays.update({"number.learnt": np.array(13)}),
+        lambda arrays: arrays.update({"number.taken": np.array(-1)}),
+        lambda arrays: arrays.pop("number.done"),
+    ],
+)
+def test_networks_that_are_not_those_of_the_fit_are_refused(tmp_path, change):
+    interrupted(tmp_path / "c")
+    altered(tmp_path / "c" / STATE, change)
+    with counted() as steps, pytest.raises(InputError, match=r"state\.safetensors is damaged"):
+        resumed(tmp_path / "c")
+    assert steps == []
+
+
+@pytest.mark.parametrize("name", [STATE, "answer-0002.safetensors", CHECKPOINT])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 40])
+def test_damaged_files_are_refused(tmp_path, name, content):
+    interrupted(tmp_path / "c")
+    (tmp_path / "c" / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged.*cannot be continued"):
+        resumed(tmp_path / "c")
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    interrupted(tmp_path / "c")
+    path = tmp_path / "c" / CHECKPOINT
+    for one, other in (
+        ("checkpoint/1", "checkpoint/2"),
+        ('"of": {', '"of": 1, "no": {'),
+        ('"series": "', '"series": 1, "x": "'),
+    ):
+        text = path.read_text()
+        path.write_text(text.replace(one, other))
+        with pytest.raises(InputError, match="no checkpoint of this release"):
+            resumed(tmp_path / "c")
+        path.write_text(text)
+
+
+def test_an_answer_to_another_question_is_refused(tmp_path):
+    interrupted(tmp_path / "c")
+    one, two = (tmp_path / "c" / f"answer-000{k}.safetensors" for k in (1, 2))
+    shutil.copy(one, two)
+    with pytest.raises(InputError, match=r"answer 2 .*of another question"):
+        resumed(tmp_path / "c")
+
+
+def test_an_answer_that_was_charged_and_is_lost_ends_it(tmp_path):
+    """To draw it again would cost again: who wants that begins anew."""
+    interrupted(tmp_path / "c")
+    last = max((tmp_path / "c").glob("answer-*"))
+    last.unlink()
+    with pytest.raises(PrivacyError, match=r"1 of .* were charged and are not there"):
+        resumed(tmp_path / "c")
+
+
+def test_networks_ahead_of_the_ledger_are_refused(tmp_path):
+    """A ledger that was set back: what it lacks was drawn."""
+    interrupted(tmp_path / "c", at=2)
+    early = (tmp_path / "c" / LEDGER).read_bytes()
+    with pytest.raises(StopError):
+        resumed(tmp_path / "c", progress=stop_at(3))
+    with (tmp_path / "c" / LEDGER).open("r+b") as file:  # in place: it stays the same file on the disk
+        file.truncate()
+        file.write(early)
+    with pytest.raises(PrivacyError, match="seen more steps than the ledger holds"):
+        resumed(tmp_path / "c")
+
+
+def test_a_disk_that_is_full_ends_the_fit(tmp_path, monkeypatch):
+    interrupted(tmp_path / "c")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(PrivacyError, match="the ledger cannot be written"):
+            resumed(tmp_path / "c")
+        with pytest.raises(UsageError, match="checkpoint cannot be written"):
+            write_durably(tmp_path / "file", b"x")
+    assert not list(tmp_path.glob("**/.tabsynth.*"))
+    with counted() as steps:
+        resumed(tmp_path / "c")
+    assert steps == [4, 5, 6]
+
+
+def test_steps_that_were_begun_are_not_taken_back(tmp_path):
+    """A ledger whose lines say less than lines before them was altered."""
+    interrupted(tmp_path / "c")
+    with opened_own(tmp_path / "c" / LEDGER) as ledger:
+        token = next(iter(ledger._trainings))
+        ledger.begin_steps(token, 1)
+    with pytest.raises(PrivacyError, match="altered or damaged"):
+        resumed(tmp_path / "c")
+
+
+def opened_own(path):
+    from tabsynth.privacy.ledger_file import open_ledger_file
+
+    return open_ledger_file(path, source=checkpoints.SOURCE)
+
+
+def test_files_are_their_owners_alone_and_removed_together(tmp_path):
+    interrupted(tmp_path / "c")
+    left = tmp_path / "c" / ".tabsynth.0123456789abcdef.tmp"
+    left.touch()
+    for path in (tmp_path / "c", *(tmp_path / "c").iterdir()):
+        assert path == left or stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+    resumed(tmp_path / "c")
+    assert not left.exists()
+    (tmp_path / "c" / "mine.txt").touch()
+    remove_checkpoint(tmp_path / "c")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["mine.txt"]
+    remove_checkpoint(tmp_path / "c")
+    assert (tmp_path / "c" / "mine.txt").exists()
