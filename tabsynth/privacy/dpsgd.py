@@ -175,7 +175,7 @@ def opacus_epsilon(mechanism: SampledGaussian, delta: float) -> float:
     rough = max(epsilon_of((mechanism,), delta), 1e-3)
     accountant = PRVAccountant()
     accountant.history = [(mechanism.scale, mechanism.sampling_rate, mechanism.count)]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):  # of log(1 - rate), where that is 1
         warnings.simplefilter("ignore", UserWarning)  # on a rough bound that it starts from
         try:
             return float(accountant.get_epsilon(delta, eps_error=_GRID * rough, delta_error=delta / 1000))

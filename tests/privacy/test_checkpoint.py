@@ -15,7 +15,7 @@ from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.dp_ctgan import CRITIC
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
-from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER
+from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, opened_checkpoint, opened_ledger_of
 from tabsynth.privacy.ledger_file import create_ledger_file, read_ledger_file
 from tests.privacy import tape as tapes
 
@@ -201,10 +201,17 @@ def test_steps_are_marked_on_disk_before_a_row_is_sampled(tmp_path, monkeypatch)
 
 
 def test_long_trainings_are_marked_by_the_hundredth(tmp_path):
-    """One line for each portion, not for each step."""
-    resumed(tmp_path / "c", engine=replace(QUICK, steps=250, marginal_steps=2, sampling_rate=0.01))
-    lines = (tmp_path / "c" / LEDGER).read_text().count('"begun":')
-    assert lines == 1 + 125
+    """One line for each portion, not for each step, and none beyond what was charged."""
+    with (
+        opened_ledger_of(tmp_path / "c", BUDGET) as ledger,
+        opened_checkpoint(tmp_path / "c", of={}, ledger=ledger) as kept,
+    ):
+        kept.plan_steps(255)
+        for number in range(1, 256):
+            kept.before_step(number)
+            assert number <= kept.begun <= min(number + 1, 255)
+    marks = [json.loads(line)["begun"] for line in (tmp_path / "c" / LEDGER).open() if '"begun":' in line]
+    assert marks == [0, *range(2, 255, 2), 255]
 
 
 def test_other_fits_of_a_ledger_stay_apart(tmp_path):

@@ -318,7 +318,7 @@ def test_the_critic_judges_rows_alone():
     assert torch.allclose(together, alone, atol=1e-6)
 
 
-SCHEDULES = [(0.8, 0.05, 400), (2.0, 0.08, 200), (5.0, 0.08, 200), (1.2, 0.02, 1000)]
+SCHEDULES = [(0.8, 0.05, 400), (2.0, 0.08, 200), (5.0, 0.08, 200), (1.2, 0.02, 1000), (3.0, 1.0, 5)]
 
 
 @pytest.mark.parametrize(("scale", "rate", "count"), SCHEDULES)
