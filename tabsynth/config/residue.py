@@ -97,7 +97,7 @@ def _walk(folder: Path) -> Iterator[Residue]:
             if (size := _size(path)) is None:
                 continue
             what = "" if _must_stay(path) else _what(path, files)
-            if is_of_checkpoint(name) and CHECKPOINT in files and _is_checkpoint(here / CHECKPOINT):
+            if CHECKPOINT in files and _is_checkpoint(here / CHECKPOINT) and is_of_checkpoint(path):
                 what = _FORMATS["checkpoint"]  # its own ledger, too: no other fit is charged to it
             if not what and of_run:
                 what = _of_run(path)

@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,12 @@ import numpy.typing as npt
 
 from tabsynth.errors import InputError, PrivacyError, UsageError
 from tabsynth.privacy.budget import Budget
-from tabsynth.privacy.ledger_file import LedgerFile, create_ledger_file, open_ledger_file
+from tabsynth.privacy.ledger_file import (
+    LedgerFile,
+    create_ledger_file,
+    open_ledger_file,
+    read_ledger_file,
+)
 from tabsynth.privacy.mechanisms import SampledGaussian
 
 CHECKPOINT, LEDGER, STATE = "checkpoint.json", "ledger.jsonl", "state.safetensors"
@@ -148,6 +153,10 @@ def opened_checkpoint(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile
     another ledger or its counts were lost; `InputError` where it is damaged.
     """
     _make_folder(folder)
+    if ledger.path.parent == folder.resolve() and ledger.source != SOURCE:
+        raise UsageError(
+            f"keep your ledger outside {folder}: what lies in a checkpoint's folder is deleted with it"
+        )
     is_continued = holds_checkpoint(folder)
     checkpoint = (
         _continued(folder, of=of, ledger=ledger) if is_continued else _begun(folder, of=of, ledger=ledger)
@@ -165,17 +174,21 @@ def remove_checkpoint(folder: Path) -> None:
     if not holds_checkpoint(folder):
         return
     for path in sorted(folder.iterdir()):
-        if is_of_checkpoint(path.name) and path.name != CHECKPOINT:
+        if is_of_checkpoint(path) and path.name != CHECKPOINT:
             path.unlink(missing_ok=True)
     (folder / CHECKPOINT).unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
 
 
-def is_of_checkpoint(name: str) -> bool:
-    """Whether a file of that name, beside a `checkpoint.json`, belongs to it."""
-    is_answer = name.startswith("answer-") and name.endswith(".safetensors")
-    return is_answer or name in (CHECKPOINT, LEDGER, STATE)
+def is_of_checkpoint(path: Path) -> bool:
+    """Whether a file beside a `checkpoint.json` belongs to it: never a ledger that others may be charged to."""
+    if path.name == LEDGER:
+        with suppress(PrivacyError, UsageError):
+            return read_ledger_file(path).source == SOURCE
+        return False
+    is_answer = path.name.startswith("answer-") and path.suffix == ".safetensors"
+    return is_answer or path.name in (CHECKPOINT, STATE)
 
 
 def write_durably(path: Path, content: bytes) -> None:

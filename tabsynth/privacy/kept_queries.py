@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from tabsynth.privacy.mechanisms import (
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, PlannedMechanism
 
+T = TypeVar("T")
+Coded = tuple[Callable[[T], Arrays], Callable[[Arrays], T]]
 _ASKED = "asked"
 
 
@@ -50,71 +52,79 @@ class KeptQueries(NoisyQueries):
         if not wanted:
             return []
         times = [1] * len(wanted) if repeats is None else [int(n) for n in repeats]
-        asked = ["marginals", statistic, *columns_of(wanted), times]
-        arrays = self._answered(
-            asked,
-            lambda: _of_measurements(NoisyQueries.marginals(self, statistic, wanted, repeats)),
+        drawn = super().marginals
+        return self._answered(
+            ["marginals", statistic, *columns_of(wanted), times],
+            lambda: drawn(statistic, wanted, repeats),
             lambda: self._take(DiscreteGaussian, statistic, sum(times)),
+            _MEASUREMENTS,
         )
-        return _measurements(arrays)
 
     def dependence_scores(
         self, statistic: str, pairs: Sequence[Marginal], references: Sequence[Integers]
     ) -> Measurement:
         if not pairs:
             return Measurement(np.zeros(0), variance=0.0)
-        arrays = self._answered(
+        drawn = super().dependence_scores
+        return self._answered(
             ["scores", statistic, *columns_of(pairs), len(pairs)],
-            lambda: _of_measurements([NoisyQueries.dependence_scores(self, statistic, pairs, references)]),
+            lambda: [drawn(statistic, pairs, references)],
             lambda: self._take(DiscreteGaussian, statistic, len(pairs)),
-        )
-        return _measurements(arrays)[0]
+            _MEASUREMENTS,
+        )[0]
 
     def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
-        arrays = self._answered(
+        drawn = super().frequent_levels
+        return self._answered(
             ["levels", statistic, *columns],
-            lambda: _of_levels(NoisyQueries.frequent_levels(self, statistic, cells, columns)),
+            lambda: drawn(statistic, cells, columns),
             lambda: self._take(ThresholdedDiscreteGaussian, statistic, 1),
+            _LEVELS,
         )
-        return _levels(arrays)
 
     def training(self, statistic: str, columns: Sequence[str]) -> SampledGaussian:
         """As before, but charged once however often the fit is continued."""
         count = self._planned(statistic).part.count
         self.kept.plan_steps(count)
         if not self.kept.is_charged(statistic):
-            return NoisyQueries.training(self, statistic, columns)
+            return super().training(statistic, columns)
         with self._lock:
             return self._take(SampledGaussian, statistic, count)
 
     def _number(self, statistic: str, columns: Sequence[str], count: Callable[[], int]) -> Measurement:
         drawn = super()._number
-        arrays = self._answered(
+        return self._answered(
             ["number", statistic, *columns],
-            lambda: _of_measurements([drawn(statistic, columns, count)]),
+            lambda: [drawn(statistic, columns, count)],
             lambda: self._take(DiscreteGaussian, statistic, 1),
-        )
-        return _measurements(arrays)[0]
+            _MEASUREMENTS,
+        )[0]
 
     def _answered(
-        self, asked: Sequence[object], ask: Callable[[], Arrays], take: Callable[[], object]
-    ) -> Arrays:
+        self, asked: Sequence[object], ask: Callable[[], T], take: Callable[[], object], coded: Coded[T]
+    ) -> T:
         """The kept answer to a question, taken off the plan; a new one where there is none, kept at once."""
         words = np.frombuffer(json.dumps(asked).encode(), dtype=np.uint8)
+        encode, decode = coded
         number = self._told[0] + 1
         if number > self.kept.n_answers:
-            arrays: Arrays = ask()
-            self.kept.keep_answer({**arrays, _ASKED: words})
+            found = ask()
+            self.kept.keep_answer({**encode(found), _ASKED: words})
         else:
             arrays = self.kept.answer(number)
-            if _ASKED not in arrays or not np.array_equal(arrays[_ASKED], words):
+            try:
+                is_same = np.array_equal(arrays[_ASKED], words)
+                found = decode(arrays)
+            except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError):
+                is_same = False
+            if not is_same:
                 raise InputError(
                     f"answer {number} in {self.kept.folder} is damaged, or of another question: the fit cannot be continued"
                 )
             with self._lock:
                 take()
         self._told[0] = number
-        return arrays
+        return found
 
 
 def uncharged(plan: BudgetPlan, charges: Sequence[Charge]) -> list[PlannedMechanism]:
@@ -150,3 +160,7 @@ def _levels(arrays: Arrays) -> Levels:
     values = pl.read_ipc(io.BytesIO(arrays["levels"].tobytes()))["values"]
     n_null, variance = map(float, arrays["numbers"])
     return Levels(values, arrays["counts"], n_null=n_null, variance=variance)
+
+
+_MEASUREMENTS: Coded[list[Measurement]] = (_of_measurements, _measurements)
+_LEVELS: Coded[Levels] = (_of_levels, _levels)

@@ -291,6 +291,10 @@ def test_what_cannot_have_a_checkpoint_is_refused_before_anything_is_read(tmp_pa
         fit("no such file.csv", schema=SCHEMA, engine=QUICK, ledger=Ledger(BUDGET), checkpoint=tmp_path / "c")
     with pytest.raises(PrivacyError, match="made for privacy"):
         fit("no such file.csv", schema=SCHEMA, engine=QUICK, privacy=NO_PRIVACY, checkpoint=tmp_path / "c")
+    (tmp_path / "mine").mkdir()
+    create_ledger_file(tmp_path / "mine" / LEDGER, source="s", cap=Budget(epsilon=9.0))
+    with pytest.raises(UsageError, match="keep your ledger outside"):
+        resumed(tmp_path / "mine", ledger=tmp_path / "mine" / LEDGER)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
     with pytest.raises(UsageError, match="holds other things and no checkpoint"):

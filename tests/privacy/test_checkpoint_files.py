@@ -15,6 +15,7 @@ from tabsynth.pipeline import fit
 from tabsynth.privacy import checkpoint as checkpoints
 from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, STATE, remove_checkpoint, write_durably
 from tabsynth.privacy.kept_queries import _levels, _of_levels
+from tabsynth.privacy.ledger_file import create_ledger_file, open_ledger_file
 from tabsynth.privacy.marginals import Levels
 from tabsynth.schema.types import Domain
 from tests.privacy.tape import Tape, listening
@@ -23,7 +24,7 @@ torch = pytest.importorskip("torch", reason="needs the extra gan")
 pytest.importorskip("opacus", reason="needs the extra gan")
 
 from tests.privacy.test_checkpoint import HOW, StopError, counted, interrupted, resumed, stop_at  # noqa: E402
-from tests.privacy.test_dp_ctgan import OTHERS, QUICK, SCHEMA, rows, scripted_gradients  # noqa: E402
+from tests.privacy.test_dp_ctgan import BUDGET, OTHERS, QUICK, SCHEMA, rows, scripted_gradients  # noqa: E402
 
 
 def kept_of(folder, table, tape):
@@ -170,6 +171,16 @@ def test_an_answer_to_another_question_is_refused(tmp_path):
         resumed(tmp_path / "c")
 
 
+@pytest.mark.parametrize(
+    "change", [lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0")]
+)
+def test_an_answer_without_its_numbers_is_refused(tmp_path, change):
+    interrupted(tmp_path / "c")
+    altered(tmp_path / "c" / "answer-0001.safetensors", change)
+    with pytest.raises(InputError, match=r"answer 1 .*is damaged"):
+        resumed(tmp_path / "c")
+
+
 def test_an_answer_that_was_charged_and_is_lost_ends_it(tmp_path):
     """To draw it again would cost again: who wants that begins anew."""
     interrupted(tmp_path / "c")
@@ -221,8 +232,6 @@ def test_steps_that_were_begun_are_not_taken_back(tmp_path):
 
 
 def opened_own(path):
-    from tabsynth.privacy.ledger_file import open_ledger_file
-
     return open_ledger_file(path, source=checkpoints.SOURCE)
 
 
@@ -235,6 +244,14 @@ def test_files_are_their_owners_alone_and_removed_together(tmp_path):
     resumed(tmp_path / "c")
     assert not left.exists()
     (tmp_path / "c" / "mine.txt").touch()
+    (tmp_path / "c" / LEDGER).rename(tmp_path / "own")
+    create_ledger_file(tmp_path / "c" / LEDGER, source="s", cap=BUDGET)  # put there by somebody
+    remove_checkpoint(tmp_path / "c")
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {"mine.txt", LEDGER}
+    (tmp_path / "c" / LEDGER).unlink()
+    interrupted(tmp_path / "d")
+    for path in (tmp_path / "d").iterdir():
+        path.rename(tmp_path / "c" / path.name)
     remove_checkpoint(tmp_path / "c")
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["mine.txt"]
     remove_checkpoint(tmp_path / "c")
