@@ -210,7 +210,11 @@ def test_long_trainings_are_marked_by_the_hundredth(tmp_path):
         for number in range(1, 256):
             kept.before_step(number)
             assert number <= kept.begun <= min(number + 1, 255)
-    marks = [json.loads(line)["begun"] for line in (tmp_path / "c" / LEDGER).open() if '"begun":' in line]
+    marks = [
+        json.loads(line)["begun"]
+        for line in (tmp_path / "c" / LEDGER).read_text().splitlines()
+        if '"begun":' in line
+    ]
     assert marks == [0, *range(2, 255, 2), 255]
 
 
