@@ -118,34 +118,43 @@ def altered(path, change):
     save_file(arrays, path)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda arrays: arrays.pop("critic.layers.0.bias"),
-        lambda arrays: arrays.update(more=np.zeros(3, np.float32)),
-        lambda arrays: arrays.update({"average.out.bias": np.full_like(arrays["average.out.bias"], np.nan)}),
-        lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"][:-1].copy()}),
-        lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"].astype(np.float64)}),
-        lambda arrays: arrays.update({"number.learnt": np.array(13)}),
-        lambda arrays: arrays.update({"number.taken": np.array(-1)}),
-        lambda arrays: arrays.pop("number.done"),
-    ],
+NETWORKS = (
+    lambda arrays: arrays.pop("critic.layers.0.bias"),
+    lambda arrays: arrays.update(more=np.zeros(3, np.float32)),
+    lambda arrays: arrays.update({"average.out.bias": np.full_like(arrays["average.out.bias"], np.nan)}),
+    lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"][:-1].copy()}),
+    lambda arrays: arrays.update({"average.out.bias": arrays["average.out.bias"].astype(np.float64)}),
+    lambda arrays: arrays.update({"number.learnt": np.array(13)}),
+    lambda arrays: arrays.update({"number.taken": np.array(-1)}),
+    lambda arrays: arrays.pop("number.done"),
 )
-def test_networks_that_are_not_those_of_the_fit_are_refused(tmp_path, change):
-    interrupted(tmp_path / "c")
-    altered(tmp_path / "c" / STATE, change)
-    with counted() as steps, pytest.raises(InputError, match=r"state\.safetensors is damaged"):
-        resumed(tmp_path / "c")
-    assert steps == []
+ANSWER = (lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0"))
 
 
-@pytest.mark.parametrize("name", [STATE, "answer-0002.safetensors", CHECKPOINT])
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 40])
-def test_damaged_files_are_refused(tmp_path, name, content):
+def test_what_is_damaged_is_refused_and_what_is_mended_goes_on(tmp_path):
+    """Nothing in the folder is believed: files cut short, and networks or answers that are not those of the fit."""
     interrupted(tmp_path / "c")
-    (tmp_path / "c" / name).write_bytes(content)
-    with pytest.raises(InputError, match=r"damaged.*cannot be continued"):
+    files = {name: tmp_path / "c" / name for name in (STATE, "answer-0001.safetensors", CHECKPOINT)}
+    kept = {name: path.read_bytes() for name, path in files.items()}
+    with counted() as steps:
+        for name, path in files.items():
+            for content in (b"", b"{}", bytes(40)):
+                path.write_bytes(content)
+                with pytest.raises(InputError, match=r"damaged.*cannot be continued"):
+                    resumed(tmp_path / "c")
+            path.write_bytes(kept[name])
+        for name, changes, words in (
+            (STATE, NETWORKS, r"state\.safetensors is damaged"),
+            ("answer-0001.safetensors", ANSWER, r"answer 1 .*is damaged"),
+        ):
+            for change in changes:
+                altered(files[name], change)
+                with pytest.raises(InputError, match=words):
+                    resumed(tmp_path / "c")
+                files[name].write_bytes(kept[name])
+        assert steps == []
         resumed(tmp_path / "c")
+    assert steps == [4, 5, 6]
 
 
 def test_an_unknown_format_is_refused(tmp_path):
@@ -168,16 +177,6 @@ def test_an_answer_to_another_question_is_refused(tmp_path):
     one, two = (tmp_path / "c" / f"answer-000{k}.safetensors" for k in (1, 2))
     shutil.copy(one, two)
     with pytest.raises(InputError, match=r"answer 2 .*of another question"):
-        resumed(tmp_path / "c")
-
-
-@pytest.mark.parametrize(
-    "change", [lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0")]
-)
-def test_an_answer_without_its_numbers_is_refused(tmp_path, change):
-    interrupted(tmp_path / "c")
-    altered(tmp_path / "c" / "answer-0001.safetensors", change)
-    with pytest.raises(InputError, match=r"answer 1 .*is damaged"):
         resumed(tmp_path / "c")
 
 

@@ -15,9 +15,13 @@ def audit(*, share):
 
 
 def test_whole_trainings_stay_within_what_was_charged():
-    """A sound engine fails once in 500; a quarter of the noise (TPR and 1 - FPR near .96) is missed once in 1,000."""
+    """A sound engine fails once in 500 at most; half the noise takes ten times the trainings (`benchmarks.training_audit`).
+
+    With a tenth of the noise the row is seen wherever it was sampled at all, with probability 15/16, and hardly ever
+    where it is not there: 33 of 40 and 2 of 40 still prove more than was charged, so that is missed 3 times in 1,000.
+    """
     assert ALPHA == 0.001
     sound = audit(share=1.0)
     assert not sound.exceeds
     assert sound.allowed == pytest.approx(0.283, abs=0.005)  # the power that is stated is of this charge
-    assert audit(share=0.25).exceeds
+    assert audit(share=0.1).exceeds
