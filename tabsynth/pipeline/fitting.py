@@ -120,7 +120,6 @@ def _fit_within(
 ) -> FittedPipeline:
     """A private fit: planned, and reserved in the ledger, before a row is looked at where a schema is given."""
     with ExitStack() as held:
-        held.callback(ledger.free)
         queries = None
         if schema is not None or isinstance(data, Table):
             known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
@@ -130,9 +129,8 @@ def _fit_within(
         if queries is None:
             recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
             queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
-        n_former = (
-            len(ledger.charges) if folder is None else 0
-        )  # of a checkpoint's ledger, all are of this fit
+        ledger = queries.ledger
+        n_former = len(ledger.charges) if folder is None else 0  # of a checkpoint's, all are of this fit
         table = bound_rows(_naming_somebody(table), Streams(secrets.randbits(128)))  # never by a known seed
         fitted = fit_privately(table, recipe, queries=queries, streams=Streams(seed), progress=progress)
     progress("done", 1.0)
@@ -167,9 +165,11 @@ def _reserved(
         queries = NoisyQueries(ledger, plan)
         if folder is not None:
             opened = checkpoint_of(folder, schema, recipe, plan, ledger=ledger, seed=seed)
-            queries = KeptQueries(ledger, plan, kept=held.enter_context(opened))
+            kept = held.enter_context(opened)
+            queries = KeptQueries(kept.ledger, plan, kept=kept)
         _require_one_unit(ledger, plan)
-        ledger.reserve(uncharged(plan, () if folder is None else ledger.charges))
+        queries.ledger.reserve(uncharged(plan, () if folder is None else queries.ledger.charges))
+        held.callback(queries.ledger.free)
         yield queries
 
 

@@ -32,6 +32,7 @@ import numpy.typing as npt
 
 from tabsynth.errors import InputError, PrivacyError, UsageError
 from tabsynth.privacy.budget import Budget
+from tabsynth.privacy.ledger_disk import lock
 from tabsynth.privacy.ledger_file import (
     LedgerFile,
     create_ledger_file,
@@ -39,6 +40,7 @@ from tabsynth.privacy.ledger_file import (
     read_ledger_file,
 )
 from tabsynth.privacy.mechanisms import SampledGaussian
+from tabsynth.privacy.training_ledger import TrainingLedger
 
 CHECKPOINT, LEDGER, STATE = "checkpoint.json", "ledger.jsonl", "state.safetensors"
 FORMAT = "tabsynth-checkpoint/1"
@@ -57,8 +59,7 @@ class Checkpoint:
     """
 
     folder: Path
-    ledger: LedgerFile
-    token: str
+    ledger: TrainingLedger
     begun: int = 0
     n_answers: int = 0
     is_continued: bool = False
@@ -74,7 +75,7 @@ class Checkpoint:
             return
         portion = max(self._count // _PORTIONS, 1)
         begun = min(number - 1 + portion, max(self._count, number))
-        self.ledger.begin_steps(self.token, begun)
+        self.ledger.begin_steps(begun)
         self.begun = begun
 
     def keep_state(self, arrays: Arrays, **numbers: int) -> None:
@@ -102,7 +103,7 @@ class Checkpoint:
         self.n_answers += 1
 
     def is_charged(self, statistic: str) -> bool:
-        """Whether this fit's ledger holds a charge of the statistic already."""
+        """Whether a charge of the statistic is among this fit's already."""
         return any(charge.statistic == statistic for charge in self.ledger.charges)
 
     def _write(self, name: str, arrays: Arrays) -> None:
@@ -150,23 +151,38 @@ def opened_checkpoint(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile
 
     `of` says of which fit it is: plain data by name, none of it from the table. Raises `UsageError` naming what
     differs from the fit in the folder, or where it holds other things; `PrivacyError` where that fit is charged to
-    another ledger or its counts were lost; `InputError` where it is damaged.
+    another ledger, its counts were lost or it is running; `InputError` where it is damaged.
     """
     _make_folder(folder)
+    with _locked(folder):
+        checkpoint = _opened(folder, of=of, ledger=ledger)
+        try:
+            yield checkpoint
+        finally:
+            checkpoint.ledger.close()
+
+
+def _opened(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile) -> Checkpoint:
     if ledger.path.parent == folder.resolve() and ledger.source != SOURCE:
         raise UsageError(
             f"keep your ledger outside {folder}: what lies in a checkpoint's folder is deleted with it"
         )
-    is_continued = holds_checkpoint(folder)
-    checkpoint = (
-        _continued(folder, of=of, ledger=ledger) if is_continued else _begun(folder, of=of, ledger=ledger)
-    )
     for left in folder.glob(".tabsynth.*.tmp"):  # of a process that was killed while it wrote
         left.unlink(missing_ok=True)
+    if holds_checkpoint(folder):
+        return _continued(folder, of=of, ledger=ledger)
+    return _begun(folder, of=of, ledger=ledger)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder: what is begun or continued there is nobody else's, in this process or another."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield checkpoint
+        lock(descriptor, folder, what="checkpoint")
+        yield
     finally:
-        ledger.end_training()
+        os.close(descriptor)
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -231,10 +247,10 @@ def _make_folder(folder: Path) -> None:
 def _begun(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile) -> Checkpoint:
     """A fit of its own in the ledger, then in the folder: in between nothing is charged."""
     token = secrets.token_hex(16)
-    ledger.begin_training(token)
+    of_fit = ledger.begin_training(token)
     content = {"format": FORMAT, "note": _NOTE, "training": token, "series": ledger.series, "of": dict(of)}
     write_durably(folder / CHECKPOINT, json.dumps(content, indent=1, allow_nan=False).encode() + b"\n")
-    return Checkpoint(folder=folder, ledger=ledger, token=token)
+    return Checkpoint(folder=folder, ledger=of_fit)
 
 
 def _continued(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile) -> Checkpoint:
@@ -251,10 +267,11 @@ def _continued(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile) -> Ch
         raise PrivacyError(
             f"the fit in {folder} is charged to another ledger: name that one to continue; nothing was read"
         )
-    begun = ledger.continue_training(kept["training"])
+    of_fit = ledger.continue_training(kept["training"])
     n_answers = sum(1 for path in folder.glob("answer-*.safetensors"))
-    n_drawn = sum(not isinstance(charge.mechanism, SampledGaussian) for charge in ledger.charges)
+    n_drawn = sum(not isinstance(charge.mechanism, SampledGaussian) for charge in of_fit.charges)
     if n_answers != n_drawn:
+        of_fit.close()
         raise PrivacyError(
             f"the fit in {folder} was interrupted while counts were drawn: {abs(n_drawn - n_answers)} of "
             f"{max(n_drawn, n_answers)} were charged and are not there, so it cannot be continued. They stay charged: "
@@ -262,9 +279,8 @@ def _continued(folder: Path, *, of: Mapping[str, Any], ledger: LedgerFile) -> Ch
         )
     return Checkpoint(
         folder=folder,
-        ledger=ledger,
-        token=kept["training"],
-        begun=begun,
+        ledger=of_fit,
+        begun=of_fit.begun,
         n_answers=n_answers,
         is_continued=True,
     )

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.errors import InputError
+from tabsynth.errors import InputError, PrivacyError
 from tabsynth.privacy.checkpoint import Arrays, Checkpoint
 from tabsynth.privacy.ledger import Charge
 from tabsynth.privacy.marginals import Integers, Levels, Marginal, Measurement, columns_of
 from tabsynth.privacy.mechanisms import (
     DiscreteGaussian,
+    Mechanism,
     SampledGaussian,
     ThresholdedDiscreteGaussian,
     releases,
@@ -128,12 +129,30 @@ class KeptQueries(NoisyQueries):
 
 
 def uncharged(plan: BudgetPlan, charges: Sequence[Charge]) -> list[PlannedMechanism]:
-    """What of a plan is still to be charged after `charges`, which were made by it."""
+    """What of a plan is still to be charged after `charges`, all of which must have been made by it.
+
+    Raises `PrivacyError` for a charge that the plan does not make: with other noise, more often, or of something else. What
+    a checkpoint says of its fit may have been altered; what was charged may not be used for releases with less noise.
+    """
     made: Counter[str] = Counter()
+    planned = {part.part.statistic: part.mechanism for part in plan.parts}
     for charge in charges:
         made[charge.statistic] += releases(charge.mechanism)
+        is_planned = charge.statistic in planned and _is_of(charge.mechanism, planned[charge.statistic])
+        if not is_planned or made[charge.statistic] > plan[charge.statistic].part.count:
+            raise PrivacyError(
+                f"the ledger's charge of {charge.statistic!r} is not what this fit would be charged: the checkpoint is "
+                "of another fit or was altered; nothing was released"
+            )
     left = [(planned.mechanism, planned.part.count - made[planned.part.statistic]) for planned in plan.parts]
     return [replace(mechanism, count=count) for mechanism, count in left if count > 0]
+
+
+def _is_of(charged: Mechanism, planned: PlannedMechanism) -> bool:
+    """Whether releases were charged as they are planned; those of a training all at once."""
+    if isinstance(planned, SampledGaussian):
+        return charged == planned
+    return type(charged) is type(planned) and replace(planned, count=releases(charged)) == charged
 
 
 def _of_measurements(found: Sequence[Measurement]) -> dict[str, npt.NDArray[Any]]:

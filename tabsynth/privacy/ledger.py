@@ -82,6 +82,10 @@ class Ledger:
             self._require_room(wanted)
             self._reserved += wanted
 
+    def set_aside(self) -> Counter[Mechanism]:
+        """What is reserved and not charged yet, by all who charge here."""
+        return self._reserved
+
     def free(self) -> None:
         """Give back what was set aside and not charged: a fit that has ended needs it no more."""
         with self._lock:
@@ -123,7 +127,7 @@ class Ledger:
         cap = self._cap
         if cap is None:
             return
-        taken = [*self._spent(), *_counted(self._reserved)]
+        taken = [*self._spent(), *_counted(self.set_aside())]
         if delta_of([*taken, *_counted(wanted)], cap.epsilon) <= cap.delta:
             return
         raise BudgetError(

@@ -5,13 +5,15 @@ Lines are only ever appended (`tabsynth.privacy.ledger_lines`), and a charge is 
 returns.
 
 What is noticed, and refused: a changed byte, a line that is gone from the middle or the end, another
-source, a file in use, one replaced or written to under a running fit, and a copy: it is another file on the
-disk. One that was moved there on purpose is opened as `moved`, which is recorded. A kill leaves every
+source, a file in use, one replaced or written to under a running fit, and a copy: it has another number on the
+disk, or was made at another time, where the file system tells that (`Place`). One that was moved there on purpose is
+opened as `moved`, which is recorded. A kill leaves every
 charge that was written, whether its noise was drawn or not. A last line that a power cut left incomplete
 was not acknowledged, so nothing was released on it: a note of it takes its place.
 
-What is not noticed: a file set back to an earlier state in place, and one rewritten, hashes and all, by
-somebody who means it. Models carry the state they were saved at, so that `LedgerRecord.holds` tells a file
+What is not noticed: a file set back to an earlier state in place, a disk or machine set back as a whole, a
+copy that is given a deleted ledger's number where the file system tells no time, and one rewritten, hashes and all,
+by somebody who means it. Models carry the state they were saved at, so that `LedgerRecord.holds` tells a file
 that was set back. Locks are those of a local file system; a ledger is not for network shares.
 """
 
@@ -19,9 +21,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
+from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,9 +32,18 @@ from tabsynth.errors import OutputExistsError, PrivacyError, UsageError
 from tabsynth.privacy import ledger_lines
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.ledger import Charge, Ledger, LedgerCopy, charge_to_data
-from tabsynth.privacy.ledger_lines import Begun, LedgerRecord, LedgerState
-
-_MOST_BYTES = 256 << 20
+from tabsynth.privacy.ledger_disk import (
+    append,
+    content_of,
+    lock,
+    open_file,
+    place_of,
+    require_in_place,
+    sync_folder,
+)
+from tabsynth.privacy.ledger_lines import Begun, LedgerRecord, LedgerState, Place
+from tabsynth.privacy.mechanisms import Mechanism
+from tabsynth.privacy.training_ledger import TrainingLedger
 
 
 def create_ledger_file(path: str | Path, *, source: str, cap: Budget) -> None:
@@ -52,10 +63,10 @@ def create_ledger_file(path: str | Path, *, source: str, cap: Budget) -> None:
     except OSError as fault:
         raise UsageError(f"{target}: no ledger can be made there ({fault.strerror})") from None
     try:
-        inode = os.fstat(descriptor).st_ino
-        first = ledger_lines.header(source=source, cap=cap, series=secrets.token_hex(16), inode=inode)
-        _append(descriptor, first, at=0, size=0)
-        _sync_folder(target.parent)
+        place = place_of(descriptor)
+        first = ledger_lines.header(source=source, cap=cap, series=secrets.token_hex(16), place=place)
+        append(descriptor, first, at=0, size=0)
+        sync_folder(target.parent)
     except OSError as fault:
         target.unlink(missing_ok=True)
         raise UsageError(f"{target}: no ledger can be made there ({fault.strerror})") from None
@@ -69,9 +80,9 @@ def read_ledger_file(path: str | Path) -> LedgerRecord:
     Raises `UsageError` where there is none and `PrivacyError` where it is damaged.
     """
     target = Path(path)
-    descriptor = _open(target, os.O_RDONLY)
+    descriptor = open_file(target, os.O_RDONLY)
     try:
-        return ledger_lines.parse(_content(descriptor, target), target).record
+        return ledger_lines.parse(content_of(descriptor, target), target).record
     finally:
         os.close(descriptor)
 
@@ -84,12 +95,12 @@ def open_ledger_file(path: str | Path, *, source: str, moved: bool = False) -> L
     elsewhere, of another source, a copy, damaged or cut short.
     """
     target = Path(os.path.realpath(path))
-    descriptor = _open(target, os.O_RDWR)
+    descriptor = open_file(target, os.O_RDWR)
     try:
-        _lock(descriptor, target)
-        _require_in_place(descriptor, target)
-        state = ledger_lines.parse(_content(descriptor, target), target)
-        _require_series(state, target, source=source, inode=None if moved else os.fstat(descriptor).st_ino)
+        lock(descriptor, target)
+        require_in_place(descriptor, target)
+        state = ledger_lines.parse(content_of(descriptor, target), target)
+        _require_series(state, target, source=source, place=None if moved else place_of(descriptor))
         ledger = LedgerFile(target, descriptor, state)
     except BaseException:
         os.close(descriptor)
@@ -101,13 +112,14 @@ def open_ledger_file(path: str | Path, *, source: str, moved: bool = False) -> L
 class LedgerFile(Ledger):
     """A ledger whose charges are on disk before `charge` returns; made by `open_ledger_file`.
 
-    `former` are the charges of earlier fits, which `epsilon` and the cap include. Once a write has failed,
-    charging raises.
+    `former` are the charges of other fits, which `epsilon` and the cap include. Once a write has failed,
+    charging raises. A fit that can be continued is charged through a ledger of its own (`begin_training`), so that fits
+    in several threads stay apart.
     """
 
     def __init__(self, path: Path, descriptor: int, state: LedgerState) -> None:
         record = state.record
-        super().__init__(record.cap, former=[charge for _, charge in record.charges])
+        super().__init__(record.cap)
         self.path = path
         self.source = record.source
         self.series = record.series
@@ -115,27 +127,45 @@ class LedgerFile(Ledger):
         self._head, self._n_lines, self._end = record.heads[-1], len(record.heads) - 1, state.end
         self._numbered = list(record.charges)
         self._trainings = dict(record.trainings)
-        self._fit = self._next_fit()
+        self._open: dict[str, TrainingLedger] = {}
+        self._fit: int | None = None  # of charges that are no training's, from the first on
+
+    @property
+    def former(self) -> tuple[Charge, ...]:
+        return self.charges_but(self._fit)
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        return self.charges_of(self._fit)
+
+    def charges_of(self, fit: int | None) -> tuple[Charge, ...]:
+        """Charges of a fit, by its number in the file."""
+        return tuple(charge for number, charge in self._numbered if number == fit)
+
+    def charges_but(self, fit: int | None) -> tuple[Charge, ...]:
+        """Charges of all fits but one."""
+        return tuple(charge for number, charge in self._numbered if number != fit)
 
     def settle(self, state: LedgerState) -> None:
         """Record what opening found: bytes of a line that was cut off, and a new place on the disk."""
         if state.n_torn:
             self._write({"torn": state.n_torn}, size=state.end + state.n_torn)
-        inode = os.fstat(self._open_descriptor()).st_ino
-        if inode != state.inode:
-            self._write({"inode": inode})
+        place = place_of(self._open_descriptor())
+        if not place.is_of(state.place):
+            self._write(asdict(place))
 
-    def begin_training(self, token: str) -> None:
-        """From here on charges are of a fit of its own, that the `token` names and that can be continued."""
+    def begin_training(self, token: str) -> TrainingLedger:
+        """The ledger of a new fit, which the `token` names and which can be continued; to be closed at its end."""
         with self._lock:
-            self._fit = self._next_fit()
-            self._former, self._charges = (*self._former, *self._charges), []
-            self._mark(token, Begun(self._fit, 0))
+            begun = Begun(self._next_fit(), 0)
+            self._mark(token, begun)
+            return self._opened_training(token, begun)
 
-    def continue_training(self, token: str) -> int:
-        """Make the charges of an interrupted fit those of this one; how many of its steps were begun.
+    def continue_training(self, token: str) -> TrainingLedger:
+        """The ledger of an interrupted fit, to be closed at its end.
 
-        Raises `PrivacyError` where the ledger knows of no such fit: it is another one, or was set back.
+        Raises `PrivacyError` where the ledger knows of no such fit (it is another one, or was set back), and where
+        the fit is open.
         """
         with self._lock:
             begun = self._trainings.get(token)
@@ -144,20 +174,42 @@ class LedgerFile(Ledger):
                     f"{self.path}: the ledger knows nothing of the fit that is to be continued: it is another ledger, "
                     "or was set back; nothing was released"
                 )
-            self._former = tuple(charge for fit, charge in self._numbered if fit != begun.fit)
-            self._charges = [charge for fit, charge in self._numbered if fit == begun.fit]
-            self._fit = begun.fit
-            return begun.steps
+            if token in self._open:
+                raise PrivacyError(
+                    f"{self.path}: the fit that is to be continued is running; nothing was read"
+                )
+            return self._opened_training(token, begun)
 
     def begin_steps(self, token: str, steps: int) -> None:
-        """Record that `steps` in all of a training are spent; only when this has returned may they be taken."""
-        with self._lock:
-            self._mark(token, Begun(self._trainings[token].fit, steps))
+        """Record that `steps` in all of a training are spent; only when this has returned may they be taken.
 
-    def end_training(self) -> None:
-        """Charges from here on are of another fit."""
+        Raises `PrivacyError` where they are not more than were recorded: those were given to somebody already.
+        """
         with self._lock:
-            self._fit = self._next_fit()
+            before = self._trainings[token]
+            if steps <= before.steps:
+                raise PrivacyError(
+                    f"{self.path}: {before.steps} steps of the training were begun already; nothing was released"
+                )
+            self._mark(token, Begun(before.fit, steps))
+
+    def record_of(self, fit: int, entry: Charge) -> None:
+        """Make a charge of that fit last; whoever calls holds the lock."""
+        self._write({"fit": fit, "charge": charge_to_data(entry)})
+        self._numbered.append((fit, entry))
+
+    def set_aside(self) -> Counter[Mechanism]:
+        """What all fits that use this ledger have reserved."""
+        return sum((each.own_reserved for each in self._open.values()), self._reserved.copy())
+
+    def end_training(self, token: str) -> None:
+        """Let the fit be continued again."""
+        with self._lock:
+            self._open.pop(token, None)
+
+    def _opened_training(self, token: str, begun: Begun) -> TrainingLedger:
+        self._open[token] = TrainingLedger(self, token, begun, lock=self._lock)
+        return self._open[token]
 
     def _next_fit(self) -> int:
         fits = (*(fit for fit, _ in self._numbered), *(begun.fit for begun in self._trainings.values()))
@@ -169,14 +221,18 @@ class LedgerFile(Ledger):
 
     def copy(self) -> LedgerCopy:
         with self._lock:
-            return LedgerCopy(
-                former=self.former,
-                charges=self.charges,
-                cap=self.cap,
-                source=self.source,
-                series=self.series,
-                head=self._head,
-            )
+            return self.copy_of(self._fit)
+
+    def copy_of(self, fit: int | None) -> LedgerCopy:
+        """The ledger as it stands, for the model of that fit to carry; whoever calls holds the lock."""
+        return LedgerCopy(
+            former=self.charges_but(fit),
+            charges=self.charges_of(fit),
+            cap=self.cap,
+            source=self.source,
+            series=self.series,
+            head=self._head,
+        )
 
     def close(self) -> None:
         """Let go of the file; charging raises from now on. Closing twice does nothing."""
@@ -192,8 +248,12 @@ class LedgerFile(Ledger):
         self.close()
 
     def _record(self, entry: Charge) -> None:
-        self._write({"fit": self._fit, "charge": charge_to_data(entry)})
-        self._numbered.append((self._fit, entry))
+        fit = self._next_fit() if self._fit is None else self._fit
+        self.record_of(fit, entry)
+        self._fit = fit
+
+    def _spent(self) -> list[Mechanism]:
+        return [entry.mechanism for _, entry in self._numbered]
 
     def _write(self, content: Mapping[str, object], *, size: int | None = None) -> None:
         """Append a line and count it, on disk when this returns; on any failure let go of the file.
@@ -205,8 +265,8 @@ class LedgerFile(Ledger):
         line = ledger_lines.line(content, head=head)
         try:
             size = self._end if size is None else size
-            _require_in_place(descriptor, self.path, size=size)
-            _append(descriptor, line, at=self._end, size=size)
+            require_in_place(descriptor, self.path, size=size)
+            append(descriptor, line, at=self._end, size=size)
             count = ledger_lines.digits(self._n_lines + 1).encode()
             os.pwrite(descriptor, count, len(ledger_lines.PREFIX))
             os.fsync(descriptor)
@@ -231,33 +291,8 @@ class LedgerFile(Ledger):
             self._descriptor = None
 
 
-def _open(path: Path, flags: int) -> int:
-    """A descriptor of a regular file; `UsageError` for anything else."""
-    try:
-        descriptor = os.open(path, flags | os.O_NONBLOCK)  # not to wait for the other end of a pipe
-    except OSError as fault:
-        raise UsageError(f"{path}: no ledger can be opened there ({fault.strerror})") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UsageError(f"{path}: a ledger is a regular file")
-    return descriptor
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise PrivacyError(
-            f"{path}: another fit has the ledger open; wait for it to end, nothing was read"
-        ) from None
-    except (ImportError, OSError):
-        raise PrivacyError(f"{path}: files cannot be locked here, so no ledger can be kept") from None
-
-
-def _require_series(state: LedgerState, path: Path, *, source: str, inode: int | None) -> None:
-    """Raise `PrivacyError` for another source, or another `inode` than that of the file that was made."""
+def _require_series(state: LedgerState, path: Path, *, source: str, place: Place | None) -> None:
+    """Raise `PrivacyError` for another source, or another `place` than that of the file that was made."""
     if state.record.source != source:
         raise PrivacyError(
             f"{path} is the ledger of another source, {state.record.source!r}: "
@@ -265,53 +300,8 @@ def _require_series(state: LedgerState, path: Path, *, source: str, inode: int |
         )
     if len(state.record.heads) - 1 > state.n_counted + 1:
         raise PrivacyError(f"{path}: the ledger has more lines than were ever acknowledged; it was altered")
-    if inode not in (None, state.inode):
+    if place is not None and not place.is_of(state.place):
         raise PrivacyError(
             f"{path} is a copy of a ledger: continue the original. If the file was moved here and no other "
             "copy of it is continued, open it as moved"
         )
-
-
-def _require_in_place(descriptor: int, path: Path, *, size: int | None = None) -> None:
-    """Raise `PrivacyError` where `path` is another file than the open one, or not of the expected size."""
-    here = os.fstat(descriptor)
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        there = None
-    if there is None or (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
-        raise PrivacyError(
-            f"{path}: the ledger was removed or replaced while it was open; nothing was released"
-        )
-    if size is not None and here.st_size != size:
-        raise PrivacyError(f"{path}: the ledger was written to while it was open; nothing was released")
-
-
-def _content(descriptor: int, path: Path) -> bytes:
-    size = os.fstat(descriptor).st_size
-    if size > _MOST_BYTES:
-        raise PrivacyError(f"{path}: a ledger holds {_MOST_BYTES} bytes at most")
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        return file.read()
-
-
-def _append(descriptor: int, data: bytes, *, at: int, size: int) -> None:
-    """End the file with `data` from `at` on, and wait for the disk; a failure leaves it at `size` bytes."""
-    try:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(descriptor, data[written:], at + written)
-        os.ftruncate(descriptor, at + len(data))
-        os.fsync(descriptor)
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(descriptor, size)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

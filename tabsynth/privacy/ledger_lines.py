@@ -1,6 +1,6 @@
 """The text of a ledger file: one JSON object per line, each with a hash over itself and all before it.
 
-    {"lines":"000000000002","kind":…,"source":…,"cap":…,"series":…,"inode":…,"hash":…}
+    {"lines":"000000000002","kind":…,"source":…,"cap":…,"series":…,"inode":…,"born":…,"hash":…}
     {"fit":1,"charge":{…},"hash":…}
     {"fit":2,"charge":{…},"hash":…}
     {"fit":2,"training":…,"begun":40,"hash":…}
@@ -29,6 +29,7 @@ from tabsynth.privacy.ledger import COPY, Charge, LedgerCopy, budget_from_data, 
 PREFIX = b'{"lines":"'
 _DIGITS = 12
 _KIND = "tabsynth ledger 1"
+_HEADER = {"kind", "source", "cap", "series", "inode"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -38,6 +39,21 @@ class Begun:
 
     fit: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a copy of a file does not share with it: its number on the disk, and when it was made, in nanoseconds.
+
+    `born` is None where the file system does not say, or an earlier release did not ask.
+    """
+
+    inode: int
+    born: int | None
+
+    def is_of(self, other: Place) -> bool:
+        """Whether both may be of one file."""
+        return self.inode == other.inode and (None in (self.born, other.born) or self.born == other.born)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +79,19 @@ class LedgerRecord:
 class LedgerState:
     """A ledger file as found: its record, the lines acknowledged, where whole lines end, the bytes beyond.
 
-    `inode`: the file's number on the disk when it was made.
+    `place`: where the file lay on the disk when it was made, or stated to be moved.
     """
 
     record: LedgerRecord
     n_counted: int
     end: int
     n_torn: int
-    inode: int
+    place: Place
 
 
-def header(*, source: str, cap: Budget, series: str, inode: int) -> bytes:
+def header(*, source: str, cap: Budget, series: str, place: Place) -> bytes:
     """The first line of a ledger of no charges."""
-    content = {"kind": _KIND, "source": source, "cap": asdict(cap), "series": series, "inode": inode}
+    content = {"kind": _KIND, "source": source, "cap": asdict(cap), "series": series, **asdict(place)}
     return _text({"lines": digits(0), **content, "hash": hash_of("", content)})
 
 
@@ -118,7 +134,7 @@ def parse(content: bytes, path: Path) -> LedgerState:
         n_counted=reader.n_counted,
         end=len(content) - len(torn),
         n_torn=len(torn),
-        inode=reader.inode,
+        place=reader.place,
     )
 
 
@@ -126,7 +142,7 @@ class _Reader:
     """Takes lines one by one; `ValueError` for one that does not follow."""
 
     def __init__(self) -> None:
-        self.n_counted = self.inode = 0
+        self.n_counted, self.place = 0, Place(0, None)
         self._series = self._source = ""
         self._cap: Budget | None = None
         self._heads: list[str] = []
@@ -151,8 +167,8 @@ class _Reader:
             self._read_begun(entry["training"], Begun(_whole(entry["fit"]), _whole(entry["begun"])))
         elif entry.keys() == {"torn"}:
             _whole(entry["torn"])
-        elif entry.keys() == {"inode"}:
-            self.inode = _whole(entry["inode"])
+        elif entry.keys() in ({"inode"}, {"inode", "born"}):
+            self.place = _place(entry)
         else:
             raise ValueError("an unknown line")
         self._heads.append(claimed)
@@ -172,20 +188,25 @@ class _Reader:
         if not isinstance(token, str):
             raise ValueError("no token")  # noqa: TRY004
         before = self._trainings.get(token)
-        if before is not None and (before.fit != begun.fit or before.steps > begun.steps):
+        if before is not None and (before.fit != begun.fit or before.steps >= begun.steps):
             raise ValueError("steps that were begun are not taken back")
         self._trainings[token] = begun
 
     def _read_header(self, entry: dict[str, Any], counted: object) -> None:
-        if entry.keys() != {"kind", "source", "cap", "series", "inode"} or entry["kind"] != _KIND:
+        if entry.keys() - {"born"} != _HEADER or entry["kind"] != _KIND:
             raise ValueError("another kind of header")
         if not isinstance(counted, str) or not re.fullmatch(rf"[0-9]{{{_DIGITS}}}", counted):
             raise ValueError("no count")
         if not isinstance(entry["source"], str) or not isinstance(entry["series"], str):
             raise ValueError("no names")  # noqa: TRY004
-        self.n_counted, self.inode = int(counted), _whole(entry["inode"])
+        self.n_counted, self.place = int(counted), _place(entry)
         self._source, self._series = entry["source"], entry["series"]
         self._cap = budget_from_data(entry["cap"])
+
+
+def _place(entry: Mapping[str, object]) -> Place:
+    born = entry.get("born")
+    return Place(_whole(entry["inode"]), None if born is None else _whole(born))
 
 
 def _whole(value: object) -> int:

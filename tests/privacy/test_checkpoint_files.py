@@ -16,6 +16,7 @@ from tabsynth.privacy import checkpoint as checkpoints
 from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, STATE, remove_checkpoint, write_durably
 from tabsynth.privacy.kept_queries import _levels, _of_levels
 from tabsynth.privacy.ledger_file import create_ledger_file, open_ledger_file
+from tabsynth.privacy.ledger_lines import Begun
 from tabsynth.privacy.marginals import Levels
 from tabsynth.schema.types import Domain
 from tests.privacy.tape import Tape, listening
@@ -224,8 +225,11 @@ def test_steps_that_were_begun_are_not_taken_back(tmp_path):
     """A ledger whose lines say less than lines before them was altered."""
     interrupted(tmp_path / "c")
     with opened_own(tmp_path / "c" / LEDGER) as ledger:
-        token = next(iter(ledger._trainings))
-        ledger.begin_steps(token, 1)
+        (token,) = ledger._trainings
+        for steps in (1, 3):  # 3 are begun
+            with pytest.raises(PrivacyError, match="3 steps of the training were begun already"):
+                ledger.begin_steps(token, steps)
+        ledger._mark(token, Begun(ledger._trainings[token].fit, 1))
     with pytest.raises(PrivacyError, match="altered or damaged"):
         resumed(tmp_path / "c")
 

@@ -311,6 +311,8 @@ def forged(lines):
         lambda first, _: first.update(cap={"epsilon": 1.0}),
         lambda first, _: first.update(cap={"epsilon": 1.0, "delta": 0.0}),
         lambda first, _: first.update(inode="1"),
+        lambda first, _: first.update(born="1"),
+        lambda first, _: first.update(born=-1),
         lambda first, _: first.update(lines=1),
         lambda first, _: first.update(lines="1"),
         lambda first, _: first.update(series=None),
@@ -397,6 +399,40 @@ def test_a_copied_file_is_refused_and_a_moved_one_says_so(path, tmp_path):
     opened(tmp_path / "renamed").close()
     opened(tmp_path / "renamed", moved=True).close()
     assert len(lines_of(tmp_path / "renamed")) == 2
+
+
+def test_a_copy_that_is_given_the_number_of_a_deleted_ledger_is_refused(path):
+    """Numbers of deleted files are given anew, so a copy in a ledger's place may have its number: it was made later."""
+    lines = [json.loads(line) for line in lines_of(charged(path))]
+    if lines[0]["born"] is None:
+        pytest.skip("the file system does not say when a file was made")
+    lines[0]["born"] -= 1  # as in a file that was made before this one
+    rewrite(path, forged(lines))
+    with pytest.raises(PrivacyError, match="is a copy of a ledger"):
+        opened(path)
+    opened(path, moved=True).close()
+    opened(path).close()
+
+
+@pytest.mark.parametrize("born", [{}, {"born": None}])
+def test_a_ledger_that_tells_no_time_is_known_by_its_number(path, tmp_path, born):
+    """One of an earlier release, or on a file system that tells none."""
+    lines = [json.loads(line) for line in lines_of(charged(path))]
+    del lines[0]["born"]
+    hashed = lines[0].pop("hash")
+    lines[0].update(born, hash=hashed)
+    rewrite(path, forged(lines))
+    opened(path).close()
+    (tmp_path / "copy").write_bytes(path.read_bytes())
+    with pytest.raises(PrivacyError, match="is a copy of a ledger"):
+        opened(tmp_path / "copy")
+
+
+def test_where_no_time_is_told_a_ledger_is_kept_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("tabsynth.privacy.ledger_disk.ctypes.CDLL", lambda _name: None)
+    create_ledger_file(tmp_path / "ledger", source="admissions", cap=CAP)
+    assert json.loads(lines_of(tmp_path / "ledger")[0])["born"] is None
+    opened(charged(tmp_path / "ledger")).close()
 
 
 def test_the_copy_in_a_model_cannot_be_continued(path, tmp_path):
