@@ -136,10 +136,15 @@ class DpCtgan:
             training.learn_marginals(progress, until=0.4, keep=keep)
             if self.critic_share and len(data.columns) > 1:
                 steps = self._steps(training, released, data, queries, multiplier)
-                while steps.done < self.steps:
-                    if steps.done % max(self.steps // _TOLD, 1) == 0:
+                began = steps.done  # told whatever it is: of steps that were lost, too
+                while True:
+                    is_last = steps.done == self.steps
+                    is_tenth = steps.done % max(self.steps // _TOLD, 1) == 0 and not is_last
+                    if is_tenth or steps.done == began:
                         lost = steps.done - training.taken
                         progress(_spent(queries.plan, steps.done, lost), 0.4 + 0.6 * steps.done / self.steps)
+                    if is_last:
+                        break
                     training.criticise(steps, rows)
                     if queries.checkpoint is not None and steps.done == queries.checkpoint.begun:
                         keep()

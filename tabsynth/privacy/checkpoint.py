@@ -18,6 +18,7 @@ folder is nevertheless private, for it is written to be continued and not to be 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -46,6 +47,7 @@ CHECKPOINT, LEDGER, STATE = "checkpoint.json", "ledger.jsonl", "state.safetensor
 FORMAT = "tabsynth-checkpoint/1"
 SOURCE = "a fit with a checkpoint"
 _NOTE = "Private. Whoever continues this fit says that the table is the one it began with."
+_DIGEST = "sha256"
 _PORTIONS = 100  # in which a training is marked and kept: a crash costs a hundredth of the steps at most
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -95,11 +97,16 @@ class Checkpoint:
 
     def answer(self, number: int) -> dict[str, npt.NDArray[Any]]:
         """Answer `number`, from 1, of those kept; raises `InputError` where it is damaged."""
-        return self._read(_answer(number))
+        arrays = self._read(_answer(number))
+        told = arrays.pop(_DIGEST, None)
+        if told is None or told.tobytes() != _digest(arrays):
+            raise InputError(f"{self.folder / _answer(number)} is damaged: the fit cannot be continued")
+        return arrays
 
     def keep_answer(self, arrays: Arrays) -> None:
         """Add an answer that was just drawn, and charged before."""
-        self._write(_answer(self.n_answers + 1), arrays)
+        digest = np.frombuffer(_digest(arrays), dtype=np.uint8)
+        self._write(_answer(self.n_answers + 1), {**arrays, _DIGEST: digest})
         self.n_answers += 1
 
     def is_charged(self, statistic: str) -> bool:
@@ -142,6 +149,10 @@ def opened_ledger_of(folder: Path, budget: Budget) -> Iterator[LedgerFile]:
             )
         create_ledger_file(folder / LEDGER, source=SOURCE, cap=budget)
     with open_ledger_file(folder / LEDGER, source=SOURCE) as ledger:
+        if ledger.cap != budget and not holds_checkpoint(folder):
+            raise UsageError(
+                f"{folder / LEDGER} was left by a fit of another budget: name a new or an empty folder"
+            )
         yield ledger
 
 
@@ -198,10 +209,12 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def is_of_checkpoint(path: Path) -> bool:
-    """Whether a file beside a `checkpoint.json` belongs to it: never a ledger that others may be charged to."""
+    """Whether a file beside a `checkpoint.json` belongs to it: never a ledger that others are, or may be, charged to."""
     if path.name == LEDGER:
-        with suppress(PrivacyError, UsageError):
-            return read_ledger_file(path).source == SOURCE
+        with suppress(PrivacyError, UsageError, InputError):
+            record = read_ledger_file(path)
+            own = record.trainings.get(_read_json(path.with_name(CHECKPOINT))["training"])
+            return record.source == SOURCE and all(own and own.fit == fit for fit, _ in record.charges)
         return False
     is_answer = path.name.startswith("answer-") and path.suffix == ".safetensors"
     return is_answer or path.name in (CHECKPOINT, STATE)
@@ -230,6 +243,15 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def _answer(number: int) -> str:
     return f"answer-{number:04}.safetensors"
+
+
+def _digest(arrays: Arrays) -> bytes:
+    """A hash of arrays with their names, types and shapes: damage is noticed before anything is made of them."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(json.dumps([name, arrays[name].dtype.str, arrays[name].shape]).encode())
+        found.update(arrays[name].tobytes())
+    return found.digest()
 
 
 def _make_folder(folder: Path) -> None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ class PrivateSteps:
         done: int = 0,
         before_step: Callable[[int], None] | None = None,
     ) -> None:
+        import torch
         from opacus import GradSampleModule
         from opacus.optimizers import DPOptimizer
 
@@ -74,6 +76,8 @@ class PrivateSteps:
         self._module = GradSampleModule(module, loss_reduction="sum")
         self._module.disable_hooks()
         self._parameters = [found for found in module.parameters() if found.requires_grad]
+        if any(found.dtype != torch.float32 for found in self._parameters):
+            raise PrivacyError("a private training is of weights with 32 bits; no gradient was released")
         noise = _own_generator(self._parameters[0].device)
         self._optimizer = DPOptimizer(
             optimizer,
@@ -127,7 +131,8 @@ class PrivateSteps:
             self._in_full_precision()
             is_last = at == len(parts) - 1
             self._optimizer.signal_skip_step(do_skip=not is_last)
-            self._optimizer.pre_step()
+            with _in_32_bits(self._parameters[0].device):
+                self._optimizer.pre_step()
             if not is_last:
                 self._optimizer.zero_grad(set_to_none=True)  # which keeps the sum so far
         self._module.disable_hooks()
@@ -142,6 +147,20 @@ class PrivateSteps:
         for parameter in self._parameters:
             gradients = parameter.grad_sample.float()
             parameter.grad_sample = torch.nan_to_num_(gradients, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+@contextmanager
+def _in_32_bits(device: torch.device) -> Iterator[None]:
+    """While the block runs, products are of 32 bits, whatever the caller allows: clipping and adding up is one product."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.dp_ctgan import CRITIC
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
-from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, opened_checkpoint, opened_ledger_of
+from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, Checkpoint, opened_checkpoint, opened_ledger_of
 from tabsynth.privacy.ledger_file import create_ledger_file, read_ledger_file
 from tests.privacy import tape as tapes
 
@@ -172,6 +172,24 @@ def test_steps_lost_are_told_of(tmp_path):
         resumed(tmp_path / "copy", progress=lambda *say: told.append(say[0]), **ledger)
     assert steps == [4, 5, 6]
     assert any(said.endswith("released, 2 of 3 steps lost to interruptions") for said in told)
+
+
+def test_a_last_step_that_was_lost_is_told_of(tmp_path, monkeypatch):
+    real, told = Checkpoint.keep_state, []
+
+    def keep_state(self, arrays, **numbers):
+        if numbers["done"] == QUICK.steps:
+            raise StopError
+        real(self, arrays, **numbers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "keep_state", keep_state)
+        with pytest.raises(StopError):
+            resumed(tmp_path / "c")
+    with counted() as steps:
+        resumed(tmp_path / "c", progress=lambda *say: told.append(say[0]))
+    assert steps == []
+    assert sum(said.endswith("released, 1 of 6 steps lost to interruptions") for said in told) == 1
 
 
 def test_a_copy_of_a_folder_with_its_own_ledger_is_refused(tmp_path):

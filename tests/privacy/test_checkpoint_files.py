@@ -12,12 +12,14 @@ from safetensors.numpy import load_file, save_file
 
 from tabsynth.errors import InputError, PrivacyError, UsageError
 from tabsynth.pipeline import fit
+from tabsynth.privacy import Budget
 from tabsynth.privacy import checkpoint as checkpoints
 from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, STATE, remove_checkpoint, write_durably
 from tabsynth.privacy.kept_queries import _levels, _of_levels
 from tabsynth.privacy.ledger_file import create_ledger_file, open_ledger_file
 from tabsynth.privacy.ledger_lines import Begun
 from tabsynth.privacy.marginals import Levels
+from tabsynth.privacy.mechanisms import DiscreteGaussian
 from tabsynth.schema.types import Domain
 from tests.privacy.tape import Tape, listening
 
@@ -129,7 +131,20 @@ NETWORKS = (
     lambda arrays: arrays.update({"number.taken": np.array(-1)}),
     lambda arrays: arrays.pop("number.done"),
 )
-ANSWER = (lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0"))
+ANSWER = tuple(
+    lambda arrays, change=change: (change(arrays), arrays.pop("sha256"), arrays.update(signed(arrays)))
+    for change in (lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0"))
+)
+FLIPPED = (
+    lambda arrays: arrays.update({"values.0": np.array(arrays["values.0"] + 1)}),
+    lambda arrays: arrays.update({"values.0": arrays["values.0"].reshape(1, -1)}),
+    lambda arrays: arrays.update(variances=arrays["variances"].astype(np.float32)),
+    lambda arrays: arrays.pop("sha256"),
+)
+
+
+def signed(arrays):
+    return {"sha256": np.frombuffer(checkpoints._digest(arrays), dtype=np.uint8)}
 
 
 def test_what_is_damaged_is_refused_and_what_is_mended_goes_on(tmp_path):
@@ -147,6 +162,7 @@ def test_what_is_damaged_is_refused_and_what_is_mended_goes_on(tmp_path):
         for name, changes, words in (
             (STATE, NETWORKS, r"state\.safetensors is damaged"),
             ("answer-0001.safetensors", ANSWER, r"answer 1 .*is damaged"),
+            ("answer-0001.safetensors", FLIPPED, r"answer-0001\.safetensors is damaged"),
         ):
             for change in changes:
                 altered(files[name], change)
@@ -236,6 +252,25 @@ def test_steps_that_were_begun_are_not_taken_back(tmp_path):
 
 def opened_own(path):
     return open_ledger_file(path, source=checkpoints.SOURCE)
+
+
+def test_a_ledger_that_others_are_charged_to_is_not_deleted(tmp_path):
+    interrupted(tmp_path / "c")
+    with opened_own(tmp_path / "c" / LEDGER) as ledger:
+        ledger.charge("s", ["a"], DiscreteGaussian(scale=1e6))
+    remove_checkpoint(tmp_path / "c")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == [LEDGER]
+
+
+def test_a_ledger_left_by_a_fit_of_another_budget_is_refused(tmp_path):
+    """Its cap would stand in the model: the fit was ended before it had a checkpoint."""
+    (tmp_path / "c").mkdir()
+    create_ledger_file(tmp_path / "c" / LEDGER, source=checkpoints.SOURCE, cap=Budget(epsilon=9.0))
+    with pytest.raises(UsageError, match="left by a fit of another budget"):
+        resumed(tmp_path / "c")
+    (tmp_path / "c" / LEDGER).unlink()
+    create_ledger_file(tmp_path / "c" / LEDGER, source=checkpoints.SOURCE, cap=BUDGET)
+    assert resumed(tmp_path / "c").ledger.cap == BUDGET
 
 
 def test_files_are_their_owners_alone_and_removed_together(tmp_path):

@@ -167,6 +167,41 @@ def test_products_in_16_bits_are_clipped_in_32(monkeypatch):
         assert np.linalg.norm(step(1, weight)[0]) <= CLIP * (1 + 1e-5)
 
 
+@pytest.mark.parametrize("allowed", ["medium", "high", "highest"])
+def test_gradients_are_clipped_and_added_up_without_shorter_products(allowed):
+    """TF32 and bfloat16 round what is clipped, by which it may pass the norm; the caller's own word stands afterwards."""
+    trained, seen = Trained(), []
+    trained.steps._optimizer.attach_step_hook(
+        lambda _: seen.append((torch.get_float32_matmul_precision(), torch.is_autocast_enabled("cpu")))
+    )
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(allowed)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            trained.step()
+            assert torch.is_autocast_enabled("cpu")
+        assert torch.get_float32_matmul_precision() == allowed
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen == [("highest", False)]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_weights_of_other_than_32_bits_are_refused(dtype):
+    critic = Critic(n_cells=CELLS, width=8).to(dtype)
+    with pytest.raises(PrivacyError, match="of weights with 32 bits"):
+        PrivateSteps(
+            critic,
+            torch.optim.SGD(critic.parameters(), lr=0.0),
+            mechanism=SampledGaussian(scale=2.0, sampling_rate=0.3, count=1),
+            multiplier=2.0,
+            n_rows=N,
+            expected_rows=1.0,
+            max_grad_norm=CLIP,
+            most_at_once=7,
+        )
+
+
 def test_losses_of_several_rows_together_are_refused():
     """pac = 10 by another name: clipping would bound what ten rows add, and one row would move ten."""
     trained = Trained(rate=1.0, most_at_once=40)
