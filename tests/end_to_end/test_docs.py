@@ -29,7 +29,7 @@ RUNNABLE = ("python", "bash")
 DATA = Path(os.environ.get("TABSYNTH_DATA", ROOT.parent / "shared" / "data"))
 REAL_TABLES = (DATA / "german_credit" / "german_credit.csv.gz",)
 """Tables that a page works on and the repository does not hold: laid into its folder where they are at hand."""
-REASONS = ("installs", "needs the demo's data", "checks the whole project")
+REASONS = ("installs", "needs the demo's data", "checks the whole project", "takes a minute")
 
 
 def run_page(page: Path, folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 Axes before the first that is given do not know it yet, so one pool of rows drawn on them serves all rows. What is given then chooses
 among them: by leaves of its tree, in which all rows of the pool are alike, so that the choice is exact and takes a table of leaves by
-different cells, not a weight for every proposal. Axes that are given from the start are set once. Only what comes after is proposed
+different cells, not a weight for every proposal; where log odds stand on top of leaves, proposals are weighed by these. Axes that are given from the start are set once. Only what comes after is proposed
 several times for each row.
 """
 
@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached
+from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached, odds_of
 from tabsynth.models.trees.leaves import Counts, Floats
-from tabsynth.models.trees.proposals import Asked, Proposed, carried, give
-from tabsynth.models.trees.tree import Pieces
+from tabsynth.models.trees.proposals import Asked, Proposed, again_of_each, carried, give, tilts_of
+from tabsynth.models.trees.tree import Integers, Pieces
 
 PROPOSALS_EACH = 8
 """Proposals per row where other axes follow the first that is given."""
@@ -42,6 +42,10 @@ class Start(Protocol):
         """`n_each` proposals for every row, one row's after another's, with what the axes that are left ask for."""
         ...
 
+    def weight(self, drawn: Drawn) -> Floats | None:
+        """How many times likelier proposals make what is given than they were drawn for; None where all are alike."""
+        ...
+
     def whole(self, drawn: Drawn) -> Drawn:
         """Rows that come of proposals, on all axes."""
         ...
@@ -58,6 +62,9 @@ class Fixed:
     def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:  # noqa: ARG002
         return self.drawn.rows(np.repeat(np.arange(self.drawn.n_rows), n_each))
 
+    def weight(self, drawn: Drawn) -> Floats | None:  # noqa: ARG002
+        return None
+
     def whole(self, drawn: Drawn) -> Drawn:
         return drawn
 
@@ -68,7 +75,7 @@ class Pooled:
 
     `members` are the pool's rows leaf by leaf, `size` of each leaf, (n_leaves,); `which` of the different cells every row has,
     (n_rows,); `reach`, (n_cells, n_leaves), how probable leaves up to each are, given the cell. `needed` axes of the pool are those that
-    others look at.
+    others look at. `tilts`, (n_pool, n_bins): how many times likelier a row of the pool makes each of the axis's `bins` than its leaf.
     """
 
     pool: Drawn
@@ -79,8 +86,16 @@ class Pooled:
     which: Counts
     reach: Floats
     needed: frozenset[int]
+    bins: Integers
+    tilts: Floats | None
     log_chance: Floats
     worth: float
+
+    def weight(self, drawn: Drawn) -> Floats | None:
+        if self.tilts is None:
+            return None
+        found: Floats = self.tilts[drawn.pieces[_POOL_ROW], self.bins[drawn.pieces[self.axis]]]
+        return found
 
     def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:
         n, n_leaves = len(self.which), len(self.size)
@@ -116,15 +131,22 @@ def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator)
     start, rest = _begun(model, n_rows, asked, model.order[:until], rng)
     is_exact = all(axis in asked.axes for axis in rest) and isinstance(start, Fixed)
     is_exact &= all(one.is_one_piece for axis, one in asked.within.items() if axis in rest)
-    n_each = 1 if is_exact or not rest else PROPOSALS_EACH
+    is_chosen = not rest and not (isinstance(start, Pooled) and start.tilts is not None)
+    n_each = 1 if is_exact or is_chosen else PROPOSALS_EACH
     owner = np.repeat(np.arange(n_rows), n_each)
     given = {axis: pieces[owner] for axis, pieces in asked.given.items() if axis in rest}
     mine = Asked(asked.within, given, asked.is_moved[owner])
     chance, worth, current = np.full(n_rows, -np.inf), 0.0, None
     for _ in range(1 if n_each == 1 else PASSES):
         log_chance = start.log_chance.copy()
-        found, share = carried(model, start.propose(n_each, rng), mine, rest, (n_each, log_chance), rng)
+        proposed, first = start.propose(n_each, rng), 1.0
+        weight = start.weight(proposed)
+        if weight is not None:
+            proposed, worths = again_of_each(proposed, weight, n_each, log_chance, rng)
+            first = float(worths.mean())
+        found, share = carried(model, proposed, mine, rest, (n_each, log_chance), rng)
         assert found is not None
+        share *= first
         found = found.rows(np.arange(n_rows) * n_each)
         if current is None:
             current, chance, worth = found, log_chance, share
@@ -148,6 +170,9 @@ def _begun(
             int(seen)
             for axis in order[n_free + 1 :]
             for seen in (*np.unique(model.trees[axis].axis), model.gates.get(axis, (-1, 0))[0])
+        }
+        looked_at |= {
+            seen for axis in order[n_free:] if axis in model.tilts for seen in model.tilts[axis].weights
         }
         needed = frozenset(looked_at & set(order[:n_free]))
         pooled = _pooled(model, asked.given[order[n_free]], order[: n_free + 1], needed, rng)
@@ -184,6 +209,7 @@ def _pooled(
         )
         .reshape(len(cells), len(leaves))
     )
+    odds = odds_of(model, axis, pool, None)
     total = (chance * size).sum(axis=1)
     with np.errstate(divide="ignore"):
         log_chance = np.log(total / pool.n_rows)
@@ -197,6 +223,8 @@ def _pooled(
         which=which.reshape(-1),
         reach=np.cumsum(chance * size, axis=1) / (chance * size).sum(axis=1, keepdims=True),
         needed=needed,
+        bins=model.bins[axis],
+        tilts=None if odds is None else tilts_of(model.binned[axis], leaf, odds),
         log_chance=log_chance[which.reshape(-1)],
         worth=_worth(chance, size, np.bincount(which.reshape(-1))),
     )

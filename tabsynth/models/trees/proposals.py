@@ -172,18 +172,29 @@ def carried(
                 worth *= effective_share(weight)
                 drawn = drawn.rows(systematic(weight, drawn.n_rows, rng))
             continue
-        n_each, log_chance = each
-        table = weight.reshape(-1, n_each)
-        with np.errstate(divide="ignore"):
-            log_chance += np.log(table.mean(axis=1))
-        square = (table**2).sum(axis=1)
-        worth *= np.divide(table.sum(axis=1) ** 2, n_each * square, out=np.ones(len(table)), where=square > 0)
-        if n_each > 1 and np.ptp(table, axis=1).any():
-            first = np.arange(len(table)) * n_each
-            again = np.stack([one_of_each(table, rng) for _ in range(n_each)], axis=1) + first[:, None]
-            chosen = np.where(np.ptp(table, axis=1)[:, None] > 0, again, first[:, None] + np.arange(n_each))
-            drawn = drawn.rows(chosen.reshape(-1))
+        drawn, share = again_of_each(drawn, weight, *each, rng)
+        worth *= share
     return drawn, float(worth.mean())
+
+
+def again_of_each(
+    drawn: Drawn, weight: Floats, n_each: int, log_chance: Floats, rng: np.random.Generator
+) -> tuple[Drawn, Floats]:
+    """Every row's `n_each` proposals drawn again among them by weight, and the share that they are worth, (n_rows,).
+
+    To `log_chance`, (n_rows,), is added the logarithm of the mean weight in each row.
+    """
+    table = weight.reshape(-1, n_each)
+    with np.errstate(divide="ignore"):
+        log_chance += np.log(table.mean(axis=1))
+    square = (table**2).sum(axis=1)
+    worth = np.divide(table.sum(axis=1) ** 2, n_each * square, out=np.ones(len(table)), where=square > 0)
+    if n_each > 1 and np.ptp(table, axis=1).any():
+        first = np.arange(len(table)) * n_each
+        again = np.stack([one_of_each(table, rng) for _ in range(n_each)], axis=1) + first[:, None]
+        chosen = np.where(np.ptp(table, axis=1)[:, None] > 0, again, first[:, None] + np.arange(n_each))
+        drawn = drawn.rows(chosen.reshape(-1))
+    return drawn, worth
 
 
 def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
@@ -196,15 +207,15 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     weight[at] = model.leaves[axis].chance_of(model.trees[axis], leaf, pieces[at], cumulative)
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
-        weight[at] *= _tilt_of(model.binned[axis], leaf, odds, model.bins[axis][pieces[at]])
+        tilts = tilts_of(model.binned[axis], leaf, odds)
+        weight[at] *= tilts[np.arange(len(leaf)), model.bins[axis][pieces[at]]]
     return weight
 
 
-def _tilt_of(binned: BinnedLeaves, leaf: Integers, odds: Weights, bins: Integers) -> Floats:
-    """How many times likelier its bin is in every row than the leaf alone makes it, (n_rows,)."""
-    row = np.arange(len(leaf))
-    own = np.exp(odds[row, bins] - odds.max(axis=1))
-    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=1), dtype=np.float64)
+def tilts_of(binned: BinnedLeaves, leaf: Integers, odds: Weights) -> Floats:
+    """How many times likelier every bin is in every row than the leaf alone makes it, (n_rows, n_bins)."""
+    own = np.exp(odds - odds.max(axis=1, keepdims=True))
+    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.random.Generator) -> Floats:

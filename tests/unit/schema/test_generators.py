@@ -35,8 +35,8 @@ def made(
         ),
         (made("name", locale="xx_XX"), "x.generator.locale: unknown 'xx_XX'"),
         (
-            made("national_id", locale="de_DE"),
-            "x.generator.locale: no range that is never issued is known of 'de_DE'",
+            made("national_id", locale="de_CH"),
+            "x.generator.locale: no range that is never issued is known of 'de_CH'",
         ),
         (made("sequence"), "x.generator.make: a sequence is for identifiers"),
         (made("name", kind=Kind.IDENTIFIER, unique=True), "x.generator.make: name cannot be unique"),

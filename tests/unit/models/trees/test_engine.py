@@ -309,6 +309,16 @@ def test_given_cells_weigh_log_odds_too(tilted):
     assert number_of_signs(rows).mean() == pytest.approx(number_of_signs(free).mean(), abs=0.2)
 
 
+@pytest.mark.parametrize("cost", [60.0, 300.0])
+def test_cells_given_first_choose_among_a_pool_by_their_log_odds(tilted, cost):
+    """By leaves alone 300 would come with 4.35 signs instead of 5.0, and 60 with 3.7 instead of 3.3."""
+    rows = tilted.complete(pl.DataFrame({"cost": [cost] * 4000}), seed=4)
+    free = tilted.sample(200_000, seed=3).filter(pl.col("cost").is_between(0.95 * cost, 1.05 * cost))
+    assert free.height > 1500
+    # means of 4,000 and 1,500 with a standard deviation of 1.4: four standard errors are .17, and a bias below a tenth
+    assert number_of_signs(rows).mean() == pytest.approx(number_of_signs(free).mean(), abs=0.26)
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
