@@ -33,14 +33,14 @@ from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear, fit_loglinear
 from tabsynth.models.network.measuring import (
     PAIRS,
-    RELEASES,
-    SCORES,
+    Counted,
+    Released,
     base_of,
     cells_of_columns,
-    choose_pairs,
     count_columns,
-    measure,
+    measured,
 )
+from tabsynth.models.network.rounds import RELEASES, SCORES, measure_in_rounds
 from tabsynth.models.network.stored import restore_network
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.plan import Part
@@ -129,33 +129,29 @@ class BayesianNetwork:
         fine = [cell.cells_of(column) for cell, column in zip(cells, data.columns.values(), strict=True)]
         columns, counted = count_columns(names, cells, fine, queries, most_coarse=self.coarse_cells)
         coarse = [column.coarse.astype(np.uint16)[codes] for column, codes in zip(columns, fine, strict=True)]
-        choice = Choice((), 0, tuple((v,) for v in range(len(columns))), (), ())
+        table = Counted(names, columns, tuple(fine), tuple(coarse))
         progress("dependence", 0.2)
         if len(columns) > 1:
-            choice = choose_pairs(
-                names,
-                columns,
-                coarse,
-                queries,
-                variance=counted[0].variance,
-                most_cells=self.most_cells,
-                target=self.target,
+            target = names.index(self.target) if self.target else None
+            choice, found = measure_in_rounds(
+                table, counted, queries, most_cells=self.most_cells, ridge=self.ridge, target=target
             )
-        progress("pairs", 0.35)
-        measured = measure(names, columns, counted, fine, coarse, choice, queries)
-        columns = measured.columns
+        else:
+            choice = Choice((), 0, ((0,),), (), ())
+            found = measured(columns, choice, Released(tuple(counted), {}, {}))
+        columns = found.columns
         progress("network", 0.5)
         total = max(float(columns[0].counts.sum()), 1.0)
         model = fit_loglinear(
             JunctionTree.of(choice.cliques, [column.n_coarse for column in columns]),
-            measured.tables,
+            found.tables,
             base=[base_of(column) for column in columns],
             total=total,
             ridge=self.ridge,
             most_iterations=self.iterations,
         )
         shares = tuple(NetworkColumn(c.cells, c.counts / total, c.coarse) for c in columns)
-        return FittedBayesianNetwork(shares, model, measured.leaves)
+        return FittedBayesianNetwork(shares, model, found.leaves)
 
     @classmethod
     def restore(

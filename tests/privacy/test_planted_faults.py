@@ -15,7 +15,7 @@ import pytest
 
 from tabsynth import private_fit
 from tabsynth.errors import DataError
-from tabsynth.models.network import measuring
+from tabsynth.models.network import rounds
 from tabsynth.models.registry import make_engine
 from tabsynth.privacy import Budget, accountant, noise
 from tabsynth.privacy import plan as planning
@@ -306,7 +306,7 @@ def test_scores_against_references_that_move(monkeypatch):
 
 def test_a_choice_made_by_exact_scores(monkeypatch):
     """Pairs picked by what the table holds rather than by what was released: the questions differ."""
-    choose = measuring.choose
+    choose = rounds.choose
 
     def peeking(scores, coarse, **how):
         return choose({pair: score + seen[-1] for pair, score in scores.items()}, coarse, **how)
@@ -325,7 +325,7 @@ def test_a_choice_made_by_exact_scores(monkeypatch):
 
     with caught_by(check):
         monkeypatch.setattr(type(ENGINE), "fit", remembering)
-        monkeypatch.setattr(measuring, "choose", peeking)
+        monkeypatch.setattr(rounds, "choose", peeking)
 
 
 def test_more_is_asked_than_was_planned(monkeypatch):

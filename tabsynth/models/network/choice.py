@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.models.network.releases import MEAN_ABSOLUTE, Releases, rounded
 from tabsynth.models.network.triangulation import Pair, grow_best
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _WORTH = 0.7  # least score of a pair, in multiples of what its noise alone would score
 _THRIFTS = (0.3, 0.5, 0.1, 0.8)  # pairs are tried in order of score / cells**thrift
 _MANY_COLUMNS = 25  # from which on only two of them are, as each takes long
@@ -23,8 +23,6 @@ _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
 _TARGET_SCORE = 4.0  # how many times over a dependence on the target counts
-_TARGET_RELEASES = 2.0  # and its releases
-_COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,20 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was measured before: functions, and pairs with their releases; what its model leaves of other pairs' scores."""
+
+    functions: tuple[Function, ...]
+    repeats: Mapping[Pair, int]
+    unexplained: Mapping[Pair, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Cliques over all columns but the functions' children; pairs inside them with their releases.
 
-    `column_repeats`: further releases of each column's own counts, where few pairs are worth measuring.
+    Pairs measured before may get 0 more. `column_repeats`: further releases of each column's own counts, where few
+    pairs are worth measuring.
     """
 
     functions: tuple[Function, ...]
@@ -58,7 +66,7 @@ def reference(first: Floats, second: Floats) -> Integers:
 
 def excess(score: float, expected: Integers) -> float:
     """A dependence score less what independent rows would score by chance, Σ √(2 n / π)."""
-    return score - _MEAN_ABSOLUTE * float(np.sqrt(np.maximum(expected, 0)).sum())
+    return score - MEAN_ABSOLUTE * float(np.sqrt(np.maximum(expected, 0)).sum())
 
 
 def choose(
@@ -71,6 +79,8 @@ def choose(
     fine: Sequence[int] = (),
     known: float = math.inf,
     target: int | None = None,
+    part: float = 1.0,
+    earlier: Earlier | None = None,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
@@ -79,43 +89,66 @@ def choose(
     pairs in proportion to cells^(2/3), which makes the sum of these errors least. The columns' own counts,
     of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
     Pairs with the `target` go before others and are measured more precisely, as it is what the table is for.
+
+    A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
+    stays, and what is left unexplained of their scores says which other pairs the tree holds.
     """
     sizes = [len(counts) for counts in coarse]
-    function_repeats = max(1, round(_FUNCTION_SHARE * n_releases))
-    noise_of_cell = _MEAN_ABSOLUTE * scale / math.sqrt(function_repeats)
-    importance = {pair: _TARGET_SCORE if target in pair else 1.0 for pair in scores}
-    functions = _functions(scores, coarse, n_releases, fine, noise_of_cell)
-    functions = tuple(function for function in functions if function.child != target)
+    functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, target, earlier)
     children = {function.child for function in functions}
-    function_repeats *= bool(functions)
     left = max(n_releases - function_repeats * len(functions), 0)
-    worthy = [pair for pair, score in scores.items() if score > 0 and not children & set(pair)]
-    for _ in range(8):
-        releases = _releases(worthy, sizes, fine, known, left, target)[: len(worthy)]
-        noise = _noise(worthy, sizes, scale, releases)
-        kept = [pair for pair in worthy if importance[pair] * scores[pair] > _WORTH * noise[pair]]
-        if len(kept) == len(worthy):
-            break
-        worthy = kept
-    worth = {pair: importance[pair] * scores[pair] for pair in worthy}
+    if earlier is None:
+        left = round(part * left)
+    spent = {} if earlier is None else dict(earlier.repeats)
+    worth = {
+        pair: _importance(pair, target) * score
+        for pair, score in scores.items()
+        if score > 0 and not children & set(pair)
+    }
+    releases = Releases(sizes, tuple(fine), known, left, target, spent)
+    worth = _standing_out(worth, releases, scale)
+    if earlier is not None:
+        worth |= {
+            pair: _importance(pair, target) * earlier.unexplained[pair] for pair in worth if pair not in spent
+        }
     thrifts = _THRIFTS if len(sizes) < _MANY_COLUMNS else _THRIFTS[:2]
     orders = [_backbone_first(_by_worth(worth, sizes, thrift)) for thrift in thrifts]
-    worthy = orders[0]
+    orders = [sorted(order, key=lambda pair: pair not in spent) for order in orders]
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     found = grow_best(orders, worth, inside, most_cells=most_cells)
     cliques = [clique for clique in found if not children & set(clique)]
-    measured = [pair for pair in worthy if any(set(pair) <= set(clique) for clique in cliques)][:left]
-    wanted = _releases(measured, sizes, fine, known, left, target)
-    least = np.repeat([1, 0], [len(measured), len(fine)])
-    repeats = _rounded(wanted, least, left)
+    measured = [pair for pair in orders[0] if any(set(pair) <= set(clique) for clique in cliques)]
+    measured = measured[: left + len(spent)]
+    least = np.array([pair not in spent for pair in measured] + [False for _ in fine], dtype=np.int64)
+    repeats = rounded(releases.best(measured), least, left)
     return Choice(
         functions=functions,
         function_repeats=function_repeats,
         cliques=tuple(cliques),
         pairs=tuple(measured),
         repeats=tuple(repeats[: len(measured)]),
-        column_repeats=tuple(repeats[len(measured) :]),
+        column_repeats=tuple(repeats[len(measured) :]) if part == 1 else (),
     )
+
+
+def _importance(pair: Pair, target: int | None) -> float:
+    return _TARGET_SCORE if target in pair else 1.0
+
+
+def _standing_out(worth: Mapping[Pair, float], releases: Releases, scale: float) -> dict[Pair, float]:
+    """The pairs whose worth is more than what their noise would make, once those that are not get no releases."""
+    kept = dict(worth)
+    for _ in range(8):
+        noise = releases.noise(list(kept), scale)
+        left = {
+            pair: value
+            for pair, value in kept.items()
+            if pair in releases.spent or value > _WORTH * noise[pair]
+        }
+        if len(left) == len(kept):
+            break
+        kept = left
+    return kept
 
 
 def _by_worth(worth: Mapping[Pair, float], sizes: Sequence[int], thrift: float) -> list[Pair]:
@@ -151,6 +184,24 @@ def _functions(
     coarse: Sequence[Floats],
     n_releases: int,
     fine: Sequence[int],
+    scale: float,
+    target: int | None,
+    earlier: Earlier | None,
+) -> tuple[tuple[Function, ...], int]:
+    """Columns that are all but functions of others, the target never, and the releases of each table."""
+    if earlier is not None:
+        return earlier.functions, 0
+    repeats = max(1, round(_FUNCTION_SHARE * n_releases))
+    found = _near_functions(scores, coarse, n_releases, fine, MEAN_ABSOLUTE * scale / math.sqrt(repeats))
+    functions = tuple(function for function in found if function.child != target)
+    return functions, repeats * bool(functions)
+
+
+def _near_functions(
+    scores: Mapping[Pair, float],
+    coarse: Sequence[Floats],
+    n_releases: int,
+    fine: Sequence[int],
     noise_of_cell: float,
 ) -> tuple[Function, ...]:
     """Children that are all but functions of a parent; no column is both, and no child has two parents.
@@ -177,55 +228,6 @@ def _functions(
                 found[child] = parent
                 break
     return tuple(Function(child, parent) for child, parent in sorted(found.items()))
-
-
-def _releases(
-    pairs: Sequence[Pair],
-    sizes: Sequence[int],
-    fine: Sequence[int],
-    known: float,
-    n_releases: int,
-    target: int | None = None,
-) -> Floats:
-    """The best releases of each pair and then of each column, not yet whole, (n_pairs + n_columns,).
-
-    Least Σ cells / √(releases + what is known already): in proportion to cells^(2/3), by water-filling.
-    """
-    weights = np.array(
-        [(sizes[a] * sizes[b]) ** (2 / 3) * (_TARGET_RELEASES if target in (a, b) else 1) for a, b in pairs]
-        + [_COLUMN_WEIGHT * n_cells ** (2 / 3) for n_cells in fine]
-    )
-    given = np.repeat([0.0, known], [len(pairs), len(fine)])
-    if math.isinf(known):
-        weights[len(pairs) :], given[len(pairs) :] = 0.0, 0.0
-    is_open = weights > 0
-    for _ in range(len(weights) + 1):
-        level = (n_releases + given[is_open].sum()) / max(weights[is_open].sum(), 1e-300)
-        is_wanting = is_open & (weights * level > given)
-        if (is_wanting == is_open).all():
-            break
-        is_open = is_wanting
-    return np.where(is_open, weights * level - given, 0.0)
-
-
-def _noise(pairs: Sequence[Pair], sizes: Sequence[int], scale: float, releases: Floats) -> dict[Pair, float]:
-    """The sum of absolute errors that noise makes in each pair's counts."""
-    cells = np.array([sizes[a] * sizes[b] for a, b in pairs], dtype=np.float64)
-    errors = _MEAN_ABSOLUTE * cells * scale / np.sqrt(np.maximum(releases, 1e-9))
-    return dict(zip(pairs, errors.tolist(), strict=True))
-
-
-def _rounded(wanted: Floats, least: npt.NDArray[np.int64], n_releases: int) -> list[int]:
-    """Whole releases near `wanted`, each at least `least`, `n_releases` in all (largest remainders)."""
-    spare = n_releases - int(least.sum())
-    above = np.maximum(wanted - least, 0)
-    if spare <= 0 or above.sum() <= 0:
-        return [int(n) for n in least]
-    above = spare * above / above.sum()
-    repeats = least + np.floor(above).astype(np.int64)
-    rest = n_releases - int(repeats.sum())
-    repeats[np.argsort(-(above % 1), kind="stable")[:rest]] += 1
-    return [int(n) for n in repeats]
 
 
 def all_pairs(n_columns: int) -> list[Pair]:

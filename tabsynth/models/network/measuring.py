@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +13,13 @@ from tabsynth.models.denoise import common_total, denoised
 from tabsynth.models.frequent_values import cells_with_frequent
 from tabsynth.models.latent import Part
 from tabsynth.models.marginals import fit_latents
-from tabsynth.models.network.choice import Choice, all_pairs, choose, excess, reference
+from tabsynth.models.network.choice import Choice, Function
 from tabsynth.models.network.coarse import coarse_cells
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import Table
 from tabsynth.models.network.shrinkage import shrunk
+from tabsynth.models.network.triangulation import Pair
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.models.public_cells import PublicCells
 from tabsynth.privacy.queries import AnyQueries, Marginal, Measurement, Queries
@@ -27,8 +27,7 @@ from tabsynth.privacy.queries import AnyQueries, Marginal, Measurement, Queries
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
 
-SCORES, PAIRS = "dependence of pairs", "pair marginals"
-RELEASES = 16  # of pair marginals, for each column
+PAIRS = "pair marginals"
 _LEVELS = 16  # coarse cells of a column of levels without order, where the noise lets as many stay alone
 
 
@@ -87,42 +86,6 @@ def count_columns(
     return tuple(columns), released
 
 
-def choose_pairs(
-    names: Sequence[str],
-    columns: Sequence[NetworkColumn],
-    coarse: Sequence[Codes],
-    queries: AnyQueries,
-    *,
-    variance: float,
-    most_cells: int,
-    target: str = "",
-) -> Choice:
-    """What to measure, by released scores of all pairs; `variance` is that of the columns' own counts."""
-    pairs = all_pairs(len(columns))
-    wanted = [_pair_marginal(names, columns, coarse, i, j) for i, j in pairs]
-    expected = [reference(columns[i].coarse_counts, columns[j].coarse_counts) for i, j in pairs]
-    released = queries.dependence_scores(SCORES, wanted, expected).values
-    scores = {
-        pair: excess(float(score), counts)
-        for pair, score, counts in zip(pairs, released, expected, strict=True)
-    }
-    n_releases, scale, fine = RELEASES * len(columns), 0.0, []
-    if not isinstance(queries, Queries):
-        # Drafts of text that turn out never to be missing leave releases over.
-        n_releases, scale = queries.left(PAIRS), queries.plan[PAIRS].mechanism.scale
-        fine = [column.cells.n_cells for column in columns]
-    return choose(
-        scores,
-        [column.coarse_counts for column in columns],
-        scale=scale,
-        n_releases=n_releases,
-        most_cells=most_cells,
-        fine=fine,
-        known=scale**2 / variance if variance > 0 else math.inf,
-        target=names.index(target) if target else None,
-    )
-
-
 def _coarse_cells(total: float, variance: float, variable: Variable) -> int:
     """Coarse cells of a column: 12 where noise is a 660th of the rows, more where it is less, from 8 to 20.
 
@@ -143,60 +106,103 @@ def coarse_table(v: int, column: NetworkColumn, counted: Measurement) -> Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Released:
+    """The noisy counts so far: of every column, of near-functions by their fine cells, of pairs of coarse cells."""
+
+    columns: tuple[Measurement, ...]
+    functions: Mapping[Function, Measurement]
+    pairs: Mapping[Pair, Measurement]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """Pairs of coarse cells, near-functions by their fine cells, and the columns by all releases of each."""
+    """Tables of columns and pairs to fit a model to, near-functions, and the columns by all releases of each."""
 
     tables: tuple[Table, ...]
     leaves: tuple[Leaf, ...]
     columns: tuple[NetworkColumn, ...]
 
 
-def measure(
-    names: Sequence[str],
-    columns: Sequence[NetworkColumn],
-    counted: Sequence[Measurement],
-    fine: Sequence[Codes],
-    coarse: Sequence[Codes],
-    choice: Choice,
-    queries: AnyQueries,
-) -> Measured:
-    """Everything that was chosen, in one release; `counted` are the columns' own counts so far."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """A table in cells: the fine cell and the coarse cell of every row in each column, (n_rows,)."""
+
+    names: tuple[str, ...]
+    columns: tuple[NetworkColumn, ...]
+    fine: tuple[Codes, ...]
+    coarse: tuple[Codes, ...]
+
+    def column(self, v: int) -> Marginal:
+        """The marginal of a column's fine cells."""
+        return Marginal((self.names[v],), (self.fine[v],), (self.columns[v].cells.n_cells,))
+
+    def pair(self, i: int, j: int) -> Marginal:
+        """The marginal of two columns' coarse cells."""
+        sizes = (self.columns[i].n_coarse, self.columns[j].n_coarse)
+        return Marginal((self.names[i], self.names[j]), (self.coarse[i], self.coarse[j]), sizes)
+
+    def function(self, function: Function) -> Marginal:
+        """The marginal of a parent's and a child's fine cells."""
+        both = (function.parent, function.child)
+        return Marginal(
+            (self.names[both[0]], self.names[both[1]]),
+            (self.fine[both[0]], self.fine[both[1]]),
+            (self.columns[both[0]].cells.n_cells, self.columns[both[1]].cells.n_cells),
+        )
+
+
+def release(table: Counted, choice: Choice, queries: AnyQueries, so_far: Released) -> Released:
+    """What was chosen, in one release, together with what there is `so_far`."""
+    functions = [function for function in choice.functions if function not in so_far.functions]
+    again = [v for v, n in enumerate(choice.column_repeats) if n > 0]
+    repeats = {pair: n for pair, n in zip(choice.pairs, choice.repeats, strict=True) if n > 0}
     wanted = [
-        Marginal(
-            (names[function.parent], names[function.child]),
-            (fine[function.parent], fine[function.child]),
-            (columns[function.parent].cells.n_cells, columns[function.child].cells.n_cells),
+        *(table.function(function) for function in functions),
+        *(table.column(v) for v in again),
+        *(table.pair(*pair) for pair in repeats),
+    ]
+    times = [choice.function_repeats for _ in functions]
+    times += [*(choice.column_repeats[v] for v in again), *repeats.values()]
+    released = iter(queries.marginals(PAIRS, wanted, times) if wanted else [])
+    of_functions = {function: next(released) for function in functions}
+    columns, pairs = list(so_far.columns), dict(so_far.pairs)
+    for v in again:
+        columns[v] = _together(columns[v], next(released))
+    for pair in repeats:
+        found = next(released)
+        pairs[pair] = _together(pairs[pair], found) if pair in pairs else found
+    return Released(tuple(columns), {**so_far.functions, **of_functions}, pairs)
+
+
+def measured(columns: Sequence[NetworkColumn], choice: Choice, released: Released) -> Measured:
+    """What was released, denoised, for the cliques of `choice`."""
+    total = common_total(
+        [each.values for each in released.columns], [each.variance for each in released.columns]
+    )
+    better = tuple(
+        _recounted(column, each, total) for column, each in zip(columns, released.columns, strict=True)
+    )
+    leaves = tuple(
+        Leaf(
+            function,
+            _conditional(released.functions[function], better[function.parent], better[function.child]),
         )
         for function in choice.functions
-    ]
-    again = [v for v, n in enumerate(choice.column_repeats) if n > 0]
-    repeats = [choice.function_repeats] * len(wanted) + [choice.column_repeats[v] for v in again]
-    wanted += [Marginal((names[v],), (fine[v],), (columns[v].cells.n_cells,)) for v in again]
-    repeats += choice.repeats
-    wanted += [_pair_marginal(names, columns, coarse, i, j) for i, j in choice.pairs]
-    released = iter(queries.marginals(PAIRS, wanted, repeats) if wanted else [])
-    of_functions = [next(released) for _ in choice.functions]
-    both = list(counted)
-    for v in again:
-        both[v] = _together(counted[v], next(released))
-    total = common_total([each.values for each in both], [each.variance for each in both])
-    better = tuple(_recounted(column, each, total) for column, each in zip(columns, both, strict=True))
-    leaves = tuple(
-        Leaf(function, _conditional(measured, better[function.parent], better[function.child]))
-        for function, measured in zip(choice.functions, of_functions, strict=True)
     )
     children = {function.child for function in choice.functions}
-    one_ways = [coarse_table(v, better[v], both[v]) for v in range(len(better)) if v not in children]
-    pairs = [
-        Table(pair, measured.values, measured.variance)
-        for pair, measured in zip(choice.pairs, released, strict=True)
+    one_ways = [
+        coarse_table(v, better[v], released.columns[v]) for v in range(len(better)) if v not in children
     ]
+    found = [(pair, released.pairs[pair]) for pair in choice.pairs]
+    pairs = [Table(pair, each.values, each.variance) for pair, each in found]
     pairs = shrunk(pairs, [column.coarse_counts for column in better])
     return Measured((*one_ways, *pairs), leaves, better)
 
 
 def _together(first: Measurement, second: Measurement) -> Measurement:
-    """Two noisy measurements of the same counts as one, weighted by the inverse of their variances."""
+    """Two noisy measurements of the same counts as one, weighted by the inverse of their variances; exact ones agree."""
+    if first.variance == 0:
+        return first
     share = second.variance / (first.variance + second.variance)
     values = share * first.values + (1 - share) * second.values
     return Measurement(values, variance=share * first.variance)
@@ -230,12 +236,6 @@ def _conditional(measured: Measurement, parent: NetworkColumn, child: NetworkCol
         )
         rows.append(row / row.sum() if row.sum() > 0 else own)
     return np.stack(rows)
-
-
-def _pair_marginal(
-    names: Sequence[str], columns: Sequence[NetworkColumn], coarse: Sequence[Codes], i: int, j: int
-) -> Marginal:
-    return Marginal((names[i], names[j]), (coarse[i], coarse[j]), (columns[i].n_coarse, columns[j].n_coarse))
 
 
 def base_of(column: NetworkColumn) -> Floats:

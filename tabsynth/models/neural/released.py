@@ -17,7 +17,8 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.frequent_values import FREQUENT, cells_with_frequent, frequent_parts
 from tabsynth.models.network.choice import all_pairs, excess, reference
 from tabsynth.models.network.columns import NetworkColumn
-from tabsynth.models.network.measuring import PAIRS, SCORES, count_columns
+from tabsynth.models.network.measuring import PAIRS, count_columns
+from tabsynth.models.network.rounds import SCORES
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part

@@ -12,7 +12,8 @@ from tabsynth.encode.table import variables_of
 from tabsynth.errors import UsageError
 from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.models.frequent_values import FREQUENT
-from tabsynth.models.network.measuring import PAIRS, SCORES
+from tabsynth.models.network.measuring import PAIRS
+from tabsynth.models.network.rounds import SCORES
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Budget
