@@ -1,0 +1,106 @@
+"""Two rounds of measuring: what a first model does not explain, and what room is then given to."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tabsynth.models.network.choice import Earlier, Function, choose, reference
+from tabsynth.models.network.junction_tree import JunctionTree
+from tabsynth.models.network.loglinear import LogLinear
+from tabsynth.models.network.rounds import Scores, expected_score, unexplained
+
+
+def chain_of(noise: float) -> tuple[LogLinear, np.ndarray]:
+    """a, then b and c each a noisy copy of the one before, 4 levels; and the joint of the three."""
+    step = np.full((4, 4), noise / 4) + (1 - noise) * np.eye(4)
+    base = tuple(np.full(4, 0.25) for _ in range(3))
+    tree = JunctionTree.of([(0, 1), (1, 2)], [4, 4, 4])
+    model = LogLinear(tree, base, ((0, 1), (1, 2)), (np.log(4 * step), np.log(4 * step)))
+    return model, np.einsum("ab,bc->abc", step, step) / 4
+
+
+@pytest.mark.parametrize(
+    ("count", "aim"), [(0.0, 0), (0.0, 7), (40.0, 40), (40.0, 43), (40.0, 20), (2.5, 900)]
+)
+def test_the_expected_distance_of_a_normal_count(count, aim):
+    """Against numerical integration over the normal distribution."""
+    law = stats.norm(count, max(count, 1e-12) ** 0.5)
+    reached = max(law.std() * 12, 1e-3)
+    points = np.linspace(count - reached, count + reached, 400_001)
+    by_hand = np.trapezoid(np.abs(points - aim) * law.pdf(points), points)
+    assert expected_score(np.array([[count]]), np.array([[aim]])) == pytest.approx(
+        by_hand, rel=1e-5, abs=1e-5
+    )
+
+
+def test_what_a_chain_implies_is_explained_and_more_is_not():
+    """Scores of 100,000 rows of the chain, and of rows where a and c are the same beside it."""
+    model, joint = chain_of(0.4)
+    n = 100_000
+    rng = np.random.default_rng(0)
+    even = reference(np.full(4, n / 4), np.full(4, n / 4))
+    drawn = rng.multinomial(n, joint.sum(axis=1).ravel()).reshape(4, 4)
+    same = np.diag(np.full(4, n // 4))
+    left = {
+        name: unexplained(
+            Scores({(0, 2): float(np.abs(counts - even).sum())}, {(0, 2): even}), model, [(0, 2)], n
+        )
+        for name, counts in (("implied", drawn), ("more", same))
+    }
+    # A score of 16 counts has a standard deviation below √n = 316; six of them fail once in 10^8.
+    assert left["implied"][(0, 2)] < 6 * n**0.5
+    # By hand: c is a with probability .36 + .64 / 4 = .52, so the model scores n · 2 (.52 - .25) and `same` n · 2 (1 - .25).
+    assert left["more"][(0, 2)] == pytest.approx(n * 2 * (1 - 0.52), rel=0.01)
+
+
+def test_room_goes_to_the_pair_that_is_not_explained():
+    """After a chain 0 - 1 - 2, its ends have the larger score, but 3's pair is the one that nothing implies."""
+    coarse = [np.full(4, 250.0)] * 4
+    scores = {(0, 1): 900.0, (1, 2): 900.0, (0, 2): 800.0, (2, 3): 300.0, (0, 3): 0.0, (1, 3): 0.0}
+    spent = {(0, 1): 5, (1, 2): 5}
+    how = {"scale": 0.0, "n_releases": 20, "most_cells": 64}  # a clique of three columns, or three pairs
+    alone = choose(scores, coarse, **how)
+    assert set(alone.pairs) == {(0, 1), (1, 2), (2, 3)}, "a spanning tree comes first in any case"
+    scores[(1, 3)] = 310.0
+    how["most_cells"] = 84
+    earlier = Earlier((), spent, {**dict.fromkeys(scores, 0.0), (0, 2): 10.0, (1, 3): 200.0, (2, 3): 290.0})
+    assert (0, 2) in choose(scores, coarse, **how).pairs
+    found = choose(scores, coarse, **how, earlier=earlier)
+    assert {(1, 3), (2, 3)} <= set(found.pairs)
+    assert (0, 2) not in found.pairs
+
+
+@pytest.mark.parametrize("n_releases", [7, 48, 200])
+def test_both_rounds_together_spend_what_there_is(n_releases):
+    coarse = [np.full(4, 250.0)] * 5
+    rng = np.random.default_rng(1)
+    scores = {(i, j): float(rng.uniform(100, 900)) for i in range(5) for j in range(i + 1, 5)}
+    how = {"scale": 1.0, "fine": [4] * 5, "known": 3.0}
+    first = choose(scores, coarse, **how, n_releases=n_releases, most_cells=100, part=0.5)
+    n_first = sum(first.repeats)
+    assert first.pairs
+    assert not first.column_repeats
+    assert n_first <= n_releases / 2 + 1
+    earlier = Earlier((), dict(zip(first.pairs, first.repeats, strict=True)), dict.fromkeys(scores, 50.0))
+    left = n_releases - n_first
+    second = choose(scores, coarse, **how, n_releases=left, most_cells=10_000, earlier=earlier)
+    assert sum(second.repeats) + sum(second.column_repeats) == left
+    assert set(first.pairs) <= set(second.pairs)
+    assert len(second.pairs) > len(first.pairs)
+    repeats = dict(zip(second.pairs, second.repeats, strict=True))
+    assert all(repeats[pair] >= 1 for pair in second.pairs if pair not in first.pairs)
+
+
+def test_functions_of_the_first_round_stay_and_are_not_paid_for_again():
+    coarse = [np.full(4, 250.0)] * 3
+    scores = {(0, 1): 1500.0, (0, 2): 400.0, (1, 2): 400.0}
+    function = Function(child=0, parent=1)
+    how = {"scale": 1.0, "n_releases": 100, "most_cells": 10_000}
+    first = choose(scores, coarse, **how)
+    assert first.functions == (function,)
+    assert first.function_repeats > 0
+    later = choose(
+        scores, coarse, **how, earlier=Earlier((function,), {(1, 2): 3}, dict.fromkeys(scores, 1.0))
+    )
+    assert (later.functions, later.function_repeats, later.pairs) == ((function,), 0, ((1, 2),))
+    assert sum(later.repeats) == 100
