@@ -47,7 +47,7 @@ class Choice:
     """Cliques over all columns but the functions' children; pairs inside them with their releases.
 
     Pairs measured before may get 0 more. `column_repeats`: further releases of each column's own counts, where few
-    pairs are worth measuring.
+    pairs are worth measuring. `held`: the share of the scores worth measuring that the cliques hold.
     """
 
     functions: tuple[Function, ...]
@@ -56,6 +56,7 @@ class Choice:
     pairs: tuple[Pair, ...]
     repeats: tuple[int, ...]
     column_repeats: tuple[int, ...] = ()
+    held: float = 1.0
 
 
 def reference(first: Floats, second: Floats) -> Integers:
@@ -118,6 +119,7 @@ def choose(
     found = grow_best(orders, worth, inside, most_cells=most_cells)
     cliques = [clique for clique in found if not children & set(clique)]
     measured = [pair for pair in orders[0] if any(set(pair) <= set(clique) for clique in cliques)]
+    held = math.fsum(worth[pair] for pair in measured) / max(math.fsum(worth.values()), 1e-300)
     measured = measured[: left + len(spent)]
     least = np.array([pair not in spent for pair in measured] + [False for _ in fine], dtype=np.int64)
     repeats = rounded(releases.best(measured), least, left)
@@ -128,6 +130,7 @@ def choose(
         pairs=tuple(measured),
         repeats=tuple(repeats[: len(measured)]),
         column_repeats=tuple(repeats[len(measured) :]) if part == 1 else (),
+        held=held if worth else 1.0,
     )
 
 

@@ -1,11 +1,11 @@
 """Two rounds of measuring: pairs of a small tree first, then those whose dependence its model does not explain.
 
 A score says how far a pair is from independence, but not whether other pairs imply it: if age goes with marital status
-and that with hours, age goes with hours. Room in a junction tree is scarce, and greedy choice by scores alone fills it with pairs
-that explain one another. So the first round measures what a small tree holds and fits it roughly. What score
-its model would lead to in every other pair is compared with the released one, and the second round chooses by the
-difference, as PrivMRF and AIM choose by a model's error (Cai et al. 2021; McKenna et al. 2022), but without any
-further look at the data: the released scores are used twice.
+and that with hours, age goes with hours. Room in a junction tree is scarce, and greedy choice by scores alone fills it with
+pairs that explain one another. So where the tree cannot hold all that is worth measuring, a first round measures what a
+small one holds and fits it roughly. The score that its model would lead to in every other pair is compared with the released
+one, and the second round chooses by the difference, as PrivMRF and AIM choose by a model's error (Cai et al. 2021; McKenna
+et al. 2022), but without any further look at the data: the released scores are used twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ RELEASES = 16  # of pair marginals, for each column
 _FIRST_CELLS = 40_000  # of the small tree
 _FIRST_PART = 0.5  # of the releases, for its pairs
 _FIRST_ITERATIONS = 20
+_ENOUGH = 0.99  # of the scores worth measuring: a tree that holds them needs no second round
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,18 +97,16 @@ def measure_in_rounds(
     variance = counted[0].variance
     coarse = [column.coarse_counts for column in table.columns]
     known = scale**2 / variance if variance > 0 else math.inf
-    first = choose(
-        scores.excess, coarse, scale=scale, n_releases=n_releases, fine=fine, known=known, target=target,
-        most_cells=min(_FIRST_CELLS, most_cells), part=_FIRST_PART,
-    )  # fmt: skip
-    released = release(table, first, queries, Released(tuple(counted), {}, {}))
-    earlier = _earlier(table, scores, first, released, ridge)
-    spent = sum(first.repeats) + sum(first.column_repeats) + first.function_repeats * len(first.functions)
-    second = choose(
-        scores.excess, coarse, scale=scale, n_releases=n_releases - spent, fine=fine, known=known, target=target,
-        most_cells=most_cells, earlier=earlier,
-    )  # fmt: skip
-    return second, measured(table.columns, second, release(table, second, queries, released))
+    chosen = partial(choose, scores.excess, coarse, scale=scale, fine=fine, known=known, target=target)
+    released = Released(tuple(counted), {}, {})
+    choice = chosen(n_releases=n_releases, most_cells=most_cells)
+    if choice.held < _ENOUGH and most_cells > _FIRST_CELLS:
+        first = chosen(n_releases=n_releases, most_cells=_FIRST_CELLS, part=_FIRST_PART)
+        released = release(table, first, queries, released)
+        n_releases -= sum(first.repeats) + first.function_repeats * len(first.functions)
+        earlier = _earlier(table, scores, first, released, ridge)
+        choice = chosen(n_releases=n_releases, most_cells=most_cells, earlier=earlier)
+    return choice, measured(table.columns, choice, release(table, choice, queries, released))
 
 
 def _earlier(table: Counted, scores: Scores, first: Choice, released: Released, ridge: float) -> Earlier:
