@@ -109,7 +109,7 @@ def margin(table: Floats, axes: Clique, kept: Clique) -> Floats:
 def summed(table: Floats, axis: int) -> Floats:
     """`table` summed over one axis; the last one as a product, which numpy is quicker at."""
     if axis == table.ndim - 1:
-        return np.asarray(table @ np.ones(table.shape[-1]))
+        return np.asarray(table @ np.ones(table.shape[-1], dtype=table.dtype))
     return np.asarray(table.sum(axis=axis))
 
 
@@ -144,10 +144,11 @@ def product(tables: Mapping[Clique, Floats], axes: Clique, sizes: Sequence[int])
     by_last: dict[int, list[tuple[Clique, Floats]]] = {v: [] for v in axes}
     for variables, table in tables.items():
         by_last[variables[-1]].append((variables, table))
-    result = np.ones(())
+    kind = np.result_type(*tables.values()) if tables else np.float64
+    result = np.ones((), dtype=kind)
     for depth, variable in enumerate(axes, start=1):
         done = axes[:depth]
-        last = np.ones(sizes[variable])
+        last = np.ones(sizes[variable], dtype=kind)
         for variables, table in sorted(by_last[variable], key=lambda t: [axes.index(v) for v in t[0]]):
             last = last * spread(table, variables, done)
         result = result[..., None] * last

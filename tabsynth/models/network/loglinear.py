@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from tabsynth.models.network.coordinates import Coordinates
 from tabsynth.models.network.junction_tree import Clique, JunctionTree, margins, product
 
 Floats = npt.NDArray[np.float64]
+AnyFloats = npt.NDArray[np.floating[Any]]
 _LEAST_RIDGE = 0.01  # rows per unit of θ: cells that are exactly zero keep finite potentials
 
 
@@ -87,15 +89,18 @@ class _Layout:
             self.base_of_clique[i] = [v for v in members if v not in seen]
             seen.update(members)
 
-    def factors(self, base: Sequence[Floats], potentials: Sequence[Floats]) -> tuple[list[Floats], float]:
-        """The product of base and exp(potentials) in every clique, and the log of what it was scaled by."""
+    def factors(self, base: Sequence[AnyFloats], potentials: Sequence[Floats]) -> tuple[list[Any], float]:
+        """The product of base and exp(potentials) in every clique, and the log of what it was scaled by.
+
+        In the precision of `base`.
+        """
         found, log_scale = [], 0.0
         for i, members in enumerate(self.tree.cliques):
-            tables: dict[Clique, Floats] = {(v,): base[v] for v in self.base_of_clique[i]}
+            tables: dict[Clique, Any] = {(v,): base[v] for v in self.base_of_clique[i]}
             for k in self.of_clique[i]:
                 top = float(potentials[k].max())
                 log_scale += top
-                table = np.exp(potentials[k] - top).transpose(self.turns[k])
+                table = np.exp(potentials[k] - top).astype(base[0].dtype, copy=False).transpose(self.turns[k])
                 axes = self.axes[k]
                 tables[axes] = tables[axes] * table if axes in tables else table
             found.append(product(tables, members, self.tree.sizes))
@@ -140,30 +145,33 @@ def fit_loglinear(
     aims = np.concatenate([y.ravel() for y in counts] or [np.empty(0)])
     weights = np.concatenate([r.ravel() for r in ridges] or [np.empty(0)])
 
-    def objective(position: Floats) -> tuple[float, Floats]:
+    def objective(position: Floats, kind: type[np.floating[Any]]) -> tuple[float, Floats]:
         theta = coordinates.theta(position)
-        factors, log_scale = layout.factors(base, coordinates.unpacked(theta))
+        factors, log_scale = layout.factors([row.astype(kind) for row in base], coordinates.unpacked(theta))
         try:
             beliefs, log_total = tree.calibrate(factors)
-        except FloatingPointError:  # a step so far that every product is too small for a double
+        except FloatingPointError:  # a step so far that every product is too small for a number
             return math.inf, np.zeros(len(aims))
         expected = np.concatenate([found.ravel() for found in layout.marginals(beliefs)]) * total
         value = total * (log_total + log_scale) - theta @ aims + 0.5 * (weights * theta) @ theta
         gradient = expected - aims + weights * theta
         return value / total, coordinates.gradient(gradient) / total
 
-    position = np.zeros(len(aims))
-    if len(aims):
+    position, steps_left = np.zeros(len(aims)), most_iterations
+    for kind in (np.float32, np.float64):  # messages in half the memory, until they tell steps apart no more
+        if not len(aims) or steps_left < 1:
+            break
         # Its vectors are short: threads cost more than they save, and change last bits.
         with threadpool_limits(1):
             found = minimize(
                 objective,
                 position,
+                args=(kind,),
                 jac=True,
                 method="L-BFGS-B",
-                options={"maxiter": most_iterations, "maxcor": 60, "ftol": 1e-11, "gtol": 1e-9},
+                options={"maxiter": steps_left, "maxcor": 60, "ftol": 1e-11, "gtol": 1e-9},
             )
-        position = np.asarray(found.x)
+        position, steps_left = np.asarray(found.x), steps_left - int(found.nit)
     potentials = coordinates.unpacked(coordinates.theta(position))
     return LogLinear(tree, tuple(base), variables, tuple(potentials))
 
