@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from tabsynth.release.bundle.build import ReleasedTable
+    from tabsynth.release.bundle.parts import ReleasedTable
     from tabsynth.release.bundle.manifest import Manifest
     from tabsynth.release.bundle.verify import Verified
 

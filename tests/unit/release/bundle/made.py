@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import tabsynth as ts
 from tabsynth.decision import Answer, Decision, Reason, SignOff
 from tabsynth.pipeline import FittedPipeline, fit
-from tabsynth.release.bundle.build import ReleasedTable, build_bundle
+from tabsynth.release.bundle.build import build_bundle
 from tabsynth.release.bundle.manifest import Manifest
+from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.bundle.terms import Terms
 from tabsynth.release.files import default_text
 from tabsynth.schema import yamltext

@@ -306,11 +306,11 @@ def test_the_statement_says_whether_the_rows_were_drawn_again(tmp_path):
 
 def test_more_than_a_bundle_holds_is_not_built(tmp_path, monkeypatch):
     for limit, most, said in (
-        ("MOST_CELLS", 2399, "2,399 cells at most"),
-        ("MOST_TEXT", 100, "larger than the 100"),
+        ("build.MOST_CELLS", 2399, "2,399 cells at most"),
+        ("parts.MOST_TEXT", 100, "larger than the 100"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(f"tabsynth.release.bundle.build.{limit}", most)
+            patch.setattr(f"tabsynth.release.bundle.{limit}", most)
             with pytest.raises(BundleError, match=said):
                 bundle(tmp_path / "b")
     assert not (tmp_path / "b").exists()
