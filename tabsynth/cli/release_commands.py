@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from tabsynth.release.bundle.parts import ReleasedTable
     from tabsynth.release.bundle.manifest import Manifest
+    from tabsynth.release.bundle.parts import ReleasedTable
     from tabsynth.release.bundle.verify import Verified
 
 PASSPHRASE = "TABSYNTH_KEY_PASSPHRASE"  # noqa: S105  # a variable's name

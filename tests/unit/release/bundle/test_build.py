@@ -228,6 +228,14 @@ def test_the_schema_reads_back_and_pages_quote_what_others_wrote(private):
     dictionary = (private / "dictionary.md").read_text()
     assert '“eye, "ear"”, it\'s, surgery' in dictionary  # a comma within a level
     assert "public: codebook 3" in dictionary
+    assert "| charge | What was billed | number (float64) | EUR \\| \u20ac | " in dictionary
+    assert schema["charge"].measured_in == "EUR | \u20ac"
+    package, dataset = read_json(private / "datapackage.json"), read_json(private / "croissant.json")
+    fields = {field["name"]: field for field in package["resources"][0]["schema"]["fields"]}
+    assert [name for name, field in fields.items() if "unit" in field] == ["charge"]
+    assert fields["charge"]["unit"] == "EUR | \u20ac"
+    described = {field["name"]: field["description"] for field in dataset["recordSet"][0]["field"]}
+    assert described["charge"] == "What was billed, in EUR | \u20ac"
     assert "doctor's note: free text of persons" in dictionary
     assert "# Stays \\| sandbox" in (private / "README.md").read_text()
 
