@@ -47,18 +47,19 @@ class Catalog:
         key: Ed25519PublicKey,
         cap: Budget | None = None,
         is_uncapped: bool = False,
+        location: str | None = None,
     ) -> tuple[Release, Composed]:
         """Record the bundle at a path, or at any address that fsspec knows, once everything about it holds.
 
         The first release of a source needs a cap for it: that of its ledger file, or `cap`, or in words none
-        (`is_uncapped`). Raises `BudgetError`, with nothing recorded, where all releases of the source would come to
+        (`is_uncapped`). `location` is where it will lie, if not there. Raises `BudgetError`, with nothing recorded, where all releases of the source would come to
         more than its cap, or where that cap is for persons and the release protects rows; `OutputExistsError` for a bundle that is there; `UsageError` where the source has another cap.
         """
         if cap is not None and is_uncapped:
             raise UsageError("state a cap for the source, or that it has none, not both")
-        location = str(bundle) if "://" in str(bundle) else str(Path(bundle).absolute())
-        with _fetched(location) as path:
-            release = release_of(path, location=shown(location), key=key)
+        found = str(bundle) if "://" in str(bundle) else str(Path(bundle).absolute())
+        with _fetched(found) as path:
+            release = release_of(path, location=shown(location or found), key=key)
         with self._transaction() as connection:
             known = _find(connection, sha256=release.sha256)
             if known is not None:
