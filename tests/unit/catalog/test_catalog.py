@@ -22,10 +22,10 @@ pytest.importorskip("sqlalchemy", reason="needs the extra `share`")
 
 import tabsynth as ts
 from tabsynth.catalog import Catalog, diff_releases, open_catalog
+from tabsynth.catalog.addresses import shown
 from tabsynth.catalog.budget import compose, distinct_charges
 from tabsynth.catalog.diff import distance
 from tabsynth.catalog.entry import TableEntry
-from tabsynth.catalog.store import shown
 from tabsynth.errors import BudgetError, BundleError, OutputExistsError, UsageError
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
@@ -276,10 +276,10 @@ def test_an_address_that_gives_bytes_without_end_is_left(catalog, private_bundle
     content = private_bundles[0].read_bytes()
     with fsspec.open("memory://bundles/a.zip", "wb") as file:
         file.write(content)
-    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content) - 1)
+    monkeypatch.setattr("tabsynth.catalog.addresses.MOST_BYTES", len(content) - 1)
     with pytest.raises(BundleError, match="larger than the 4 GiB"):
         catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
-    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content))
+    monkeypatch.setattr("tabsynth.catalog.addresses.MOST_BYTES", len(content))
     catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
 
 
