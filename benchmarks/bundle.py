@@ -28,7 +28,8 @@ import tabsynth as ts
 from tabsynth.decision import Answer, Decision, Reason
 from tabsynth.errors import BundleError
 from tabsynth.pipeline import fit
-from tabsynth.release.bundle.build import ReleasedTable, build_bundle
+from tabsynth.release.bundle.build import build_bundle
+from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.bundle.terms import Terms
 from tabsynth.release.bundle.verify import verify_bundle
 from tabsynth.release.files import default_text

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+from tabsynth.catalog.addresses import fetched, shown
 from tabsynth.catalog.budget import PERSON, ROW, Composed, compose, protected_by
 from tabsynth.catalog.entry import Release, TableEntry, release_of, to_json
-from tabsynth.errors import BudgetError, BundleError, OutputExistsError, UsageError
+from tabsynth.errors import BudgetError, OutputExistsError, UsageError
 from tabsynth.privacy.budget import Budget
 from tabsynth.privacy.ledger import copy_from_data, copy_to_data
-from tabsynth.release.bundle.archive import MOST_BYTES
 from tabsynth.release.bundle.terms import terms_from_dict
 
 if TYPE_CHECKING:
@@ -47,18 +44,19 @@ class Catalog:
         key: Ed25519PublicKey,
         cap: Budget | None = None,
         is_uncapped: bool = False,
+        location: str | None = None,
     ) -> tuple[Release, Composed]:
         """Record the bundle at a path, or at any address that fsspec knows, once everything about it holds.
 
         The first release of a source needs a cap for it: that of its ledger file, or `cap`, or in words none
-        (`is_uncapped`). Raises `BudgetError`, with nothing recorded, where all releases of the source would come to
+        (`is_uncapped`). `location` is where it will lie, if not there. Raises `BudgetError`, with nothing recorded, where all releases of the source would come to
         more than its cap, or where that cap is for persons and the release protects rows; `OutputExistsError` for a bundle that is there; `UsageError` where the source has another cap.
         """
         if cap is not None and is_uncapped:
             raise UsageError("state a cap for the source, or that it has none, not both")
-        location = str(bundle) if "://" in str(bundle) else str(Path(bundle).absolute())
-        with _fetched(location) as path:
-            release = release_of(path, location=shown(location), key=key)
+        found = str(bundle) if "://" in str(bundle) else str(Path(bundle).absolute())
+        with fetched(found) as path:
+            release = release_of(path, location=shown(location or found), key=key)
         with self._transaction() as connection:
             known = _find(connection, sha256=release.sha256)
             if known is not None:
@@ -156,61 +154,6 @@ def open_catalog(where: str | Path = DEFAULT) -> Catalog:
     engine = engine_of(str(where))
     create_tables(engine)
     return Catalog(engine)
-
-
-@contextmanager
-def _fetched(location: str) -> Iterator[Path]:
-    """The bundle as a local file: as it lies, or a copy of one that lies elsewhere."""
-    if "://" not in location:
-        yield Path(location)
-        return
-    try:
-        import fsspec
-    except ImportError:
-        raise UsageError("a bundle elsewhere needs fsspec: pip install 'tabsynth[share]'") from None
-    with TemporaryDirectory(prefix="tabsynth-") as folder:
-        path = Path(folder) / "bundle.zip"
-        try:
-            with fsspec.open(location, "rb") as source, path.open("wb") as target:
-                _copy(source, target)
-        except _faults() as fault:
-            raise UsageError(f"{shown(location)} cannot be read ({type(fault).__name__})") from None
-        yield path
-
-
-def _copy(source: BinaryIO, target: BinaryIO) -> None:
-    """Copy a bundle; `BundleError` for more bytes than one can have, as a hostile address may give them without end."""
-    left = MOST_BYTES + 1
-    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
-        left -= target.write(chunk)
-    if left <= 0:
-        raise BundleError("what lies there is larger than the 4 GiB that a bundle may have")
-
-
-def shown(location: str) -> str:
-    """An address without what may open it: names and passwords before the host, the query, where signatures stand."""
-    if "://" not in location:
-        return location
-    return re.sub(r"(?<=://)[^/?#]*@", "", re.sub(r"[?#].*", "", location, flags=re.DOTALL))
-
-
-_FAULTS = (OSError, ValueError, ImportError, RuntimeError, TypeError, LookupError, EOFError)
-_REMOTE_FAULTS = (
-    ("aiohttp", "ClientError"),
-    ("azure.core.exceptions", "AzureError"),
-    ("botocore.exceptions", "BotoCoreError"),
-    ("botocore.exceptions", "ClientError"),
-    ("google.auth.exceptions", "GoogleAuthError"),
-    ("gcsfs.retry", "HttpError"),
-    ("paramiko", "SSHException"),
-)
-"""What drivers of fsspec raise beside Python's own exceptions, by module."""
-
-
-def _faults() -> tuple[type[BaseException], ...]:
-    """What reading a file elsewhere raises; of drivers those that are loaded: asked for when something was raised."""
-    found = (getattr(sys.modules.get(module), name, None) for module, name in _REMOTE_FAULTS)
-    return (*_FAULTS, *(each for each in found if isinstance(each, type) and issubclass(each, BaseException)))
 
 
 def _denied(composed: Composed) -> BudgetError:

@@ -27,6 +27,7 @@ from tabsynth.cli import (
     ledger_commands,
     policy_commands,
     pseudonymise_command,
+    release_build,
     release_commands,
     report_commands,
     run_commands,
@@ -135,7 +136,7 @@ policy_app.command("init")(policy_commands.init)
 policy_app.command("check")(policy_commands.check)
 
 release_app.command("keygen")(release_commands.keygen)
-release_app.command("build")(release_commands.build)
+release_app.command("build")(release_build.build)
 release_app.command("verify")(release_commands.verify)
 release_app.command("open")(release_commands.open_)
 

@@ -1,4 +1,4 @@
-"""`release keygen`, `build`, `verify` and `open`: hand rows over, and take them."""
+"""`release keygen`, `verify` and `open`: keys to hand rows over with, and rows taken."""
 
 from __future__ import annotations
 
@@ -10,26 +10,18 @@ import typer
 
 from tabsynth.cli.columns import count
 from tabsynth.cli.options import (
-    AudienceOption,
     DebugOption,
     JsonOption,
-    LedgerSinceOption,
-    NoiseOption,
     OverwriteOption,
-    PolicyOption,
     QuietOption,
-    ShadowOption,
 )
-from tabsynth.cli.policy_commands import exit_code, show_decision
 from tabsynth.cli.release_input import day_of
-from tabsynth.cli.session import DONE, Session, one_line
+from tabsynth.cli.session import Session, one_line
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
 
-    from tabsynth.release.bundle.build import ReleasedTable
     from tabsynth.release.bundle.manifest import Manifest
     from tabsynth.release.bundle.verify import Verified
 
@@ -55,7 +47,7 @@ def keygen(
         from tabsynth.release.bundle.keys import make_keys
 
         public = out.with_name(f"{out.name}.pub")
-        passphrase = _passphrase(out, confirm=True) if encrypt else None
+        passphrase = passphrase_of(out, confirm=True) if encrypt else None
         found = make_keys(out, public, passphrase=passphrase)
         session.show(f"Fingerprint: {found}")
         session.finish(
@@ -65,109 +57,6 @@ def keygen(
                 out: "the private key: readable by you alone, keep it so",
                 public: "the public key: give it to partners, and the fingerprint by another way",
             },
-        )
-
-
-def build(
-    terms: Annotated[
-        Path, typer.Option("--terms", metavar="FILE", help="Licence, purpose, recipient, expiry (YAML).")
-    ],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key that signs.")],
-    out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", help="The bundle (.zip).")],
-    run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="The folder of a run: all of its tables.")
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option("--model", metavar="MODEL", help="Instead of RUN: the folder of a model.")
-    ] = None,
-    synthetic: Annotated[
-        Path | None, typer.Option("--synthetic", metavar="FILE", help="The rows that the model made.")
-    ] = None,
-    audience: AudienceOption = "outsiders",
-    policy: PolicyOption = None,
-    audit: Annotated[
-        list[Path] | None,
-        typer.Option("--audit", metavar="FILE", help="An audit of the rows (JSON); repeatable."),
-    ] = None,
-    shadow: ShadowOption = None,
-    noise: NoiseOption = None,
-    ledger: LedgerSinceOption = None,
-    sign_off: Annotated[
-        str | None,
-        typer.Option("--sign-off", metavar="NAME", help="Who answers for what may be signed off; published."),
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why; published with the name.")
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", metavar="ID", help="The source's id, where no ledger names it."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", metavar="S", help="The seed the rows were drawn with: they are drawn again."),
-    ] = None,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="DAY", help="The day of the release; today unless said.")
-    ] = None,
-    overwrite: OverwriteOption = False,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Write one signed bundle of rows that the policy allows to leave.
-
-    Exit code 0: written; 3: denied, nothing is written; 4: needs a sign-off, nothing is written.
-    """
-    with Session(command="release build", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.cli.release_input import chosen_policy, release_input, signed_off
-        from tabsynth.config.release import Given, released_tables, source_of
-        from tabsynth.config.steps import require_free
-        from tabsynth.release.bundle.build import build_bundle
-        from tabsynth.release.bundle.keys import is_encrypted, read_private_key
-        from tabsynth.release.bundle.terms import read_terms
-
-        require_free(out, overwrite=overwrite)
-        stated, day = read_terms(terms), day_of(on)
-        private = read_private_key(key, passphrase=_passphrase(key) if is_encrypted(key) else None)
-        rules, text = chosen_policy(policy)
-        rules.audience(audience)
-        candidates, known_seed, foreign_keys = release_input(run, model, synthetic, seed=seed)
-        given = Given(
-            policy=rules,
-            audience=audience,
-            on=day,
-            sign_off=signed_off(sign_off, reason, on=day),
-            audits=tuple(audit or ()),
-            shadow=shadow,
-            noise=noise,
-            ledger=ledger,
-        )
-        tables = released_tables(candidates, given, seed=known_seed)
-        code = _decide(session, tables)
-        if code != DONE:
-            session.finish(
-                "No bundle was written",
-                data={"exit_code": code, "decisions": [table.decision.to_dict() for table in tables]},
-                ok=False,
-            )
-            raise typer.Exit(code)
-        manifest = build_bundle(
-            tables,
-            out,
-            terms=stated,
-            policy=text,
-            source=source_of(tables, source),
-            key=private,
-            foreign_keys=foreign_keys,
-            overwrite=overwrite,
-        )
-        public = key.with_name(f"{key.name}.pub")
-        session.finish(
-            f"Released {_counted(manifest)} for {audience}, until {manifest.expires.isoformat()}",
-            data={"exit_code": DONE, **_manifest_data(manifest)},
-            files={out: f"the bundle, signed: {count(len(manifest.parts), 'part')}"},
-            next_steps=[["tabsynth", "release", "verify", out, "--key", public]],
         )
 
 
@@ -192,7 +81,7 @@ def verify(
         _note_future(session, found.manifest)
         session.finish(
             f"{bundle.name} holds",
-            data={"signer": found.sealed.signer, **_manifest_data(found.manifest)},
+            data={"signer": found.sealed.signer, **manifest_data(found.manifest)},
             next_steps=[["tabsynth", "release", "open", bundle, "--key", key, "--out", found.manifest.name]],
         )
 
@@ -243,7 +132,7 @@ def open_(
         )
 
 
-def _passphrase(key: Path, *, confirm: bool = False) -> str:
+def passphrase_of(key: Path, *, confirm: bool = False) -> str:
     """From the environment, or asked for at the terminal."""
     found = os.environ.get(PASSPHRASE)
     if found is None:
@@ -253,17 +142,6 @@ def _passphrase(key: Path, *, confirm: bool = False) -> str:
     if not found:
         raise UsageError("the passphrase is empty")
     return found
-
-
-def _decide(session: Session, tables: Sequence[ReleasedTable]) -> int:
-    """The strictest exit code; every decision that does not allow is shown."""
-    codes = [exit_code(table.decision) for table in tables]
-    for table, code in zip(tables, codes, strict=True):
-        if code != DONE:
-            if len(tables) > 1:
-                session.show(f"Table {table.pipeline.schema.name}:")
-            show_decision(table.decision, session)
-    return next((code for code in (3, 4) if code in codes), DONE)
 
 
 def _verified_lines(found: Verified) -> list[str]:
@@ -294,11 +172,7 @@ def _note_future(session: Session, manifest: Manifest) -> None:
         )
 
 
-def _counted(manifest: Manifest) -> str:
-    return ", ".join(f"{table.name} ({table.n_rows:,} rows)" for table in manifest.tables)
-
-
-def _manifest_data(manifest: Manifest) -> dict[str, object]:
+def manifest_data(manifest: Manifest) -> dict[str, object]:
     day: dt.date = manifest.expires
     return {
         "name": manifest.name,

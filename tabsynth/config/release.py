@@ -18,7 +18,7 @@ from tabsynth.io import SUFFIXES, read_json_object
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.randomness import seed_for
 from tabsynth.release import Policy, evaluate, evidence_of, model_digest
-from tabsynth.release.bundle.build import ReleasedTable
+from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.rows import rows_evidence
 from tabsynth.schema import read_schema, yamltext
 from tabsynth.schema.files import read_text

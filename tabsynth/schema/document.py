@@ -141,6 +141,8 @@ class ColumnModel(_Model):
     """The keyed hash that the cells of real rows went through."""
     description: str | None = None
     """What the column means, for people."""
+    measured_in: Annotated[str, Field(max_length=100, pattern=r"\S")] | None = None
+    """Numbers: their unit of measurement, such as EUR or mm Hg, for people."""
     domain: DomainModel = Field(default_factory=DomainModel)
     """Where the knowledge of bounds, categories, special values and nulls came from."""
 

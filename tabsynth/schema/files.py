@@ -262,6 +262,8 @@ def _column_data(column: Column) -> dict[str, Plain]:
     data: dict[str, Plain] = {"kind": column.kind.value}
     if column.description is not None:
         data["description"] = column.description
+    if column.measured_in is not None:
+        data["measured_in"] = column.measured_in
     if column.dtype != DEFAULT_DTYPES[column.kind]:
         data["dtype"] = column.dtype
     if column.role is not None:

@@ -22,7 +22,7 @@ _CONSTRAINTS = (
     *("required", "unique", "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     *("minLength", "maxLength", "jsonSchema"),
 )
-_DESCRIPTIVE = ("name", "title", "description", "type", "format", "example", "rdfType", "constraints")
+_DESCRIPTIVE = ("name", "title", "description", "unit", "type", "format", "example", "rdfType", "constraints")
 _FIELD_KEYS = (
     *("missingValues", "categories", "categoriesOrdered", "trueValues", "falseValues"),
     *("bareNumber", "decimalChar", "groupChar"),
@@ -88,6 +88,7 @@ class Field:
             role=self._hints.role,
             nullable=not required and not self._key.startswith(("unique", "part")),
             description=self._faults.take(self._data, self._path, "description", str, "") or None,
+            measured_in=self._faults.take(self._data, self._path, "unit", str, "").strip()[:100] or None,
         )
         typed = self._typed(blank)
         levels = self._levels(typed)
@@ -213,6 +214,7 @@ class Field:
             nullable=column.nullable,
             categories=levels,
             description=column.description,
+            measured_in=column.measured_in,
         )
 
     def _unique(self, column: Column) -> Column:
@@ -242,6 +244,7 @@ class Field:
             nullable=column.nullable,
             format=mask,
             description=column.description,
+            measured_in=column.measured_in,
         )
 
 

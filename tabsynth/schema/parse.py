@@ -303,6 +303,7 @@ class _Reader:
             learnt_because=model.learnt_because,
             pseudonymised=model.pseudonymised,
             description=model.description,
+            measured_in=model.measured_in,
             domain=self._domain((*path, "domain"), model.domain),
         )
 

@@ -135,7 +135,8 @@ class Column:
     `unique` says that an identifier never repeats, `generator` how a text or an identifier is made anew.
     `review` is what a draft noticed and a person has not looked at yet; `learnt_because` says why a column that
     looks like personal data is learnt all the same. `pseudonymised` names the keyed hash that the cells of real
-    rows went through: they still name persons, to whoever holds the key.
+    rows went through: they still name persons, to whoever holds the key. `measured_in` is the unit of measurement of
+    numbers, such as `EUR` or `mm Hg`, for people.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Column:
     learnt_because: str | None = None
     pseudonymised: str | None = None
     description: str | None = None
+    measured_in: str | None = None
     domain: Domain = field(default_factory=Domain)
 
 

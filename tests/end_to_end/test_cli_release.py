@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -250,6 +251,37 @@ def test_two_tables_of_one_ledger_become_one_bundle(folder: Path):
     shutil.rmtree(folder / "three/publishable")
     empty = tabsynth_here("release", "build", "three", *fixed[1:], "--out", "never.zip", cwd=folder)
     assert "holds no table with a model" in empty.err
+
+
+def test_a_release_that_would_break_the_cap_makes_no_bundle(folder: Path):
+    """Recorded before the bundle has its name: what the catalogue denies is never there to be sent."""
+    pytest.importorskip("sqlalchemy", reason="needs the extra `share`")
+    fixed = ("--terms", "terms.yaml", "--key", "k", "--source", "capped", "--catalog", "c.db", *SIGNED)
+    first = ("release", "build", "run", "--for", "partners", *fixed, "--out", "first.zip")
+    uncapped = tabsynth_here(*first, cwd=folder)
+    assert (uncapped.code, "what all of its releases may come to" in uncapped.err) == (2, True)
+    assert not (folder / "first.zip").exists()
+    stray = tabsynth_here(*first[:3], *fixed[:6], "--out", "first.zip", "--cap-epsilon", "1", cwd=folder)
+    assert (stray.code, "name it with --catalog" in stray.err) == (2, True)
+    done = tabsynth_here(*first, "--cap-epsilon", "1.2", "--json", cwd=folder)
+    assert done.code == 0, done.err
+    assert (done.json["release"], done.json["cumulative"]["within"]) == (1, True)
+    shown = tabsynth_here("catalog", "show", "1", "--catalog", "c.db", "--json", cwd=folder).json["release"]
+    assert shown["location"] == str(folder / "first.zip")
+    assert shown["sha256"] == hashlib.sha256((folder / "first.zip").read_bytes()).hexdigest()
+    for command in (
+        ("fit", "source.parquet", "--schema", "schema.yaml", "--engine", "independent", "--out", "second"),
+        ("sample", "second", "--rows", "100", "--seed", "3", "--out", "second.csv"),
+    ):
+        assert tabsynth_here(*command, cwd=folder).code == 0
+    rows = ("--model", "second", "--synthetic", "second.csv", "--seed", "3", "--for", "internal")
+    denied = tabsynth_here("release", "build", *rows, *fixed, "--out", "second.zip", "--json", cwd=folder)
+    assert denied.code == 3
+    assert "above the cap of ε = 1.2" in denied.json["error"]["message"]
+    left = {path.name for path in folder.iterdir() if "second" in path.name or ".tmp" in path.name}
+    assert left == {"second", "second.csv", "second.csv.provenance.json"}
+    listed = tabsynth_here("catalog", "list", "--catalog", "c.db", "--json", cwd=folder)
+    assert [each["id"] for each in listed.json["releases"]] == [1]
 
 
 def test_a_release_without_a_source_id_is_refused(folder: Path):

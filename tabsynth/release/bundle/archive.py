@@ -30,7 +30,7 @@ _REGULAR = 0o100644 << 16
 _CHUNK = 1 << 20
 _LEVEL = 4
 _PACKED_ALREADY = (".parquet",)
-_MOST_NAMED = 20
+_MOST_NAMED, _MOST_SHOWN = 100, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,17 +192,25 @@ def byte_faults(file: BinaryIO, members: Sequence[Member]) -> tuple[list[Fault],
     for member in members:
         file.seek(at)
         header = member.header
-        if file.read(len(header)) != header:
-            faults.append(Fault(member.path, "its header in the zip is not the one that was written"))
+        found = file.read(len(header))
+        why = [] if found == header else [_header_fault(found, member)]
         offsets[member.path] = at + len(header)
-        if why := packed_fault(file, member):
-            faults.append(Fault(member.path, why))
+        why += [changed] if (changed := packed_fault(file, member)) else []
+        if why:
+            faults.append(Fault(member.path, "; ".join(why)))
         at += len(header) + member.n_packed
     faults += _end_faults(file, members, at)
     if len(faults) > _MOST_NAMED:
         more = len(faults) - _MOST_NAMED
         faults = [*faults[:_MOST_NAMED], Fault("", f"and {more:,} more")]
     return faults, offsets
+
+
+def _header_fault(found: bytes, member: Member) -> str:
+    other = _member_name(found)
+    if other is not None and other != member.path:
+        return f"it does not stand where it must, {other} does"
+    return "its header in the zip is not the one that was written"
 
 
 def _end_faults(file: BinaryIO, members: Sequence[Member], at: int) -> Iterator[Fault]:
@@ -212,6 +220,8 @@ def _end_faults(file: BinaryIO, members: Sequence[Member], at: int) -> Iterator[
     found = file.read(len(wanted) + 1)
     if found == wanted:
         return
+    if (added := _member_name(found)) is not None:
+        yield Fault(added, "it was added: no part of that name was signed there")
     start, offset = 0, 0
     for member in members:
         entry = member.entry(offset)
@@ -226,6 +236,14 @@ def _end_faults(file: BinaryIO, members: Sequence[Member], at: int) -> Iterator[
     if size != at + len(wanted):
         difference = size - at - len(wanted)
         yield Fault("the bundle", f"{abs(difference):,} bytes too {'long' if difference > 0 else 'short'}")
+
+
+def _member_name(head: bytes) -> str | None:
+    """The name of the member whose header begins here, as far as it can be shown; None where none begins."""
+    if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
+        return None
+    name = head[_LOCAL.size : _LOCAL.size + min(_LOCAL.unpack_from(head)[9], _MOST_SHOWN)]
+    return "".join(c if c.isprintable() else "?" for c in name.decode("ascii", errors="replace"))
 
 
 def unpacked(file: BinaryIO, member: Member) -> Iterator[bytes]:

@@ -128,11 +128,12 @@ def _ids(table: BundledTable, schema: TableSchema) -> dict[str, str]:
 
 
 def _field(table: BundledTable, column: Column, identity: str) -> dict[str, Any]:
+    measure = f", in {column.measured_in}" if column.measured_in else ""
     return {
         "@type": "cr:Field",
         "@id": identity,
         "name": column.name,
-        "description": column.description or f"{column.name}, {column.kind.value}",
+        "description": (column.description or f"{column.name}, {column.kind.value}") + measure,
         "dataType": _TYPES.get(field_type(column), "sc:Text"),
         "source": {"fileObject": {"@id": table.csv}, "extract": {"column": column.name}},
     }

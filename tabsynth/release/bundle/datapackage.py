@@ -101,6 +101,8 @@ def _field(column: Column) -> dict[str, Any]:
     field: dict[str, Any] = {"name": column.name, "type": kind}
     if column.description:
         field["description"] = column.description
+    if column.measured_in:
+        field["unit"] = column.measured_in
     if kind == "datetime":
         field["format"] = "any"
     if kind == "boolean":

@@ -97,7 +97,8 @@ def comments(table: SqlTable) -> Iterator[str]:
     for column in schema.columns:
         said = f"{column.description}. " if column.description else ""
         made = domain_words(column) if column.kind.is_modelled else "made anew"
-        text = _line(f"{said}{column.kind.value}: {made}")
+        measure = f" in {column.measured_in}" if column.measured_in else ""
+        text = _line(f"{said}{column.kind.value}{measure}: {made}")
         yield f"COMMENT ON COLUMN {name(schema.name)}.{name(column.name)} IS {literal(text)};"
 
 

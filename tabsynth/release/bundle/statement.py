@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.accountant import epsilon_of
-from tabsynth.privacy.mechanisms import describe, mechanism_to_data, once, releases
+from tabsynth.privacy.ledger import Charge
+from tabsynth.privacy.mechanisms import SampledGaussian, describe, mechanism_to_data, once, releases
+from tabsynth.release.bundle.libraries import installed
 from tabsynth.release.bundle.markdown import plain
 from tabsynth.schema.unit import unit_words
 
@@ -35,11 +36,25 @@ LIMITATIONS = (
     ),
     "Statistical tests and confidence intervals computed on these rows as they stand are not valid.",
 )
+LIMITATIONS_OF_TRAINING = (
+    (
+        "The noise of a training is drawn in 32-bit floating point, by generators that the operating system seeded and that "
+        "are not cryptographic (Opacus' secure mode cannot be had with current torch): what the bits of such numbers may "
+        "give away is not accounted for. Noise of counts and choices is exact."
+    ),
+    "How long a step of a training takes tells how many rows it took, to whoever watched the machine meanwhile.",
+)
+ACCOUNTANT = "privacy loss distributions (dp-accounting) and zero-concentrated DP, the smaller bound"
+OF_TRAINING = (
+    "the noise of training steps is raised until Opacus' accountant of privacy random variables finds no more ε for them than "
+    "was charged"
+)
 DRAWN_AGAIN = "These rows are the model's: the same were drawn from it again when they were released."
 NOT_VERIFIED = (
     "Not verified: that these rows are the model's. They were not drawn again when they were released (no seed was given). "
     "What is stated of the model holds for rows that it made, and for no others."
 )
+_ACCOUNTED, _TRAINED = ("opendp", "dp-accounting"), ("torch", "opacus")
 WITHOUT = (
     (
         "Nothing is guaranteed. What the rows say of a person in the source is limited by no method; attacks may have "
@@ -52,7 +67,7 @@ WITHOUT = (
 class Statement:
     """The statement of one table. `epsilon` and `delta` are None without a guarantee; `series_epsilon` composes
     every charge that the ledger knew when the model was saved, at the series' δ. `drawn_again` says whether the rows were
-    found to be the model's.
+    found to be the model's, `is_trained` whether noisy training steps were charged.
     """
 
     table: str
@@ -66,6 +81,21 @@ class Statement:
     series_cap: dict[str, float] | None
     versions: dict[str, str]
     drawn_again: bool = False
+    is_trained: bool = False
+
+    @property
+    def accountant(self) -> str | None:
+        """How charges were composed; None where there is nothing to compose."""
+        if self.epsilon is None:
+            return None
+        return f"{ACCOUNTANT}; {OF_TRAINING}" if self.is_trained else ACCOUNTANT
+
+    @property
+    def limitations(self) -> tuple[str, ...]:
+        """What is not guaranteed."""
+        if self.epsilon is None:
+            return WITHOUT
+        return (*LIMITATIONS, *(LIMITATIONS_OF_TRAINING if self.is_trained else ()))
 
     @property
     def relation(self) -> str:
@@ -88,12 +118,10 @@ class Statement:
             "neighbouring_relation": self.relation,
             "mechanisms": list(self.mechanisms),
             "series": {"epsilon": self.series_epsilon, "delta": self.series_delta, "cap": self.series_cap},
-            "accountant": "privacy loss distributions (dp-accounting) and zero-concentrated DP, the smaller bound"
-            if self.epsilon is not None
-            else None,
+            "accountant": self.accountant,
             "versions": self.versions,
             "trust_assumptions": list(TRUST) if self.epsilon is not None else [],
-            "limitations": list(LIMITATIONS if self.epsilon is not None else WITHOUT),
+            "limitations": list(self.limitations),
         }
 
 
@@ -104,37 +132,43 @@ def statement_of(pipeline: FittedPipeline, *, drawn_again: bool = False) -> Stat
     series_delta = None
     if isinstance(privacy, Budget):
         series_delta = privacy.delta if ledger.cap is None else max(privacy.delta, ledger.cap.delta)
-    counts: dict[tuple[str, Any], int] = {}
-    for charge in ledger.charges:
-        key = (charge.statistic, once(charge.mechanism))
-        counts[key] = counts.get(key, 0) + releases(charge.mechanism)
     everything = (*ledger.former, *ledger.charges)
+    is_trained = any(isinstance(charge.mechanism, SampledGaussian) for charge in everything)
     return Statement(
         table=pipeline.schema.name,
         guarantee=pipeline.guarantee,
         epsilon=privacy.epsilon if isinstance(privacy, Budget) else None,
         delta=privacy.delta if isinstance(privacy, Budget) else None,
         unit=unit_words(pipeline.schema.unit),
-        mechanisms=tuple(
-            {
-                "statistic": statistic,
-                "releases": count,
-                "each": mechanism_to_data(mechanism),
-                "in_words": describe(mechanism),
-            }
-            for (statistic, mechanism), count in counts.items()
-        ),
+        mechanisms=_mechanisms(ledger.charges),
         series_epsilon=epsilon_of((charge.mechanism for charge in everything), series_delta)
         if series_delta is not None
         else None,
         series_delta=series_delta,
         series_cap=None if ledger.cap is None else {"epsilon": ledger.cap.epsilon, "delta": ledger.cap.delta},
-        versions={name: version(name) for name in ("tabsynth", *(_ACCOUNTED if is_private else ()))},
+        versions=installed(
+            "tabsynth", *(_ACCOUNTED if is_private else ()), *(_TRAINED if is_trained else ())
+        ),
         drawn_again=drawn_again,
+        is_trained=is_trained,
     )
 
 
-_ACCOUNTED = ("opendp", "dp-accounting")
+def _mechanisms(charges: Sequence[Charge]) -> tuple[dict[str, Any], ...]:
+    """Each mechanism of each statistic once, with how often it was released."""
+    counts: dict[tuple[str, Any], int] = {}
+    for charge in charges:
+        key = (charge.statistic, once(charge.mechanism))
+        counts[key] = counts.get(key, 0) + releases(charge.mechanism)
+    return tuple(
+        {
+            "statistic": statistic,
+            "releases": count,
+            "each": mechanism_to_data(mechanism),
+            "in_words": describe(mechanism),
+        }
+        for (statistic, mechanism), count in counts.items()
+    )
 
 
 def statement_words(statements: Sequence[Statement]) -> str:
@@ -153,8 +187,7 @@ def statement_words(statements: Sequence[Statement]) -> str:
     is_private = any(found.epsilon is not None for found in statements)
     if is_private:
         lines += ["## What it rests on", "", *(f"- {line}" for line in TRUST), ""]
-    without = any(found.epsilon is None for found in statements)
-    limits = (*(LIMITATIONS if is_private else ()), *(WITHOUT if without else ()))
+    limits = dict.fromkeys(limit for found in statements for limit in found.limitations)
     lines += ["## What it does not say", "", *(f"- {line}" for line in limits), ""]
     if len(statements) > 1 and is_private:
         lines += ["A person in several tables has the sum of what they cost.", ""]
@@ -180,7 +213,9 @@ def _guaranteed(found: Statement) -> list[str]:
         series,
         "",
         "Composed by privacy loss distributions and by zero-concentrated differential privacy; the smaller of the two "
-        "proven bounds counts. Versions: "
+        "proven bounds counts. "
+        + (f"{OF_TRAINING[0].upper()}{OF_TRAINING[1:]}. " if found.is_trained else "")
+        + "Versions: "
         + ", ".join(f"{name} {number}" for name, number in found.versions.items())
         + ".",
         "",

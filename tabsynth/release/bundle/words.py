@@ -76,7 +76,10 @@ def dictionary(tables: Sequence[Described], terms: Terms) -> str:
         is_covered = table.statement.epsilon is not None
         protected = f"each {plain(unit_words(schema.unit))}" if is_covered else "nobody"
         parts.append(f"{table.n_rows:,} rows. Protected is {protected}.")
-        head = ["| column | meaning | type | may hold | where that comes from |", "|---|---|---|---|---|"]
+        head = [
+            "| column | meaning | type | unit | may hold | where that comes from |",
+            "|---|---|---|---|---|---|",
+        ]
         parts.append("\n".join([*head, *map(_column_row, schema.columns)]))
         if schema.primary_key:
             parts.append(f"Key: {', '.join(map(plain, schema.primary_key))}.")
@@ -88,10 +91,28 @@ def dictionary(tables: Sequence[Described], terms: Terms) -> str:
             parts.append(
                 f"Made anew, and in no way those of the source: {', '.join(faked)}. They agree with no other column."
             )
+        parts += _dropped(schema)
     if terms.left_out:
         listed = [f"- {plain(name)}: {plain(why)}" for name, why in terms.left_out]
         parts.append("\n".join(["## Left out", "", "Not synthesised, so not here:", "", *listed]))
     return page(*parts)
+
+
+def _dropped(schema: TableSchema) -> list[str]:
+    """What buying domains costs besides budget: a paragraph, or none."""
+    bought = [
+        plain(column.name)
+        for column in schema.columns
+        if column.kind.is_modelled and column.domain.origin is Origin.CHARGED
+    ]
+    if not bought:
+        return []
+    return [
+        (
+            "Dropped: levels of few rows, and the far ends of numbers. What a column may hold was bought with the privacy "
+            f"budget, which shows what many rows share alone; the source may hold more of {', '.join(bought)}."
+        )
+    ]
 
 
 def model_card(tables: Sequence[Described], terms: Terms) -> str:
@@ -223,7 +244,8 @@ def _column_row(column: Column) -> str:
         f": {column.domain.source}" if column.domain.origin is Origin.PUBLIC and column.domain.source else ""
     )
     origin = "made anew" if not column.kind.is_modelled else _ORIGINS[column.domain.origin] + source
-    cells = (column.name, column.description or "", type_words(column), domain_words(column), origin)
+    meaning, measure = column.description or "", column.measured_in or ""
+    cells = (column.name, meaning, type_words(column), measure, domain_words(column), origin)
     return f"| {' | '.join(map(plain, cells))} |"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,10 +22,10 @@ pytest.importorskip("sqlalchemy", reason="needs the extra `share`")
 
 import tabsynth as ts
 from tabsynth.catalog import Catalog, diff_releases, open_catalog
+from tabsynth.catalog.addresses import shown
 from tabsynth.catalog.budget import compose, distinct_charges
 from tabsynth.catalog.diff import distance
 from tabsynth.catalog.entry import TableEntry
-from tabsynth.catalog.store import shown
 from tabsynth.errors import BudgetError, BundleError, OutputExistsError, UsageError
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
@@ -251,12 +254,18 @@ def test_a_release_ends_early_and_stays_counted(catalog, private_bundles):
         catalog.cumulative("absent")
 
 
-def test_bundles_on_any_file_system(catalog, private_bundles):
+def test_bundles_on_any_file_system(catalog, private_bundles, tmp_path):
     fsspec = pytest.importorskip("fsspec", reason="needs the extra `share`")
     with fsspec.open("memory://bundles/a.zip", "wb") as file:
         file.write(private_bundles[0].read_bytes())
     release, _ = catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
     assert release.location == "memory://bundles/a.zip"
+    other = open_catalog(tmp_path / "other.db")
+    for i, address in enumerate((f"file://{private_bundles[0]}", f"local://{private_bundles[1]}"), start=1):
+        release, _ = other.add(address, key=PUBLIC, **({"cap": Budget(epsilon=9.0)} if i == 1 else {}))
+        assert (release.id, release.location) == (i, address)
+    with pytest.raises(OutputExistsError, match="as release 1"):  # wherever it lies
+        other.add(private_bundles[0], key=PUBLIC)
     for address in ("memory://bundles/absent.zip", "nothing://a/b"):
         with pytest.raises(UsageError, match="cannot be read"):
             catalog.add(address, key=PUBLIC)
@@ -267,10 +276,10 @@ def test_an_address_that_gives_bytes_without_end_is_left(catalog, private_bundle
     content = private_bundles[0].read_bytes()
     with fsspec.open("memory://bundles/a.zip", "wb") as file:
         file.write(content)
-    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content) - 1)
+    monkeypatch.setattr("tabsynth.catalog.addresses.MOST_BYTES", len(content) - 1)
     with pytest.raises(BundleError, match="larger than the 4 GiB"):
         catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
-    monkeypatch.setattr("tabsynth.catalog.store.MOST_BYTES", len(content))
+    monkeypatch.setattr("tabsynth.catalog.addresses.MOST_BYTES", len(content))
     catalog.add("memory://bundles/a.zip", key=PUBLIC, cap=CAP)
 
 
@@ -429,6 +438,7 @@ from tabsynth.catalog import open_catalog
 from tabsynth.errors import BudgetError
 from tabsynth.privacy import Budget
 from tests.unit.release.bundle.made import KEY
+print("ready", flush=True)
 for path in sys.argv[3:]:
     try:
         cap = Budget(epsilon=float(sys.argv[2]))
@@ -456,18 +466,88 @@ def adding(where: Path | str, cap: float, *paths: Path) -> subprocess.Popen[str]
 
 def test_of_two_processes_at_once_one_is_denied_where_the_cap_holds_one(tmp_path, private_bundles):
     both = [adding(tmp_path / "c.db", 1.2, path) for path in private_bundles]
-    said = sorted(process.communicate(timeout=120)[0].strip() for process in both)
+    said = sorted(process.communicate(timeout=120)[0].split()[-1] for process in both)
     assert said == ["added", "denied"]
     assert len(open_catalog(tmp_path / "c.db").releases()) == 1
 
 
+def as_killed(catalog: Catalog, folder: Path) -> list[Path]:
+    """From now on a copy of the catalogue's files at every statement and around every commit: what a kill there leaves.
+
+    A process that is killed leaves its files as the system holds them, and no locks; so does a copy of them.
+    """
+    import sqlalchemy as sa
+
+    source, made = Path(catalog.engine.url.database), []
+
+    def copy(*_args) -> None:
+        made.append(folder / f"{len(made)}.db")
+        for path in source.parent.glob(f"{source.name}*"):  # the journal too
+            shutil.copy(path, folder / f"{made[-1].name}{path.name.removeprefix(source.name)}")
+
+    for event in ("before_cursor_execute", "after_cursor_execute", "commit"):
+        sa.event.listen(catalog.engine, event, copy)
+    # the fewest pages in memory, so that rows of a transaction are in the file before it ends
+    sa.event.listen(
+        catalog.engine, "connect", lambda connection, _: connection.execute("PRAGMA cache_size = 1")
+    )
+    return made
+
+
+def test_a_kill_at_any_statement_leaves_all_of_a_release_or_nothing(tmp_path, private_bundles):
+    where, copies = tmp_path / "c.db", tmp_path / "copies"
+    copies.mkdir()
+    catalog = open_catalog(where)
+    first, _ = catalog.add(private_bundles[0], key=PUBLIC, cap=Budget(epsilon=9.0))
+    made = as_killed(catalog, copies)
+    second, composed = catalog.add(private_bundles[1], key=PUBLIC)
+    made += [copies / "end.db"]
+    shutil.copy(where, made[-1])
+    assert len(made) > 12
+    assert any(path.with_name(f"{path.name}-journal").exists() for path in made)  # half of a transaction
+    kept = []
+    for path in made:
+        left = open_catalog(path)
+        found = left.releases()
+        assert found in ((first,), (first, second))
+        kept.append(len(found))
+        if len(found) == 1:
+            again, total = left.add(private_bundles[1], key=PUBLIC)
+            assert (again, total) == (second, composed)
+        assert left.cumulative("hospital 7") == composed
+    assert kept == sorted(kept)
+    assert kept[-1] == 2
+
+
+def test_a_catalogue_that_was_killed_while_it_was_made_is_made_anew(tmp_path, private_bundles):
+    """Cut at each table: `open_catalog` completes what is missing."""
+    import sqlalchemy as sa
+
+    whole = open_catalog(tmp_path / "whole.db")
+    with whole.engine.begin() as connection:
+        statements = list(
+            connection.scalars(sa.text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"))
+        )
+    assert len(statements) >= 4
+    for n in range(len(statements) + 1):
+        where = tmp_path / f"{n}.db"
+        with contextlib.closing(sqlite3.connect(where)) as database:
+            for statement in statements[:n]:
+                database.execute(statement)
+            database.commit()
+        open_catalog(where).add(private_bundles[0], key=PUBLIC, cap=CAP)
+        assert len(open_catalog(where).releases()) == 1
+
+
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(tmp_path, private_bundles):
-    """Killed at three random moments, the catalogue opens, holds what was said to be added, and takes the rest."""
+    """Killed by SIGKILL at random moments of adding, the catalogue holds what was said to be added, and takes the rest."""
     draw = random.Random(0)
     for i in range(3):
         where = tmp_path / f"{i}.db"
         process = adding(where, 9.0, *private_bundles)
-        time.sleep(draw.uniform(0.5, 4.0))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(draw.uniform(0.0, 0.5))
         process.send_signal(signal.SIGKILL)
         n_said = process.communicate(timeout=60)[0].count("added")
         catalog = open_catalog(where)

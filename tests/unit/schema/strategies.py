@@ -159,6 +159,7 @@ def columns(draw: st.DrawFn, name: str = "x") -> Column:
         format=format_,
         unique=draw(st.booleans()) if kind is Kind.IDENTIFIER else False,
         description=draw(st.none() | texts),
+        measured_in=draw(st.none() | texts.map(lambda text: f"{text[:50]}m")),
         domain=domain,
     )
 

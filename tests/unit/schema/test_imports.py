@@ -390,6 +390,22 @@ def test_a_resource_and_a_table_schema():
     assert from_frictionless({"name": "y", "schema": bare}).only_table.name == "y"
 
 
+def test_units_of_measurement_are_read_and_kept():
+    fields = [
+        {"name": "a", "type": "number", "unit": " mm Hg "},
+        {"name": "b", "type": "string", "constraints": {"enum": ["1", "2"]}, "unit": "grade"},
+        {"name": "c", "type": "integer"},
+    ]
+    schema = from_frictionless({"fields": fields}, table_name="t")
+    assert [column.measured_in for column in schema.only_table.columns] == ["mm Hg", "grade", None]
+    assert schema_from_yaml(schema_to_yaml(schema)) == schema
+    for text in ('""', '" "', f'"{"x" * 101}"', "7"):
+        with pytest.raises(SchemaError, match="measured_in"):
+            schema_from_yaml(
+                f"version: 1\ntables: {{t: {{columns: {{a: {{kind: number, measured_in: {text}}}}}}}}}\n"
+            )
+
+
 def test_frictionless_faults_are_listed_together():
     fields = [
         {"name": "a", "type": "geopoint"},

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import tabsynth as ts
 from tabsynth.decision import Answer, Decision, Reason, SignOff
 from tabsynth.pipeline import FittedPipeline, fit
-from tabsynth.release.bundle.build import ReleasedTable, build_bundle
+from tabsynth.release.bundle.build import build_bundle
 from tabsynth.release.bundle.manifest import Manifest
+from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.bundle.terms import Terms
 from tabsynth.release.files import default_text
 from tabsynth.schema import yamltext
@@ -82,7 +83,9 @@ def schema() -> TableSchema:
     draft = ts.draft_schema(real(), name="stays").only_table
     key = replace(draft["stay id"], unique=True)
     age = replace(draft["age"], review="noticed inside", learnt_because="written inside")
-    return replace(draft.with_column(key).with_column(age), primary_key=("stay id",)).with_constraints(
+    charge = replace(draft["charge"], description="What was billed", measured_in="EUR | \u20ac")
+    known = draft.with_column(key).with_column(age).with_column(charge)
+    return replace(known, primary_key=("stay id",)).with_constraints(
         Range(column="age", lower=18, note="a note from inside"),
         Range(column="age", upper=94, draft=True, name="drafted inside"),
     )

@@ -228,6 +228,14 @@ def test_the_schema_reads_back_and_pages_quote_what_others_wrote(private):
     dictionary = (private / "dictionary.md").read_text()
     assert '“eye, "ear"”, it\'s, surgery' in dictionary  # a comma within a level
     assert "public: codebook 3" in dictionary
+    assert "| charge | What was billed | number (float64) | EUR \\| \u20ac | " in dictionary
+    assert schema["charge"].measured_in == "EUR | \u20ac"
+    package, dataset = read_json(private / "datapackage.json"), read_json(private / "croissant.json")
+    fields = {field["name"]: field for field in package["resources"][0]["schema"]["fields"]}
+    assert [name for name, field in fields.items() if "unit" in field] == ["charge"]
+    assert fields["charge"]["unit"] == "EUR | \u20ac"
+    described = {field["name"]: field["description"] for field in dataset["recordSet"][0]["field"]}
+    assert described["charge"] == "What was billed, in EUR | \u20ac"
     assert "doctor's note: free text of persons" in dictionary
     assert "# Stays \\| sandbox" in (private / "README.md").read_text()
 
@@ -306,11 +314,11 @@ def test_the_statement_says_whether_the_rows_were_drawn_again(tmp_path):
 
 def test_more_than_a_bundle_holds_is_not_built(tmp_path, monkeypatch):
     for limit, most, said in (
-        ("MOST_CELLS", 2399, "2,399 cells at most"),
-        ("MOST_TEXT", 100, "larger than the 100"),
+        ("build.MOST_CELLS", 2399, "2,399 cells at most"),
+        ("parts.MOST_TEXT", 100, "larger than the 100"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(f"tabsynth.release.bundle.build.{limit}", most)
+            patch.setattr(f"tabsynth.release.bundle.{limit}", most)
             with pytest.raises(BundleError, match=said):
                 bundle(tmp_path / "b")
     assert not (tmp_path / "b").exists()

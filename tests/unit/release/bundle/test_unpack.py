@@ -103,6 +103,10 @@ def test_duckdb_knows_keys_nulls_and_comments(database, opened):
         "SELECT comment FROM duckdb_columns() WHERE table_name = 'stays' AND column_name = 'ward'"
     ).fetchone()
     assert said == 'categorical: “eye, "ear"”, it\'s, surgery; never missing'
+    (said,) = database.execute(
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'stays' AND column_name = 'charge'"
+    ).fetchone()
+    assert said == "What was billed. number in EUR | \u20ac: never missing"
 
 
 def test_the_example_queries_run(database, opened):
