@@ -289,6 +289,17 @@ def told_of(n):
     return words
 
 
+def test_precision_that_a_caller_set_stands():
+    """By torch's newer settings, beside which the older cannot be read."""
+    matmul = torch.backends.cuda.matmul
+    try:
+        matmul.fp32_precision = "tf32"
+        fit(rows().frame, schema=SCHEMA, engine=QUICK, privacy=BUDGET)
+        assert matmul.fp32_precision == "tf32"
+    finally:
+        matmul.fp32_precision = "none"
+
+
 def test_progress_tells_epsilon_and_nothing_of_rows():
     said = told_of(300)
     assert said == told_of(20)
