@@ -1,10 +1,11 @@
 """Our `ctgan` and `tvae` beside those of the ctgan package, at equal epochs in one run.
 
-    python benchmarks/gans.py --data DIR --peer-python PY --epochs 10 [--engines ctgan tvae] [--out FILE.json]
+    python benchmarks/gans.py --data DIR --peer-python PY --epochs 10 [--engines ctgan tvae] [--seed 1] [--keep FOLDER] [--out FILE.json]
 
 DIR holds train.parquet and holdout.parquet of Adult, halved. PY has the ctgan package 0.12.1. Everything runs on one
 thread, one after the other, each fit in a process of its own; seconds are those of the processor. `--parts` also fits
 ours without its last step's company: without pairs, by frequencies instead of logarithms, with other cells and packs.
+`--keep` leaves the rows in a folder, for other scorers.
 
 Measured here: the shape error as SDMetrics defines it (mean of Kolmogorov-Smirnov and total variation distances of columns
 to the real rows, in per cent); 1- and 2-way total variation to the holdout, in deciles or levels; C2ST and TSTR by
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -139,15 +141,15 @@ def measures(real: pl.DataFrame, holdout: pl.DataFrame, made: pl.DataFrame) -> d
     }
 
 
-def ours(data: Path, engine: str, settings: dict[str, object], out: Path) -> dict[str, object]:
+def ours(data: Path, engine: str, settings: dict[str, object], seed: int, out: Path) -> dict[str, object]:
     train = pl.read_parquet(data / "train.parquet")
     schema = tabsynth.draft_schema(train)
     start, cpu = time.perf_counter(), time.process_time()
     model = tabsynth.fit(
-        train, schema=schema, engine=engine, settings=settings, privacy=tabsynth.NO_PRIVACY, seed=1
+        train, schema=schema, engine=engine, settings=settings, privacy=tabsynth.NO_PRIVACY, seed=seed
     )
     found = {"fit_cpu_s": time.process_time() - cpu, "fit_s": time.perf_counter() - start}
-    model.sample(train.height, seed=1).write_parquet(out)
+    model.sample(train.height, seed=seed).write_parquet(out)
     return found
 
 
@@ -156,10 +158,16 @@ def last_line(*command: object) -> dict[str, object]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def keep(made: Path, arguments: argparse.Namespace, name: str) -> None:
+    if arguments.keep:
+        arguments.keep.mkdir(exist_ok=True)
+        shutil.copy(made, arguments.keep / f"{name}_{arguments.epochs}_{arguments.seed}.parquet")
+
+
 def main() -> None:
     if sys.argv[1:2] == ["fit"]:
-        _, _, data, engine, settings, out = sys.argv
-        print(json.dumps(ours(Path(data), engine, json.loads(settings), Path(out))))
+        _, _, data, engine, settings, seed, out = sys.argv
+        print(json.dumps(ours(Path(data), engine, json.loads(settings), int(seed), Path(out))))
         return
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
@@ -167,6 +175,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--engines", nargs="+", default=["ctgan", "tvae"])
     parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     train = pl.read_parquet(arguments.data / "train.parquet")
@@ -184,16 +194,29 @@ def main() -> None:
                 arguments.data / "train.parquet",
                 out,
                 arguments.epochs,
-                1,
+                arguments.seed,
             )
+            keep(out, arguments, f"package {engine}")
             found[f"package {engine}"] = told | measures(train, holdout, pl.read_parquet(out))
         for name, (engine, settings) in runs.items():
             basis = {"epochs": arguments.epochs, "threads": 1, "device": "cpu"} | settings
-            told = last_line(sys.executable, __file__, "fit", arguments.data, engine, json.dumps(basis), out)
+            told = last_line(
+                sys.executable,
+                __file__,
+                "fit",
+                arguments.data,
+                engine,
+                json.dumps(basis),
+                arguments.seed,
+                out,
+            )
+            keep(out, arguments, name)
             found[name] = told | {"settings": basis} | measures(train, holdout, pl.read_parquet(out))
             print(name, found[name], file=sys.stderr, flush=True)
     text = json.dumps(
-        {"epochs": arguments.epochs, "rows": train.height, "runs": found}, indent=1, sort_keys=True
+        {"epochs": arguments.epochs, "seed": arguments.seed, "rows": train.height, "runs": found},
+        indent=1,
+        sort_keys=True,
     )
     if arguments.out:
         arguments.out.write_text(text + "\n", encoding="utf-8")

@@ -103,7 +103,7 @@ class Ctgan:
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGenerator:
         from tabsynth.models.neural.adversarial import Adversaries
-        from tabsynth.models.neural.devices import chosen_device, on_threads
+        from tabsynth.models.neural.devices import chosen_device, working_on
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         device = chosen_device(self.device)
@@ -119,7 +119,7 @@ class Ctgan:
         if not observed.columns:
             return FittedGenerator((), NOTHING)
         seed = int(streams.generator("ctgan.fit").integers(2**63))
-        with on_threads(device, threads=self.threads):
+        with working_on(device, threads=self.threads):
             adversaries = Adversaries(observed, self, device=device, seed=seed)
             adversaries.train(progress)
             model = FittedGenerator(observed.columns, weights_of(adversaries.weights(), depth=self.depth))

@@ -119,7 +119,8 @@ class DpCtgan:
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGenerator:
-        from tabsynth.models.neural.training import Training, device_of, tuned
+        from tabsynth.models.neural.devices import chosen_device, working_on
+        from tabsynth.models.neural.training import Training
 
         if not isinstance(queries, NoisyQueries):
             raise PrivacyError("dp_ctgan is trained with privacy alone; nothing was read")
@@ -129,8 +130,8 @@ class DpCtgan:
         multiplier = self._multiplier(queries.plan)
         released, rows = ask(data, queries)
         seed = int(streams.generator("dp_ctgan.fit").integers(2**63))
-        device = device_of(self.device)
-        with tuned(device, threads=self.threads):
+        device = chosen_device(self.device)
+        with working_on(device, threads=self.threads):
             training = Training(released, self, device=device, seed=seed)
             keep = _continued(queries.checkpoint, training)
             training.learn_marginals(progress, until=0.4, keep=keep)

@@ -59,9 +59,9 @@ def require_libraries(recipe: Synthesizer) -> None:
             f"read: pip install 'tabsynth[{extra}]'"
         )
     if getattr(recipe, "device", None) == "cuda":
-        from tabsynth.models.neural.training import device_of
+        from tabsynth.models.neural.devices import chosen_device
 
-        device_of("cuda")  # before the work, not after it
+        chosen_device("cuda")  # before the work, not after it
 
 
 def explicit(model: FittedModel, engine: str, *, what: str) -> ExplicitModel:

@@ -84,7 +84,7 @@ class Tvae:
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedGenerator:
-        from tabsynth.models.neural.devices import chosen_device, on_threads
+        from tabsynth.models.neural.devices import chosen_device, working_on
         from tabsynth.models.neural.variational import Autoencoder
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
@@ -101,7 +101,7 @@ class Tvae:
         if not observed.columns:
             return FittedGenerator((), NOTHING, is_conditional=False)
         seed = int(streams.generator("tvae.fit").integers(2**63))
-        with on_threads(device, threads=self.threads):
+        with working_on(device, threads=self.threads):
             autoencoder = Autoencoder(observed, self, device=device, seed=seed)
             autoencoder.train(progress)
         weights = weights_of(autoencoder.weights(), depth=self.depth)

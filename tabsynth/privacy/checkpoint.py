@@ -97,16 +97,11 @@ class Checkpoint:
 
     def answer(self, number: int) -> dict[str, npt.NDArray[Any]]:
         """Answer `number`, from 1, of those kept; raises `InputError` where it is damaged."""
-        arrays = self._read(_answer(number))
-        told = arrays.pop(_DIGEST, None)
-        if told is None or told.tobytes() != _digest(arrays):
-            raise InputError(f"{self.folder / _answer(number)} is damaged: the fit cannot be continued")
-        return arrays
+        return self._read(_answer(number))
 
     def keep_answer(self, arrays: Arrays) -> None:
         """Add an answer that was just drawn, and charged before."""
-        digest = np.frombuffer(_digest(arrays), dtype=np.uint8)
-        self._write(_answer(self.n_answers + 1), {**arrays, _DIGEST: digest})
+        self._write(_answer(self.n_answers + 1), arrays)
         self.n_answers += 1
 
     def is_charged(self, statistic: str) -> bool:
@@ -116,18 +111,24 @@ class Checkpoint:
     def _write(self, name: str, arrays: Arrays) -> None:
         from safetensors.numpy import save
 
-        content = save({key: np.asarray(array, order="C") for key, array in arrays.items()})
-        write_durably(self.folder / name, content)
+        arrays = {key: np.asarray(array, order="C") for key, array in arrays.items()}
+        arrays[_DIGEST] = np.frombuffer(_digest(arrays), dtype=np.uint8)
+        write_durably(self.folder / name, save(arrays))
 
     def _read(self, name: str) -> dict[str, npt.NDArray[Any]]:
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         path = self.folder / name
+        damaged = InputError(f"{path} is missing or damaged: the fit cannot be continued")
         try:
-            return load(path.read_bytes())
+            arrays = load(path.read_bytes())
         except (SafetensorError, OSError, KeyError, ValueError, OverflowError):
-            raise InputError(f"{path} is missing or damaged: the fit cannot be continued") from None
+            raise damaged from None
+        told = arrays.pop(_DIGEST, None)
+        if told is None or told.tobytes() != _digest(arrays):
+            raise damaged
+        return arrays
 
 
 def holds_checkpoint(folder: Path) -> bool:

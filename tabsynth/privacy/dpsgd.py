@@ -27,6 +27,7 @@ import numpy.typing as npt
 from tabsynth.errors import PrivacyError
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.mechanisms import SampledGaussian
+from tabsynth.privacy.products import products_of
 
 if TYPE_CHECKING:
     import torch
@@ -154,13 +155,8 @@ def _in_32_bits(device: torch.device) -> Iterator[None]:
     """While the block runs, products are of 32 bits, whatever the caller allows: clipping and adding up is one product."""
     import torch
 
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    with products_of("ieee"), torch.autocast(device.type, enabled=False):
+        yield
 
 
 @lru_cache(maxsize=16)

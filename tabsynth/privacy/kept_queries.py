@@ -6,19 +6,18 @@ each is checked to be of the question that is asked. Only what was never asked i
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tabsynth.errors import InputError, PrivacyError
 from tabsynth.privacy.checkpoint import Arrays, Checkpoint
+from tabsynth.privacy.kept_answers import levels, measurements, of_levels, of_measurements
 from tabsynth.privacy.ledger import Charge
 from tabsynth.privacy.marginals import Integers, Levels, Marginal, Measurement, columns_of
 from tabsynth.privacy.mechanisms import (
@@ -32,7 +31,6 @@ from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, PlannedMechanism
 
 T = TypeVar("T")
-Coded = tuple[Callable[[T], Arrays], Callable[[Arrays], T]]
 _ASKED = "asked"
 
 
@@ -58,7 +56,8 @@ class KeptQueries(NoisyQueries):
             ["marginals", statistic, *columns_of(wanted), times],
             lambda: drawn(statistic, wanted, repeats),
             lambda: self._take(DiscreteGaussian, statistic, sum(times)),
-            _MEASUREMENTS,
+            of_measurements,
+            lambda kept: measurements(kept, [marginal.shape for marginal in wanted]),
         )
 
     def dependence_scores(
@@ -71,7 +70,8 @@ class KeptQueries(NoisyQueries):
             ["scores", statistic, *columns_of(pairs), len(pairs)],
             lambda: [drawn(statistic, pairs, references)],
             lambda: self._take(DiscreteGaussian, statistic, len(pairs)),
-            _MEASUREMENTS,
+            of_measurements,
+            lambda kept: measurements(kept, [(len(pairs),)]),
         )[0]
 
     def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
@@ -80,7 +80,8 @@ class KeptQueries(NoisyQueries):
             ["levels", statistic, *columns],
             lambda: drawn(statistic, cells, columns),
             lambda: self._take(ThresholdedDiscreteGaussian, statistic, 1),
-            _LEVELS,
+            of_levels,
+            lambda kept: levels(kept, cells.dtype),
         )
 
     def training(self, statistic: str, columns: Sequence[str]) -> SampledGaussian:
@@ -98,15 +99,20 @@ class KeptQueries(NoisyQueries):
             ["number", statistic, *columns],
             lambda: [drawn(statistic, columns, count)],
             lambda: self._take(DiscreteGaussian, statistic, 1),
-            _MEASUREMENTS,
+            of_measurements,
+            lambda kept: measurements(kept, [()]),
         )[0]
 
     def _answered(
-        self, asked: Sequence[object], ask: Callable[[], T], take: Callable[[], object], coded: Coded[T]
+        self,
+        asked: Sequence[object],
+        ask: Callable[[], T],
+        take: Callable[[], object],
+        encode: Callable[[T], Arrays],
+        decode: Callable[[Arrays], T],
     ) -> T:
         """The kept answer to a question, taken off the plan; a new one where there is none, kept at once."""
         words = np.frombuffer(json.dumps(asked).encode(), dtype=np.uint8)
-        encode, decode = coded
         number = self._told[0] + 1
         if number > self.kept.n_answers:
             found = ask()
@@ -114,9 +120,9 @@ class KeptQueries(NoisyQueries):
         else:
             arrays = self.kept.answer(number)
             try:
-                is_same = np.array_equal(arrays[_ASKED], words)
+                is_same = np.array_equal(arrays.pop(_ASKED), words)
                 found = decode(arrays)
-            except (KeyError, ValueError, TypeError, pl.exceptions.PolarsError):
+            except (KeyError, ValueError):
                 is_same = False
             if not is_same:
                 raise InputError(
@@ -153,33 +159,3 @@ def _is_of(charged: Mechanism, planned: PlannedMechanism) -> bool:
     if isinstance(planned, SampledGaussian):
         return charged == planned
     return type(charged) is type(planned) and replace(planned, count=releases(charged)) == charged
-
-
-def _of_measurements(found: Sequence[Measurement]) -> dict[str, npt.NDArray[Any]]:
-    values = {f"values.{at}": each.values for at, each in enumerate(found)}
-    return {**values, "variances": np.array([each.variance for each in found])}
-
-
-def _measurements(arrays: Arrays) -> list[Measurement]:
-    variances = arrays["variances"]
-    return [Measurement(arrays[f"values.{at}"], float(v)) for at, v in enumerate(variances)]
-
-
-def _of_levels(found: Levels) -> dict[str, npt.NDArray[Any]]:
-    buffer = io.BytesIO()
-    found.values.to_frame("values").write_ipc(buffer)
-    return {
-        "levels": np.frombuffer(buffer.getvalue(), dtype=np.uint8),
-        "counts": found.counts,
-        "numbers": np.array([found.n_null, found.variance]),
-    }
-
-
-def _levels(arrays: Arrays) -> Levels:
-    values = pl.read_ipc(io.BytesIO(arrays["levels"].tobytes()))["values"]
-    n_null, variance = map(float, arrays["numbers"])
-    return Levels(values, arrays["counts"], n_null=n_null, variance=variance)
-
-
-_MEASUREMENTS: Coded[list[Measurement]] = (_of_measurements, _measurements)
-_LEVELS: Coded[Levels] = (_of_levels, _levels)

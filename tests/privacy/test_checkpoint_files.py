@@ -6,7 +6,6 @@ import stat
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -14,11 +13,16 @@ from tabsynth.errors import InputError, PrivacyError, UsageError
 from tabsynth.pipeline import fit
 from tabsynth.privacy import Budget
 from tabsynth.privacy import checkpoint as checkpoints
-from tabsynth.privacy.checkpoint import CHECKPOINT, LEDGER, STATE, remove_checkpoint, write_durably
-from tabsynth.privacy.kept_queries import _levels, _of_levels
+from tabsynth.privacy.checkpoint import (
+    CHECKPOINT,
+    LEDGER,
+    STATE,
+    Checkpoint,
+    remove_checkpoint,
+    write_durably,
+)
 from tabsynth.privacy.ledger_file import create_ledger_file, open_ledger_file
 from tabsynth.privacy.ledger_lines import Begun
-from tabsynth.privacy.marginals import Levels
 from tabsynth.privacy.mechanisms import DiscreteGaussian
 from tabsynth.schema.types import Domain
 from tests.privacy.tape import Tape, listening
@@ -72,7 +76,7 @@ LAST = [0]
 def test_no_generator_of_noise_or_samples_is_kept(tmp_path):
     interrupted(tmp_path / "c")
     parts = {name.partition(".")[0] for name in load_file(tmp_path / "c" / STATE)}
-    assert parts == {"generator", "average", "critic", "to_generator", "to_critic", "number"}
+    assert parts == {"generator", "average", "critic", "to_generator", "to_critic", "number", "sha256"}
 
 
 def test_marginals_are_learnt_on_bit_for_bit(tmp_path):
@@ -99,25 +103,16 @@ def test_a_fit_of_drafts_is_told_again_what_it_bought(tmp_path):
     assert model.sample(30, seed=1)["a"].is_in(["p", "q", "r"]).all()
 
 
-@pytest.mark.parametrize(
-    "values",
-    [pl.Series(["b", "ä\n", ""]), pl.Series([3, -(2**62)]), pl.Series([0.5]), pl.Series([], dtype=pl.String)],
-)
-def test_levels_of_any_type_are_kept_as_they_are(values):
-    found = Levels(values.alias("values"), np.arange(len(values)) + 0.5, n_null=-1.25, variance=3.0)
-    again = _levels(_of_levels(found))
-    assert again.values.equals(found.values)
-    assert again.values.dtype == values.dtype
-    assert again.counts.tolist() == found.counts.tolist()
-    assert (again.n_null, again.variance) == (-1.25, 3.0)
-
-
 # Damage
 
 
-def altered(path, change):
+def altered(path, change, *, is_signed):
+    """A file of other arrays, with their own hash where `is_signed`."""
     arrays = load_file(path)
     change(arrays)
+    if is_signed:
+        arrays.pop("sha256", None)
+        arrays |= {"sha256": np.frombuffer(checkpoints._digest(arrays), dtype=np.uint8)}
     save_file(arrays, path)
 
 
@@ -131,9 +126,12 @@ NETWORKS = (
     lambda arrays: arrays.update({"number.taken": np.array(-1)}),
     lambda arrays: arrays.pop("number.done"),
 )
-ANSWER = tuple(
-    lambda arrays, change=change: (change(arrays), arrays.pop("sha256"), arrays.update(signed(arrays)))
-    for change in (lambda arrays: arrays.pop("variances"), lambda arrays: arrays.pop("values.0"))
+ANSWER = (
+    lambda arrays: arrays.pop("variances"),
+    lambda arrays: arrays.pop("values.0"),
+    lambda arrays: arrays.update({"values.0": arrays["values.0"].reshape(1, -1)}),
+    lambda arrays: arrays.update({"values.0": np.full_like(arrays["values.0"], np.inf)}),
+    lambda arrays: arrays.update(more=np.zeros(1)),
 )
 FLIPPED = (
     lambda arrays: arrays.update({"values.0": np.array(arrays["values.0"] + 1)}),
@@ -141,10 +139,7 @@ FLIPPED = (
     lambda arrays: arrays.update(variances=arrays["variances"].astype(np.float32)),
     lambda arrays: arrays.pop("sha256"),
 )
-
-
-def signed(arrays):
-    return {"sha256": np.frombuffer(checkpoints._digest(arrays), dtype=np.uint8)}
+FLIPPED_NETWORKS = (lambda arrays: arrays.update({"generator.out.bias": arrays["generator.out.bias"] + 1}),)
 
 
 def test_what_is_damaged_is_refused_and_what_is_mended_goes_on(tmp_path):
@@ -159,19 +154,52 @@ def test_what_is_damaged_is_refused_and_what_is_mended_goes_on(tmp_path):
                 with pytest.raises(InputError, match=r"damaged.*cannot be continued"):
                     resumed(tmp_path / "c")
             path.write_bytes(kept[name])
-        for name, changes, words in (
-            (STATE, NETWORKS, r"state\.safetensors is damaged"),
-            ("answer-0001.safetensors", ANSWER, r"answer 1 .*is damaged"),
-            ("answer-0001.safetensors", FLIPPED, r"answer-0001\.safetensors is damaged"),
+        for name, changes, is_signed, words in (
+            (STATE, NETWORKS, True, r"state\.safetensors is damaged"),
+            (STATE, FLIPPED_NETWORKS, False, r"state\.safetensors is missing or damaged"),
+            ("answer-0001.safetensors", ANSWER, True, r"answer 1 .*is damaged"),
+            ("answer-0001.safetensors", FLIPPED, False, r"answer-0001\.safetensors is missing or damaged"),
         ):
             for change in changes:
-                altered(files[name], change)
+                altered(files[name], change, is_signed=is_signed)
                 with pytest.raises(InputError, match=words):
                     resumed(tmp_path / "c")
                 files[name].write_bytes(kept[name])
         assert steps == []
         resumed(tmp_path / "c")
     assert steps == [4, 5, 6]
+
+
+def test_every_changed_byte_and_every_cut_is_noticed(tmp_path):
+    """A hash is checked before anything is made of what a file says. Levels of texts, so that bytes of these are among them."""
+    drafts = replace(SCHEMA, columns=tuple(replace(column, domain=Domain()) for column in SCHEMA.columns))
+    interrupted(tmp_path / "c", schema=drafts)
+    rng, n_tried = np.random.default_rng(0), 0
+    kept = Checkpoint(folder=tmp_path / "c", ledger=None)
+    is_of_levels = [
+        "lengths" in kept.answer(at) for at in range(1, len(list(tmp_path.glob("c/answer-*"))) + 1)
+    ]
+    first = is_of_levels.index(True) + 1
+    for name, read in (
+        (f"answer-{first:04}.safetensors", lambda: kept.answer(first)),
+        (STATE, kept.state),
+    ):
+        path = tmp_path / "c" / name
+        content = path.read_bytes()
+        at = [*range(min(len(content), 300)), *rng.integers(0, len(content), 200).tolist()]
+        for position in at:
+            changed = bytearray(content)
+            changed[position] ^= 1 << int(rng.integers(8))
+            for damaged in (bytes(changed), content[:position]):
+                path.write_bytes(damaged)
+                with pytest.raises(
+                    InputError, match=rf"{name} is missing or damaged: the fit cannot be continued"
+                ):
+                    read()
+                n_tried += 1
+        path.write_bytes(content)
+        read()
+    assert n_tried > 1000
 
 
 def test_an_unknown_format_is_refused(tmp_path):

@@ -25,7 +25,7 @@ optimizer = pytest.importorskip("opacus.optimizers.optimizer", reason="needs the
 
 from tabsynth.models.neural import released, training  # noqa: E402
 from tabsynth.models.neural.conditions import Conditions  # noqa: E402
-from tabsynth.privacy.dpsgd import PrivateSteps  # noqa: E402
+from tabsynth.privacy.dpsgd import PrivateSteps, agreed_multiplier, opacus_epsilon  # noqa: E402
 
 PUBLIC = Domain(origin=Origin.PUBLIC, by="A", source="B")
 SCHEMA = TableSchema(
@@ -145,6 +145,36 @@ def test_all_steps_are_charged_before_the_first(monkeypatch):
     charged = one.plan[CRITIC].mechanism
     assert found == [[charged]] * QUICK.steps
     assert (charged.count, charged.sampling_rate) == (QUICK.steps, QUICK.sampling_rate)
+
+
+@pytest.mark.parametrize(("epsilon", "share"), [(1.0, 0.1), (3.0, 0.1), (10.0, 0.1), (10.0, 0.9)])
+def test_on_the_real_schedule_two_accountants_agree_and_the_larger_is_charged(epsilon, share):
+    """What the defaults plan for the critic, and most of the budget in it: Opacus' PRV within 2 % of dp-accounting."""
+    recipe = DpCtgan(critic_share=share)
+    plan = plan_fit(SCHEMA, recipe, Budget(epsilon=epsilon, delta=1e-5))
+    planned = plan[CRITIC].mechanism
+    assert (planned.count, planned.sampling_rate) == (100, 0.08)
+    charged, found = epsilon_of((planned,), 1e-5), opacus_epsilon(planned, 1e-5)
+    assert found == pytest.approx(charged, rel=0.02)
+    used = replace(planned, scale=recipe._multiplier(plan))
+    assert max(epsilon_of((used,), 1e-5), opacus_epsilon(used, 1e-5)) <= charged
+
+
+def test_the_noise_of_a_fit_is_what_both_accountants_agreed_to(monkeypatch):
+    """Planted: the plan's own noise, which is a little less."""
+
+    def check():
+        drawn, real = set(), optimizer._generate_noise
+        with monkeypatch.context() as patch:
+            patch.setattr(optimizer, "_generate_noise", lambda **how: drawn.add(how["std"]) or real(**how))
+            fit(rows().frame, schema=SCHEMA, engine=QUICK, privacy=BUDGET)
+        wanted = agreed_multiplier(plan_fit(SCHEMA, QUICK, BUDGET)[CRITIC].mechanism, BUDGET.delta)
+        assert drawn == {wanted * QUICK.max_grad_norm}
+
+    check()
+    monkeypatch.setattr(DpCtgan, "_multiplier", lambda _, plan: plan[CRITIC].mechanism.scale)
+    with pytest.raises(AssertionError):
+        check()
 
 
 def test_a_step_that_was_not_charged_ends_the_fit_and_no_model_is_made(monkeypatch):
@@ -287,6 +317,17 @@ def told_of(n):
     how = {"schema": SCHEMA, "engine": QUICK, "privacy": BUDGET}
     fit(rows(n).frame, progress=lambda *told: words.append(told), **how)
     return words
+
+
+def test_precision_that_a_caller_set_stands():
+    """By torch's newer settings, beside which the older cannot be read."""
+    matmul = torch.backends.cuda.matmul
+    try:
+        matmul.fp32_precision = "tf32"
+        fit(rows().frame, schema=SCHEMA, engine=QUICK, privacy=BUDGET)
+        assert matmul.fp32_precision == "tf32"
+    finally:
+        matmul.fp32_precision = "none"
 
 
 def test_progress_tells_epsilon_and_nothing_of_rows():

@@ -1,4 +1,4 @@
-"""The machine that networks without privacy are trained on."""
+"""The machine that networks are trained on, privately or not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from tabsynth.errors import UsageError
+from tabsynth.privacy.products import products_of
 
 
 def chosen_device(name: str) -> torch.device:
@@ -23,13 +24,15 @@ def chosen_device(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def on_threads(device: torch.device, *, threads: int) -> Iterator[None]:
-    """While the block runs: at most `threads` of torch's, 0 for as many as it takes; TF32 products on a GPU."""
-    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    torch.set_num_threads(threads or before[0])
-    torch.set_float32_matmul_precision("high" if device.type == "cuda" else before[1])
+def working_on(device: torch.device, *, threads: int) -> Iterator[None]:
+    """While the block runs: at most `threads` of torch's, 0 for as many as it takes; TF32 products on a GPU, 32 bits on a CPU.
+
+    What the caller has set decides nothing of a fit, and stands again afterwards.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
     try:
-        yield
+        with products_of("tf32" if device.type == "cuda" else "ieee"):
+            yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.set_float32_matmul_precision(before[1])
+        torch.set_num_threads(before)

@@ -12,8 +12,7 @@ of the generator's weights.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress
 from tabsynth.models.neural.conditions import Conditions
 from tabsynth.models.neural.fitted import Weights, shares_of
@@ -213,28 +211,3 @@ class Training:
     def _set_rate(self, rate: float) -> None:
         for group in self.to_generator.param_groups:
             group["lr"] = rate
-
-
-@contextlib.contextmanager
-def tuned(device: torch.device, *, threads: int) -> Iterator[None]:
-    """While the block runs: at most `threads` of torch's, 0 for as many as it takes; TF32 products on a GPU."""
-    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    torch.set_num_threads(threads or before[0])
-    torch.set_float32_matmul_precision("high" if device.type == "cuda" else before[1])
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.set_float32_matmul_precision(before[1])
-
-
-def device_of(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one. Raises `UsageError` for a GPU that is not there."""
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        why = "is built without CUDA" if torch.version.cuda is None else "finds no GPU with CUDA"
-        raise UsageError(
-            f"device 'cuda' was asked for, and the PyTorch here ({torch.__version__}) {why}, so nothing was read: "
-            "device 'auto' takes a GPU where there is one, and 'cpu' none"
-        )
-    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")

@@ -206,6 +206,18 @@ def test_a_budget_is_refused(name):
 
 
 @BOTH
+def test_precision_that_a_caller_set_stands(name):
+    """By torch's newer settings, beside which the older cannot be read."""
+    matmul = torch.backends.cuda.matmul
+    try:
+        matmul.fp32_precision = "tf32"
+        fit(table(200), schema=SCHEMA, engine=registry.make_engine(name, QUICK[name]), privacy=NO_PRIVACY)
+        assert matmul.fp32_precision == "tf32"
+    finally:
+        matmul.fp32_precision = "none"
+
+
+@BOTH
 def test_a_gpu_that_is_not_there_is_said(name):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
