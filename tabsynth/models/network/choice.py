@@ -82,6 +82,7 @@ def choose(
     target: int | None = None,
     part: float = 1.0,
     earlier: Earlier | None = None,
+    is_quick: bool = False,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
@@ -92,7 +93,8 @@ def choose(
     Pairs with the `target` go before others and are measured more precisely, as it is what the table is for.
 
     A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
-    stays, and what is left unexplained of their scores says which other pairs the tree holds.
+    stays, and what is left unexplained of their scores says which other pairs the tree holds. `is_quick`: pairs are tried in
+    one order, not in several.
     """
     sizes = [len(counts) for counts in coarse]
     functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, target, earlier)
@@ -112,8 +114,8 @@ def choose(
         worth |= {
             pair: _importance(pair, target) * earlier.unexplained[pair] for pair in worth if pair not in spent
         }
-    thrifts = _THRIFTS if len(sizes) < _MANY_COLUMNS else _THRIFTS[:2]
-    orders = [_backbone_first(_by_worth(worth, sizes, thrift)) for thrift in thrifts]
+    n_orders = 1 if is_quick else 2 if len(sizes) >= _MANY_COLUMNS else len(_THRIFTS)
+    orders = [_backbone_first(_by_worth(worth, sizes, thrift)) for thrift in _THRIFTS[:n_orders]]
     orders = [sorted(order, key=lambda pair: pair not in spent) for order in orders]
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     found = grow_best(orders, worth, inside, most_cells=most_cells)

@@ -99,8 +99,9 @@ def measure_in_rounds(
     known = scale**2 / variance if variance > 0 else math.inf
     chosen = partial(choose, scores.excess, coarse, scale=scale, fine=fine, known=known, target=target)
     released = Released(tuple(counted), {}, {})
-    choice = chosen(n_releases=n_releases, most_cells=most_cells)
-    if choice.held < _ENOUGH and most_cells > _FIRST_CELLS:
+    is_large = most_cells > _FIRST_CELLS
+    choice = chosen(n_releases=n_releases, most_cells=most_cells, is_quick=is_large)
+    if choice.held < _ENOUGH and is_large:
         first = chosen(n_releases=n_releases, most_cells=_FIRST_CELLS, part=_FIRST_PART)
         released = release(table, first, queries, released)
         n_releases -= sum(first.repeats) + first.function_repeats * len(first.functions)

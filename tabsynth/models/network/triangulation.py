@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 Pair = tuple[int, int]
 
@@ -36,7 +37,7 @@ def cliques_of(pairs: Sequence[Pair], sizes: Sequence[int]) -> list[tuple[int, .
             changed |= adjacent[other]
         for other in _bits(changed):
             cost[other] = _cost(other, adjacent, sizes)
-    return [tuple(_bits(clique)) for clique in found]
+    return [_bits(clique) for clique in found]
 
 
 def grow(
@@ -104,17 +105,20 @@ def _adjacency(pairs: Sequence[Pair], n_columns: int) -> list[int]:
     return adjacent
 
 
-def _bits(columns: int) -> list[int]:
+@lru_cache(maxsize=1 << 16)
+def _bits(columns: int) -> tuple[int, ...]:
     found = []
     while columns:
         lowest = columns & -columns
         found.append(lowest.bit_length() - 1)
         columns ^= lowest
-    return found
+    return tuple(found)
 
 
 def _cost(column: int, adjacent: Sequence[int], sizes: Sequence[int]) -> tuple[int, int]:
     """Twice the number of edges that eliminating a column adds, and the cells of the clique it makes."""
-    neighbours = _bits(adjacent[column])
-    fill = sum((adjacent[column] & ~adjacent[v]).bit_count() - 1 for v in neighbours)
-    return fill, sizes[column] * math.prod(sizes[v] for v in neighbours)
+    mask, fill, cells = adjacent[column], 0, sizes[column]
+    for v in _bits(mask):
+        fill += (mask & ~adjacent[v]).bit_count() - 1
+        cells *= sizes[v]
+    return fill, cells
