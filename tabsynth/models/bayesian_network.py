@@ -30,17 +30,16 @@ from tabsynth.models.network.choice import Choice
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.fitted import FittedBayesianNetwork
 from tabsynth.models.network.junction_tree import JunctionTree
-from tabsynth.models.network.loglinear import LogLinear, fit_loglinear
+from tabsynth.models.network.loglinear import LogLinear
 from tabsynth.models.network.measuring import (
     PAIRS,
     Counted,
     Released,
-    base_of,
     cells_of_columns,
     count_columns,
     measured,
 )
-from tabsynth.models.network.rounds import RELEASES, SCORES, measure_in_rounds
+from tabsynth.models.network.rounds import RELEASES, SCORES, fitted_to, measure_in_rounds
 from tabsynth.models.network.stored import restore_network
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.plan import Part
@@ -139,18 +138,9 @@ class BayesianNetwork:
         else:
             choice = Choice((), 0, ((0,),), (), ())
             found = measured(columns, choice, Released(tuple(counted), {}, {}))
-        columns = found.columns
         progress("network", 0.5)
-        total = max(float(columns[0].counts.sum()), 1.0)
-        model = fit_loglinear(
-            JunctionTree.of(choice.cliques, [column.n_coarse for column in columns]),
-            found.tables,
-            base=[base_of(column) for column in columns],
-            total=total,
-            ridge=self.ridge,
-            most_iterations=self.iterations,
-        )
-        shares = tuple(NetworkColumn(c.cells, c.counts / total, c.coarse) for c in columns)
+        model = fitted_to(found, choice, ridge=self.ridge, most_iterations=self.iterations)
+        shares = tuple(NetworkColumn(c.cells, c.counts / found.total, c.coarse) for c in found.columns)
         return FittedBayesianNetwork(shares, model, found.leaves)
 
     @classmethod

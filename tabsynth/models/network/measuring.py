@@ -122,6 +122,11 @@ class Measured:
     leaves: tuple[Leaf, ...]
     columns: tuple[NetworkColumn, ...]
 
+    @property
+    def total(self) -> float:
+        """The noisy number of rows, at least 1."""
+        return max(float(self.columns[0].counts.sum()), 1.0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:

@@ -14,7 +14,7 @@ from tabsynth.models.network.triangulation import Pair
 Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
-_TARGET_RELEASES = 2.0  # and its releases
+_TARGET_RELEASES = 2.0  # how many times the releases a pair with the target gets
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
 

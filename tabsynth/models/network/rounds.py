@@ -23,6 +23,7 @@ from tabsynth.models.network.exact import joint_of
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear, fit_loglinear
 from tabsynth.models.network.measuring import PAIRS, Counted, Measured, Released, base_of, measured, release
+from tabsynth.models.network.releases import MEAN_ABSOLUTE
 from tabsynth.models.network.triangulation import Pair
 from tabsynth.privacy.queries import AnyQueries, Measurement, Queries
 
@@ -74,7 +75,7 @@ def expected_score(counts: Floats, expected: Integers) -> float:
 
     deviation, distance = np.sqrt(np.maximum(counts, 1e-12)), counts - expected
     at = distance / deviation
-    chance = deviation * math.sqrt(2 / math.pi) * np.exp(-0.5 * at**2)
+    chance = deviation * MEAN_ABSOLUTE * np.exp(-0.5 * at**2)
     return float((chance + distance * (1 - 2 * ndtr(-at))).sum())
 
 
@@ -110,19 +111,24 @@ def measure_in_rounds(
     return choice, measured(table.columns, choice, release(table, choice, queries, released))
 
 
-def _earlier(table: Counted, scores: Scores, first: Choice, released: Released, ridge: float) -> Earlier:
-    so_far = measured(table.columns, first, released)
-    total = max(float(so_far.columns[0].counts.sum()), 1.0)
-    rough = fit_loglinear(
-        JunctionTree.of(first.cliques, [column.n_coarse for column in table.columns]),
-        so_far.tables,
-        base=[base_of(column) for column in so_far.columns],
-        total=total,
+def fitted_to(found: Measured, choice: Choice, *, ridge: float, most_iterations: int) -> LogLinear:
+    """The model on the cliques of `choice` that is fitted to all that was measured."""
+    return fit_loglinear(
+        JunctionTree.of(choice.cliques, [column.n_coarse for column in found.columns]),
+        found.tables,
+        base=[base_of(column) for column in found.columns],
+        total=found.total,
         ridge=ridge,
-        most_iterations=_FIRST_ITERATIONS,
+        most_iterations=most_iterations,
     )
+
+
+def _earlier(table: Counted, scores: Scores, first: Choice, released: Released, ridge: float) -> Earlier:
+    """What the first round spent, and what a rough model of it leaves of the scores of pairs in its tree."""
+    so_far = measured(table.columns, first, released)
+    rough = fitted_to(so_far, first, ridge=ridge, most_iterations=_FIRST_ITERATIONS)
     repeats = dict(zip(first.pairs, first.repeats, strict=True))
     inside = {v for clique in first.cliques for v in clique}
     others = [pair for pair in scores.values if pair not in repeats and set(pair) <= inside]
-    left = unexplained(scores, rough, others, total)
+    left = unexplained(scores, rough, others, so_far.total)
     return Earlier(first.functions, repeats, {pair: left.get(pair, 0.0) for pair in scores.values})

@@ -15,14 +15,13 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.frequent_values import FREQUENT, cells_with_frequent, frequent_parts
-from tabsynth.models.network.choice import all_pairs, excess, reference
+from tabsynth.models.network.choice import all_pairs
 from tabsynth.models.network.columns import NetworkColumn
-from tabsynth.models.network.measuring import PAIRS, count_columns
-from tabsynth.models.network.rounds import SCORES
+from tabsynth.models.network.measuring import PAIRS, Counted, count_columns
+from tabsynth.models.network.rounds import SCORES, score_pairs
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part
-from tabsynth.privacy.queries import Marginal
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
@@ -73,37 +72,21 @@ def ask(data: EncodedTable, queries: NoisyQueries) -> tuple[Released, npt.NDArra
         [column.coarse.astype(np.uint16)[codes] for column, codes in zip(columns, fine, strict=True)], axis=1
     )
     total = max(float(columns[0].counts.sum()), 1.0)
-    pairs = _chosen(names, columns, rows, queries)
-    wanted = [_marginal(names, columns, rows, pair) for pair in pairs]
+    table = Counted(names, columns, tuple(fine), tuple(rows.T))
+    pairs = _chosen(table, queries)
+    wanted = [table.pair(*pair) for pair in pairs]
     found = queries.marginals(PAIRS, wanted) if wanted else []
     variance = found[0].variance / total**2 if found else 1.0
     shares = tuple(each.values / total for each in found)
     return Released(columns, pairs, shares, variance, total), rows
 
 
-def _chosen(
-    names: Sequence[str],
-    columns: Sequence[NetworkColumn],
-    rows: npt.NDArray[np.uint16],
-    queries: NoisyQueries,
-) -> tuple[Pair, ...]:
+def _chosen(table: Counted, queries: NoisyQueries) -> tuple[Pair, ...]:
     """All pairs of few columns, else those that noisy scores find most dependent."""
-    pairs = all_pairs(len(columns))
-    most = PAIRS_PER_COLUMN * len(columns)
+    pairs = all_pairs(len(table.columns))
+    most = PAIRS_PER_COLUMN * len(table.columns)
     if len(pairs) <= most:
         return tuple(pairs)
-    expected = [reference(columns[i].coarse_counts, columns[j].coarse_counts) for i, j in pairs]
-    wanted = [_marginal(names, columns, rows, pair) for pair in pairs]
-    scores = queries.dependence_scores(SCORES, wanted, expected).values
-    above = [excess(float(score), counts) for score, counts in zip(scores, expected, strict=True)]
-    chosen = np.argsort(-np.array(above), kind="stable")[:most]
-    return tuple(pairs[at] for at in sorted(chosen))
-
-
-def _marginal(
-    names: Sequence[str], columns: Sequence[NetworkColumn], rows: npt.NDArray[np.uint16], pair: Pair
-) -> Marginal:
-    i, j = pair
-    return Marginal(
-        (names[i], names[j]), (rows[:, i], rows[:, j]), (columns[i].n_coarse, columns[j].n_coarse)
-    )
+    above = score_pairs(table, queries).excess
+    chosen = sorted(pairs, key=lambda pair: -above[pair])[:most]
+    return tuple(sorted(chosen))
