@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`]*)$")
-_MARK = re.compile(r"^<!-- (?P<key>no-run|exit|needs|output)(?:: (?P<value>.+?))? -->$")
+_MARK = re.compile(r"^<!-- (?P<key>no-run|exit|needs|output|tries)(?:: (?P<value>.+?))? -->$")
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,9 @@ class Block:
     """One fenced block: its language, its text, where it stands, and the marks just above it.
 
     Marks are HTML comments on the lines above the fence: `no-run: reason`, `exit: code` (the command ends
-    so), `needs: module` (left out where the module is not installed), and `output` (a text block that
-    holds what the block before it prints, `…` standing for anything).
+    so), `needs: module` (left out where the module is not installed), `tries: times` (how often it is begun
+    before it counts as failed: noise nobody can seed may make an honest audit fail, in at most 5 % of runs),
+    and `output` (a text block that holds what the block before it prints, `…` standing for anything).
     """
 
     page: Path
