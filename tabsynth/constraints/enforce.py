@@ -19,6 +19,7 @@ import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask, masks_of
 from tabsynth.constraints.bounds import smallest
+from tabsynth.constraints.chains import chains
 from tabsynth.constraints.kinds import exchanged, groups_of
 from tabsynth.errors import ConstraintError
 from tabsynth.schema.rules import AnyRule, Inequality, title_of
@@ -30,6 +31,7 @@ _FEWEST = 512
 _SHARES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _FEW = 4.0
 """How many rows with room are paired anew with every row that breaks an order, from few to many."""
+_MOST_CHAINS = 1_000
 _Positions = npt.NDArray[np.int64]
 
 
@@ -204,7 +206,36 @@ def _align(
             order[taker] = giver
             learnt = learnt.with_columns(learnt[other].gather(order))
             broken[:, taker], values[1] = after, values[1][order]
-    return learnt
+    return _chain(learnt, block, broken, where, (values[0], values[1]), rng)
+
+
+def _chain(
+    learnt: pl.DataFrame,
+    block: Block,
+    broken: npt.NDArray[np.bool_],
+    where: tuple[int, str, str],
+    values: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """What pairing in order left of an order's breaches, closed by chains of rows with room for each."""
+    index, _, other = where
+    rule = block.constraints[index].rule
+    gaps = rng.permutation(np.flatnonzero(broken[index]))[:_MOST_CHAINS]
+    strict = isinstance(rule, Inequality) and rule.strict
+    are_right: Mask = np.asarray(~broken.any(axis=0))
+    found = chains(*values, gaps, are_right, rng, strict=strict)
+    if not found:
+        return learnt
+    taker, giver = np.concatenate(found), np.concatenate([np.roll(chain, 1) for chain in found])
+    tried = learnt[taker].with_columns(learnt[other].gather(giver))
+    after = block.broken(block.part(tried, taker), taker)
+    starts = np.cumsum([0, *map(len, found[:-1])])
+    was, now = (np.add.reduceat(rows.any(axis=0).astype(int), starts) for rows in (broken[:, taker], after))
+    gains = np.repeat(now < was, [len(chain) for chain in found])
+    order = np.arange(learnt.height)
+    order[taker[gains]] = giver[gains]
+    broken[:, taker[gains]] = after[:, gains]
+    return learnt.with_columns(learnt[other].gather(order))
 
 
 def _partners(

@@ -73,6 +73,20 @@ def test_exchange_keeps_every_column_as_it_was():
     assert (untouched & kept).sum() > 0.1 * kept.sum()  # not the whole block is paired anew
 
 
+def test_rows_that_only_few_can_reach_over_are_put_right_by_them():
+    """Rows with the longest gaps lie elsewhere, so that no pairing in order of some of them helps the last two rows."""
+    n = 2000
+    far = pl.DataFrame({"a": [60] * n, "b": [99] * n, "c": ["x"] * n, "d": [0] * n})
+    links = pl.DataFrame({"a": [20, 29, 20, 29], "b": [30, 40, 30, 40], "c": ["x"] * 4, "d": [0] * 4})
+    bad = pl.DataFrame({"a": [40, 40], "b": [20, 20], "c": ["y"] * 2, "d": [1] * 2})
+    rows = pl.concat([far, links, bad])
+    found = repair(rows, block(ORDER, redraw=no_more), np.random.default_rng(0))
+    assert (found.frame["a"] <= found.frame["b"]).all()
+    assert cells(found.frame) == cells(rows)
+    assert (found.broken.tolist(), found.redrawn.tolist()) == ([2], [0])
+    assert found.frame.head(n).equals(far)
+
+
 def test_rows_that_lack_what_others_have_too_much_of_exchange_with_one_another():
     rows = pl.DataFrame({"a": [0] * 4, "b": [1] * 4, "c": ["x", "x", "y", "y"], "d": [1, 0, 1, 0]})
     found = repair(rows, block(BOTH, redraw=no_more), np.random.default_rng(0))
