@@ -125,15 +125,20 @@ def _resolution(column: Column, series: pl.Series, places: pl.Series, queries: N
 
 
 def _coarsest(counts: Counts, n_cells: int) -> int | None:
-    """The first of `n_cells` beyond which few rows lie, None where the table is lost in noise."""
+    """The first of `n_cells` beyond which few rows lie, None where the table is lost in noise.
+
+    Rows beyond are those that noise would not put there; where it hides in which cell of a run they are, the last one
+    is taken: decimals too many are drawn as evenly as the column's numbers, decimals too few lose what it says.
+    """
     noisy, deviation = counts.noisy[:n_cells], counts.deviation
     total = float(noisy.sum())
     if total <= grids.significant(deviation, 1, n_summed=n_cells):
         return None
+    runs = grids.occupied(noisy, deviation)
     for cell in range(n_cells - 1):
-        beyond = float(noisy[cell + 1 :].sum())
-        doubt = grids.significant(deviation, n_cells, n_summed=n_cells - 1 - cell)
-        if beyond <= max(doubt, _ODD_CELLS * total):
+        beyond = [run for run in runs if run[1] > cell]
+        rows = sum(float(noisy[max(first, cell + 1) : last + 1].sum()) for first, last in beyond)
+        if rows <= _ODD_CELLS * total:
             return cell
     return n_cells - 1
 

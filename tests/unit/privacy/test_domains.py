@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tabsynth.encode import decode_table, encode_table
 from tabsynth.privacy import Budget, Ledger
 from tabsynth.privacy.domains import BOUNDS, FORMS, LEVELS, buy_domains, describe_purchase, domain_parts
+from tabsynth.privacy.lines import Counts, _coarsest
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part, make_plan
 from tabsynth.schema.draft import draft_table
@@ -250,6 +251,26 @@ class TestBounds:
         lower, upper = column.bounds
         assert lower <= min(values)
         assert upper >= max(values)
+
+    @pytest.mark.parametrize(
+        ("counts", "deviation", "decimals"),
+        [
+            ({0: 5400, 1: 600}, 60, 1),  # the sum of all cells beyond, 16 of them, has a noise of 240
+            (
+                {0: 5400, 3: 250, 4: 250, 5: 250, 6: 250},
+                100,
+                6,
+            ),  # told as four cells together, so with the last
+            ({0: 5400, 1: 150}, 60, 0),  # as noise may be
+            ({0: 100_000, 1: 150}, 10, 0),  # certain, but less than 0.2 %
+            ({0: 100_000, 1: 150, 2: 150}, 10, 1),
+            ({0: 10, 4: 5000}, 60, 4),
+        ],
+    )
+    def test_decimals_are_as_many_as_noise_cannot_refute(self, counts, deviation, decimals):
+        noisy = np.zeros(17)
+        noisy[list(counts)] = list(counts.values())
+        assert _coarsest(Counts(noisy, deviation), 17) == decimals
 
     def test_a_few_odd_cells_have_more_decimals(self):
         assert numbers([1.5] * 999 + [1.23456]).decimals == 1
