@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tabsynth import evaluate
 from tabsynth.constraints.rules import constraints_of
 from tabsynth.io import read_provenance
 from tabsynth.schema import read_schema
@@ -68,6 +70,26 @@ def test_shares_are_met(folder: Path) -> None:
     assert wrong.code == 2
     assert "'alive' expects a share from 0 to 1" in wrong.err
     assert not (folder / "x.csv").exists()
+
+
+def test_an_evaluation_says_which_shares_were_asked_for(folder: Path) -> None:
+    held_out = stays(900).tail(300)
+    held_out.select(pl.read_csv(folder / "t.csv").columns).write_csv(folder / "h.csv")
+    for name, asked in (("asked", ["--rebalance", "alive=false:0.5"]), ("plain", [])):
+        options = ("--rows", "400", "--seed", "1", "--out", f"{name}.csv", *asked)
+        assert tabsynth_here("sample", "m", *options, cwd=folder).code == 0
+        real = ("--train", "t.csv", "--holdout", "h.csv")
+        files = (*real, "--synthetic", f"{name}.csv", "--schema", "r.yaml", "--out", f"about-{name}")
+        done = tabsynth_here("evaluate", *files, cwd=folder)
+        assert done.code == 0, done.err
+        page = (folder / f"about-{name}" / "report.html").read_text("utf-8")
+        told = "were asked for under conditions or in shares of alive:"
+        assert (told in " ".join(done.out.split()), told in page) == (bool(asked), bool(asked))
+        results = json.loads((folder / f"about-{name}" / "results.json").read_text("utf-8"))
+        assert results["steered"] == ["alive"] * bool(asked)
+    files = [folder / name for name in ("asked.csv", "t.csv", "h.csv")]
+    results = evaluate(*files, schema=read_schema(folder / "r.yaml"))
+    assert results.steered == ("alive",)
 
 
 def test_rows_are_completed_and_gaps_filled(folder: Path) -> None:
