@@ -114,8 +114,11 @@ def _kinds(cells: pl.Series, literals: tuple[npt.NDArray[np.float64], list[str]]
         values = cells.cast(pl.Float64).fill_null(np.nan).to_numpy()
         between = np.searchsorted(numbers, values, "left") + np.searchsorted(numbers, values, "right") + 1
         return _dense(np.where(np.isnan(values), 0, between))
-    if cells.n_unique() <= _MOST_LEVELS:
-        return _dense(cells.rank("dense").fill_null(0).cast(pl.Int64).to_numpy())
+    levels = cells.drop_nulls().unique()
+    if len(levels) + 1 <= _MOST_LEVELS:
+        levels = levels.sort().cast(pl.String)
+        physical = cells.cast(pl.String).cast(pl.Enum(levels)).to_physical().cast(pl.Int64)
+        return _dense((physical + 1).fill_null(0).to_numpy())
     named = pl.repeat(len(texts) + 1, len(cells), dtype=pl.Int64, eager=True)
     if cells.dtype == pl.String and texts:
         named = cells.replace_strict(
