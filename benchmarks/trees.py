@@ -1,7 +1,10 @@
 """`sequential_trees` on real tables: fit, sample, and the figures of an independent scorer.
 
     python -m benchmarks.trees --data DIR --scorer score.py --peer-python PY [--seeds 5] [--out FILE.json] [NAME...]
+        [--products PY --product mostly --product sdv_gaussian_copula --minutes 10]
 
+`--products PY`, a Python with mostlyai-engine or sdv, runs those products on the same halves, by their own settings
+(peers/product_fit.py).
 Schemas are drafted from train (half of the rows; adult_half comes halved). Columns drafted as identifiers or texts are
 left out on all sides: they are made anew, and no engine's figures are about them. `seconds` is wall time, `cpu_seconds` what the
 process used for fit and sample; trust ratios on a shared machine. Results are written after every run.
@@ -23,6 +26,7 @@ import polars as pl
 import tabsynth
 from tabsynth.pipeline import split_rows
 
+HERE = Path(__file__).parent
 TABLES = {
     "adult_half": ("adult_half", "income"),
     "support2": ("support2/support2.csv.gz", "hospdead"),
@@ -49,44 +53,59 @@ def halves(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     return train, holdout
 
 
-def measure(
-    name: str, seed: int, arguments: argparse.Namespace, settings: dict[str, Any], folder: Path
-) -> dict[str, Any]:
-    path, target = TABLES[name]
-    train, holdout = halves(arguments.data / path)
+def modelled(name: str, arguments: argparse.Namespace) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Train and holdout with the columns that an engine learns."""
+    train, holdout = halves(arguments.data / TABLES[name][0])
     schema = tabsynth.draft_schema(train)
     kept = [column.name for column in schema.only_table.columns if column.kind.is_modelled]
-    train, holdout = train.select(kept), holdout.select(kept)
+    return train.select(kept), holdout.select(kept)
+
+
+def ours(
+    train: pl.DataFrame, seed: int, arguments: argparse.Namespace, settings: dict[str, Any], out: Path
+) -> dict[str, Any]:
+    """A fit and a sample, written to `out`; their seconds."""
     schema = tabsynth.draft_schema(train)
     start, cpu = time.perf_counter(), time.process_time()
+    privacy = tabsynth.NO_PRIVACY
     model = tabsynth.fit(
-        train,
-        schema=schema,
-        engine=arguments.engine,
-        settings=settings,
-        privacy=tabsynth.NO_PRIVACY,
-        seed=seed,
+        train, schema=schema, engine=arguments.engine, settings=settings, privacy=privacy, seed=seed
     )
     fitted = time.perf_counter()
     rows = model.sample(train.height, seed=seed)
-    run: dict[str, Any] = {
-        "table": name,
-        "engine": arguments.engine,
-        "settings": settings,
-        "seed": seed,
-        "rows": train.height,
-        "columns": len(kept),
-        "seconds": {
-            "fit": round(fitted - start, 2),
-            "sample": round(time.perf_counter() - fitted, 2),
-        },
-        "cpu_seconds": round(time.process_time() - cpu, 2),
-    }
-    files = {"train": train, "holdout": holdout, "synthetic": rows}
-    for file, frame in files.items():
-        frame.write_parquet(folder / f"{file}.parquet")
-    command = [arguments.peer_python, arguments.scorer, *(folder / f"{file}.parquet" for file in files)]
-    command += ["--target", target, "--seed", seed]
+    seconds = {"fit": round(fitted - start, 2), "sample": round(time.perf_counter() - fitted, 2)}
+    run = {"engine": arguments.engine, "settings": settings, "seconds": seconds}
+    run["cpu_seconds"] = round(time.process_time() - cpu, 2)
+    rows.write_parquet(out)
+    return run
+
+
+def product(engine: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The same by another product in its own Python; its last words where it fails."""
+    command = [arguments.products, HERE / "peers" / "product_fit.py", engine]
+    command += [folder / "train.parquet", folder / "synthetic.parquet", arguments.minutes]
+    done = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        return {"engine": engine, "failure": (done.stderr.strip().splitlines() or ["no word"])[-1]}
+    return {"engine": engine} | json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(
+    name: str, seed: int, engine: str, arguments: argparse.Namespace, settings: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """One run of an engine on a table, scored."""
+    train, holdout = modelled(name, arguments)
+    train.write_parquet(folder / "train.parquet")
+    holdout.write_parquet(folder / "holdout.parquet")
+    run: dict[str, Any] = {"table": name, "seed": seed, "rows": train.height, "columns": train.width}
+    if engine == arguments.engine:
+        run |= ours(train, seed, arguments, settings, folder / "synthetic.parquet")
+    else:
+        run |= product(engine, folder, arguments)
+    if "failure" in run:
+        return run
+    files = [folder / f"{file}.parquet" for file in ("train", "holdout", "synthetic")]
+    command = [arguments.peer_python, arguments.scorer, *files, "--target", TABLES[name][1], "--seed", seed]
     scored = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
     return run | {"score": json.loads(scored.stdout)}
 
@@ -99,15 +118,20 @@ def main() -> None:
     parser.add_argument("--engine", default="sequential_trees")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--products")
+    parser.add_argument("--product", action="append", default=[])
+    parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("names", nargs="*", default=list(TABLES))
     arguments = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     runs = []
+    asked = [(arguments.engine, seed) for seed in range(arguments.seeds)]
+    asked += [(engine, 0) for engine in arguments.product]
     for name in arguments.names:
-        for seed in range(arguments.seeds):
+        for engine, seed in asked:
             with tempfile.TemporaryDirectory() as folder:
-                runs.append(measure(name, seed, arguments, settings, Path(folder)))
+                runs.append(measure(name, seed, engine, arguments, settings, Path(folder)))
             print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
             if arguments.out:
                 arguments.out.write_text(json.dumps(runs, indent=1) + "\n")
