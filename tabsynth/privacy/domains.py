@@ -186,21 +186,23 @@ def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:
 
 
 def describe_constants(schema: TableSchema) -> str:
-    """What people are told of columns of which a fit bought one level at most; "" where there is none.
+    """What people are told of columns of which a fit bought one value or level at most; "" where there is none.
 
     Read off the domains that were bought, so it costs nothing.
     """
-    names = [
-        column.name
-        for column in schema.columns
-        if column.domain == _CHARGED and column.categories is not None and len(column.categories) == 1
-    ]
+    names = [column.name for column in schema.columns if column.domain == _CHARGED and _is_constant(column)]
     if not names:
         return ""
     return (
-        f"No more than one level was found of {', '.join(names)}: constant in the model. Confirm levels that are "
-        "public, or take more rows or a larger ε."
+        f"No more than one level was found of {', '.join(names)}: constant in the model. Confirm levels and bounds "
+        "that are public, or take more rows or a larger ε."
     )
+
+
+def _is_constant(column: Column) -> bool:
+    if column.categories is not None:
+        return len(column.categories) == 1
+    return column.bounds is not None and column.bounds[0] == column.bounds[1] and not column.special_values
 
 
 def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:

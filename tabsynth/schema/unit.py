@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from tabsynth.schema import yamltext
-from tabsynth.schema.types import Kind, PrivacyUnit, TableSchema
+from tabsynth.schema.guess.names import names_a_person
+from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 
+_MANY_LEVELS = 50
 USUAL_MAX_ROWS = 20
 """Put forward for `max_rows`; a number read off the data would tell how often one person is in it."""
 
 
 def possible_persons(table: TableSchema) -> tuple[str, ...]:
-    """Identifier columns that may repeat; none where the schema already says who a person is."""
+    """Columns that may name persons who have several rows; none where the schema already says who a person is.
+
+    Identifiers that may repeat, and categories of many levels (more than 50) that are named after persons.
+    """
     if table.unit.column is not None:
         return ()
-    return tuple(c.name for c in table.columns if c.kind is Kind.IDENTIFIER and not c.unique)
+    return tuple(column.name for column in table.columns if _may_name_persons(column))
+
+
+def _may_name_persons(column: Column) -> bool:
+    if column.kind is Kind.IDENTIFIER:
+        return not column.unique
+    many = column.kind is Kind.CATEGORICAL and len(column.categories or ()) > _MANY_LEVELS
+    return many and names_a_person(column.name)
 
 
 def unit_words(unit: PrivacyUnit) -> str:

@@ -33,7 +33,7 @@ _THING = _words(
 )
 _KEY = _words("id ids key uuid guid uid pk")
 _WEAK_KEY = _words("nbr nb no nr num number index idx serial rownum sno")
-_PERSONAL_NUMBER = _words("ssn iban mrn passport nino imei account acct")
+_PERSONAL_NUMBER = _words("ssn iban mrn passport nino nric pesel aadhaar imei account acct")
 _WORDS_IN_ID = _words(
     "paid prepaid unpaid repaid aid bid did kid lid mid rid grid valid invalid covid acid amid void avoid solid "
     "fluid liquid rapid humid hybrid lipid placid morbid timid vivid arid rigid stupid candid afraid braid "
@@ -127,6 +127,11 @@ def words_of(name: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return tuple(part.casefold() for part in _PARTS.findall(plain))
+
+
+def names_a_person(name: str) -> bool:
+    """Whether a name ends in a word for a person: `patient` and `insured_person` do, `client_type` does not."""
+    return words_of(name)[-1:] != () and words_of(name)[-1] in _PERSON
 
 
 @lru_cache(maxsize=4096)

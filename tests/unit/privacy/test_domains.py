@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from tabsynth.encode import decode_table, encode_table
 from tabsynth.privacy import Budget, Ledger
-from tabsynth.privacy.domains import BOUNDS, FORMS, LEVELS, buy_domains, describe_purchase, domain_parts
+from tabsynth.privacy.domains import (
+    BOUNDS,
+    FORMS,
+    LEVELS,
+    buy_domains,
+    describe_constants,
+    describe_purchase,
+    domain_parts,
+)
 from tabsynth.privacy.lines import Counts, _coarsest
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part, make_plan
@@ -328,6 +336,29 @@ class TestBounds:
         assert column.bounds == bounds
         assert column.decimals is None
         assert column.resolution is None
+
+
+def test_columns_bought_with_one_value_are_named():
+    charged = Domain(origin=Origin.CHARGED)
+    kinds = {
+        "zeros": Column(name="zeros", kind=Kind.NUMBER, dtype="float64", bounds=(0.0, 0.0), domain=charged),
+        "some": Column(name="some", kind=Kind.NUMBER, dtype="float64", bounds=(0.0, 0.5), domain=charged),
+        "word": Column(
+            name="word",
+            kind=Kind.INTEGER,
+            dtype="string",
+            bounds=(0, 0),
+            special_values=("N",),
+            domain=charged,
+        ),
+        "level": Column(
+            name="level", kind=Kind.CATEGORICAL, dtype="string", categories=("a",), domain=charged
+        ),
+        "stated": Column(name="stated", kind=Kind.INTEGER, dtype="int64", bounds=(1, 1)),
+    }
+    told = describe_constants(TableSchema(name="t", columns=tuple(kinds.values())))
+    assert told.startswith("No more than one level was found of zeros, level: constant in the model.")
+    assert describe_constants(TableSchema(name="t", columns=(kinds["some"], kinds["stated"]))) == ""
 
 
 class TestTimes:

@@ -28,6 +28,20 @@ def test_only_identifiers_that_may_repeat_can_name_persons() -> None:
     assert unit_question(declared) is None
 
 
+def test_many_levels_under_a_person_s_name_may_be_persons() -> None:
+    """A draft takes names that repeat for categories: whose presence is protected has to be asked all the same."""
+    levels = tuple(f"P{i}" for i in range(60))
+    for name, categories, is_asked in (
+        ("patient", levels, True),
+        ("insuredPerson", levels, True),
+        ("patient", levels[:50], False),
+        ("patient_town", levels, False),
+        ("2", levels, False),
+    ):
+        column = Column(name=name, kind=Kind.CATEGORICAL, dtype="string", categories=categories)
+        assert possible_persons(replace(TABLE, columns=(column,))) == ((name,) if is_asked else ())
+
+
 def test_the_question_names_the_columns_and_the_line() -> None:
     question = unit_question(TABLE)
     assert question is not None
