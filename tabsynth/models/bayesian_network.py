@@ -41,11 +41,11 @@ from tabsynth.models.network.measuring import (
 )
 from tabsynth.models.network.rounds import RELEASES, SCORES, fitted_to, measure_in_rounds
 from tabsynth.models.network.stored import restore_network
+from tabsynth.models.network.workload import Workload, workload_of
 from tabsynth.models.noisy_marginals import ONE_WAY
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
-from tabsynth.schema.hints import did_you_mean
 
 _SHARES = {ONE_WAY: 0.13, FREQUENT: 0.06, SCORES: 0.03, PAIRS: 0.78}
 
@@ -55,7 +55,7 @@ class BayesianNetwork:
     """Recipe of the Bayesian network.
 
     `target`: a column that the table is to predict, if any: what depends on it is kept before other pairs
-    and measured more precisely. `coarse_cells`: coarse cells of a column, about; 0 for as many as the noise allows, 8 to 20.
+    and measured more precisely. `workload`: pairs of columns of which the same holds, such as `age*income; hours*income`. `coarse_cells`: coarse cells of a column, about; 0 for as many as the noise allows, 8 to 20.
     `most_cells`: cells of the junction tree, all cliques together, which bounds time and memory. `ridge` > 0: weight of the noise's variance against the
     prior that columns are independent. `iterations` of L-BFGS. `min_group` ≥ 1, without privacy only: the
     fewest rows that share a published value or stretch.
@@ -69,6 +69,7 @@ class BayesianNetwork:
     )
 
     target: str = ""
+    workload: str = ""
     coarse_cells: int = 0
     most_cells: int = 1_500_000
     ridge: float = 0.02
@@ -89,16 +90,12 @@ class BayesianNetwork:
                 "or more and a positive ridge"
             )
 
-    def _require_target(self, names: tuple[str, ...]) -> None:
-        if self.target and self.target not in names:
-            raise UsageError(
-                f"bayesian_network: the target {self.target!r} is not a column that is modelled; "
-                + did_you_mean(self.target, names)
-            )
+    def _workload(self, names: tuple[str, ...]) -> Workload:
+        return workload_of(names, target=self.target, pairs=self.workload)
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
         n = len(variables)
-        self._require_target(tuple(variable.name for variable in variables))
+        self._workload(tuple(variable.name for variable in variables))  # its faults, before any data
         if n == 0:
             return ()
         one_way = Part(statistic=ONE_WAY, share=_SHARES[ONE_WAY], count=n)
@@ -121,7 +118,7 @@ class BayesianNetwork:
     ) -> FittedBayesianNetwork:
         progress("one-way marginals", 0.0)
         names = tuple(data.columns)
-        self._require_target(names)
+        workload = self._workload(names)
         cells = cells_of_columns(data, queries, min_group=self.min_group)
         if not cells:
             return FittedBayesianNetwork((), LogLinear(JunctionTree((), (), (), ()), (), (), ()), ())
@@ -131,9 +128,8 @@ class BayesianNetwork:
         table = Counted(names, columns, tuple(fine), tuple(coarse))
         progress("dependence", 0.2)
         if len(columns) > 1:
-            target = names.index(self.target) if self.target else None
             choice, found = measure_in_rounds(
-                table, counted, queries, most_cells=self.most_cells, ridge=self.ridge, target=target
+                table, counted, queries, most_cells=self.most_cells, ridge=self.ridge, workload=workload
             )
         else:
             choice = Choice((), 0, ((0,),), (), ())

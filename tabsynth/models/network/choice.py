@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tabsynth.models.network.releases import MEAN_ABSOLUTE, Releases, rounded
 from tabsynth.models.network.triangulation import Pair, grow_best
+from tabsynth.models.network.workload import Workload
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -22,7 +23,7 @@ _MANY_COLUMNS = 25  # from which on only two of them are, as each takes long
 _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
-_TARGET_SCORE = 4.0  # how many times over a dependence on the target counts
+NOTHING = Workload()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def choose(
     most_cells: int,
     fine: Sequence[int] = (),
     known: float = math.inf,
-    target: int | None = None,
+    workload: Workload = NOTHING,
     part: float = 1.0,
     earlier: Earlier | None = None,
     is_quick: bool = False,
@@ -90,29 +91,29 @@ def choose(
     pair is worth measuring where its score stands out from the error that its noise makes; releases go to
     pairs in proportion to cells^(2/3), which makes the sum of these errors least. The columns' own counts,
     of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
-    Pairs with the `target` go before others and are measured more precisely, as it is what the table is for.
+    Pairs of the `workload` go before others and are measured more precisely, as they are what the table is for.
 
     A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
     stays, and what is left unexplained of their scores says which other pairs the tree holds. `is_quick`: pairs are tried in
     one order, not in several.
     """
     sizes = [len(counts) for counts in coarse]
-    functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, target, earlier)
+    functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, workload, earlier)
     children = {function.child for function in functions}
     left = max(n_releases - function_repeats * len(functions), 0)
     if earlier is None:
         left = round(part * left)
     spent = {} if earlier is None else dict(earlier.repeats)
     worth = {
-        pair: _importance(pair, target) * score
+        pair: workload.score(pair) * score
         for pair, score in scores.items()
         if score > 0 and not children & set(pair)
     }
-    releases = Releases(sizes, tuple(fine), known, left, target, spent)
+    releases = Releases(sizes, tuple(fine), known, left, workload, spent)
     worth = _standing_out(worth, releases, scale)
     if earlier is not None:
         worth |= {
-            pair: _importance(pair, target) * earlier.unexplained[pair] for pair in worth if pair not in spent
+            pair: workload.score(pair) * earlier.unexplained[pair] for pair in worth if pair not in spent
         }
     n_orders = 1 if is_quick else 2 if len(sizes) >= _MANY_COLUMNS else len(_THRIFTS)
     orders = [_backbone_first(_by_worth(worth, sizes, thrift)) for thrift in _THRIFTS[:n_orders]]
@@ -134,10 +135,6 @@ def choose(
         column_repeats=tuple(repeats[len(measured) :]) if part == 1 else (),
         held=held if worth else 1.0,
     )
-
-
-def _importance(pair: Pair, target: int | None) -> float:
-    return _TARGET_SCORE if target in pair else 1.0
 
 
 def _standing_out(worth: Mapping[Pair, float], releases: Releases, scale: float) -> dict[Pair, float]:
@@ -190,15 +187,15 @@ def _functions(
     n_releases: int,
     fine: Sequence[int],
     scale: float,
-    target: int | None,
+    workload: Workload,
     earlier: Earlier | None,
 ) -> tuple[tuple[Function, ...], int]:
-    """Columns that are all but functions of others, the target never, and the releases of each table."""
+    """Columns that are all but functions of others, those of the workload never, and the releases of each table."""
     if earlier is not None:
         return earlier.functions, 0
     repeats = max(1, round(_FUNCTION_SHARE * n_releases))
     found = _near_functions(scores, coarse, n_releases, fine, MEAN_ABSOLUTE * scale / math.sqrt(repeats))
-    functions = tuple(function for function in found if function.child != target)
+    functions = tuple(function for function in found if function.child not in workload.columns)
     return functions, repeats * bool(functions)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.network.triangulation import Pair
+from tabsynth.models.network.workload import Workload
 
 Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
-_TARGET_RELEASES = 2.0  # how many times the releases a pair with the target gets
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
 
 
@@ -29,7 +29,7 @@ class Releases:
     fine: Sequence[int]
     known: float
     n: int
-    target: int | None
+    workload: Workload
     spent: Mapping[Pair, int]
 
     def best(self, pairs: Sequence[Pair]) -> Floats:
@@ -38,10 +38,7 @@ class Releases:
         Least Σ cells / √(releases + what is known already): in proportion to cells^(2/3), by water-filling.
         """
         weights = np.array(
-            [
-                self._cells(pair) ** (2 / 3) * (_TARGET_RELEASES if self.target in pair else 1)
-                for pair in pairs
-            ]
+            [self._cells(pair) ** (2 / 3) * self.workload.releases(pair) for pair in pairs]
             + [_COLUMN_WEIGHT * n_cells ** (2 / 3) for n_cells in self.fine]
         )
         given = np.array(

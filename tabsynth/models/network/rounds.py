@@ -25,6 +25,7 @@ from tabsynth.models.network.loglinear import LogLinear, fit_loglinear
 from tabsynth.models.network.measuring import PAIRS, Counted, Measured, Released, base_of, measured, release
 from tabsynth.models.network.releases import MEAN_ABSOLUTE
 from tabsynth.models.network.triangulation import Pair
+from tabsynth.models.network.workload import Workload
 from tabsynth.privacy.queries import AnyQueries, Measurement, Queries
 
 Floats = npt.NDArray[np.float64]
@@ -86,7 +87,7 @@ def measure_in_rounds(
     *,
     most_cells: int,
     ridge: float,
-    target: int | None,
+    workload: Workload,
 ) -> tuple[Choice, Measured]:
     """What was chosen and measured in all, to fit a model of at most `most_cells` cells to."""
     scores = score_pairs(table, queries)
@@ -98,7 +99,7 @@ def measure_in_rounds(
     variance = counted[0].variance
     coarse = [column.coarse_counts for column in table.columns]
     known = scale**2 / variance if variance > 0 else math.inf
-    chosen = partial(choose, scores.excess, coarse, scale=scale, fine=fine, known=known, target=target)
+    chosen = partial(choose, scores.excess, coarse, scale=scale, fine=fine, known=known, workload=workload)
     released = Released(tuple(counted), {}, {})
     is_large = most_cells > _FIRST_CELLS
     choice = chosen(n_releases=n_releases, most_cells=most_cells, is_quick=is_large)

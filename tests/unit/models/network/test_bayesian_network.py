@@ -250,12 +250,13 @@ def test_a_target_keeps_what_depends_on_it_where_the_tree_holds_few_pairs(privac
     """Code depends on level more than flag on code; beside flag and level, 28 cells hold the one (20) or the other (10)."""
     data = table(4000, columns={name: COLUMNS[name] for name in ("level", "code", "flag")})
 
-    def joined(target):
-        edges = fitted(data, privacy, target=target, most_cells=28).model.edges()
+    def joined(**asked):
+        edges = fitted(data, privacy, **asked, most_cells=28).model.edges()
         return {frozenset(edge.columns) for edge in edges}
 
-    assert frozenset(("flag", "code")) not in joined("")
-    assert frozenset(("flag", "code")) in joined("flag")
+    assert frozenset(("flag", "code")) not in joined()
+    assert frozenset(("flag", "code")) in joined(target="flag")
+    assert frozenset(("flag", "code")) in joined(workload="flag*code")
 
 
 def test_parts_are_known_from_the_columns_alone():

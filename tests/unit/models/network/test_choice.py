@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabsynth.errors import UsageError
 from tabsynth.models.network.choice import Function, all_pairs, choose, excess, reference
+from tabsynth.models.network.workload import Workload, workload_of
 
 
 @st.composite
@@ -168,11 +170,40 @@ def test_pairs_with_the_target_come_first_and_are_measured_twice_as_often():
     scores = {(0, 1): 3000.0, (0, 2): 2000.0, (1, 2): 1000.0}
     options = {"scale": 1.0, "n_releases": 100, "most_cells": 30}
     assert choose(scores, coarse, **options).pairs == ((0, 1),)
-    assert choose(scores, coarse, **options, target=2).pairs == ((0, 2),)
+    assert choose(scores, coarse, **options, workload=workload_of("abc", target="c")).pairs == ((0, 2),)
     options["most_cells"] = 125
-    choice = choose(scores, coarse, **options, target=2)
+    choice = choose(scores, coarse, **options, workload=workload_of("abc", target="c"))
     repeats = dict(zip(choice.pairs, choice.repeats, strict=True))
     assert repeats[0, 2] == repeats[1, 2] == pytest.approx(2 * repeats[0, 1], abs=1)
+
+
+def test_pairs_of_the_workload_come_first_and_others_as_they_are():
+    coarse = [counts_of(5) for _ in range(3)]
+    scores = {(0, 1): 3000.0, (0, 2): 2000.0, (1, 2): 1000.0}
+    options = {"scale": 1.0, "n_releases": 100, "workload": workload_of("abc", pairs=" c*b ;")}
+    assert choose(scores, coarse, **options, most_cells=30).pairs == ((1, 2),)
+    choice = choose(scores, coarse, **options, most_cells=125)
+    repeats = dict(zip(choice.pairs, choice.repeats, strict=True))
+    assert repeats[1, 2] == pytest.approx(2 * repeats[0, 1], abs=1) == pytest.approx(50, abs=1)
+    assert repeats[0, 2] == pytest.approx(repeats[0, 1], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a*d", "the workload 'd' is not a column that is modelled"),
+        ("a", "pairs of different columns"),
+        ("a*a", "pairs of different columns"),
+        ("a*b*c", "pairs of different columns"),
+    ],
+)
+def test_a_workload_is_pairs_of_columns(text, said):
+    with pytest.raises(UsageError, match=said):
+        workload_of("abc", pairs=text)
+    assert workload_of("abc", pairs="b*a; c * a") == Workload(
+        frozenset({(0, 1), (0, 2)}), frozenset({0, 1, 2})
+    )
+    assert workload_of("abc", target="b") == Workload(frozenset({(0, 1), (1, 2)}), frozenset({1}))
 
 
 def test_a_target_is_never_left_hanging_on_another_column():
@@ -180,7 +211,10 @@ def test_a_target_is_never_left_hanging_on_another_column():
     options = {"scale": 0.0, "n_releases": 100, "most_cells": 10_000}
     found = choose({(0, 1): 16_000.0}, coarse, **options).functions
     assert found == (Function(0, 1),)
-    assert choose({(0, 1): 16_000.0}, coarse, **options, target=0).functions != found
+    assert (
+        choose({(0, 1): 16_000.0}, coarse, **options, workload=workload_of("ab", target="a")).functions
+        != found
+    )
 
 
 def test_every_column_is_joined_before_strong_ones_fill_the_tree():
