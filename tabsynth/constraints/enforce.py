@@ -18,11 +18,11 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask, masks_of
-from tabsynth.constraints.bounds import smallest
 from tabsynth.constraints.chains import chains
+from tabsynth.constraints.failure import Beside, failure
 from tabsynth.constraints.kinds import exchanged, groups_of
 from tabsynth.errors import ConstraintError
-from tabsynth.schema.rules import AnyRule, Inequality, title_of
+from tabsynth.schema.rules import Inequality
 
 MOST_TRIES = 40
 """Blocks of rows that are drawn to replace what a block cannot repair, before it is an error."""
@@ -55,6 +55,8 @@ class Block:
     read: frozenset[str] | None = None
     most_redrawn: int = 1 << 15
     held: Callable[[pl.DataFrame, _Positions], Mask] | None = None
+    beside: Beside | None = None
+    """What the model's rows keep beside the rules, for the words of an error."""
 
     def number(self, learnt: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
         """A learnt column of numbers or times on the line, NaN where a cell is none."""
@@ -284,7 +286,7 @@ def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
         return learnt
     pool = np.flatnonzero(left)
     order = np.arange(learnt.height)
-    kept, masks = [learnt], []
+    kept, masks, tried = [learnt], [], []
     n_found = n_drawn = 0
     for attempt in range(MOST_TRIES):
         rate = max(n_found / n_drawn, 0.01) if n_drawn else 0.5
@@ -300,11 +302,17 @@ def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
         order[filled] = sum(frame.height for frame in kept) + np.arange(len(filled))
         kept.append(drawn[good[first]].select(learnt.columns))
         masks.append(broken)
+        tried.append(places)
         n_found, n_drawn = n_found + len(good), n_drawn + drawn.height
         pool = np.setdiff1d(pool, filled)
         if not len(pool):
             return pl.concat(kept)[order]
-    raise ConstraintError(_failure(block, np.concatenate(masks, axis=1), n_drawn, len(pool)))
+    broken = np.concatenate(masks, axis=1)
+    if block.beside is not None and block.beside.own:  # other rows are asked for something else
+        broken = broken[:, np.isin(np.concatenate(tried), pool)]
+    raise ConstraintError(
+        failure(block.constraints, broken, block.beside, n_left=len(pool), n_drawn=broken.shape[1])
+    )
 
 
 def _distance(drawn: pl.DataFrame, before: pl.DataFrame, block: Block) -> npt.NDArray[np.float64]:
@@ -325,30 +333,3 @@ def _distance(drawn: pl.DataFrame, before: pl.DataFrame, block: Block) -> npt.ND
         else:
             found += drawn[name].ne_missing(before[name]).to_numpy()
     return found
-
-
-def _failure(block: Block, broken: npt.NDArray[np.bool_], n_drawn: int, n_left: int) -> str:
-    """What the tries did not reach, and which rules kept them from it; rates are those of rows drawn anew."""
-    rules = [constraint.rule for constraint in block.constraints]
-    n_good = int((~broken.any(axis=0)).sum())
-    said = f"{n_left:,} rows could not be made to meet the rules: of {n_drawn:,} drawn anew, {n_good:,} did"
-    if block.held is not None and broken[-1].all():
-        return (
-            f"{said}; none met the conditions, which the model cannot be held at directly under these rules"
-        )
-    if n_good == 0:
-        met = {id(rule): ~mask for rule, mask in zip(rules, broken, strict=False)}
-
-        def never(some: Sequence[AnyRule]) -> bool:
-            return not np.logical_and.reduce([met[id(rule)] for rule in some]).any() if some else False
-
-        set_of = smallest(rules, never) if never(rules) else ()
-        if len(set_of) == 1:
-            return f"{said}. The model never meets {title_of(set_of[0])!r}: acceptance 0 %"
-        if set_of:
-            return f"{said}. Each of these is met, but never all together: {'; '.join(map(title_of, set_of))}"
-    rates = [(float(mask.mean()), rule) for mask, rule in zip(broken, rules, strict=False)]
-    worst, rule = max(rates, key=lambda pair: pair[0], default=(0.0, None))
-    if rule is None:
-        return f"{said}, under these conditions"
-    return f"{said}. The rule that fails most is {title_of(rule)!r}: acceptance {100 * (1 - worst):.2g} %"

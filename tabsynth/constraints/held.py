@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tabsynth.constraints.base import Mask
+from tabsynth.constraints.conflict import Claim, claim_of, judged
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.constraints.steps import Combine
 from tabsynth.encode.continuous import ContinuousEncoder
@@ -42,6 +43,11 @@ class Held:
                 missed |= ~holds(one, frame[one.column], self.schema[one.column])
         return missed
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The conditions that are asked, in words."""
+        return tuple(_claim(one, self.schema[one.column]) for one in self.asked)
+
 
 def held_at(conditions: Sequence[Condition], plan: RulePlan) -> Held:
     """What to hold the model at for conditions on columns of the schema.
@@ -59,13 +65,27 @@ def held_at(conditions: Sequence[Condition], plan: RulePlan) -> Held:
             continue
         codes = agreeing(step, mine)
         if not codes:
-            names = ", ".join(one.column for one in mine)
-            raise ConditionError(
-                f"the condition cannot be met: no combination of {names} that the rules allow has it"
-            )
+            raise ConditionError(_excluded(step, mine, plan))
         found.append(Condition(column=step.name, codes=codes))
         waiting = [name for name in waiting if name not in step.makes]
     return Held(conditions=tuple(found), asked=tuple(conditions), waiting=tuple(waiting), schema=plan.schema)
+
+
+def _claim(condition: Condition, column: Column) -> Claim:
+    name = condition.column
+    return Claim(f"the condition on {name!r}", (name,), lambda frame: ~holds(condition, frame[name], column))
+
+
+def _excluded(step: Combine, conditions: Sequence[Condition], plan: RulePlan) -> str:
+    """That the rules which make one variable of columns leave nothing under the conditions, and which these are."""
+    asked = [_claim(one, plan.schema[one.column]) for one in conditions]
+    rules = [claim_of(one) for one in plan.sure if set(one.columns) <= step.makes.keys()]
+    names = ", ".join(one.column for one in conditions)
+    said = f"the condition cannot be met: no combination of {names} that the rules allow has it"
+    excluded = judged(asked, rules, plan.schema)
+    if excluded:
+        return f"{said}; no row meets all of these: {'; '.join(excluded)}"
+    return f"{said}; among the rules {'; '.join(one.title for one in rules)}"
 
 
 def holds(condition: Condition, cells: pl.Series, column: Column) -> Mask:

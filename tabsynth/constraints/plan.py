@@ -75,14 +75,15 @@ class RulePlan:
         return tuple(form for one, form in pairs if is_per_row(one.rule))
 
     @cached_property
+    def sure(self) -> tuple[Constraint, ...]:
+        """The rules of single rows that construction ensures."""
+        pairs = zip(self.constraints, self.forms, strict=True)
+        return tuple(one for one, form in pairs if form in (NARROWED, COMBINED, COMPUTED))
+
+    @cached_property
     def repaired(self) -> tuple[Constraint, ...]:
         """Of `checked` what construction alone does not ensure."""
-        sure = {
-            id(one)
-            for one, form in zip(self.constraints, self.forms, strict=True)
-            if form in (NARROWED, COMBINED, COMPUTED)
-        }
-        return tuple(one for one in self.checked if id(one) not in sure)
+        return tuple(one for one in self.checked if one not in self.sure)
 
     @cached_property
     def checked(self) -> tuple[Constraint, ...]:
@@ -169,9 +170,9 @@ def plan_rules(schema: TableSchema, *, is_private: bool) -> RulePlan:
         is_free = not is_private or (column.domain.origin is Origin.PUBLIC and not _lacks_bounds(column))
         return is_free and column.kind.is_modelled
 
-    numbered, narrow = _numbered(constraints, schema, forms), _narrow(constraints, schema, forms, may)
-    computed = _computed(constraints, schema, forms, may)
+    numbered, computed = _numbered(constraints, schema, forms), _computed(constraints, schema, forms, may)
     made = {step.column.name for step in computed}
+    narrow = _narrow(constraints, schema, forms, lambda column: may(column) and column.name not in made)
     combine = _combined(
         constraints,
         schema,

@@ -20,7 +20,9 @@ import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.cells import number as cells_as_numbers
+from tabsynth.constraints.conflict import claim_of
 from tabsynth.constraints.enforce import Block, Repaired, repair
+from tabsynth.constraints.failure import Beside, unmet
 from tabsynth.constraints.keys import Keys
 from tabsynth.constraints.monotone import put_in_order
 from tabsynth.constraints.outcome import Tally
@@ -162,9 +164,28 @@ class Sampler:
             held=None
             if request is None
             else lambda frame, positions: request.missed(frame, start + positions),
+            beside=self._beside,
         )
         repaired = repair(self._learnt(drawn), block, self.streams.generator("rules.swap", number))
         return _Made(block, repaired, drawn)
+
+    @cached_property
+    def _beside(self) -> Beside:
+        """What the model's rows keep, for the words of an error."""
+        plan, request = self.plan, self.request
+        own = ""
+        if request is not None and not isinstance(request, Where):
+            what = "the conditions on"
+            if isinstance(request, Completed):
+                what = f"the given cells{' and those to be filled' if request.filled else ''} of"
+            own = f"{what} {', '.join(request.columns)}"
+        return Beside(
+            schema=plan.schema,
+            rules=tuple(claim_of(one) for one in plan.per_row),
+            sure=tuple(claim_of(one) for one in plan.sure),
+            asked=request.held.claims if isinstance(request, Where) else (),
+            own=own,
+        )
 
     @cached_property
     def _asked(self) -> set[str]:
@@ -292,11 +313,9 @@ class Sampler:
     def _verified(self, rows: pl.DataFrame, start: int, *, with_table: bool = False) -> pl.DataFrame:
         """The rows, once more held against every rule and condition; what is given out breaks none."""
         checked = (*self.plan.checked, *(self.plan.of_table if with_table else ()))
-        broken = [title_of(one.rule) for one in checked if one.violations(rows).any()]
+        broken = [(one, n) for one in checked if (n := int(one.violations(rows).sum()))]
         if broken:
-            raise ConstraintError(
-                f"these rules cannot be met together by exchanging and drawing rows: {'; '.join(dict.fromkeys(broken))}"
-            )
+            raise ConstraintError(unmet(broken, self.plan.of_table, n_rows=rows.height))
         if self.request is not None and not isinstance(self.request, Shares):
             missed = self.request.missed(rows, start + np.arange(rows.height))
             if missed.any():

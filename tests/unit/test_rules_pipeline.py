@@ -325,7 +325,5 @@ def test_an_order_that_the_bounds_do_not_allow_is_an_error():
     model = fit(
         pl.DataFrame({"n": [0, 1, 2, 3] * 9}), schema=schema, engine="independent", privacy=NO_PRIVACY
     )
-    with pytest.raises(
-        ConstraintError, match="cannot be met together by exchanging and drawing rows: n never falls"
-    ):
+    with pytest.raises(ConstraintError, match=r"some break rules .*: n never falls \(acceptance"):
         model.sample(10, seed=1)

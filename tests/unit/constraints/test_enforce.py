@@ -116,7 +116,10 @@ def test_several_rules_hold_together():
 
 def test_a_rule_that_is_never_met_is_named():
     never = Expression(sql="a > 99", name="too much")
-    with pytest.raises(ConstraintError, match=r"The model never meets 'too much': acceptance 0 %"):
+    with pytest.raises(
+        ConstraintError,
+        match=r"The model never meets 'too much': acceptance 0 % in the domains of its columns",
+    ):
         repair(drawn(50, 0), block(ORDER, never), np.random.default_rng(0))
 
 
@@ -139,7 +142,7 @@ def test_a_rule_that_is_hardly_ever_met_is_named_with_its_rate():
 
 def test_conditions_that_are_never_met_are_the_reason():
     held = lambda rows, _positions: (rows["a"] < 1000).to_numpy()  # noqa: E731
-    with pytest.raises(ConstraintError, match="none met the conditions"):
+    with pytest.raises(ConstraintError, match=r"0 did\. None of them meets the conditions$"):
         repair(drawn(50, 0), block(ORDER, held=held), np.random.default_rng(0))
 
 
