@@ -50,6 +50,7 @@ from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.rules import AnyRule
 from tabsynth.schema.types import Schema, TableSchema
+from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import as_table, drafted, only_table
 from tabsynth.table import Table
 
@@ -141,10 +142,11 @@ def pseudonymise(
 def check_constraints(data: Any, schema: AnySchema) -> tuple[RuleOutcome, ...]:
     """How many rows of data break each rule of its schema, in order.
 
-    Of real rows the result is private. Raises `InputError` where the data does not fit the schema,
+    Of real rows the result is private. Raises `InputError` where the data does not fit the schema or a rule cannot be read,
     `ConstraintError` where the rules leave no row.
     """
     table, _ = as_table(data, schema)
+    require_rules(table.schema)
     plan_rules(table.schema, is_private=False)
     return check_rules(table.frame, table.schema)
 

@@ -28,6 +28,7 @@ from tabsynth.schema.draft import NO_ROWS
 from tabsynth.schema.made import require_made, reviewed
 from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate import schema_findings
+from tabsynth.schema.validate_rules import require_rules
 from tabsynth.table import Table
 
 ROWS, IDENTIFIERS = "number of rows", "numbers of identifiers"
@@ -68,13 +69,14 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
     The number of columns an engine sees is known but for drafts of text and identifiers, which it sees
     where they may be missing: the plan is for as many as there can be. Raises `PrivacyError` where the
     engine cannot be private, `UsageError` where the budget is too small for any noise, and `SchemaError`
-    where the schema does not say how many rows a person has, or in which format text is a date. Rules cost
+    where the schema does not say how many rows a person has, in which format text is a date, or rules that can be read. Rules cost
     nothing: the table that is learnt is the one that they leave. `PrivacyError` names rules that are drafts and
     mappings whose rows nobody has declared, `ConstraintError` rules that no row can meet.
     """
     require_guarantee(budget, recipe)
     require_made(schema, is_private=True)
     _require_sound(schema)
+    require_rules(schema)
     schema = plan_rules(schema, is_private=True).working
     variables = variables_of(_widest(schema))
     asked = recipe.parts(variables)

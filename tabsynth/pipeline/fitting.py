@@ -38,6 +38,7 @@ from tabsynth.randomness import Streams
 from tabsynth.schema.made import require_made
 from tabsynth.schema.rules import mapped_columns
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
+from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import as_table, only_table
 from tabsynth.table import Table
 
@@ -269,6 +270,7 @@ def _fit_exactly(
     if schema is not None or isinstance(data, Table):
         known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
         require_made(known, is_private=False)
+        require_rules(known)
     table, layout = as_table(data, schema)
     require_made(table.schema, is_private=False)
     plan_rules(table.schema, is_private=False)  # rules that contradict each other are told before cells are

@@ -8,9 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from tabsynth.errors import Fault, SchemaError
 from tabsynth.schema.dtypes import DTYPES, polars_dtype
 from tabsynth.schema.findings import Finding, Path, at_first
-from tabsynth.schema.hints import did_you_mean
+from tabsynth.schema.hints import counted, did_you_mean, path_of
 from tabsynth.schema.rules import (
     Combinations,
     Conditional,
@@ -27,6 +28,7 @@ from tabsynth.schema.rules import (
     Sum,
     key_of,
     mapped_columns,
+    title_of,
 )
 from tabsynth.schema.scalars import stored_type, type_fault
 from tabsynth.schema.types import Column, Kind, TableSchema
@@ -44,6 +46,18 @@ def rule_findings(path: Path, table: TableSchema) -> Iterator[Finding]:
         check = _CHECKS.get(type(rule))
         if not found and check is not None:
             yield from check(here, rule, table)
+
+
+def require_rules(table: TableSchema) -> None:
+    """Raise `SchemaError` that lists what `rule_findings` finds, by the titles of the rules: for tables whose rules no file was read for."""
+    faults = []
+    for finding in rule_findings((), table):
+        index, *keys = finding.path
+        title = title_of(table.constraints[int(index)])
+        where = f"rule {title!r}" + (f" ({path_of(*keys)})" if keys else "")
+        faults.append(Fault(where, finding.what, finding.hint))
+    if faults:
+        raise SchemaError(f"the rules of table {table.name!r} have {counted(len(faults), 'fault')}", faults)
 
 
 def _column_findings(path: Path, rule: Rule, table: TableSchema) -> Iterator[Finding]:
