@@ -125,6 +125,13 @@ class RulePlan:
             frame = step.invert(frame)
         return frame
 
+    def recomputed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Finished rows with every column that others give computed again where it is there."""
+        for step in reversed(self.steps):
+            if isinstance(step, (Compute, Recompute)):
+                frame = Recompute(step.column, step.value, step.parts).invert(frame)
+        return frame
+
     def sources(self, names: Sequence[str]) -> tuple[str, ...]:
         """The learnt columns that the columns `names` come from."""
         found: dict[str, None] = {}

@@ -24,7 +24,7 @@ from tabsynth.constraints.conflict import claim_of
 from tabsynth.constraints.enforce import Block, Repaired, repair
 from tabsynth.constraints.failure import Beside, unmet
 from tabsynth.constraints.keys import Keys
-from tabsynth.constraints.monotone import put_in_order
+from tabsynth.constraints.monotone import put_in_order, tied_columns
 from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode import EncodedColumn, EncodedTable, Surrogate, decode_table
@@ -124,11 +124,18 @@ class Sampler:
         if ordered:
             rows = pl.concat(whole)
             for one in ordered:
-                rows, n_changed = put_in_order(rows, one, self.schema)
-                self._touch(one, redrawn=n_changed)
+                rows = self._in_order(rows, one)
             rows = self._verified(self._overlaid(rows, np.arange(rows.height)), 0, with_table=True)
             for start in range(0, max(rows.height, 1), _BATCH_BLOCKS * BLOCK_ROWS):
                 yield rows.slice(start, _BATCH_BLOCKS * BLOCK_ROWS)
+
+    def _in_order(self, rows: pl.DataFrame, one: Constraint) -> pl.DataFrame:
+        """All rows with a column in order, its ties to others kept, and what is computed from it computed again."""
+        fixed = self._asked if isinstance(self.request, Completed) else set()
+        tied = tied_columns(one, self.plan.constraints, fixed=fixed)
+        rows, n_swapped, n_apart = put_in_order(rows, one, self.schema, tied=tied)
+        self._touch(one, swapped=n_swapped, redrawn=n_apart)
+        return self.plan.recomputed(rows)
 
     def _block(self, number: int) -> _Made:
         """A block under the rules of single rows, and what more rows for it are made by."""

@@ -52,5 +52,5 @@ def test_files_tell_the_same_faults(tmp_path):
     lines += ["      age: {kind: integer, bounds: [0, 99]}", "      stay: {kind: integer, bounds: [0, 99]}"]
     lines += ["    constraints:", "      - {rule: expression, sql: age < stayy}"]
     (tmp_path / "t.yaml").write_text("\n".join(lines))
-    with pytest.raises(SchemaError, match="no column 'stayy' in this table .did you mean 'stay'"):
+    with pytest.raises(SchemaError, match=r"no column 'stayy' in this table .did you mean 'stay'"):
         read_schema(tmp_path / "t.yaml")
