@@ -85,7 +85,7 @@ def _needed(claims: Sequence[Claim], broken: Mapping[int, Mask]) -> tuple[str, .
         without = [other for other in left if other is not one]
         if _exclude(without, broken):
             left = without
-    return tuple(dict.fromkeys(one.title for one in left))
+    return tuple(one.title for one in left)
 
 
 def every_row(names: Sequence[str], schema: TableSchema) -> pl.DataFrame | None:

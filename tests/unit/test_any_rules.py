@@ -147,23 +147,21 @@ class Case:
         )
 
     @property
-    def lacks_mapping(self) -> bool:
-        """Whether a rule would have to read a mapping off the rows."""
-        return any(
-            rule.rows is None
-            for rule in self.schema.constraints
-            if isinstance(rule, (Combinations, Hierarchy, Dependency))
-        )
+    def unlisted(self) -> list[AnyRule]:
+        """The rules that would have to read a mapping off the rows."""
+        mapped = (Combinations, Hierarchy, Dependency)
+        return [rule for rule in self.schema.constraints if isinstance(rule, mapped) and rule.rows is None]
 
     def fitted(self) -> FittedPipeline:
         privacy = Budget(epsilon=1.0) if self.is_private else NO_PRIVACY
         return fit(self.frame, schema=self.schema, engine=self.engine, privacy=privacy)
 
-    def is_clear(self, said: str, schema: TableSchema) -> bool:
+    def is_clear(self, said: str, model: FittedPipeline | None) -> bool:
         """Whether an error tells the truth: what it says to exclude one another does, and each part of it is needed.
 
-        `schema` has the domains that the model knows; all rows of them are looked at.
+        All rows of the domains that the model knows, or of those declared where there is none, are looked at.
         """
+        schema = self.schema if model is None else model.schema
         small = ("has no rows", "fewer than min_group", "has no valid combination", "no row of the source")
         if self.n < 11 and any(why in said for why in small):
             return True
@@ -171,17 +169,22 @@ class Case:
             masks = self.masks(found.split("; "), schema)
             fewer = [masks[:at] + masks[at + 1 :] for at in range(len(masks))]
             return not _some_row(masks) and all(map(_some_row, fewer))
-        if (found := _after(said, "together: ")) and "no row can meet these rules" in said:
-            return not _some_row(self.masks(found.split("; "), schema))
+        if "no row can meet these rules" in said and "together: " in said:
+            names = said.partition("together: ")[2].split("; ")
+            if any(title_of(rule) in names for rule in self.unlisted):  # its rows were read off the table
+                return True
+            return not _some_row(self.masks(names, schema))
         if found := _after(said, "No row in the domains of its columns meets "):
             return not _some_row(self.masks([found[1:-1]], schema))
         if (found := _after(said, "None of them meets ")) and "do not exclude one another" in said:
             names = found.partition(". These do")[0].replace(" together with what all of them keep: ", "; ")
             return _some_row(self.masks(names.split("; "), schema))
         if found := _after(said, "The model never meets "):
-            return _some_row(self.masks([found.partition(": acceptance")[0][1:-1]], schema))
+            names = [found.partition(": acceptance")[0][1:-1]]
+            return _some_row(self.masks(names, schema)) and self.stands_alone(names, model)
         if found := _after(said, "but never all together: "):
-            return _some_row(self.masks(found.split("; "), schema))
+            names = found.split("; ")
+            return _some_row(self.masks(names, schema)) and self.stands_alone(names, model)
         named = (
             "The rule that fails most is ", "some break rules ", "it breaks ", "could not be made to meet the rule ", "has room for",
             "None of them meets ", "mappings whose rows", "given cells break",
@@ -189,16 +192,35 @@ class Case:
         titles = [title_of(rule) for rule in self.schema.constraints]
         if any(start in said for start in named) and any(title in said for title in titles):
             return True
-        return any(f"{name!r} never" in said for name in self.where) or "that the rules allow" in said
+        impossible = (
+            "never meets",
+            "probability zero",
+            "never holds",
+            "that the rules allow",
+            "too few rows meet",
+        )
+        if self.where and "the conditions together have probability zero" in said:
+            return True
+        return any(name in said for name in self.where) and any(words in said for words in impossible)
+
+    def stands_alone(self, names: list[str], model: FittedPipeline | None) -> bool:
+        """Whether the rows that a model drew kept nothing beside these rules that may be why they never met them."""
+        if model is None or self.where:
+            return False
+        plan = model.plan
+        found = {name for one in plan.constraints if title_of(one.rule) in names for name in one.columns}
+        return not any(found & set(one.columns) and title_of(one.rule) not in names for one in plan.sure)
 
     def masks(self, names: list[str], schema: TableSchema) -> list[Any]:
         """Of every row that the domains allow whether it keeps the rule, or condition, of each name."""
         rows = every_row(schema)
-        kept = {title_of(one.rule): ~one.violations(rows) for one in constraints_of(schema)}
-        for one in conditions_of(self.where, schema):
-            column = schema[one.column]
-            kept[f"the condition on {one.column!r}"] = np.asarray(holds(one, rows[one.column], column))
-        return [kept[name] for name in names]
+        kept: dict[str, list[Any]] = {}
+        for one in constraints_of(schema):
+            kept.setdefault(title_of(one.rule), []).append(~one.violations(rows))
+        for asked in conditions_of(self.where, schema):
+            held = holds(asked, rows[asked.column], schema[asked.column])
+            kept[f"the condition on {asked.column!r}"] = [np.asarray(held)]
+        return [kept[name].pop() for name in names]  # rules of one name are each named
 
 
 def _after(said: str, *starts: str) -> str:
@@ -267,8 +289,7 @@ def test_any_rules_on_any_small_table_hold_or_are_a_clear_error(case: Case) -> N
         said = str(error)
     if said:
         is_mapping = "mappings whose rows would be read off the data" in said
-        schema = case.schema if model is None else model.schema
-        assert case.is_clear(said, schema) or (is_mapping and case.is_private and case.lacks_mapping), said
+        assert case.is_clear(said, model) or (is_mapping and case.is_private and case.unlisted), said
         return
     assert model is not None
     assert rows.height == 40
@@ -291,7 +312,9 @@ def is_completed(model: FittedPipeline, known: pl.DataFrame, case: Case) -> None
     except ConstraintError as error:
         said = str(error)
     if said:
-        assert case.is_clear(said, model.schema) or "given cells" in said or "conditions" in said, said
+        assert (
+            replace(case, where={}).is_clear(said, model) or "given cells" in said or "conditions" in said
+        ), said
         return
     assert broken(made, model.schema) == {}
     assert made.select(known.columns).equals(known)
