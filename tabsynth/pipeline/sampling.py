@@ -20,6 +20,7 @@ import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.cells import number as cells_as_numbers
+from tabsynth.constraints.change import changes
 from tabsynth.constraints.enforce import Block, Repaired, repair
 from tabsynth.constraints.keys import Keys
 from tabsynth.constraints.monotone import put_in_order
@@ -112,6 +113,8 @@ class Sampler:
                         self._touch(key.constraint, swapped=n_swapped, redrawn=n_redrawn)
                     for key in keys:
                         key.remember(frame)
+                    if number == 0:
+                        self._compare(made, frame)
                     frames.append(frame)
                 batch = pl.concat(frames)
                 progress("sampling", numbers.stop / n_blocks)
@@ -122,8 +125,12 @@ class Sampler:
         if ordered:
             rows = pl.concat(whole)
             for one in ordered:
+                before = rows
                 rows, n_changed = put_in_order(rows, one, self.schema)
                 self._touch(one, redrawn=n_changed)
+                if self.tally.compares and n_changed:
+                    (found,) = changes(before, rows, self.schema, [one.columns])
+                    self.tally.changes[self.plan.constraints.index(one)] = found
             rows = self._verified(self._overlaid(rows, np.arange(rows.height)), 0, with_table=True)
             for start in range(0, max(rows.height, 1), _BATCH_BLOCKS * BLOCK_ROWS):
                 yield rows.slice(start, _BATCH_BLOCKS * BLOCK_ROWS)
@@ -276,6 +283,13 @@ class Sampler:
             counts = np.zeros(len(self.plan.constraints), dtype=np.int64)
             np.add.at(counts, self._places, getattr(repaired, what))
             self.tally.add(what, counts)
+
+    def _compare(self, made: _Made, final: pl.DataFrame) -> None:
+        """Note what became of the rules' columns in a block, where rows of it were touched."""
+        if self.tally.compares and self.tally.counts["broken"].any():
+            first = made.block.whole(self._learnt(made.drawn), np.arange(final.height))
+            rules = [one.columns for one in self.plan.constraints]
+            self.tally.changes = dict(enumerate(changes(first, final, self.schema, rules)))
 
     @cached_property
     def _places(self) -> list[int]:
