@@ -1,18 +1,19 @@
 """What rules did to fidelity: rows as the model made them beside the same rows once they keep the rules.
 
-Both sides are rows that the model made, so nothing here reads a real one. Only rows in which a cell changed are counted:
-in all others both sides agree, so that they cancel.
+Both sides are rows that the model made, so nothing here reads a real one. Of each rule only rows in which one of its columns
+changed are counted, whatever other rules did to others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tabsynth.constraints.base import Mask
 from tabsynth.constraints.cells import number
 from tabsynth.schema.types import Column, TableSchema
 
@@ -27,7 +28,7 @@ class Change:
 
     `shape` is that of the column that changed most: the Kolmogorov-Smirnov distance of numbers and times, whose nulls and special
     values count as one value, the total variation of others. `trend` is the mean total variation of the pairs of a column of the rule
-    with one outside it, numbers in ten intervals; None where no column is outside. Columns that are made anew are left out.
+    with one outside it over the rows where the rule's own changed, numbers in ten intervals; None where no column is outside. Columns that are made anew are left out.
     """
 
     shape: float
@@ -39,30 +40,31 @@ def changes(
     made: pl.DataFrame, final: pl.DataFrame, schema: TableSchema, rules: Sequence[Collection[str]]
 ) -> list[Change]:
     """What became of the columns of each rule between the rows `made` and the `final` ones, row by row the same."""
-    n = made.height
     columns = [column for column in schema.columns if column.kind.is_modelled]
-    names = [column.name for column in columns]
-    if not names:
-        return [Change(shape=0.0, trend=None, n_rows=n) for _ in rules]
-    is_moved = np.any([made[name].ne_missing(final[name]).to_numpy() for name in names], axis=0)
+    moved = {column.name: made[column.name].ne_missing(final[column.name]).to_numpy() for column in columns}
+    edges = {column.name: _edges(made, column) for column in columns if column.kind.is_continuous}
+    return [_change(made, final, columns, rule, moved, edges) for rule in rules]
+
+
+def _change(
+    made: pl.DataFrame,
+    final: pl.DataFrame,
+    columns: Sequence[Column],
+    rule: Collection[str],
+    moved: Mapping[str, Mask],
+    edges: Mapping[str, _Numbers],
+) -> Change:
+    inside = [column for column in columns if column.name in rule]
+    outside = [column for column in columns if column.name not in rule]
+    n = made.height
+    if not inside or not n:
+        return Change(shape=0.0, trend=None, n_rows=n)
+    is_moved = np.any([moved[column.name] for column in inside], axis=0)
     one, other = made.filter(is_moved), final.filter(is_moved)
-    shapes = {column.name: _shape(one, other, column) / max(n, 1) for column in columns}
-    codes = {column.name: _codes(made, one, other, column) for column in columns}
-    pairs: dict[frozenset[str], float] = {}
-
-    def apart(pair: frozenset[str]) -> float:
-        if pair not in pairs:
-            first, second = sorted(pair)
-            pairs[pair] = _variation(codes[first], codes[second], one.height) / max(n, 1)
-        return pairs[pair]
-
-    found = []
-    for rule in rules:
-        inside = [name for name in names if name in rule]
-        across = [apart(frozenset((a, b))) for a in inside for b in names if b not in rule]
-        shape = max((shapes[name] for name in inside), default=0.0)
-        found.append(Change(shape=shape, trend=float(np.mean(across)) if across else None, n_rows=n))
-    return found
+    shape = max(_shape(one, other, column) for column in inside) / n
+    codes = {column.name: _codes(one, other, column, edges) for column in columns}
+    across = [_variation(codes[a.name], codes[b.name], one.height) / n for a in inside for b in outside]
+    return Change(shape=shape, trend=float(np.mean(across)) if across else None, n_rows=n)
 
 
 def _shape(one: pl.DataFrame, other: pl.DataFrame, column: Column) -> float:
@@ -76,15 +78,20 @@ def _shape(one: pl.DataFrame, other: pl.DataFrame, column: Column) -> float:
     return _variation(levels, np.zeros_like(levels), one.height)
 
 
-def _codes(made: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame, column: Column) -> _Codes:
-    """Cells of the changed rows, before and then after, as codes from 0: intervals of numbers that the model made alike often."""
-    if not column.kind.is_continuous:
-        return _levels(one[column.name], other[column.name])
+def _edges(made: pl.DataFrame, column: Column) -> _Numbers:
+    """Where intervals of a column end, each with about as many of the rows."""
     values = _numbers(made, column)
     there = values[~np.isnan(values)]
-    edges = np.unique(np.quantile(there, np.arange(1, _INTERVALS) / _INTERVALS)) if len(there) else there
+    return np.unique(np.quantile(there, np.arange(1, _INTERVALS) / _INTERVALS)) if len(there) else there
+
+
+def _codes(one: pl.DataFrame, other: pl.DataFrame, column: Column, edges: Mapping[str, _Numbers]) -> _Codes:
+    """Cells before and then after, as codes from 0: levels, or intervals of numbers, missing ones in one of their own."""
+    if not column.kind.is_continuous:
+        return _levels(one[column.name], other[column.name])
     both = np.concatenate([_numbers(one, column), _numbers(other, column)])
-    return np.where(np.isnan(both), len(edges) + 1, np.searchsorted(edges, both, side="right"))
+    ends = edges[column.name]
+    return np.where(np.isnan(both), len(ends) + 1, np.searchsorted(ends, both, side="right"))
 
 
 def _variation(first: _Codes, second: _Codes, n: int) -> float:
