@@ -12,7 +12,7 @@ import pytest
 import tabsynth
 from tabsynth.constraints.change import changes
 from tabsynth.constraints.outcome import Tally
-from tabsynth.schema.rules import Inequality, Monotone, Unique
+from tabsynth.schema.rules import Formula, Inequality, Monotone, Unique
 from tests.unit.constraints.tables import column, flag, levels, table, whole
 
 SCHEMA = table(levels("town", "u", "v", nullable=True), whole("age", 0, 99), flag("ill"))
@@ -130,3 +130,17 @@ def test_nothing_is_said_where_nothing_was_touched_or_asked():
     fitted(Inequality(columns=("came", "left"))).sample(500, seed=1, tally=tally)
     assert tally.outcomes[0].n_broken > 0
     assert tally.outcomes[0].change is None
+
+
+def test_what_a_tolerance_allows_the_source_is_gone_from_computed_cells():
+    rng = np.random.default_rng(0)
+    price = rng.integers(1, 50, 400)
+    source = pl.DataFrame({"price": price, "paid": 2 * price + rng.integers(-3, 4, 400)})
+    rule = Formula(column="paid", sql="2 * price", tolerance=3)
+    schema = table(whole("price", 1, 49), whole("paid", -1, 101), rules=(rule,))
+    assert [one.n_violations for one in tabsynth.check_constraints(source, schema)] == [0]
+    made = tabsynth.fit(source, schema=schema, engine="independent", privacy=tabsynth.NO_PRIVACY).sample(
+        300, seed=1
+    )
+    assert (source["paid"] - 2 * source["price"]).std() > 1
+    assert (made["paid"] - 2 * made["price"]).std() == 0
