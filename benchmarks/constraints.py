@@ -36,90 +36,19 @@ from tabsynth.errors import TabsynthError
 from tabsynth.schema import rules
 from tabsynth.schema.types import Kind
 
-AT_HOME, BY_CAR = "Worked at home", "Car, truck, or van"
-TRANSPORT = '"Means of transportation to work"'
-COVERS = (
-    "analysis", "dentistry", "diagnostics", "endoscopy", "hospitalizations", "mammography", "operations", "visits"
-)  # fmt: skip
-CALENDAR = (
-    "day <= 28 OR (day <= 30 AND month <> 2) OR (day = 31 AND month IN (1, 3, 5, 7, 8, 10, 12)) "
-    "OR (day = 29 AND month = 2 AND year = 2012)"
-)
+RULES = Path(__file__).parents[1] / "examples" / "rules"
+"""A schema file for each table, with its rules and the columns they read."""
 TABLES = {
-    "fleet_insurance_pg16": (
-        "policy.parquet",
-        ("PolicyID", "LicNb"),
-        {"Year": Kind.INTEGER},
-        (
-            rules.Inequality(columns=("BeginDate", "EndDate")),
-            rules.Formula(column="Year", sql="EXTRACT(YEAR FROM BeginDate)"),
-        ),
-    ),
-    "support2": (
-        "support2.csv.gz",
-        ("sno",),
-        {},
-        (rules.Dependency(columns=("dzgroup",), determines=("dzclass",)),),
-    ),
-    "berka": (
-        "loan.csv.gz",
-        ("loan_id", "account_id"),
-        {"duration": Kind.INTEGER},
-        (rules.Formula(column="amount", sql="duration * payments"),),
-    ),
-    "flchain": (
-        "flchain.csv.gz",
-        (),
-        {},
-        (rules.Conditional(condition="death = 0", then="chapter IS NULL", otherwise="chapter IS NOT NULL"),),
-    ),
-    "health_insurance_eu": (
-        "health_insurance_eu.parquet",
-        ("id_anon",),
-        dict.fromkeys([f"num_{name}" for name in COVERS], Kind.INTEGER),
-        tuple(
-            rules.Conditional(
-                condition=f"num_{name} = 0", then=f"amt_{name} = 0", otherwise=f"amt_{name} > 0"
-            )
-            for name in COVERS
-        ),
-    ),
-    "acs_income_2018": (
-        "acs_income_2018.parquet",
-        (),
-        {},
-        (
-            rules.Hierarchy(columns=("State", "Division", "Region")),
-            rules.Conditional(
-                condition=f"{TRANSPORT} = '{AT_HOME}'",
-                then='"Travel time to work" IS NULL',
-                otherwise='"Travel time to work" IS NOT NULL',
-            ),
-            rules.Conditional(
-                condition=f"{TRANSPORT} = '{BY_CAR}'",
-                then='"Vehicle occupancy" IS NOT NULL',
-                otherwise='"Vehicle occupancy" IS NULL',
-            ),
-        ),
-    ),
-    "beijing_pm25": (
-        "beijing_pm25.csv.gz",
-        ("No",),
-        dict.fromkeys(("year", "month", "day", "hour"), Kind.INTEGER),
-        (rules.Expression(sql=CALENDAR), rules.Unique(columns=("year", "month", "day", "hour"))),
-    ),
+    "fleet_insurance_pg16": ("policy.parquet", ("PolicyID", "LicNb")),
+    "support2": ("support2.csv.gz", ("sno",)),
+    "berka": ("loan.csv.gz", ("loan_id", "account_id")),
+    "flchain": ("flchain.csv.gz", ()),
+    "health_insurance_eu": ("health_insurance_eu.parquet", ("id_anon",)),
+    "acs_income_2018": ("acs_income_2018.parquet", ()),
+    "beijing_pm25": ("beijing_pm25.csv.gz", ("No",)),
     "motor_insurance_pg17": (
         "policy.parquet",
         ("id_client", "id_policy", "id_vehicle", "id_year", "pol_insee_code"),
-        {},
-        (
-            rules.Conditional(
-                condition="drv_drv2 = 'No'",
-                then="drv_age2 = 0 AND drv_age_lic2 = 0 AND drv_sex2 = ''",
-                otherwise="drv_age2 > 0 AND drv_sex2 <> ''",
-            ),
-            rules.Expression(sql="drv_age_lic1 <= drv_age1 - 18"),
-        ),
     ),
 }
 _MILLION = 1_000_000
@@ -129,18 +58,37 @@ def read(path: Path, without: tuple[str, ...]) -> pl.DataFrame:
     frame = (
         pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=None)
     )
-    frame = frame.drop(without)
-    return frame.with_columns(pl.col(name).str.to_date() for name in frame.columns if name.endswith("Date"))
+    return frame.drop(without)
 
 
-def schema_of(train: pl.DataFrame, kinds: dict[str, Kind]) -> tabsynth.TableSchema:
+def with_rules(name: str) -> tabsynth.TableSchema:
+    """The one table with rules of a table's file."""
+    tables = tabsynth.read_schema(RULES / f"{name}.yaml").tables
+    (found,) = (table for table in tables if table.constraints)
+    return found
+
+
+def schema_of(train: pl.DataFrame, stated: tabsynth.TableSchema) -> tabsynth.TableSchema:
+    """A draft of train; columns that `stated` takes for another kind are of that."""
     schema = tabsynth.draft_schema(train, name="table").only_table
-    for name, kind in kinds.items():
-        cells = train[name]
-        schema = schema.with_column(
-            replace(schema[name], kind=kind, categories=None, bounds=(cells.min(), cells.max()))
-        )
+    for column in stated.columns:
+        cells = train[column.name]
+        if schema[column.name].kind is not column.kind:
+            schema = schema.with_column(
+                replace(
+                    schema[column.name],
+                    kind=column.kind,
+                    categories=None,
+                    bounds=(cells.min(), cells.max()),
+                )
+            )
     return replace(schema, primary_key=())
+
+
+def dated(rows: pl.DataFrame, schema: tabsynth.TableSchema) -> pl.DataFrame:
+    """Rows with days that are stored as text as days, so that they are scored as times."""
+    texts = [c for c in schema.columns if c.kind is Kind.DATE and c.dtype == "string"]
+    return rows.with_columns(pl.col(column.name).str.to_date(column.format) for column in texts)
 
 
 def scored(rows: pl.DataFrame, folder: Path, scorer: list[str]) -> dict[str, float]:
@@ -268,28 +216,34 @@ def million(fitted: tabsynth.FittedPipeline, train: pl.DataFrame, engine: str) -
     }
 
 
-def measure(path: Path, spec: tuple, scorer: list[str], engine: str, n_samples: int) -> dict[str, object]:
-    _, without, kinds, stated = spec
-    frame = read(path, without)
+def measure(path: Path, name: str, scorer: list[str], engine: str, n_samples: int) -> dict[str, object]:
+    stated = with_rules(name)
+    frame = read(path / TABLES[name][0], TABLES[name][1])
     train, holdout = tabsynth.split(frame, seed=1)
-    schema = schema_of(train, kinds)
+    schema = schema_of(train, stated)
+    real = dated(train, schema)
     found: dict[str, object] = {"rows": train.height, "columns": train.width, "samples": n_samples}
     few = train.head(300)  # so that the first fit does not pay for loading the engine
     tabsynth.fit(few, schema=schema, engine=engine, privacy=tabsynth.NO_PRIVACY).sample(10, seed=1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        train.write_parquet(folder / "train.parquet")
-        holdout.write_parquet(folder / "holdout.parquet")
+
+    def score(rows: pl.DataFrame) -> dict[str, float]:
+        rows = dated(rows, schema)
+        return scored(rows, folder, scorer) if scorer else own_scores(rows, real)
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        real.write_parquet(folder / "train.parquet")
+        dated(holdout, schema).write_parquet(folder / "holdout.parquet")
         if not scorer:
-            found["holdout"] = own_scores(holdout, train)
-        for part, used in (("without", schema), ("with", schema.with_constraints(*stated))):
+            found["holdout"] = score(holdout)
+        for part, used in (("without", schema), ("with", schema.with_constraints(*stated.constraints))):
             fitted, found[part] = measured(
                 train,
                 used,
-                stated,
+                stated.constraints,
                 engine=engine,
                 n_samples=n_samples,
-                score=lambda rows: scored(rows, folder, scorer) if scorer else own_scores(rows, train),
+                score=score,
             )
     return {**found, "million": million(fitted, train, engine)}
 
@@ -307,10 +261,7 @@ def main() -> None:
     scorer = [arguments.peer_python, arguments.scorer] if arguments.scorer else []
     found = {}
     for name in arguments.names:
-        spec = TABLES[name]
-        found[name] = measure(
-            arguments.data / name / spec[0], spec, scorer, arguments.engine, arguments.samples
-        )
+        found[name] = measure(arguments.data / name, name, scorer, arguments.engine, arguments.samples)
         print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
         if arguments.out:
             arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

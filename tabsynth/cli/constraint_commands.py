@@ -145,6 +145,8 @@ def show_rules(session: Session, outcomes: Sequence[RuleOutcome]) -> None:
                 if touched
                 else ""
             )
+        if one.change is not None and one.change.trend is not None:
+            how += f", pairs with other columns changed by {100 * one.change.trend:.2f} %"
         session.show(f"  {one.n_violations:>{width},} violations  {one.rule}{how}")
 
 
@@ -155,8 +157,11 @@ def rule_data(outcomes: Sequence[RuleOutcome]) -> list[dict[str, object]]:
             "rule": one.rule,
             "violations": one.n_violations,
             "met_by": one.form or None,
-            "rows_swapped": one.n_swapped,
-            "rows_redrawn": one.n_redrawn,
+            "rows_swapped": one.n_swapped if one.is_counted else None,
+            "rows_redrawn": one.n_redrawn if one.is_counted else None,
+            "shape_change": None if one.change is None else one.change.shape,
+            "pair_change": None if one.change is None else one.change.trend,
+            "rows_compared": None if one.change is None else one.change.n_rows,
         }
         for one in outcomes
     ]

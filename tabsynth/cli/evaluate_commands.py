@@ -101,7 +101,7 @@ def evaluate(
                 steered=() if mark is None else mark.steered,
                 progress=report,
             )
-            outcomes = check_rules(tables[0].frame, chosen)
+            outcomes = check_rules(tables[0].frame, chosen, plan=None if fitted is None else fitted.plan)
             write_evaluation(
                 results, folder, ledger=None if fitted is None else fitted.ledger, constraints=outcomes
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.condition_notes import condition_data, show_conditions
-from tabsynth.cli.constraint_commands import show_rules
+from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.notes import note_left_out, note_weak
 from tabsynth.cli.options import (
     DebugOption,
@@ -173,6 +173,7 @@ def run(
                         "private_output": table.results is not None,
                         "audit": table.audit.outcome.value if isinstance(table.audit, AuditResults) else None,
                         "figures": None if table.results is None else table.results.summary(),
+                        "rules": rule_data(table.rules),
                     }
                     for table in outcome.tables
                 },

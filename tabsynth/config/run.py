@@ -309,6 +309,7 @@ def write_evaluation(
 ) -> tuple[Path, Path]:
     """Write `results.json` and `report.html` into `folder`; their paths."""
     path = folder / "results.json"
+    results = replace(results, rules=tuple(constraints or ()))
     results.write_json(path, overwrite=True)
     return path, write_report(
         results, folder / "report.html", overwrite=True, ledger=ledger, constraints=constraints

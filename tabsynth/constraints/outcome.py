@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.constraints.change import Change
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOutcome:
@@ -15,7 +17,7 @@ class RuleOutcome:
 
     `form` says how it was met; `n_broken` is how many rows broke it as the model made them, of which cells were
     exchanged with other rows in `n_swapped`, and `n_redrawn` were drawn anew. A row that breaks several rules
-    counts for each.
+    counts for each. `is_counted` says whether that is known, as it is where the rows were made. `change` is what became of its columns by all that was done to rows, where it touched any and that was looked at.
     """
 
     rule: str
@@ -25,6 +27,8 @@ class RuleOutcome:
     n_broken: int = 0
     n_swapped: int = 0
     n_redrawn: int = 0
+    is_counted: bool = True
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,13 @@ class Tally:
     n_outside: int = 0
     shares: tuple[GroupShare, ...] = ()
     counts: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    compares: bool = True
+    """Whether what rules changed is looked at: on the first block of rows, where any was touched."""
+    changes: dict[int, Change] = field(default_factory=dict)
 
     def begin(self, titles: Sequence[str], forms: Sequence[str]) -> None:
         """Start again for rules of those titles."""
-        self.titles, self.forms, self.n_rows = titles, forms, 0
+        self.titles, self.forms, self.n_rows, self.changes = titles, forms, 0, {}
         self.counts = {what: np.zeros(len(titles), dtype=np.int64) for what in _COUNTED}
 
     def add(self, what: str, counts: npt.NDArray[np.int64]) -> None:
@@ -143,6 +150,7 @@ class Tally:
                 n_broken=int(self.counts["broken"][at]),
                 n_swapped=int(self.counts["swapped"][at]),
                 n_redrawn=int(self.counts["redrawn"][at]),
+                change=self.changes.get(at) if self.counts["broken"][at] else None,
             )
             for at, (title, form) in enumerate(zip(self.titles, self.forms, strict=True))
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, TypedDict
 
+from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.metrics.base import MetricInfo, MetricResult, RocCurve
 from tabsynth.plain_results import PlainResults
 
@@ -101,6 +102,9 @@ class Results(PlainResults):
     private_output: bool = True
     notes: tuple[str, ...] = ()  # what a reader must know of the whole comparison
     steered: tuple[str, ...] = ()  # columns that the synthetic rows were asked to have other than the source
+    rules: tuple[
+        RuleOutcome, ...
+    ] = ()  # the declared rules, and what they did to the rows where those were made with this
 
     def find(self, metric: str, columns: tuple[str, ...] = ()) -> MetricResult | None:
         """The row of a figure for the whole table, a column or a pair; None where there is none."""

@@ -201,7 +201,7 @@ class FittedPipeline:
             streams=streams,
             n_rows=n_rows,
             request=request,
-            tally=Tally() if tally is None else tally,
+            tally=Tally(compares=False) if tally is None else tally,
         )
         return sampler.batches(progress)
 

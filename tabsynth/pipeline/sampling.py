@@ -20,6 +20,7 @@ import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.cells import number as cells_as_numbers
+from tabsynth.constraints.change import changes
 from tabsynth.constraints.conflict import claim_of
 from tabsynth.constraints.enforce import Block, Repaired, repair
 from tabsynth.constraints.failure import Beside, unmet
@@ -114,6 +115,8 @@ class Sampler:
                         self._touch(key.constraint, swapped=n_swapped, redrawn=n_redrawn)
                     for key in keys:
                         key.remember(frame)
+                    if number == 0:
+                        self._compare(made, frame)
                     frames.append(frame)
                 batch = pl.concat(frames)
                 progress("sampling", numbers.stop / n_blocks)
@@ -133,9 +136,13 @@ class Sampler:
         """All rows with a column in order, its ties to others kept, and what is computed from it computed again."""
         fixed = self._asked if isinstance(self.request, Completed) else set()
         tied = tied_columns(one, self.plan.constraints, fixed=fixed)
-        rows, n_swapped, n_apart = put_in_order(rows, one, self.schema, tied=tied)
+        found, n_swapped, n_apart = put_in_order(rows, one, self.schema, tied=tied)
         self._touch(one, swapped=n_swapped, redrawn=n_apart)
-        return self.plan.recomputed(rows)
+        found = self.plan.recomputed(found)
+        if self.tally.compares and n_swapped + n_apart:
+            (changed,) = changes(rows, found, self.schema, [one.columns])
+            self.tally.changes[self.plan.constraints.index(one)] = changed
+        return found
 
     def _block(self, number: int) -> _Made:
         """A block under the rules of single rows, and what more rows for it are made by."""
@@ -304,6 +311,13 @@ class Sampler:
             counts = np.zeros(len(self.plan.constraints), dtype=np.int64)
             np.add.at(counts, self._places, getattr(repaired, what))
             self.tally.add(what, counts)
+
+    def _compare(self, made: _Made, final: pl.DataFrame) -> None:
+        """Note what became of the rules' columns in a block, where rows of it were touched."""
+        if self.tally.compares and self.tally.counts["broken"].any():
+            first = made.block.whole(self._learnt(made.drawn), np.arange(final.height))
+            rules = [one.columns for one in self.plan.constraints]
+            self.tally.changes = dict(enumerate(changes(first, final, self.schema, rules)))
 
     @cached_property
     def _places(self) -> list[int]:

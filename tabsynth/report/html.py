@@ -36,9 +36,10 @@ def render_html(
     """The report of `results` as one HTML document, under 3 MB however wide the table.
 
     `ledger` (a model's, or its charges) adds what was read from the private table, `constraints` how the
-    declared rules fared, `audit` what attacks on the same rows found, `decision` whether they may leave.
+    declared rules fared (by default what the results say), `audit` what attacks on the same rows found, `decision` whether they may leave.
     """
     report = summarise(results)
+    constraints = results.rules if constraints is None else constraints
     return render_page("report.html", _context(report, ledger, constraints, audit, decision))
 
 

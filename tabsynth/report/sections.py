@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tabsynth.constraints.change import Change
 from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.evaluate import Results, RocCurve
 from tabsynth.privacy import Charge
@@ -89,6 +90,7 @@ class RuleView:
     name: str
     form: str
     n_touched: str
+    change: str
     n_rows: str
     n_violations: str
     level: str
@@ -236,12 +238,22 @@ def rule_view(outcome: RuleOutcome) -> RuleView:
     return RuleView(
         name=text.printable(outcome.rule),
         form=outcome.form or "–",
-        n_touched=text.count(outcome.n_swapped + outcome.n_redrawn) if outcome.form else "–",
+        n_touched=text.count(outcome.n_swapped + outcome.n_redrawn)
+        if outcome.form and outcome.is_counted
+        else "–",
+        change=_changed(outcome.change),
         n_rows=text.count(outcome.n_rows),
         n_violations=text.count(outcome.n_violations),
         level=(Level.MET if holds else Level.FAR).value,
         words="holds" if holds else "broken",
     )
+
+
+def _changed(change: Change | None) -> str:
+    if change is None:
+        return "–"
+    trend = "" if change.trend is None else f", pairs {100 * change.trend:.2f} %"
+    return f"shape {100 * change.shape:.2f} %{trend}"
 
 
 def provenance(results: Results) -> list[Fact]:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tabsynth.constraints.rules import constraints_of
+from tabsynth.evaluate import Results
 from tabsynth.schema import read_schema
 from tests.end_to_end.commands import tabsynth_here
 from tests.unit.constraints.tables import stays
@@ -142,6 +143,26 @@ def test_reports_of_a_run_and_of_other_rows_hold_the_rules(folder: Path) -> None
     assert "Declared rules" in page
     assert "out after in" in page
     assert "computed, not learnt" in page
+    assert "what became of its columns" in page
+    found = Results.read_json(folder / "out/private/t/results.json")
+    moved = {one.rule: one.change for one in found.rules}
+    assert moved["cost = price * number"] is None  # nothing was done to rows
+    assert moved["out after in"].n_rows == 600
+    assert 0 < moved["out after in"].trend < 0.5
+    again = tabsynth_here("run", "run.yaml", "--out", "again", "--json", cwd=folder)
+    told = again.json["tables"]["t"]["rules"]
+    assert [one["pair_change"] for one in told] == [one.change and one.change.trend for one in found.rules]
+
+
+def test_an_evaluation_says_how_its_model_met_the_rules_and_what_it_cannot_know(folder: Path) -> None:
+    rows = ("--synthetic", "t.csv", "--train", "t.csv", "--holdout", "t.csv", "--schema", "r.yaml")
+    plain = tabsynth_here("evaluate", *rows, "--out", "plain", "--json", cwd=folder)
+    assert [rule["met_by"] for rule in plain.json["rules"]] == [None, None, None]
+    done = tabsynth_here("evaluate", *rows, "--model", "m", "--out", "known", "--json", cwd=folder)
+    assert [rule["met_by"] for rule in done.json["rules"]][::2] == ["repair", "computed, not learnt"]
+    assert [rule["rows_swapped"] for rule in done.json["rules"]] == [None, None, None]
+    page = (folder / "known/report.html").read_text("utf-8")
+    assert '<td>repair</td><td class="num">–</td>' in page
 
 
 def test_a_schema_check_says_that_it_looks_at_no_rule(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tabsynth.constraints.change import Change
 from tabsynth.errors import OutputExistsError
+from tabsynth.evaluate import Results
 from tabsynth.metrics.base import MetricResult, Status
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
@@ -237,6 +240,26 @@ def test_rules_say_whether_they_hold() -> None:
     page = Page(render_html(make_results(), constraints=rules))
     assert "start ≤ end 10,000 0 holds" in page.text
     assert "total = a + b 10,000 12 broken" in page.text
+
+
+def test_rules_say_what_they_did_to_the_rows() -> None:
+    moved = Change(shape=0.0123, trend=0.00456, n_rows=3_000)
+    rules = [
+        RuleOutcome(
+            rule="a ≤ b", n_rows=3_000, n_violations=0, form="repair", n_broken=9, n_swapped=9, change=moved
+        ),
+        RuleOutcome(rule="c = d", n_rows=3_000, n_violations=0, form="computed, not learnt"),
+        RuleOutcome(rule="e ≤ f", n_rows=3_000, n_violations=0, form="repair", is_counted=False),
+    ]
+    page = Page(render_html(make_results(), constraints=rules))
+    assert "a ≤ b 3,000 0 holds repair 9 shape 1.23 %, pairs 0.46 %" in page.text
+    assert "c = d 3,000 0 holds computed, not learnt 0 –" in page.text
+    assert "e ≤ f 3,000 0 holds repair – –" in page.text
+    assert "no real row among them" in page.text
+    assert "what became of its columns" not in Page(render_html(make_results(), constraints=rules[1:])).text
+    results = replace(make_results(), rules=tuple(rules))
+    assert Results.from_dict(json.loads(json.dumps(results.to_dict()))) == results
+    assert Page(render_html(results)).text == page.text
 
 
 def test_same_results_same_bytes() -> None:
