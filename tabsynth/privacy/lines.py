@@ -127,14 +127,15 @@ def _resolution(column: Column, series: pl.Series, places: pl.Series, queries: N
 def _coarsest(counts: Counts, n_cells: int) -> int | None:
     """The first of `n_cells` beyond which few rows lie, None where the table is lost in noise.
 
-    Rows beyond are those that noise would not put there; where it hides in which cell of a run they are, the last one
-    is taken: decimals too many are drawn as evenly as the column's numbers, decimals too few lose what it says.
+    Rows beyond are those that noise would not put there; where it hides in which cell of a run beyond the first cell they are,
+    the last one is taken: decimals too many are drawn as evenly as the column's numbers, decimals too few lose what it says.
     """
-    noisy, deviation = counts.noisy[:n_cells], counts.deviation
-    total = float(noisy.sum())
-    if total <= grids.significant(deviation, 1, n_summed=n_cells):
+    noisy = counts.noisy[:n_cells]
+    found = grids.occupied(noisy, counts.deviation)
+    if not found:
         return None
-    runs = grids.occupied(noisy, deviation)
+    total = float(noisy.sum())
+    runs = [run for run in found if run[0] > 0]
     for cell in range(n_cells - 1):
         beyond = [run for run in runs if run[1] > cell]
         rows = sum(float(noisy[max(first, cell + 1) : last + 1].sum()) for first, last in beyond)

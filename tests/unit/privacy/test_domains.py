@@ -273,6 +273,8 @@ class TestBounds:
             ({0: 100_000, 1: 150}, 10, 0),  # certain, but less than 0.2 %
             ({0: 100_000, 1: 150, 2: 150}, 10, 1),
             ({0: 10, 4: 5000}, 60, 4),
+            ({0: 640}, 145, 0),  # certain by itself, although the sum of all cells has a noise of 600
+            ({0: 300, 1: 300}, 145, None),
         ],
     )
     def test_decimals_are_as_many_as_noise_cannot_refute(self, counts, deviation, decimals):
