@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,9 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tabsynth.schema.rules import AnyRule
+from tabsynth.errors import ConstraintError
+from tabsynth.schema.rules import AnyRule, title_of
 
 Mask = npt.NDArray[np.bool_]
+
+
+@contextmanager
+def computing(what: str) -> Iterator[None]:
+    """Say of what cannot be computed which rule it is, and nothing of the cells: polars' own words hold them."""
+    try:
+        yield
+    except pl.exceptions.PolarsError:
+        raise ConstraintError(
+            f"{what} cannot be computed for every row: a cast or a function in it does not take some cells "
+            "(TRY_CAST gives null for those)"
+        ) from None
 
 
 class Constraint(Protocol):
@@ -38,7 +52,8 @@ class RowConstraint:
     broken: pl.Expr
 
     def violations(self, frame: pl.DataFrame) -> Mask:
-        found = frame.select(self.broken.fill_null(value=False).alias("broken"))["broken"]
+        with computing(f"rule {title_of(self.rule)!r}"):
+            found = frame.select(self.broken.fill_null(value=False).alias("broken"))["broken"]
         return found.to_numpy().astype(np.bool_)
 
 
@@ -73,7 +88,10 @@ def masks_of(constraints: Sequence[Constraint], frame: pl.DataFrame) -> list[Mas
         for at, one in enumerate(constraints)
         if isinstance(one, RowConstraint)
     }
-    found = frame.select(**told) if told else frame
+    try:
+        found = frame.select(**told) if told else frame
+    except pl.exceptions.PolarsError:  # one by one, to name the rule
+        return [one.violations(frame) for one in constraints]
     return [
         np.broadcast_to(found[f"{at}"].to_numpy().astype(np.bool_), frame.height)
         if isinstance(one, RowConstraint)

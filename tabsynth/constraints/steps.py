@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from tabsynth.constraints.base import computing
 from tabsynth.constraints.cells import Combined, number
 from tabsynth.constraints.rules import computed_value
 from tabsynth.schema.dtypes import polars_dtype
@@ -143,7 +144,8 @@ class Compute:
         value = self.value.cast(polars_dtype(self.column), strict=False)
         if self.column.nullable:
             value = pl.when(pl.col(self.presence)).then(value)
-        made = frame.with_columns(value.alias(self.column.name))
+        with computing(f"what gives {self.column.name!r}"):
+            made = frame.with_columns(value.alias(self.column.name))
         return made.drop(self.presence) if self.column.nullable else made
 
     @property
@@ -172,7 +174,8 @@ class Recompute:
         if polars_dtype(self.column) == pl.String:
             return frame
         made = pl.coalesce(value.cast(polars_dtype(self.column), strict=False), cells)
-        return frame.with_columns(made.alias(self.column.name))
+        with computing(f"what gives {self.column.name!r}"):
+            return frame.with_columns(made.alias(self.column.name))
 
     @property
     def makes(self) -> dict[str, tuple[str, ...]]:
