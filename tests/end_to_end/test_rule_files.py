@@ -108,6 +108,8 @@ def test_what_a_model_makes_breaks_no_rule(name: str):
 def test_mappings_are_stated_so_that_a_private_fit_takes_them(name: str):
     example = EXAMPLES[name]
     table = example.make(np.random.default_rng(4))
+    # Of 600 rows noise hides the bounds of a drafted column in one fit of ten, of 4,800 it would have to be 8 times as large.
+    table = pl.concat([table] * 8)
     fitted = tabsynth.fit(table, schema=schema_of(name), engine="independent")
     assert fitted.guarantee.startswith("Differentially private: ε = 1")
     rows = fitted.sample(500, seed=5)
