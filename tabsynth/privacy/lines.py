@@ -135,11 +135,12 @@ def _coarsest(counts: Counts, n_cells: int) -> int | None:
     if not found:
         return None
     total = float(noisy.sum())
-    runs = [run for run in found if run[0] > 0]
+    holds_rows = np.zeros(n_cells, dtype=np.bool_)  # runs overlap: no row may count twice
+    for first, last in found:
+        holds_rows[first : last + 1] |= first > 0
     for cell in range(n_cells - 1):
-        beyond = [run for run in runs if run[1] > cell]
-        rows = sum(float(noisy[max(first, cell + 1) : last + 1].sum()) for first, last in beyond)
-        if rows <= _ODD_CELLS * total:
+        beyond = float(noisy[cell + 1 :][holds_rows[cell + 1 :]].sum())
+        if beyond <= _ODD_CELLS * total:
             return cell
     return n_cells - 1
 

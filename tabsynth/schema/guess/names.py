@@ -131,7 +131,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def names_a_person(name: str) -> bool:
     """Whether a name ends in a word for a person: `patient` and `insured_person` do, `client_type` does not."""
-    return words_of(name)[-1:] != () and words_of(name)[-1] in _PERSON
+    words = words_of(name)
+    return bool(words) and words[-1] in _PERSON
 
 
 @lru_cache(maxsize=4096)

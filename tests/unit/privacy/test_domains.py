@@ -273,6 +273,8 @@ class TestBounds:
             ({0: 100_000, 1: 150}, 10, 0),  # certain, but less than 0.2 %
             ({0: 100_000, 1: 150, 2: 150}, 10, 1),
             ({0: 10, 4: 5000}, 60, 4),
+            # Runs 1 to 2 and 2 to 3 share cell 2: 215 rows beyond are less than 0.2 %, 220; counted by run they would be 290.
+            ({0: 110_000, 1: 70, 2: 75, 3: 70}, 20, 0),
             ({0: 640}, 145, 0),  # certain by itself, although the sum of all cells has a noise of 600
             ({0: 300, 1: 300}, 145, None),
         ],
