@@ -53,12 +53,14 @@ def on_lattice(numbers: pl.Series, decimals: int) -> pl.Series:
 
 
 def sound_cells(column: Column, series: pl.Series) -> pl.Series:
-    """The cells that can be levels: without infinities, and times that no calendar names."""
+    """The cells that can be levels: without infinities, and times that no calendar or no microsecond names."""
     if series.dtype.is_float():
         return series.filter(series.is_infinite().fill_null(value=False).not_())
     if series.dtype.is_temporal():
         times = column.kind if column.kind.is_continuous else _TEMPORAL[column.dtype.partition("[")[0]]
         is_known = positions(_as(column, times), series).is_not_null()
+        if getattr(series.dtype, "time_unit", "us") == "ns":
+            is_known &= series.to_physical() % 1000 == 0
         return series.filter(is_known | series.is_null())
     return series
 

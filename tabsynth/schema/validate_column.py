@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 import polars as pl
 
@@ -37,6 +38,8 @@ STORAGE: Mapping[Kind, tuple[str, ...]] = {
     Kind.IDENTIFIER: ("string", *INTEGER_DTYPES, *_FLOATS),
 }
 _MOST_DECIMALS = 15
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def column_findings(path: Path, column: Column) -> Iterator[Finding]:
@@ -71,15 +74,31 @@ def _bounds_findings(path: Path, column: Column) -> Iterator[Finding]:
 
 
 def _range_findings(path: Path, values: Sequence[Scalar], column: Column) -> Iterator[Finding]:
-    """Whole numbers that the stored integer type cannot hold."""
-    if column.dtype not in INTEGER_DTYPES:
+    """Whole numbers and times that the stored type has no 64 (or fewer) bits for."""
+    limits = _stored_limits(column.dtype)
+    if limits is None:
         return
-    bits = int(column.dtype.lstrip("uint"))
-    lowest, highest = (
-        (0, 2**bits - 1) if column.dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    )
-    outside = [i for i, value in enumerate(values) if not lowest <= value <= highest]  # type: ignore[operator]
+    lowest, highest = limits
+    outside = [i for i, value in enumerate(values) if not lowest <= _physical(value) <= highest]
     yield from at_first(path, outside, f"does not fit {column.dtype}")
+
+
+def _stored_limits(dtype: str) -> tuple[int, int] | None:
+    """What a type holds, whole numbers as they are and times in microseconds; None where all fits."""
+    if dtype in INTEGER_DTYPES:
+        bits = int(dtype.lstrip("uint"))
+        return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    per_microsecond = {"[ns]": 1000, "[us]": 1}.get(dtype[-4:])
+    most = None if per_microsecond is None else (2**63 - 1) // per_microsecond
+    return None if most is None else (-most, most)
+
+
+def _physical(value: Scalar) -> int:
+    if isinstance(value, dt.datetime):
+        return ((value if value.tzinfo else value.replace(tzinfo=dt.UTC)) - _EPOCH) // _MICROSECOND
+    if isinstance(value, dt.timedelta):
+        return value // _MICROSECOND
+    return cast(int, value)
 
 
 def _levels_findings(path: Path, values: Sequence[Scalar], column: Column) -> Iterator[Finding]:

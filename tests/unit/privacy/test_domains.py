@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tabsynth.encode import decode_table, encode_table
+from tabsynth.encode.discrete import DiscreteEncoder
 from tabsynth.privacy import Budget, Ledger
 from tabsynth.privacy.domains import (
     BOUNDS,
@@ -200,6 +201,20 @@ class TestLevels:
         found = bought(infinite, Kind.CATEGORICAL, dtype="float64")
         assert found.categories == (1.5,)
         assert found.nullable  # NaN is null
+
+    def test_nanoseconds_that_no_schema_can_write_are_no_level(self):
+        """The first of these lies below what nanoseconds hold once it is rounded down to microseconds."""
+        least = -(2**63)
+        for dtype, level in (
+            (pl.Datetime("ns"), dt.datetime(1970, 1, 1, 0, 0, 0, 5)),  # noqa: DTZ001
+            (pl.Duration("ns"), dt.timedelta(microseconds=5)),
+        ):
+            cells = pl.Series("x", [least + 1, 1_001, 5_000] * 50, dtype=pl.Int64).cast(dtype)
+            name = "datetime[ns]" if isinstance(dtype, pl.Datetime) else "duration[ns]"
+            column = bought(cells, Kind.CATEGORICAL, dtype=name)
+            assert column.categories == (level,)
+            encoded = DiscreteEncoder(column).encode(cells)
+            assert encoded.tolist() == [1, 1, 0] * 50
 
 
 class TestBounds:

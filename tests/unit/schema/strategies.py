@@ -73,6 +73,9 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 # Away from the first and last day, so that no offset leads out of the years 1 to 9999.
 FIRST, LAST = dt.datetime.fromisoformat("0001-01-03"), dt.datetime.fromisoformat("9999-12-29")
 moments = st.datetimes(min_value=FIRST, max_value=LAST)
+moments_of_nanoseconds = st.datetimes(
+    min_value=dt.datetime.fromisoformat("1677-09-23"), max_value=dt.datetime.fromisoformat("2262-04-09")
+)
 
 
 def _integers(dtype: str) -> st.SearchStrategy[int]:
@@ -88,9 +91,11 @@ def _stored(dtype: str, timezone: str | None) -> st.SearchStrategy[object]:
     if dtype.startswith("float"):
         return finite
     if dtype.startswith("datetime"):
-        return moments.map(lambda m: m.replace(tzinfo=ZoneInfo(timezone)) if timezone else m)
+        held = moments_of_nanoseconds if dtype.endswith("[ns]") else moments
+        return held.map(lambda m: m.replace(tzinfo=ZoneInfo(timezone)) if timezone else m)
     if dtype.startswith("duration"):
-        return st.timedeltas()
+        days = {"[ns]": 106_751, "[us]": 106_751_991}.get(dtype[-4:], 999_999_999)
+        return st.timedeltas(dt.timedelta(-days), dt.timedelta(days))
     return {"string": texts, "bool": st.booleans(), "date": st.dates()}[dtype]
 
 

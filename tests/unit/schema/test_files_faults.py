@@ -89,6 +89,16 @@ def column_faults(column: str) -> dict[str, str]:
             "expected a single value, found nothing",
         ),
         ("{kind: categorical, dtype: int8, categories: [1, 200]}", ".categories[1]", "does not fit int8"),
+        (
+            "{kind: ordinal, dtype: 'datetime[ns]', categories: ['1677-09-21 00:12:43.145224', '2000-01-01']}",
+            ".categories[0]",
+            "does not fit datetime[ns]",
+        ),
+        (
+            "{kind: categorical, dtype: 'duration[ns]', categories: ['P1D', 'P106752D']}",
+            ".categories[1]",
+            "does not fit duration[ns]",
+        ),
         ("{kind: categorical, categories: [a, b, a]}", ".categories", "1 value repeated"),
         ("{kind: categorical, categories: []}", ".categories", "no level at all"),
         ("{kind: boolean, dtype: string, categories: [a, b, c]}", ".categories", "two levels, found 3"),
