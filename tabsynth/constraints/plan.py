@@ -17,6 +17,7 @@ from tabsynth.constraints.base import Constraint, RowConstraint
 from tabsynth.constraints.bounds import are_contradictory, narrowed, smallest
 from tabsynth.constraints.cells import number
 from tabsynth.constraints.groups import gather
+from tabsynth.constraints.reach import widened
 from tabsynth.constraints.rules import computed_value, constraints_of, is_per_row
 from tabsynth.constraints.steps import Combine, Compute, Narrow, Recompute, Step
 from tabsynth.errors import ConstraintError, PrivacyError
@@ -146,18 +147,30 @@ class RulePlan:
         """The schema once the domains of `learnt`, which is `working` with what a fit bought, are known.
 
         Without the notes of rules: what `tabsynth constraints suggest` notes are exact counts of private rows.
+        Bounds that were bought of a column that others give are widened to what these give: noise cut them, and
+        may have hidden them.
         """
         columns = []
         for column in self.schema.columns:
             is_known = column.domain.origin is Origin.PUBLIC and not _lacks_bounds(column)
             columns.append(column if is_known or column.name not in learnt else learnt[column.name])
+        known = replace(self.schema, columns=tuple(columns))
+        for step in reversed(self.steps):
+            if isinstance(step, Recompute) and known[step.column.name].domain.origin is Origin.CHARGED:
+                target, parts = known[step.column.name], [known[name] for name in step.parts]
+                known = known.with_column(widened(target, computed_value(self._giver(target), known), parts))
         return replace(
-            self.schema,
-            columns=tuple(columns),
+            known,
             constraints=tuple(replace(rule, note=None) for rule in self.schema.constraints),
             primary_key=learnt.primary_key if self.working.primary_key else self.schema.primary_key,
             description=learnt.description,
         )
+
+    def _giver(self, column: Column) -> Formula | Sum:
+        """The rule that a recomputed column is given by."""
+        pairs = zip(self.constraints, self.forms, strict=True)
+        rules = (one.rule for one, form in pairs if form == RECOMPUTED)
+        return next(rule for rule in rules if isinstance(rule, (Formula, Sum)) and rule.column == column.name)
 
 
 def plan_rules(schema: TableSchema, *, is_private: bool) -> RulePlan:

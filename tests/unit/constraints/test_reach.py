@@ -1,0 +1,96 @@
+"""How far computed columns reach, by hand; and that rows of a private fit are not held to bounds that noise cut."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tabsynth
+from tabsynth.constraints.reach import widened
+from tabsynth.constraints.rules import computed_value
+from tabsynth.schema.rules import Formula, Sum
+from tabsynth.schema.types import Domain, Kind, Schema
+from tests.unit.constraints.tables import column, levels, table, whole
+
+DAY = column("day", Kind.DATE, bounds=(dt.date(2019, 5, 1), dt.date(2021, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "parts", "bounds"),
+    [
+        (Formula(column="c", sql="a * b - 3"), (whole("a", -2, 100), whole("b", 1, 9)), (-21, 897)),
+        (Formula(column="c", sql="(a - 5) * (a - 5)"), (whole("a", 0, 7),), (0, 25)),
+        (Formula(column="c", sql="date_part('year', day)"), (DAY,), (0, 2021)),
+        (Sum(column="c", parts=("a", "b")), (whole("a", 1, 4), whole("b", 10, 90)), (0, 94)),
+        (Formula(column="c", sql="1 / a"), (whole("a", 0, 1),), (0, 1)),  # 1/0 is no number
+        (
+            Formula(column="c", sql="CASE WHEN k = 'x' THEN 70 ELSE a END"),
+            (levels("k", "x", "y"), whole("a", 2, 3)),
+            (0, 70),
+        ),
+    ],
+)
+def test_bounds_hold_what_is_computed(rule, parts, bounds):
+    target = whole("c", 0, 1)
+    schema = table(target, *parts, rules=(rule,))
+    found = widened(target, computed_value(rule, schema), parts)
+    assert found.bounds == bounds
+    assert all(isinstance(bound, int) for bound in found.bounds)
+
+
+def test_numbers_with_decimals_keep_them():
+    target = column("c", Kind.NUMBER, bounds=(0.5, 0.75), decimals=2)
+    part = column("a", Kind.NUMBER, bounds=(0.1, 1.0), decimals=1)
+    rule = Formula(column="c", sql="a / 3")
+    found = widened(target, computed_value(rule, table(target, part, rules=(rule,))), (part,))
+    assert found.bounds == (0.03, 0.75)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (column("a", Kind.INTEGER),),  # no bounds
+        (levels("a", *(f"l{i}" for i in range(70_000))),),  # more than are tried
+        (column("a", Kind.CATEGORICAL),),  # no levels
+        tuple(whole(f"a{i}", 0, 1) for i in range(17)),  # 2**17 ends
+        (),
+    ],
+)
+def test_what_cannot_be_tried_stays(parts):
+    target = whole("c", 0, 1)
+    assert widened(target, pl.lit(9.0), parts) is target
+
+
+def test_no_number_at_all_stays():
+    target = whole("c", 0, 1)
+    assert widened(target, pl.lit(None, dtype=pl.Float64), (whole("a", 0, 1),)) is target
+    unbounded = column("c", Kind.INTEGER)
+    assert widened(unbounded, pl.lit(9.0), (whole("a", 0, 1),)) is unbounded
+
+
+def test_a_private_fit_of_few_rows_does_not_hold_them_to_bounds_that_noise_hides():
+    """Of 30 rows noise leaves a drafted column the bounds 0 and 1, where a * b + 50 never lies."""
+    drafts = (whole("c", 0, 1), whole("d", 0, 1))
+    drafts = tuple(column(one.name, Kind.INTEGER, domain=Domain()) for one in drafts)
+    schema = Schema(
+        tables=(
+            table(
+                whole("a", 0, 100),
+                whole("b", 1, 9),
+                *drafts,
+                rules=(Formula(column="d", sql="c + 1000"), Formula(column="c", sql="a * b + 50")),
+            ),
+        )
+    )
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"a": rng.integers(0, 101, 30), "b": rng.integers(1, 10, 30)})
+    frame = frame.with_columns(c=pl.col("a") * pl.col("b") + 50).with_columns(d=pl.col("c") + 1000)
+    fitted = tabsynth.fit(frame, schema=schema, engine="independent")
+    rows = fitted.sample(2_000, seed=1)
+    assert (rows["c"] == rows["a"] * rows["b"] + 50).all()
+    assert (rows["d"] == rows["c"] + 1000).all()
+    known = fitted.schema
+    assert known["c"].bounds[0] <= 50
+    assert known["c"].bounds[1] >= 950
+    assert known["d"].bounds[1] >= 1950
