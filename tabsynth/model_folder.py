@@ -29,7 +29,7 @@ from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 from tabsynth.privacy.mechanisms import Exact
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
@@ -41,6 +41,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "privacy": (str, dict),
     "n_rows": int,
     "generation": int,
+    "public_rows": int,
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,
@@ -111,6 +112,9 @@ def require_fields(document: Mapping[str, Any]) -> None:
             "privacy": _is_read(privacy_from_data, document["privacy"]),
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
             "generation": 1 <= document["generation"] <= _MOST_GENERATIONS,
+            "public_rows": 0
+            <= document["public_rows"]
+            <= (0 if document["privacy"] == "none" else _MOST_ROWS),
             "distinct_shares": all(type(share) is float and 0 < share <= 1 for share in shares),
             "layout": _is_layout(document["layout"]),
             "ledger": _is_ledger(document["ledger"], is_private=document["privacy"] != "none"),

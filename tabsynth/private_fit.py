@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import polars as pl
 
-from tabsynth.constraints.plan import plan_rules
-from tabsynth.encode import Surrogate, encode_table, settle
+from tabsynth.constraints.plan import RulePlan, plan_rules
+from tabsynth.encode import EncodedTable, Surrogate, encode_table, settle
 from tabsynth.encode.table import variables_of
 from tabsynth.errors import PrivacyError, SchemaError
-from tabsynth.models.base import FittedModel, Progress, Synthesizer, no_progress
+from tabsynth.models.base import FittedModel, InformedSynthesizer, Progress, Synthesizer, no_progress
 from tabsynth.privacy.budget import Budget, NoPrivacy, Privacy
 from tabsynth.privacy.domains import buy_domains, domain_parts
 from tabsynth.privacy.marginals import Marginal
@@ -25,6 +26,7 @@ from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part, make_plan
 from tabsynth.randomness import Streams
 from tabsynth.schema.draft import NO_ROWS
+from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.made import require_made, reviewed
 from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate import schema_findings
@@ -107,8 +109,11 @@ def fit_privately(
     queries: NoisyQueries,
     streams: Streams,
     progress: Progress = no_progress,
+    public: pl.DataFrame | None = None,
 ) -> PrivateFit:
     """Bring every row into the form that its rules are learnt in, buy what domains are missing, and fit.
+
+    `public` rows are in the stored types of the table's columns; some of these may be missing.
 
     `table` holds at most `max_rows` rows of a unit, and `queries` follow `plan_fit` of its schema.
     `streams` may shape the fit, never its noise. Raises nothing that depends on a cell.
@@ -128,7 +133,17 @@ def fit_privately(
     )
     progress("reading cells", 0.0)
     encoded = settle(encode_table(Table(schema, table.frame)))
-    model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    if public is None:
+        model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    else:
+        assert isinstance(recipe, InformedSynthesizer)  # the pipeline has seen to it
+        model = recipe.fit(
+            encoded,
+            queries=queries,
+            streams=streams,
+            progress=progress,
+            public=_as_learnt(public, rules, schema),
+        )
     n_rows = min(max(round(noisy_rows), 1), MOST_ROWS)
     return PrivateFit(schema=rules.bought(schema), model=model, n_rows=n_rows, surrogates=surrogates)
 
@@ -168,6 +183,22 @@ def _is_draft(column: Column) -> bool:
 def _may_repeat(column: Column) -> bool:
     """Whether it takes a count of different identifiers; of a draft nobody knows before."""
     return column.kind is Kind.IDENTIFIER and (_is_draft(column) or not column.unique)
+
+
+def _as_learnt(public: pl.DataFrame, rules: RulePlan, schema: TableSchema) -> EncodedTable:
+    """Public rows in the columns that are learnt, without those that come of columns they lack."""
+    declared = rules.schema
+    lacking = [column.name for column in declared.columns if column.name not in public.columns]
+    missing = [
+        pl.lit(None, dtype=polars_dtype(column)).alias(column.name)
+        for column in declared.columns
+        if column.name in lacking
+    ]
+    whole = public.with_columns(missing).select(declared.column_names)
+    encoded = encode_table(Table(schema, rules.apply(Table(declared, whole)).frame))
+    unknown = set(rules.sources(lacking))
+    known = {name: column for name, column in encoded.columns.items() if name not in unknown}
+    return EncodedTable(encoded.n_rows, known)
 
 
 def _distinct_share(column: Column, table: Table, n_rows: float, queries: NoisyQueries) -> float:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tabsynth.cli.session import Session
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tabsynth.config.types import CsvOptions
     from tabsynth.io import Provenance
     from tabsynth.privacy import Budget
@@ -55,6 +57,20 @@ def note_mark(session: Session, path: Path, real_share: float | None) -> Provena
     if mark is not None:
         session.note(f"Warning: {warning_of(mark)}")
     return mark
+
+
+def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:
+    """Public rows of a file, with a line on how many they are and which columns they lack."""
+    from dataclasses import replace
+
+    from tabsynth.pipeline.informing import read_public
+
+    rows = read_public(path, replace(schema, csv=csv.over(schema.csv)))
+    lacking = [c.name for c in schema.columns if c.kind.is_modelled and c.name not in rows.columns]
+    without = f", without {', '.join(map(repr, lacking[:_MOST_NAMED]))}" if lacking else ""
+    more = f" and {len(lacking) - _MOST_NAMED:,} more columns" if len(lacking) > _MOST_NAMED else ""
+    session.note(f"{path.name}: {rows.height:,} public rows{without}{more}.")
+    return rows
 
 
 def note_weak(session: Session, budget: Budget) -> None:

@@ -138,6 +138,16 @@ RealShareOption = Annotated[
     ),
 ]
 
+PublicOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--public",
+        metavar="FILE",
+        help="Public rows of the same columns, as a prior; nothing is promised to anybody in them.",
+        rich_help_panel="Privacy",
+    ),
+]
+
 ModelRecipeOption = Annotated[
     Path | None,
     typer.Option(

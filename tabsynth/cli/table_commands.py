@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import note_left_out, note_mark, note_new_folder, note_weak
+from tabsynth.cli.notes import note_left_out, note_mark, note_new_folder, note_public, note_weak
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -24,6 +24,7 @@ from tabsynth.cli.options import (
     NoPrivacyOption,
     NullMarkOption,
     OverwriteOption,
+    PublicOption,
     QuietOption,
     RealShareOption,
     SchemaOption,
@@ -175,6 +176,7 @@ def fit(
         int, typer.Option("--seed", metavar="S", help="Whole number; fixes all that is random but noise.")
     ] = 0,
     real_share: RealShareOption = None,
+    public: PublicOption = None,
     table: TableOption = None,
     delimiter: DelimiterOption = None,
     decimal: DecimalOption = None,
@@ -196,6 +198,7 @@ def fit(
         from tabsynth.models.auto import Auto
         from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
         from tabsynth.pipeline import fit as fit_table
+        from tabsynth.pipeline.informing import require_informed
         from tabsynth.plan_report import budget_plan
         from tabsynth.privacy import Budget
         from tabsynth.privacy.checkpoint import remove_checkpoint
@@ -209,6 +212,7 @@ def fit(
             raise UsageError("--no-privacy has no place under a ledger's cap: leave one of them out")
         require_guarantee(privacy, recipe)
         require_libraries(recipe)
+        require_informed(recipe, privacy, public=public, data=data)
         is_continued = _note_checkpoint(session, checkpoint, recipe)
         require_free(out, overwrite=overwrite, ours="model.json")
         mark = note_mark(session, data, real_share)
@@ -236,6 +240,7 @@ def fit(
                 real_share=real_share,
                 made_from=mark,
                 checkpoint=checkpoint,
+                public=None if public is None else note_public(session, public, chosen, csv=csv),
                 progress=report,
             )
         pipeline.save(out, overwrite=overwrite)
@@ -323,6 +328,7 @@ def _fit_data(
         "columns": len(pipeline.schema.columns),
         "left_out": left_out,
         "generation": pipeline.generation,
+        "public_rows": pipeline.n_public,
         "seed": seed,
     }
 

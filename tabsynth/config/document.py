@@ -74,6 +74,8 @@ class TableModel(_Model):
     """How many rows to make; left out: as many as the source has."""
     real_share: Annotated[float, Field(ge=0, le=1)] | None = None
     """The share of fresh real rows in a source that is marked synthetic, in [0, 1]."""
+    public: str | None = None
+    """A file of public rows of the same columns, as a prior of a private fit; relative paths start at the run file's folder."""
     where: dict[str, object] = Field(default_factory=dict)
     """Conditions that all rows keep to: a value, a list of values, or comparisons, by column."""
     rebalance: dict[str, object] = Field(default_factory=dict)

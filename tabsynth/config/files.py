@@ -115,6 +115,8 @@ def _table_data(table: TableRun, folder: Path) -> dict[str, object]:
         data["title"] = table.title
     if table.real_share is not None:
         data["real_share"] = table.real_share
+    if table.public is not None:
+        data["public"] = _relative(table.public, folder)
     steered = {"where": table.where, "rebalance": table.rebalance, "oversample": table.oversample}
     data |= {key: dict(asked) for key, asked in steered.items() if asked}
     return data

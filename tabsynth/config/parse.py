@@ -18,6 +18,7 @@ from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import file_format, require_file
 from tabsynth.models.base import Synthesizer
 from tabsynth.models.registry import DEFAULT_ENGINE, ENGINE_NAMES, make_engine
+from tabsynth.pipeline.informing import require_informed
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Privacy
 from tabsynth.schema.files import read_schema, schema_from_dict
 from tabsynth.schema.hints import counted, did_you_mean
@@ -104,7 +105,9 @@ class RunReader:
             if name not in FORMATS:
                 path: KeyPath = ("output", "formats", index)
                 self._add(path, f"unknown format {name!r}", did_you_mean(name, FORMATS))
-        tables = tuple(self._table(name, table, known, touched) for name, table in model.tables.items())
+        tables = tuple(
+            self._table(name, table, known, touched, privacy) for name, table in model.tables.items()
+        )
         if self.findings or self._schema_faults:
             return None
         return RunConfig(
@@ -163,12 +166,20 @@ class RunReader:
         return None
 
     def _table(
-        self, name: str, model: TableModel, schema: Schema | None, touched: Sequence[KeyPath]
+        self,
+        name: str,
+        model: TableModel,
+        schema: Schema | None,
+        touched: Sequence[KeyPath],
+        privacy: Privacy,
     ) -> TableRun:
         path: KeyPath = ("tables", name)
         source = self.folder / model.source
         if (*path, "source") not in touched:
             self._tried((*path, "source"), lambda: _check_source(source))
+        if model.public is not None and (*path, "public") not in touched:
+            public = self.folder / model.public
+            self._tried((*path, "public"), lambda: _check_source(public))
         csv = model.csv
         marks = None if csv.null_marks is None else tuple(csv.null_marks)
         options = CsvOptions(
@@ -185,6 +196,11 @@ class RunReader:
                 if known.name == name:
                     self._tried((*path, "where"), partial(conditions_of, model.where, known))
         engine = self._engine(path, model)
+        if model.public is not None:
+            public = self.folder / model.public
+            self._tried(
+                (*path, "public"), partial(require_informed, engine, privacy, public=public, data=source)
+            )
         return TableRun(
             name=name,
             source=source,
@@ -194,6 +210,7 @@ class RunReader:
             target=model.target,
             title=model.title,
             real_share=model.real_share,
+            public=None if model.public is None else self.folder / model.public,
             where=model.where,
             rebalance=model.rebalance,
             oversample=model.oversample,

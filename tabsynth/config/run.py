@@ -174,6 +174,7 @@ def run_table(
         seed=seed_for(seed, FIT),
         real_share=table.real_share,
         made_from=read_provenance(table.source),
+        public=table.public,
         progress=progress,
     )
     n_source = train.n_rows + (0 if holdout is None else holdout.n_rows)

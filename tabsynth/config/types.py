@@ -47,7 +47,7 @@ class TableRun:
     """One table: where it lies, the recipe that learns it, and how many rows are made.
 
     `rows` None makes as many as the source has, as far as the model knows. `target` is the column that the utility figures predict;
-    `title` stands over the report. `real_share` states the share of fresh real rows in a source that is marked synthetic. `where`, `rebalance` and `oversample` are those of `FittedPipeline.sample`: they shape the
+    `title` stands over the report. `real_share` states the share of fresh real rows in a source that is marked synthetic. `public` is a file of public rows, as in `fit`. `where`, `rebalance` and `oversample` are those of `FittedPipeline.sample`: they shape the
     synthetic table, not what is learnt nor what is measured.
     """
 
@@ -59,6 +59,7 @@ class TableRun:
     target: str | None = None
     title: str = ""
     real_share: float | None = None
+    public: Path | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
     rebalance: Mapping[str, Any] = field(default_factory=dict)
     oversample: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +98,8 @@ class RunConfig:
             faults.append("the seed must be 0 or more")
         if self.ledger is not None and isinstance(self.privacy, NoPrivacy):
             faults.append("a run without privacy has no place in a ledger")
+        if isinstance(self.privacy, NoPrivacy) and any(table.public is not None for table in self.tables):
+            faults.append("public rows are for private fits")
         if self.audit and not self.evaluation:
             faults.append("an audit needs rows that are held out, and without an evaluation none are")
         unknown = [name for name in self.formats if name not in FORMATS]

@@ -101,3 +101,22 @@ class Synthesizer(Protocol):
     ) -> FittedModel:
         """A fitted model from what `arrays` and `parameters` gave."""
         ...
+
+
+@runtime_checkable
+class InformedSynthesizer(Protocol):
+    """Hyperparameters of an engine that public rows can inform where it is fitted privately."""
+
+    takes_public_rows: ClassVar[bool]
+
+    def fit(
+        self,
+        data: EncodedTable,
+        *,
+        queries: AnyQueries,
+        streams: Streams,
+        progress: Progress = no_progress,
+        public: EncodedTable | None = None,
+    ) -> FittedModel:
+        """`public`: rows of the same columns, inside their domains, that no promise covers."""
+        ...

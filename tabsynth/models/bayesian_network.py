@@ -39,6 +39,7 @@ from tabsynth.models.network.measuring import (
     count_columns,
     measured,
 )
+from tabsynth.models.network.public import public_rows
 from tabsynth.models.network.rounds import RELEASES, SCORES, fitted_to, measure_in_rounds
 from tabsynth.models.network.stored import restore_network
 from tabsynth.models.network.workload import Workload, workload_of
@@ -64,6 +65,7 @@ class BayesianNetwork:
     name: ClassVar[str] = "bayesian_network"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
+    takes_public_rows: ClassVar[bool] = True
     summary: ClassVar[str] = (
         "a graph of dependent columns, fitted to marginals; the most faithful with privacy"
     )
@@ -115,7 +117,9 @@ class BayesianNetwork:
         queries: AnyQueries,
         streams: Streams,  # noqa: ARG002
         progress: Progress = no_progress,
+        public: EncodedTable | None = None,
     ) -> FittedBayesianNetwork:
+        """`public`: rows of the same columns that no promise covers, as a prior; with a budget only."""
         progress("one-way marginals", 0.0)
         names = tuple(data.columns)
         workload = self._workload(names)
@@ -123,9 +127,12 @@ class BayesianNetwork:
         if not cells:
             return FittedBayesianNetwork((), LogLinear(JunctionTree((), (), (), ()), (), (), ()), ())
         fine = [cell.cells_of(column) for cell, column in zip(cells, data.columns.values(), strict=True)]
-        columns, counted = count_columns(names, cells, fine, queries, most_coarse=self.coarse_cells)
+        beside = None if public is None else public_rows(cells, public)
+        columns, counted = count_columns(
+            names, cells, fine, queries, most_coarse=self.coarse_cells, public=beside
+        )
         coarse = [column.coarse.astype(np.uint16)[codes] for column, codes in zip(columns, fine, strict=True)]
-        table = Counted(names, columns, tuple(fine), tuple(coarse))
+        table = Counted(names, columns, tuple(fine), tuple(coarse), beside)
         progress("dependence", 0.2)
         if len(columns) > 1:
             choice, found = measure_in_rounds(
@@ -133,7 +140,7 @@ class BayesianNetwork:
             )
         else:
             choice = Choice((), 0, ((0,),), (), ())
-            found = measured(columns, choice, Released(tuple(counted), {}, {}))
+            found = measured(table, choice, Released(tuple(counted), {}, {}))
         progress("network", 0.5)
         model = fitted_to(found, choice, ridge=self.ridge, most_iterations=self.iterations)
         shares = tuple(NetworkColumn(c.cells, c.counts / found.total, c.coarse) for c in found.columns)

@@ -64,6 +64,8 @@ class FittedPipeline:
     surrogates: tuple[Surrogate, ...] = field(default=())
     generation: int = 1
     """1 where it was fitted to rows that bear no mark, one more than the table's where it was fitted to synthetic ones."""
+    n_public: int = 0
+    """Public rows that a private fit took beside the table; nothing is promised to anybody in them."""
 
     @cached_property
     def plan(self) -> RulePlan:
@@ -73,7 +75,7 @@ class FittedPipeline:
     @property
     def guarantee(self) -> str:
         """One sentence on the privacy of what it samples."""
-        return guarantee(self.privacy, self.schema.unit)
+        return guarantee(self.privacy, self.schema.unit, n_public=self.n_public)
 
     @property
     def provenance(self) -> Provenance:
@@ -380,6 +382,7 @@ class FittedPipeline:
             "privacy": asdict(self.privacy) if isinstance(self.privacy, Budget) else "none",
             "n_rows": self.n_rows,
             "generation": self.generation,
+            "public_rows": self.n_public,
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
             "distinct_shares": {
@@ -416,6 +419,7 @@ class FittedPipeline:
                 model=model,
                 n_rows=document["n_rows"],
                 generation=document["generation"],
+                n_public=document["public_rows"],
                 privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),
                 layout=layout,

@@ -23,6 +23,7 @@ from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
+from tabsynth.pipeline.informing import read_public, require_informed
 from tabsynth.pipeline.splitting import bound_rows
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
@@ -55,6 +56,7 @@ def fit(
     real_share: float | None = None,
     made_from: Provenance | None = None,
     checkpoint: str | Path | None = None,
+    public: Any = None,
     progress: Progress = no_progress,
 ) -> FittedPipeline:
     """Fit an engine to a table: pandas, polars, Arrow, a path, or a `Table`.
@@ -74,6 +76,10 @@ def fit(
     an interrupted fit goes on, and is charged once (`tabsynth.privacy.checkpoint`). It takes a schema, and the
     caller's word that the table is the same; `UsageError` says what else differs.
 
+    `public` is a table of the same columns whose rows nobody needs to be protected from (published ones, or those of other
+    people who agreed): a private fit of `bayesian_network` takes it as a prior, weighted by how well it agrees with what
+    the budget buys. Nothing is promised to anybody in it, so rows of `data` must not be in it.
+
     A private fit raises for what is asked (`UsageError`, `PrivacyError`, `BudgetError` where the ledger has
     too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
     be read), never for a cell: one that is not of its column's domain becomes one that is. Without
@@ -91,13 +97,22 @@ def fit(
         )
     require_guarantee(privacy, recipe)
     require_libraries(recipe)
+    require_informed(recipe, privacy, public=public, data=data)
     folder = None if checkpoint is None else Path(checkpoint)
     if folder is not None:
         require_resumable(recipe, is_known=schema is not None or isinstance(data, Table))
     if isinstance(privacy, Budget):
         with _opened(ledger, privacy, folder) as opened:
             fitted = _fit_within(
-                privacy, data, schema, recipe, ledger=opened, seed=int(seed), folder=folder, progress=progress
+                privacy,
+                data,
+                schema,
+                recipe,
+                ledger=opened,
+                seed=int(seed),
+                folder=folder,
+                public=public,
+                progress=progress,
             )
         if folder is not None and ledger is None:  # the folder's ledger is of this fit alone
             fitted = replace(fitted, ledger=replace(fitted.ledger, source=None, series=None, head=None))
@@ -117,6 +132,7 @@ def _fit_within(
     ledger: Ledger,
     seed: int,
     folder: Path | None,
+    public: Any,
     progress: Progress,
 ) -> FittedPipeline:
     """A private fit: planned, and reserved in the ledger, before a row is looked at where a schema is given."""
@@ -130,10 +146,14 @@ def _fit_within(
         if queries is None:
             recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
             queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
+        require_informed(recipe, budget, public=public, data=data)  # `auto` has become an engine by now
+        told = None if public is None else read_public(public, table.schema)
         ledger = queries.ledger
         n_former = len(ledger.charges) if folder is None else 0  # of a checkpoint's, all are of this fit
         table = bound_rows(_naming_somebody(table), Streams(secrets.randbits(128)))  # never by a known seed
-        fitted = fit_privately(table, recipe, queries=queries, streams=Streams(seed), progress=progress)
+        fitted = fit_privately(
+            table, recipe, queries=queries, streams=Streams(seed), progress=progress, public=told
+        )
     progress("done", 1.0)
     copy = ledger.copy()
     former, own = (*copy.former, *copy.charges[:n_former]), copy.charges[n_former:]
@@ -146,6 +166,7 @@ def _fit_within(
         ledger=replace(copy, former=former, charges=own),
         layout=schema_layout(layout, fitted.schema),
         surrogates=fitted.surrogates,
+        n_public=0 if told is None else told.height,
     )
 
 

@@ -54,8 +54,10 @@ DEFAULT_BUDGET = Budget(epsilon=1.0)
 """What a fit gives where nothing else is said: ε = 1 and δ = 1e-6."""
 
 
-def guarantee(privacy: Privacy, unit: PrivacyUnit) -> str:
-    """One sentence on the privacy of a release, and on whose it is."""
+def guarantee(privacy: Privacy, unit: PrivacyUnit, *, n_public: int = 0) -> str:
+    """One sentence on the privacy of a release, and on whose it is; another where public rows were taken beside the table."""
     if isinstance(privacy, NoPrivacy):
         return NOT_ANONYMOUS
-    return f"{privacy.statement.removesuffix('.')}, unit: {unit_words(unit)}."
+    own = f"{privacy.statement.removesuffix('.')}, unit: {unit_words(unit)}."
+    beside = f" Nothing is promised to anybody in the {n_public:,} public rows that were taken beside them."
+    return own + beside if n_public else own

@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
@@ -141,7 +142,13 @@ class Run:
 
 
 def run(
-    table: Table, recipe: Synthesizer, plan: BudgetPlan, *, tape: Tape | None = None, seed: int = 0
+    table: Table,
+    recipe: Synthesizer,
+    plan: BudgetPlan,
+    *,
+    tape: Tape | None = None,
+    seed: int = 0,
+    public: pl.DataFrame | None = None,
 ) -> Run:
     """`fit_privately` with everything on tape."""
     tape = tape or Tape()
@@ -154,6 +161,7 @@ def run(
             queries=NoisyQueries(ledger, plan),
             streams=Streams(seed),
             progress=lambda stage, share: tape.said.append((stage, share)),
+            public=public,
         )
     return Run(fitted, tape, ledger, plan)
 

@@ -24,6 +24,7 @@ _FUNCTIONAL = 0.85  # of the score that a function would reach
 _FUNCTION_NOISE = 0.5  # of the rows: the most that noise may move in a near-function's table
 _FUNCTION_SHARE = 0.04  # of all releases, for each near-functional dependence
 NOTHING = Workload()
+NO_PAIRS: Mapping[Pair, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Choice:
     """Cliques over all columns but the functions' children; pairs inside them with their releases.
 
     Pairs measured before may get 0 more. `column_repeats`: further releases of each column's own counts, where few
-    pairs are worth measuring. `held`: the share of the scores worth measuring that the cliques hold.
+    pairs are worth measuring. `held`: the share of the scores worth measuring that the cliques hold. `told`: further pairs inside
+    them that are not measured, as public rows tell of them.
     """
 
     functions: tuple[Function, ...]
@@ -58,6 +60,7 @@ class Choice:
     repeats: tuple[int, ...]
     column_repeats: tuple[int, ...] = ()
     held: float = 1.0
+    told: tuple[Pair, ...] = ()
 
 
 def reference(first: Floats, second: Floats) -> Integers:
@@ -84,6 +87,7 @@ def choose(
     part: float = 1.0,
     earlier: Earlier | None = None,
     is_quick: bool = False,
+    public_error: Mapping[Pair, float] = NO_PAIRS,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
@@ -95,7 +99,8 @@ def choose(
 
     A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
     stays, and what is left unexplained of their scores says which other pairs the tree holds. `is_quick`: pairs are tried in
-    one order, not in several.
+    one order, not in several. `public_error`: the sum of absolute errors in the counts of pairs as public rows tell of them;
+    those that stand out from it, but not from noise, take room in the tree and no release.
     """
     sizes = [len(counts) for counts in coarse]
     functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, workload, earlier)
@@ -110,7 +115,13 @@ def choose(
         if score > 0 and not children & set(pair)
     }
     releases = Releases(sizes, tuple(fine), known, left, workload, spent)
-    worth = _standing_out(worth, releases, scale)
+    dependent, worth = worth, _standing_out(worth, releases, scale)
+    told = {
+        pair: value
+        for pair, value in dependent.items()
+        if pair not in worth and value > _WORTH * public_error.get(pair, math.inf)
+    }
+    worth |= told
     if earlier is not None:
         worth |= {
             pair: workload.score(pair) * earlier.unexplained[pair] for pair in worth if pair not in spent
@@ -121,9 +132,9 @@ def choose(
     inside = [size if v not in children else 1 for v, size in enumerate(sizes)]
     found = grow_best(orders, worth, inside, most_cells=most_cells)
     cliques = [clique for clique in found if not children & set(clique)]
-    measured = [pair for pair in orders[0] if any(set(pair) <= set(clique) for clique in cliques)]
-    held = math.fsum(worth[pair] for pair in measured) / max(math.fsum(worth.values()), 1e-300)
-    measured = measured[: left + len(spent)]
+    inside_cliques = [pair for pair in orders[0] if any(set(pair) <= set(clique) for clique in cliques)]
+    held = math.fsum(worth[pair] for pair in inside_cliques) / max(math.fsum(worth.values()), 1e-300)
+    measured = [pair for pair in inside_cliques if pair not in told][: left + len(spent)]
     least = np.array([pair not in spent for pair in measured] + [False for _ in fine], dtype=np.int64)
     repeats = rounded(releases.best(measured), least, left)
     return Choice(
@@ -134,6 +145,7 @@ def choose(
         repeats=tuple(repeats[: len(measured)]),
         column_repeats=tuple(repeats[len(measured) :]) if part == 1 else (),
         held=held if worth else 1.0,
+        told=tuple(pair for pair in inside_cliques if pair in told),
     )
 
 

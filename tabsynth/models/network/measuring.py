@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.models.denoise import common_total, denoised
+from tabsynth.models.denoise import common_total, denoised, on_simplex
 from tabsynth.models.frequent_values import cells_with_frequent
 from tabsynth.models.latent import Part
 from tabsynth.models.marginals import fit_latents
@@ -18,6 +18,7 @@ from tabsynth.models.network.coarse import coarse_cells
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import Table
+from tabsynth.models.network.public import Blend, Forecast, PublicRows, Seen, blended, drift_of, drifting
 from tabsynth.models.network.shrinkage import shrunk
 from tabsynth.models.network.triangulation import Pair
 from tabsynth.models.noisy_marginals import ONE_WAY
@@ -54,8 +55,9 @@ def count_columns(
     queries: AnyQueries,
     *,
     most_coarse: int,
+    public: PublicRows | None = None,
 ) -> tuple[tuple[NetworkColumn, ...], list[Measurement]]:
-    """Columns with denoised counts, and the noisy counts as released.
+    """Columns with denoised counts, `public` rows considered, and the noisy counts as released.
 
     `most_coarse`: coarse cells of a column, about; 0 for as many as the noise allows.
     """
@@ -64,15 +66,12 @@ def count_columns(
         for name, cell, codes in zip(names, cells, fine, strict=True)
     ]
     released = queries.marginals(ONE_WAY, wanted)
-    noisy = [measurement.values for measurement in released]
-    variance = released[0].variance
-    total = common_total(noisy, [measurement.variance for measurement in released])
+    total = common_total([each.values for each in released], [each.variance for each in released])
     columns = []
-    for cell, counts in zip(cells, noisy, strict=True):
+    for v, (cell, measurement) in enumerate(zip(cells, released, strict=True)):
         variable = cell.variable
-        plain = denoised(
-            counts, variance, total=total, is_ordered=variable.is_ordered, n_numbers=cell.n_numbers
-        )
+        believed = _believed(v, measurement, total, public)
+        plain, variance = _plain(cell, believed, total), float(np.mean(believed.variance))
         null = variable.null_code
         coarse = coarse_cells(
             plain,
@@ -98,11 +97,36 @@ def _coarse_cells(total: float, variance: float, variable: Variable) -> int:
     return cells if variable.is_continuous or variable.is_ordered else max(cells, _LEVELS)
 
 
-def coarse_table(v: int, column: NetworkColumn, counted: Measurement) -> Table:
-    """Noisy counts of the coarse cells of column number `v`, from those of its fine cells."""
-    sums = np.bincount(column.coarse, weights=counted.values, minlength=column.n_coarse)
-    sizes = np.bincount(column.coarse, minlength=column.n_coarse)
-    return Table((v,), sums.astype(np.float64), (counted.variance * sizes).astype(np.float64))
+def _believed(v: int, measurement: Measurement, total: float, public: PublicRows | None) -> Blend:
+    """Counts of column number `v`'s fine cells: the noisy ones, with what public rows say of them."""
+    noisy, variance = measurement.values, measurement.variance
+    if public is None or variance <= 0:
+        return Blend(noisy, variance)
+    forecast = public.column(v, len(noisy), total=total)
+    if forecast is None:
+        return Blend(noisy, variance)
+    return blended(noisy, variance, drifting(forecast, drift_of([(noisy, variance, forecast)])))
+
+
+def _plain(cell: PublicCells, believed: Blend, total: float) -> Floats:
+    """Counts ≥ 0 of a column's fine cells that sum to `total`."""
+    if isinstance(believed.variance, np.ndarray):
+        return on_simplex(believed.counts, total, weights=np.maximum(believed.variance, 1e-9))
+    return denoised(
+        believed.counts,
+        believed.variance,
+        total=total,
+        is_ordered=cell.variable.is_ordered,
+        n_numbers=cell.n_numbers,
+    )
+
+
+def coarse_table(v: int, column: NetworkColumn, believed: Blend) -> Table:
+    """Counts of the coarse cells of column number `v`, from those of its fine cells."""
+    sums = np.bincount(column.coarse, weights=believed.counts, minlength=column.n_coarse)
+    spread = np.broadcast_to(believed.variance, column.coarse.shape)
+    variance = np.bincount(column.coarse, weights=spread, minlength=column.n_coarse)
+    return Table((v,), sums.astype(np.float64), variance.astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,12 +154,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
-    """A table in cells: the fine cell and the coarse cell of every row in each column, (n_rows,)."""
+    """A table in cells: the fine cell and the coarse cell of every row in each column, (n_rows,); and public rows beside it."""
 
     names: tuple[str, ...]
     columns: tuple[NetworkColumn, ...]
     fine: tuple[Codes, ...]
     coarse: tuple[Codes, ...]
+    public: PublicRows | None = None
 
     def column(self, v: int) -> Marginal:
         """The marginal of a column's fine cells."""
@@ -179,13 +204,16 @@ def release(table: Counted, choice: Choice, queries: AnyQueries, so_far: Release
     return Released(tuple(columns), {**so_far.functions, **of_functions}, pairs)
 
 
-def measured(columns: Sequence[NetworkColumn], choice: Choice, released: Released) -> Measured:
-    """What was released, denoised, for the cliques of `choice`."""
+def measured(table: Counted, choice: Choice, released: Released) -> Measured:
+    """What was released, denoised, for the cliques of `choice`, together with what public rows say of them."""
+    public, columns = table.public, table.columns
     total = common_total(
         [each.values for each in released.columns], [each.variance for each in released.columns]
     )
+    believed = [_believed(v, each, total, public) for v, each in enumerate(released.columns)]
     better = tuple(
-        _recounted(column, each, total) for column, each in zip(columns, released.columns, strict=True)
+        NetworkColumn(column.cells, _plain(column.cells, each, total), column.coarse)
+        for column, each in zip(columns, believed, strict=True)
     )
     leaves = tuple(
         Leaf(
@@ -195,13 +223,70 @@ def measured(columns: Sequence[NetworkColumn], choice: Choice, released: Release
         for function in choice.functions
     )
     children = {function.child for function in choice.functions}
-    one_ways = [
-        coarse_table(v, better[v], released.columns[v]) for v in range(len(better)) if v not in children
-    ]
+    one_ways = [coarse_table(v, better[v], believed[v]) for v in range(len(better)) if v not in children]
     found = [(pair, released.pairs[pair]) for pair in choice.pairs]
     pairs = [Table(pair, each.values, each.variance) for pair, each in found]
     pairs = shrunk(pairs, [column.coarse_counts for column in better])
+    if public is not None:
+        drifts = drifts_of(released.columns, public, total)
+        measurements = [each for _, each in found]
+        pairs = _with_public(public, better, pairs, measurements, choice.told, drifts)
     return Measured((*one_ways, *pairs), leaves, better)
+
+
+def _with_public(
+    public: PublicRows,
+    columns: Sequence[NetworkColumn],
+    pairs: Sequence[Table],
+    released: Sequence[Measurement],
+    told: Sequence[Pair],
+    drifts: Sequence[float],
+) -> list[Table]:
+    """Measured pairs with what public rows say of them, and pairs that only public rows tell of.
+
+    A measured pair's drift is its own, leaning to that of all; of others it is that of all, or of the one of its columns
+    that drifts most.
+    """
+
+    def forecast(pair: Pair) -> Forecast | None:
+        return public.pair(pair, [columns[v].coarse for v in pair], [columns[v].coarse_counts for v in pair])
+
+    expected = [forecast(_pair(table)) for table in pairs]
+    seen: list[list[Seen]] = [
+        [] if one is None else [(each.values, each.variance, one)]
+        for each, one in zip(released, expected, strict=True)
+    ]
+    every = drift_of((one for each in seen for one in each), usual=max(drifts))
+    found = []
+    for table, each, own, one in zip(pairs, released, seen, expected, strict=True):
+        if one is None:
+            found.append(table)
+            continue
+        likely = drifting(one, drift_of(own, usual=every))
+        both = blended(each.values, each.variance, likely, counts=table.counts)
+        found.append(Table(table.variables, both.counts, both.variance))
+    for pair in told:
+        one = forecast(pair)
+        if one is not None:
+            likely = drifting(one, max(every, *(drifts[v] for v in pair)))
+            found.append(Table(pair, likely.counts, likely.variance))
+    return found
+
+
+def _pair(table: Table) -> Pair:
+    first, second = table.variables
+    return first, second
+
+
+def drifts_of(released: Sequence[Measurement], public: PublicRows, total: float) -> list[float]:
+    """How far each column of the public rows is from the private ones', leaning to how far all of them are."""
+    forecasts = [public.column(v, len(each.values), total=total) for v, each in enumerate(released)]
+    seen: list[list[Seen]] = [
+        [] if forecast is None else [(each.values, each.variance, forecast)]
+        for each, forecast in zip(released, forecasts, strict=True)
+    ]
+    every = drift_of(one for each in seen for one in each)
+    return [drift_of(each, usual=every) for each in seen]
 
 
 def _together(first: Measurement, second: Measurement) -> Measurement:
@@ -211,19 +296,6 @@ def _together(first: Measurement, second: Measurement) -> Measurement:
     share = second.variance / (first.variance + second.variance)
     values = share * first.values + (1 - share) * second.values
     return Measurement(values, variance=share * first.variance)
-
-
-def _recounted(column: NetworkColumn, counted: Measurement, total: float) -> NetworkColumn:
-    """The column with the same cells, its counts denoised anew."""
-    variable = column.variable
-    counts = denoised(
-        counted.values,
-        counted.variance,
-        total=total,
-        is_ordered=variable.is_ordered,
-        n_numbers=column.cells.n_numbers,
-    )
-    return NetworkColumn(column.cells, counts, column.coarse)
 
 
 def _conditional(measured: Measurement, parent: NetworkColumn, child: NetworkColumn) -> Floats:

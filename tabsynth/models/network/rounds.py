@@ -22,7 +22,17 @@ from tabsynth.models.network.choice import Choice, Earlier, all_pairs, choose, e
 from tabsynth.models.network.exact import joint_of
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear, fit_loglinear
-from tabsynth.models.network.measuring import PAIRS, Counted, Measured, Released, base_of, measured, release
+from tabsynth.models.network.measuring import (
+    PAIRS,
+    Counted,
+    Measured,
+    Released,
+    base_of,
+    drifts_of,
+    measured,
+    release,
+)
+from tabsynth.models.network.public import Forecast, drifting
 from tabsynth.models.network.releases import MEAN_ABSOLUTE
 from tabsynth.models.network.triangulation import Pair
 from tabsynth.models.network.workload import Workload
@@ -59,6 +69,48 @@ def score_pairs(table: Counted, queries: AnyQueries) -> Scores:
     wanted = [table.pair(*pair) for pair in pairs]
     released = queries.dependence_scores(SCORES, wanted, list(references.values())).values
     return Scores(dict(zip(pairs, map(float, released), strict=True)), references)
+
+
+def told_scores(
+    table: Counted, scores: Scores, counted: Sequence[Measurement], queries: AnyQueries
+) -> tuple[Scores, Mapping[Pair, float]]:
+    """Scores with those of the public rows, and how far these may be wrong in each pair's counts.
+
+    Released and public scores are weighted by the inverse of their variances; that of the public ones is how far both differ
+    over all pairs beyond the noise. Without public rows, the scores as they are.
+    """
+    public = table.public
+    if public is None or isinstance(queries, Queries) or not scores.values:
+        return scores, {}
+    total = max(float(table.columns[0].counts.sum()), 1.0)
+    drifts = drifts_of(counted, public, total)
+    told, errors = {}, {}
+    for pair in scores.values:
+        columns = [table.columns[v] for v in pair]
+        forecast = public.pair(
+            pair, [column.coarse for column in columns], [column.coarse_counts for column in columns]
+        )
+        if forecast is not None:
+            told[pair] = _public_score(forecast)
+            drift = max(drifts[v] for v in pair)
+            errors[pair] = MEAN_ABSOLUTE * float(np.sqrt(drifting(forecast, drift).variance).sum())
+    if not told:
+        return scores, {}
+    released = scores.excess
+    noise = queries.plan[SCORES].mechanism.scale ** 2
+    apart = float(np.mean([(released[pair] - told[pair]) ** 2 for pair in told])) - noise
+    share = max(apart, 1e-9) / (max(apart, 1e-9) + noise)
+    moved = {pair: scores.values[pair] + (1 - share) * (told[pair] - released[pair]) for pair in told}
+    return Scores({**scores.values, **moved}, scores.references), errors
+
+
+def _public_score(forecast: Forecast) -> float:
+    """The excess score of a pair as public rows forecast its counts."""
+    counts, total = forecast.counts, max(float(forecast.counts.sum()), 1e-300)
+    independent = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
+    share = total / forecast.n_rows
+    by_chance = MEAN_ABSOLUTE * float(np.sqrt(independent / share).sum()) * share
+    return float(np.abs(counts - independent).sum()) - by_chance
 
 
 def unexplained(scores: Scores, model: LogLinear, pairs: Sequence[Pair], total: float) -> dict[Pair, float]:
@@ -99,7 +151,17 @@ def measure_in_rounds(
     variance = counted[0].variance
     coarse = [column.coarse_counts for column in table.columns]
     known = scale**2 / variance if variance > 0 else math.inf
-    chosen = partial(choose, scores.excess, coarse, scale=scale, fine=fine, known=known, workload=workload)
+    scores, public_error = told_scores(table, scores, counted, queries)
+    chosen = partial(
+        choose,
+        scores.excess,
+        coarse,
+        scale=scale,
+        fine=fine,
+        known=known,
+        workload=workload,
+        public_error=public_error,
+    )
     released = Released(tuple(counted), {}, {})
     is_large = most_cells > _FIRST_CELLS
     choice = chosen(n_releases=n_releases, most_cells=most_cells, is_quick=is_large)
@@ -109,7 +171,7 @@ def measure_in_rounds(
         n_releases -= sum(first.repeats) + first.function_repeats * len(first.functions)
         earlier = _earlier(table, scores, first, released, ridge)
         choice = chosen(n_releases=n_releases, most_cells=most_cells, earlier=earlier)
-    return choice, measured(table.columns, choice, release(table, choice, queries, released))
+    return choice, measured(table, choice, release(table, choice, queries, released))
 
 
 def fitted_to(found: Measured, choice: Choice, *, ridge: float, most_iterations: int) -> LogLinear:
@@ -126,7 +188,7 @@ def fitted_to(found: Measured, choice: Choice, *, ridge: float, most_iterations:
 
 def _earlier(table: Counted, scores: Scores, first: Choice, released: Released, ridge: float) -> Earlier:
     """What the first round spent, and what a rough model of it leaves of the scores of pairs in its tree."""
-    so_far = measured(table.columns, first, released)
+    so_far = measured(table, first, released)
     rough = fitted_to(so_far, first, ridge=ridge, most_iterations=_FIRST_ITERATIONS)
     repeats = dict(zip(first.pairs, first.repeats, strict=True))
     inside = {v for clique in first.cliques for v in clique}

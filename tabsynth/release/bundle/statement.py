@@ -27,6 +27,10 @@ TRUST = (
     ),
     "The operating system's random numbers, from which the noise is drawn, cannot be foreseen.",
 )
+OF_PUBLIC_ROWS = (
+    "The public rows that the method was given beside the source hold nobody who is in the source, or nobody who needs its "
+    "protection."
+)
 LIMITATIONS = (
     "It bounds what is learnt from the presence of one unit, not what is learnt about everybody from all of them.",
     "A member of a family, or an heir, shares traits with others: what the group has in common is not hidden.",
@@ -67,7 +71,7 @@ WITHOUT = (
 class Statement:
     """The statement of one table. `epsilon` and `delta` are None without a guarantee; `series_epsilon` composes
     every charge that the ledger knew when the model was saved, at the series' δ. `drawn_again` says whether the rows were
-    found to be the model's, `is_trained` whether noisy training steps were charged.
+    found to be the model's, `is_trained` whether noisy training steps were charged, `has_public_rows` whether public rows were taken.
     """
 
     table: str
@@ -82,6 +86,7 @@ class Statement:
     versions: dict[str, str]
     drawn_again: bool = False
     is_trained: bool = False
+    has_public_rows: bool = False
 
     @property
     def accountant(self) -> str | None:
@@ -96,6 +101,13 @@ class Statement:
         if self.epsilon is None:
             return WITHOUT
         return (*LIMITATIONS, *(LIMITATIONS_OF_TRAINING if self.is_trained else ()))
+
+    @property
+    def trust(self) -> tuple[str, ...]:
+        """What a guarantee rests on."""
+        if self.epsilon is None:
+            return ()
+        return (*TRUST, OF_PUBLIC_ROWS) if self.has_public_rows else TRUST
 
     @property
     def relation(self) -> str:
@@ -120,7 +132,7 @@ class Statement:
             "series": {"epsilon": self.series_epsilon, "delta": self.series_delta, "cap": self.series_cap},
             "accountant": self.accountant,
             "versions": self.versions,
-            "trust_assumptions": list(TRUST) if self.epsilon is not None else [],
+            "trust_assumptions": list(self.trust),
             "limitations": list(self.limitations),
         }
 
@@ -151,6 +163,7 @@ def statement_of(pipeline: FittedPipeline, *, drawn_again: bool = False) -> Stat
         ),
         drawn_again=drawn_again,
         is_trained=is_trained,
+        has_public_rows=pipeline.n_public > 0,
     )
 
 
@@ -186,7 +199,8 @@ def statement_words(statements: Sequence[Statement]) -> str:
         lines += [""]
     is_private = any(found.epsilon is not None for found in statements)
     if is_private:
-        lines += ["## What it rests on", "", *(f"- {line}" for line in TRUST), ""]
+        trust = dict.fromkeys(line for found in statements for line in found.trust)
+        lines += ["## What it rests on", "", *(f"- {line}" for line in trust), ""]
     limits = dict.fromkeys(limit for found in statements for limit in found.limitations)
     lines += ["## What it does not say", "", *(f"- {line}" for line in limits), ""]
     if len(statements) > 1 and is_private:
