@@ -27,6 +27,7 @@ from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.bundle.shareable import shareable_schema
 from tabsynth.release.bundle.verify import verify_bundle
 from tabsynth.schema import read_schema
+from tabsynth.schema.draft import draft_table
 from tabsynth.schema.types import Kind, Origin, PrivacyUnit, Role
 from tabsynth.table import Table
 from tests.unit.release.bundle.made import DAY, KEY, MODEL, bundle, decision, pipeline, released, rows
@@ -200,6 +201,14 @@ def test_nothing_drafted_and_nobody_s_name_is_in_the_schema():
     assert twice.schema["stay id"].unique
     assert not shareable_schema(twice)["stay id"].unique
     assert [rule.note for rule in draft.constraints] == [None]
+    assert draft["charge"].description == "What was billed"
+    noticed = (
+        rows().schema["charge"],
+        draft_table(pl.DataFrame({"charge": ["1,000.00"] * 9}), name="t")["charge"],
+    )
+    assert noticed[1].description is not None
+    noted = rows().schema.with_column(replace(noticed[0], description=noticed[1].description))
+    assert shareable_schema(replace(rows(), schema=noted))["charge"].description is None
     stated = shareable_schema(rows(private=True))
     assert stated["age"].bounds == rows(private=True).schema["age"].bounds
     assert "Steward" not in repr(stated)
@@ -294,9 +303,11 @@ def test_rows_of_which_a_person_has_more_than_a_fit_keeps_are_handed_out(tmp_pat
         replace(draft["patient"], kind=Kind.IDENTIFIER, role=Role.IDENTIFIER, categories=None)
     )
     schema = replace(named, unit=PrivacyUnit(column="patient", max_rows=3))
-    fitted = fit(frame, schema=schema, engine="independent")
+    fitted = fit(frame, schema=schema, engine="independent", privacy=ts.NO_PRIVACY)
     made = Table.conform(pl.concat(fitted.sample_batches(600, seed=1)), fitted.schema)
-    assert made.frame["patient"].value_counts()["count"].max() > 3
+    assert (
+        made.frame["patient"].value_counts()["count"].max() > 3
+    )  # 600 of 200 at random: all thrice 1 in 1e100
     table = ReleasedTable(pipeline=fitted, rows=made, decision=decision(made), model=MODEL, seed=1)
     bundle(tmp_path / "b.zip", table)
     verified = verify_bundle(tmp_path / "b.zip", key=KEY.public_key())
