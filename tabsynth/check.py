@@ -20,7 +20,15 @@ from tabsynth.table import Table
 
 
 def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Fault, ...]:
-    """Every way in which cells contradict the schema, one fault per column and kind, with its count."""
+    """Every way in which a real table contradicts its schema, one fault per column and kind, with its count."""
+    return (*check_cells(table, encoded), *_unit_faults(table))
+
+
+def check_cells(table: Table, encoded: EncodedTable | None = None) -> tuple[Fault, ...]:
+    """Every way in which cells contradict the schema, as far as synthetic ones may not: rows per person are none.
+
+    The unit says what a fit protects of the source; who stands in a synthetic row is made anew, as often as it comes.
+    """
     encoded = encode_table(table) if encoded is None else encoded
     faults: list[Fault] = []
     for column in table.schema.columns:
@@ -36,20 +44,18 @@ def check_table(table: Table, encoded: EncodedTable | None = None) -> tuple[Faul
     key = table.schema.primary_key
     if key and not (len(key) == 1 and table.schema[key[0]].unique):
         faults.extend(_repeats(table, key, f"primary key ({', '.join(key)})"))
-    unit = table.schema.unit
-    if unit.column is not None and unit.max_rows is not None:
-        counts = table.frame[unit.column].value_counts()["count"]
-        n_over = int((counts > unit.max_rows).sum())
-        if n_over:
-            text = f"{n_over} persons have more than the declared {unit.max_rows} rows"
-            faults.append(
-                Fault(
-                    f"privacy unit {unit.column!r}",
-                    text,
-                    "raise max_rows, or accept that a fit leaves rows out at random",
-                )
-            )
     return tuple(faults)
+
+
+def _unit_faults(table: Table) -> list[Fault]:
+    unit = table.schema.unit
+    if unit.column is None or unit.max_rows is None:
+        return []
+    counts = table.frame[unit.column].value_counts()["count"]
+    n_over = int((counts > unit.max_rows).sum())
+    what = f"{n_over} persons have more than the declared {unit.max_rows} rows"
+    hint = "raise max_rows, or accept that a fit leaves rows out at random"
+    return [Fault(f"privacy unit {unit.column!r}", what, hint)] if n_over else []
 
 
 def check_personal(table: Table) -> tuple[Fault, ...]:
@@ -100,9 +106,8 @@ def _sex_faults(column: Column, table: Table) -> list[Fault]:
 
 
 def require_valid(table: Table, encoded: EncodedTable | None = None) -> None:
-    """Raise `DataError` with every fault that `check_table` finds; rows per person are not a fault here."""
-    faults = [fault for fault in check_table(table, encoded) if not fault.where.startswith("privacy unit")]
-    if faults:
+    """Raise `DataError` with every fault that `check_cells` finds."""
+    if faults := check_cells(table, encoded):
         raise DataError(f"cells of table {table.schema.name!r} contradict the schema", faults)
 
 

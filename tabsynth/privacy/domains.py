@@ -11,8 +11,8 @@ all else is measured anew with noise, or dropped:
   cells a power of 10 on both sides of 0; years); then one of even cells within the first and the last that
   are occupied. Bounds are points of these grids;
 - forms: whether cells may be missing; decimals; the resolution of times; whether an identifier repeats;
-- special values among numbers and times, masks of identifiers, how a CSV pads decimals and descriptions are
-  dropped.
+- special values among numbers and times, masks of identifiers, how a CSV pads decimals and what a draft
+  wrote as a description are dropped; what somebody wrote there is that person's words, and stays.
 
 A column whose domain is stated, but without the bounds that its kind needs, has its bounds measured alone.
 
@@ -54,6 +54,7 @@ from tabsynth.privacy.plan import BudgetPlan, Part
 from tabsynth.schema.generators import may_say_unique
 from tabsynth.schema.guess.cells import Cells
 from tabsynth.schema.guess.strings import in_order
+from tabsynth.schema.guess.textual import without_note
 from tabsynth.schema.scalars import stored_type
 from tabsynth.schema.types import Column, Domain, Kind, Origin, Scalar, TableSchema
 from tabsynth.table import Table
@@ -209,13 +210,12 @@ def _bought(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
     if series.dtype.is_float():
         series = series.fill_nan(None)
     clean = replace(
-        column,
+        without_note(column),
         nullable=False,
         bounds=None,
         special_values=(),
         decimals=None,
         resolution=None,
-        description=None,
         domain=_CHARGED,
     )
     if column.kind.is_continuous:

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from typing import ClassVar
 
 from tabsynth.audit.bound import Bound, bound_of
-from tabsynth.check import check_table
+from tabsynth.check import check_cells
 from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.decision import Answer, Decision
 from tabsynth.errors import DataError, PolicyError
@@ -100,7 +100,7 @@ def publishable(
     if decision is not None and decision.rows != synthetic.digest():
         whose = "other rows than these" if decision.rows else "no rows in particular"
         raise PolicyError(f"the decision was made for {whose}: check these (policy check --synthetic)")
-    if faults := check_table(synthetic):
+    if faults := check_cells(synthetic):
         raise DataError("these rows are not what the model makes", faults)
     privacy = pipeline.privacy if isinstance(pipeline.privacy, Budget) else None
     ledger = pipeline.ledger

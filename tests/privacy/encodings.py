@@ -192,22 +192,26 @@ def _texts_of(secret: Secret) -> set[str]:
 
 
 def _numbers_of(secret: Secret) -> tuple[float, ...]:
-    """What a number, or a day as one, may be written as; a day in whole days is too small to be told by its digits alone."""
+    """What a number, or a day as one, may be written as, an amount in cents too; a day in whole days is too small to be told by its digits alone."""
     if isinstance(secret, dt.date):
         seconds = (secret - _EPOCH).days * 86_400.0
         return tuple(seconds * per for per in (1, 1e3, 1e6, 1e9))
-    return () if isinstance(secret, str) else (float(secret),)
+    if isinstance(secret, str):
+        return ()
+    return (float(secret),) if isinstance(secret, int) else (secret, 100 * secret)
 
 
 def _binary_of(secret: Secret) -> list[bytes]:
-    """As Parquet, Arrow and databases hold it: 4 and 8 bytes, either order; days, and times in seconds to nanoseconds."""
+    """As Parquet, Arrow and databases hold it: 4 and 8 bytes, either order, amounts in cents too; days, and times in seconds to nanoseconds."""
     if isinstance(secret, str):
         return []
     if isinstance(secret, dt.date):
         days = (secret - _EPOCH).days
         moments = [days * 86_400 * per for per in (1, 10**3, 10**6, 10**9)]
         return [*_as_binary(days, "id"), *(form for moment in moments for form in _as_binary(moment, "qd"))]
-    return list(_as_binary(secret, "qidf" if isinstance(secret, int) else "df"))
+    if isinstance(secret, int):
+        return list(_as_binary(secret, "qidf"))
+    return [*_as_binary(secret, "df"), *_as_binary(round(100 * secret), "q")]
 
 
 def _as_binary(value: float, kinds: str) -> Iterator[bytes]:

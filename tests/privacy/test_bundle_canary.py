@@ -189,7 +189,16 @@ def test_a_number_is_seen_in_any_notation(text):
 
 
 @pytest.mark.parametrize(
-    "text", [f"{CENTS}", f"{CENTS:,.2f}", f"{CENTS:.0f}", f"{CENTS:.5e}", f'"{CENTS!r}"', f"[0, {CENTS:.1f}]"]
+    "text",
+    [
+        f"{round(CENTS * 100)}",
+        f"{CENTS}",
+        f"{CENTS:,.2f}",
+        f"{CENTS:.0f}",
+        f"{CENTS:.5e}",
+        f'"{CENTS!r}"',
+        f"[0, {CENTS:.1f}]",
+    ],
 )
 def test_an_amount_is_seen_rounded_too(text):
     assert leaks(text.encode(), (CENTS,))
@@ -210,7 +219,7 @@ def test_what_is_binary_is_seen(secret):
         forms = [struct.pack("<i", (secret - dt.date(1970, 1, 1)).days), struct.pack("<q", -1981497600000000)]
     else:
         forms = [struct.pack("<d", secret), struct.pack(">d", secret), struct.pack("<q", int(secret))]
-        forms = forms if isinstance(secret, int) else forms[:2]
+        forms = forms if isinstance(secret, int) else [*forms[:2], struct.pack("<q", round(secret * 100))]
     for form in forms:
         hidden = b"\x07" * 5 + form + b"\x07" * 5
         codec = pa.Codec("zstd")

@@ -235,7 +235,8 @@ def _end_faults(file: BinaryIO, members: Sequence[Member], at: int) -> Iterator[
     size = file.seek(0, io.SEEK_END)
     if size != at + len(wanted):
         difference = size - at - len(wanted)
-        yield Fault("the bundle", f"{abs(difference):,} bytes too {'long' if difference > 0 else 'short'}")
+        noun = "byte" if abs(difference) == 1 else "bytes"
+        yield Fault("the bundle", f"{abs(difference):,} {noun} too {'long' if difference > 0 else 'short'}")
 
 
 def _member_name(head: bytes) -> str | None:

@@ -20,7 +20,7 @@ MOST_TEXT, MOST_UNPACKED = 8 << 20, 8 << 30
 """The bytes that a part of JSON or YAML may have, and all parts together as they are."""
 MOST_CELLS, CELL_BYTES, PAGE_BYTES = 500_000_000, 16, 1 << 20
 """The cells of a table, the bytes that one takes in memory beside its text, and what heads of pages add to a file."""
-MOST_FREE, MOST_GROWTH = 1 << 30, 100
+MOST_FREE, MOST_GROWTH = 256 << 20, 100
 """What all parts may unpack to however small they are packed, and beyond that, how many times their packed bytes."""
 RESERVED = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tabsynth.schema.guess.textual import without_note
 from tabsynth.schema.types import Column, CsvDialect, Domain, Kind, Origin, TableSchema
 from tabsynth.table import Table
 
@@ -28,7 +29,7 @@ def shareable_schema(table: Table) -> TableSchema:
 
 
 def _column(column: Column, table: Table) -> Column:
-    column = replace(column, review=None, learnt_because=None, pseudonymised=None)
+    column = replace(without_note(column), review=None, learnt_because=None, pseudonymised=None)
     is_text = column.dtype == "string"
     if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION) and not is_text:
         column = replace(column, format=None)

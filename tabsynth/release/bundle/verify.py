@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tabsynth.check import check_table
+from tabsynth.check import check_cells
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
 from tabsynth.errors import BundleError, Fault, InputError, PolicyError, SchemaError, UsageError
@@ -321,7 +321,7 @@ def _name_faults(schema: Schema) -> Iterator[Fault]:
 def _row_faults(table: Table, stated: BundledTable, rules: tuple[RuleOutcome, ...]) -> Iterator[Fault]:
     if table.digest() != stated.digest:
         yield Fault(stated.parquet, "its rows are others than those that were decided about")
-    for fault in check_table(table):
+    for fault in check_cells(table):
         yield Fault(f"{stated.parquet}, {fault.where}", fault.what)
     for rule in rules:
         if rule.n_violations:

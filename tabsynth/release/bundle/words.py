@@ -61,6 +61,7 @@ def read_me(title: str, tables: Sequence[Described], terms: Terms, decision: Dec
         "\n".join(_CONTENTS),
         "Check it, and unpack it for DuckDB and PostgreSQL, on a machine without a network:",
         "```\ntabsynth release verify BUNDLE --key RELEASE.pub\ntabsynth release open BUNDLE --key RELEASE.pub --out FOLDER\n```",
+        "tabsynth's base install does for all but the DuckDB file, which asks for its extra `share`; `--no-database` leaves it out.",
         f"Released on {decision.on.isoformat()} for the audience \u201c{plain(decision.audience)}\u201d.",
     )
 

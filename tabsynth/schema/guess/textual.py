@@ -24,13 +24,14 @@ _FEWEST_NAMES = 10
 _FEWEST_UNIQUE = 20
 _FEWEST_TEXTS = 50
 _MOST_LEVELS = 1000
+_NOTE = "Draft: "
 _AMOUNTS_NOTE = (
-    "Draft: amounts with separators or signs, which no number type reads. Write them as plain numbers "
+    f"{_NOTE}amounts with separators or signs, which no number type reads. Write them as plain numbers "
     "(or state the decimal mark of the CSV) to have them learnt as numbers."
 )
-_CLOCKS_NOTE = "Draft: times held as text. Hold them as durations to have them learnt as times."
+_CLOCKS_NOTE = f"{_NOTE}times held as text. Hold them as durations to have them learnt as times."
 _MOMENTS_NOTE = (
-    "Draft: dates or times that no single format reads. Write them in one form to have them learnt."
+    f"{_NOTE}dates or times that no single format reads. Write them in one form to have them learnt."
 )
 _DIRECT_IDENTIFIERS = frozenset({"first_name", "last_name", "name", "email", "phone", "address"})
 
@@ -123,6 +124,11 @@ def _note(cells: Cells) -> str | None:
     if are_clocks(cells.distinct):
         return _CLOCKS_NOTE
     return _MOMENTS_NOTE if are_moments(cells.distinct) else None
+
+
+def without_note(column: Column) -> Column:
+    """The column without what a draft noticed of its cells and wrote as its description; a person's words stay."""
+    return replace(column, description=None) if (column.description or "").startswith(_NOTE) else column
 
 
 def _unread(cells: Cells, note: str) -> Column:

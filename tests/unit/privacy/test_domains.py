@@ -56,6 +56,14 @@ def numbers(values, kind=Kind.NUMBER, dtype="float64", **says):
     return bought(pl.Series("x", values), kind, dtype=dtype, **says)
 
 
+def test_what_a_person_wrote_of_a_column_stays_and_what_a_draft_noticed_does_not():
+    amounts = pl.Series("x", [f"{v:,}.00" for v in range(1000, 1010)] * 40)
+    noticed = draft_table(amounts.to_frame(), name="t")["x"].description
+    assert noticed is not None
+    assert bought(amounts, Kind.CATEGORICAL, dtype="string", description=noticed).description is None
+    assert numbers([1.0] * N, description="what was billed").description == "what was billed"
+
+
 class TestParts:
     def test_a_public_schema_buys_nothing(self):
         column = Column(name="x", kind=Kind.INTEGER, dtype="int64", bounds=(0, 9), domain=PUBLIC)

@@ -16,15 +16,21 @@ import mlcroissant
 import polars as pl
 import pytest
 
+import tabsynth as ts
 from tabsynth.decision import Answer, SignOff
 from tabsynth.errors import BundleError, OutputExistsError, PolicyError, UsageError
 from tabsynth.io import read_provenance
+from tabsynth.pipeline import fit
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger import copy_from_data
+from tabsynth.release.bundle.parts import ReleasedTable
 from tabsynth.release.bundle.shareable import shareable_schema
+from tabsynth.release.bundle.verify import verify_bundle
 from tabsynth.schema import read_schema
-from tabsynth.schema.types import Origin
-from tests.unit.release.bundle.made import DAY, MODEL, bundle, decision, pipeline, released, rows
+from tabsynth.schema.draft import draft_table
+from tabsynth.schema.types import Kind, Origin, PrivacyUnit, Role
+from tabsynth.table import Table
+from tests.unit.release.bundle.made import DAY, KEY, MODEL, bundle, decision, pipeline, released, rows
 
 PARTS = {
     "bundle.json",
@@ -195,6 +201,14 @@ def test_nothing_drafted_and_nobody_s_name_is_in_the_schema():
     assert twice.schema["stay id"].unique
     assert not shareable_schema(twice)["stay id"].unique
     assert [rule.note for rule in draft.constraints] == [None]
+    assert draft["charge"].description == "What was billed"
+    noticed = (
+        rows().schema["charge"],
+        draft_table(pl.DataFrame({"charge": ["1,000.00"] * 9}), name="t")["charge"],
+    )
+    assert noticed[1].description is not None
+    noted = rows().schema.with_column(replace(noticed[0], description=noticed[1].description))
+    assert shareable_schema(replace(rows(), schema=noted))["charge"].description is None
     stated = shareable_schema(rows(private=True))
     assert stated["age"].bounds == rows(private=True).schema["age"].bounds
     assert "Steward" not in repr(stated)
@@ -277,6 +291,27 @@ def test_tables_of_one_bundle_are_decided_together(tmp_path):
     other = replace(other, decision=replace(other.decision, on=DAY + dt.timedelta(days=1)))
     with pytest.raises(UsageError, match="for one audience, on one day"):
         bundle(tmp_path / "b", released(), other)
+
+
+def test_rows_of_which_a_person_has_more_than_a_fit_keeps_are_handed_out(tmp_path):
+    """Who stands in a synthetic row is made anew, so often one comes more often than `max_rows`; it is no fault of the rows."""
+    frame = pl.DataFrame(
+        {"patient": [f"P{i // 3:04d}" for i in range(600)], "age": [20 + i % 50 for i in range(600)]}
+    )
+    draft = ts.draft_schema(frame, name="stays").only_table
+    named = draft.with_column(
+        replace(draft["patient"], kind=Kind.IDENTIFIER, role=Role.IDENTIFIER, categories=None)
+    )
+    schema = replace(named, unit=PrivacyUnit(column="patient", max_rows=3))
+    fitted = fit(frame, schema=schema, engine="independent", privacy=ts.NO_PRIVACY)
+    made = Table.conform(pl.concat(fitted.sample_batches(600, seed=1)), fitted.schema)
+    assert (
+        made.frame["patient"].value_counts()["count"].max() > 3
+    )  # 600 of 200 at random: all thrice 1 in 1e100
+    table = ReleasedTable(pipeline=fitted, rows=made, decision=decision(made), model=MODEL, seed=1)
+    bundle(tmp_path / "b.zip", table)
+    verified = verify_bundle(tmp_path / "b.zip", key=KEY.public_key())
+    assert verified.schema["stays"].unit == PrivacyUnit(column="patient", max_rows=3)
 
 
 def test_several_tables_have_files_of_names_that_any_system_takes(tmp_path):
