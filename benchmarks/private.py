@@ -6,7 +6,8 @@
 lightgbm, scikit-learn and pyarrow); each may stand in the environment instead, as TABSYNTH_BENCHMARK_DATA,
 _SCORER and _PYTHON. `--peers PY`, a Python with dpmm, times dpmm's engines beside ours in the same run, on the
 same public domain. `--epsilon inf` asks for no privacy.
-The engine `bayesian_network+target` is told which column the table is to predict. Writes results/private_TABLE_EPSILON.json.
+The engine `bayesian_network+target` is told which column the table is to predict; `+public`, beside it or not, is given
+`--public N` rows of the holdout as public ones (with `--public-only sex=Male` only such rows), which then judge nobody. Writes results/private_TABLE_EPSILON.json.
 
 Seconds are those of fit and sample, reading, writing and start-up left out; a process of its own holds the
 runs of one engine, so the first of them also loads the libraries that a fit imports when it needs them.
@@ -44,15 +45,18 @@ Figures = dict[str, object]
 def ours(engine: str, table: str, folder: Path, epsilon: float, delta: float, runs: int) -> list[Figures]:
     """`runs` fits and samples; each run's rows lie in `folder` as ENGINE_RUN.parquet afterwards."""
     schema, train = schema_of(table), pl.read_parquet(folder / "train.parquet")
-    name, _, told = engine.partition("+")
-    settings = {"target": SOURCES[table].target} if told else {}
+    name, *told = engine.split("+")
+    settings = {"target": SOURCES[table].target} if "target" in told else {}
+    public = pl.read_parquet(folder / "public.parquet") if "public" in told else None
     privacy = (
         tabsynth.NO_PRIVACY if epsilon == float("inf") else tabsynth.Budget(epsilon=epsilon, delta=delta)
     )
     found: list[Figures] = []
     for run in range(runs):
         start, cpu = time.perf_counter(), time.process_time()
-        model = tabsynth.fit(train, schema=schema, engine=name, settings=settings, privacy=privacy, seed=run)
+        model = tabsynth.fit(
+            train, schema=schema, engine=name, settings=settings, privacy=privacy, public=public, seed=run
+        )
         fitted = time.perf_counter()
         rows = model.sample(train.height, seed=run)
         times = {"fit_s": fitted - start, "sample_s": time.perf_counter() - fitted}
@@ -105,6 +109,15 @@ def write_domain(table: str, path: Path) -> None:
     path.write_text(json.dumps(columns), encoding="utf-8")
 
 
+def set_aside(holdout: pl.DataFrame, n_rows: int, only: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`n_rows` rows of the holdout (of those with one level, where it is named) and the others."""
+    rows = holdout.with_row_index("row").sample(fraction=1.0, shuffle=True, seed=0)
+    column, _, level = (only or "").partition("=")
+    fitting = rows.filter(pl.col(column).cast(pl.String) == level) if only else rows
+    public = fitting.head(n_rows)
+    return public.drop("row"), holdout.with_row_index("row").join(public, on="row", how="anti").drop("row")
+
+
 def score(arguments: argparse.Namespace, folder: Path, synthetic: Path) -> dict[str, object]:
     command = [arguments.peer_python, arguments.scorer]
     command += [folder / "train.parquet", folder / "holdout.parquet", synthetic]
@@ -146,6 +159,9 @@ def all_runs(arguments: argparse.Namespace, folder: Path) -> Iterable[tuple[str,
 
 def measure(arguments: argparse.Namespace, folder: Path) -> Figures:
     train, holdout = halves(arguments.table, arguments.data)
+    if arguments.public:
+        public, holdout = set_aside(holdout, arguments.public, arguments.public_only)
+        public.write_parquet(folder / "public.parquet")
     train.write_parquet(folder / "train.parquet")
     holdout.write_parquet(folder / "holdout.parquet")
     write_domain(arguments.table, folder / "domain.json")
@@ -167,6 +183,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Figures:
         "epsilon": "inf" if arguments.epsilon == float("inf") else arguments.epsilon,
         "delta": arguments.delta,
         "rows": train.height,
+        "public_rows": arguments.public,
+        "public_only": arguments.public_only,
         "columns": train.width,
         "floors": floors,
         "engines": engines,
@@ -188,6 +206,8 @@ def parsed() -> argparse.Namespace:
         nargs="+",
         default=["independent", "gaussian_copula", "bayesian_network", "bayesian_network+target"],
     )
+    parser.add_argument("--public", type=int, default=0, help="rows of the holdout that are public")
+    parser.add_argument("--public-only", metavar="COLUMN=LEVEL")
     parser.add_argument("--data", type=Path, **from_environment("DATA"))
     parser.add_argument("--scorer", **from_environment("SCORER"))
     parser.add_argument("--peer-python", **from_environment("PYTHON"))

@@ -79,7 +79,7 @@ def test_public_rows_that_are_weighted_by_private_ones_are_caught(monkeypatch):
     sound_columns = bayesian_network.count_columns
     monkeypatch.setattr(bayesian_network, "count_columns", remembering)
     tapes.check_same_end(*replayed(public))
-    monkeypatch.setattr(measuring, "drift_of", lambda each: sound(each) + seen[-1] % 2)
+    monkeypatch.setattr(measuring, "drift_of", lambda each, **more: sound(each, **more) + seen[-1] % 2)
     with pytest.raises(AssertionError):
         tapes.check_same_end(*replayed(public))
 

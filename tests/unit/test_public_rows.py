@@ -60,19 +60,20 @@ def distance(rows, truth):
 
 
 TRUTH = frame(200_000, 99)
+LITTLE = tabsynth.Budget(epsilon=0.3)
 
 
 def test_public_rows_help_where_noise_hides_dependence():
-    """2,000 rows at ε = .2: distances of .55 without and .07 to .13 with as many public rows (six fits each)."""
+    """2,000 rows at ε = .3: of 25 fits as many public rows took .25 to .50 off the distance, .42 on average with deviation .07."""
     gains = []
     for seed in range(4):
         rows = frame(2000, seed)
         without, beside = (
-            distance(fitted(rows, public).sample(4000, seed=1), TRUTH)
+            distance(fitted(rows, public, privacy=LITTLE).sample(4000, seed=1), TRUTH)
             for public in (None, frame(2000, seed + 50))
         )
         gains.append(without - beside)
-    assert min(gains) > 0.2
+    assert np.mean(gains) > 0.25
 
 
 def test_public_rows_of_another_population_lose_their_weight():
@@ -109,7 +110,7 @@ def test_public_rows_come_as_tables_do(kind, tmp_path):
         public.write_csv(given)
     else:
         given = public.drop("x")
-    model = fitted(frame(2000, 1), given, privacy=tabsynth.Budget(epsilon=0.3))
+    model = fitted(frame(2000, 1), given, privacy=LITTLE)
     assert model.n_public == 2000
     assert (
         agreement(model.sample(4000, seed=1)) > 0.4

@@ -82,7 +82,7 @@ def test_a_level_that_no_public_row_holds_says_nothing_of_its_pairs():
 
 
 def test_drift_is_what_noise_and_sampling_do_not_explain():
-    """Cells that differ by a factor of deviation .3: the estimate is .09, one standard error up, within a fifth (1e-6)."""
+    """Cells that differ by a factor of deviation .3: the estimate is .09 within a fifth (1e-6), and nothing where they do not."""
     rng = np.random.default_rng(0)
     counts = np.full(20_000, 1_000.0)
     forecast = Forecast(counts, np.full(20_000, 400.0), 1)
@@ -92,9 +92,13 @@ def test_drift_is_what_noise_and_sampling_do_not_explain():
     assert drift_of([(moved + noise, 2_500.0, forecast)]) == pytest.approx(0.09, rel=0.2)
 
 
-def test_drift_of_nothing_is_unknown():
-    assert drift_of([]) == math.inf
-    assert drift_of([(np.ones(3), 1.0, Forecast(np.zeros(3), np.ones(3), 1))]) == math.inf
+def test_drift_that_noise_hides_is_the_usual_one():
+    """Precisions: 1 / .05² = 400 of the usual one; of one cell of 20 rows expected, 20 found, variance 100 + 100: (400/200)² / 2 = 2."""
+    assert drift_of([]) == pytest.approx(0.05)
+    assert drift_of([], usual=0.2) == pytest.approx(0.2)
+    assert drift_of([(np.ones(3), 1.0, Forecast(np.zeros(3), np.ones(3), 1))]) == pytest.approx(0.05)
+    cell = (np.array([20.0]), 100.0, Forecast(np.array([20.0]), np.array([100.0]), 1))
+    assert drift_of([cell]) == pytest.approx((-2 / 2 + 1 / 0.05) / (2 + 400))
     drifted = drifting(Forecast(np.array([0.0, 10.0]), np.array([2.0, 3.0]), 5), 0.5)
     np.testing.assert_allclose(drifted.variance, [2 + 0.5, 3 + 50])
     whole = blended(np.array([7.0]), 4.0, drifting(Forecast(np.array([1.0]), np.array([1.0]), 1), math.inf))
