@@ -88,6 +88,7 @@ def choose(
     earlier: Earlier | None = None,
     is_quick: bool = False,
     public_error: Mapping[Pair, float] = NO_PAIRS,
+    information: Mapping[Pair, float] | None = None,
 ) -> Choice:
     """What to measure with `n_releases` ≥ 1 releases whose noise has standard deviation `scale` ≥ 0.
 
@@ -100,7 +101,8 @@ def choose(
     A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
     stays, and what is left unexplained of their scores says which other pairs the tree holds. `is_quick`: pairs are tried in
     one order, not in several. `public_error`: the sum of absolute errors in the counts of pairs as public rows tell of them;
-    those that stand out from it, but not from noise, take room in the tree and no release.
+    those that stand out from it, but not from noise, take room in the tree and no release. `information`, of exact counts: what
+    pairs are worth in place of their scores, in nats; scores still find the functions.
     """
     sizes = [len(counts) for counts in coarse]
     functions, function_repeats = _functions(scores, coarse, n_releases, fine, scale, workload, earlier)
@@ -110,9 +112,9 @@ def choose(
         left = round(part * left)
     spent = {} if earlier is None else dict(earlier.repeats)
     worth = {
-        pair: workload.score(pair) * score
-        for pair, score in scores.items()
-        if score > 0 and not children & set(pair)
+        pair: workload.score(pair) * value
+        for pair, value in (scores if information is None else information).items()
+        if value > 0 and not children & set(pair)
     }
     releases = Releases(sizes, tuple(fine), known, left, workload, spent)
     dependent, worth = worth, _standing_out(worth, releases, scale)

@@ -5,7 +5,8 @@ and that with hours, age goes with hours. Room in a junction tree is scarce, and
 pairs that explain one another. So where the tree cannot hold all that is worth measuring, a first round measures what a
 small one holds and fits it roughly. The score that its model would lead to in every other pair is compared with the released
 one, and the second round chooses by the difference, as PrivMRF and AIM choose by a model's error (Cai et al. 2021; McKenna
-et al. 2022), but without any further look at the data: the released scores are used twice.
+et al. 2022), but without any further look at the data: the released scores are used twice. Without privacy the pairs' counts are at
+hand, and both rounds go by the logarithmic score instead (`saved`).
 """
 
 from __future__ import annotations
@@ -46,29 +47,61 @@ RELEASES = 16  # of pair marginals, for each column
 _FIRST_CELLS = 40_000  # of the small tree
 _FIRST_PART = 0.5  # of the releases, for its pairs
 _FIRST_ITERATIONS = 20
+_LEAST_EXPECTED = 1e-9  # rows
 _ENOUGH = 0.99  # of the scores worth measuring: a tree that holds them needs no second round
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """The released L1 distance of every pair's counts from integer references, which independent columns would have."""
+    """The released L1 distance of every pair's counts from integer references, which independent columns would have.
+
+    `counts` are those of the pairs where they are exact.
+    """
 
     values: Mapping[Pair, float]
     references: Mapping[Pair, Integers]
+    counts: Mapping[Pair, Floats] | None = None
 
     @property
     def excess(self) -> dict[Pair, float]:
         """The scores less what independent rows would score by chance."""
         return {pair: excess(score, self.references[pair]) for pair, score in self.values.items()}
 
+    @property
+    def information(self) -> dict[Pair, float] | None:
+        """What each pair's exact counts save on independent columns, in nats (`saved`); None where they are not at hand."""
+        if self.counts is None:
+            return None
+        return {
+            pair: saved(each, np.outer(each.sum(axis=1), each.sum(axis=0)) / max(float(each.sum()), 1.0))
+            for pair, each in self.counts.items()
+        }
+
 
 def score_pairs(table: Counted, queries: AnyQueries) -> Scores:
-    """The dependence scores of all pairs, released once."""
+    """The dependence scores of all pairs, released once; without privacy their counts, from which scores follow."""
     pairs, columns = all_pairs(len(table.columns)), table.columns
     references = {(i, j): reference(columns[i].coarse_counts, columns[j].coarse_counts) for i, j in pairs}
     wanted = [table.pair(*pair) for pair in pairs]
+    if isinstance(queries, Queries):
+        found = queries.marginals(SCORES, wanted) if wanted else []
+        counts = {pair: each.values for pair, each in zip(pairs, found, strict=True)}
+        distances = {pair: float(np.abs(each - references[pair]).sum()) for pair, each in counts.items()}
+        return Scores(distances, references, counts)
     released = queries.dependence_scores(SCORES, wanted, list(references.values())).values
     return Scores(dict(zip(pairs, map(float, released), strict=True)), references)
+
+
+def saved(counts: Floats, expected: Floats) -> float:
+    """Nats that a table of `counts` saves on rows of `expected` ≥ 0 ones, less what it would by chance, half a nat a parameter.
+
+    The logarithmic score, which no other distribution than the true one beats on average (a proper score: Good 1952), and
+    Akaike's (1974) price of a table's (r - 1) (c - 1) parameters.
+    """
+    seen = counts > 0
+    told = counts[seen] * np.log(counts[seen] / np.maximum(expected[seen], _LEAST_EXPECTED))
+    n_parameters: int = (counts.shape[0] - 1) * (counts.shape[1] - 1)
+    return float(told.sum()) - 0.5 * n_parameters
 
 
 def told_scores(
@@ -114,10 +147,13 @@ def _public_score(forecast: Forecast) -> float:
 
 
 def unexplained(scores: Scores, model: LogLinear, pairs: Sequence[Pair], total: float) -> dict[Pair, float]:
-    """How far each pair's released score is from what `total` rows of the model would score."""
+    """How far each pair's released score is from what `total` rows of the model would score; of exact counts, what they save on it."""
     found = {}
     for pair in pairs:
         counts = joint_of(model.tree, model.beliefs, pair) * total
+        if scores.counts is not None:
+            found[pair] = max(saved(scores.counts[pair], counts), 0.0)
+            continue
         found[pair] = abs(scores.values[pair] - expected_score(counts, scores.references[pair]))
     return found
 
@@ -161,6 +197,7 @@ def measure_in_rounds(
         known=known,
         workload=workload,
         public_error=public_error,
+        information=scores.information,
     )
     released = Released(tuple(counted), {}, {})
     is_large = most_cells > _FIRST_CELLS

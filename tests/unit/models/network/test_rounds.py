@@ -7,7 +7,7 @@ from scipy import stats
 from tabsynth.models.network.choice import Earlier, Function, choose, reference
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear
-from tabsynth.models.network.rounds import Scores, expected_score, unexplained
+from tabsynth.models.network.rounds import Scores, expected_score, saved, unexplained
 
 
 def chain_of(noise: float) -> tuple[LogLinear, np.ndarray]:
@@ -51,6 +51,43 @@ def test_what_a_chain_implies_is_explained_and_more_is_not():
     assert left["implied"][(0, 2)] < 6 * n**0.5
     # By hand: c is a with probability .36 + .64 / 4 = .52, so the model scores n · 2 (.52 - .25) and `same` n · 2 (1 - .25).
     assert left["more"][(0, 2)] == pytest.approx(n * 2 * (1 - 0.52), rel=0.01)
+
+
+def test_exact_counts_are_worth_the_nats_that_they_save():
+    """`same` has ln 4 a row in common with itself; (4 - 1)² parameters cost half a nat each. A likelihood ratio test says as much."""
+    model, joint = chain_of(0.4)
+    n = 100_000
+    same = np.diag(np.full(4, n / 4))
+    even = reference(np.full(4, n / 4), np.full(4, n / 4))
+    scores = Scores({(0, 2): 0.0}, {(0, 2): even}, {(0, 2): same})
+    assert scores.information[(0, 2)] == pytest.approx(n * np.log(4) - 4.5)
+    assert Scores({(0, 2): 0.0}, {(0, 2): even}).information is None
+    drawn = np.random.default_rng(0).multinomial(n, joint.sum(axis=1).ravel()).reshape(4, 4).astype(float)
+    ratio = stats.chi2_contingency(drawn, lambda_="log-likelihood").statistic
+    assert saved(drawn, np.outer(drawn.sum(axis=1), drawn.sum(axis=0)) / n) == pytest.approx(ratio / 2 - 4.5)
+    # By hand: c is a with probability .52, so the model gives the cells of `same` .13 of the rows each.
+    left = unexplained(scores, model, [(0, 2)], n)
+    assert left[(0, 2)] == pytest.approx(n * np.log(0.25 / 0.13) - 4.5, rel=1e-6)
+    implied = Scores({(0, 2): 0.0}, {(0, 2): even}, {(0, 2): drawn})
+    # Twice what is saved is χ² of 15 degrees less 9: above 60 once in 10^6.
+    assert unexplained(implied, model, [(0, 2)], n)[(0, 2)] < 26
+
+
+def test_exact_pairs_go_by_information_and_functions_by_scores():
+    """Pair (2, 3) has the smaller score and the greater information; room for one of the two is there."""
+    coarse = [np.full(4, 250.0)] * 4
+    scores = {(i, j): 0.0 for i in range(4) for j in range(i + 1, 4)} | {
+        (0, 1): 900.0,
+        (2, 3): 300.0,
+        (1, 2): 500.0,
+    }
+    how = {"scale": 0.0, "n_releases": 64, "most_cells": 40}
+    information = {**dict.fromkeys(scores, 0.0), (0, 1): 500.0, (1, 2): 100.0, (2, 3): 200.0}
+    assert choose(scores, coarse, **how).pairs[:2] == ((0, 1), (1, 2))
+    assert choose(scores, coarse, **how, information=information).pairs[:2] == ((0, 1), (2, 3))
+    function = {**scores, (0, 1): 1500.0}  # 2 n (1 - Σ q²), that of a function
+    found = choose(function, coarse, **how, information={**information, (0, 1): 0.1})
+    assert [(each.child, each.parent) for each in found.functions] == [(0, 1)]
 
 
 def test_room_goes_to_the_pair_that_is_not_explained():
