@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +30,7 @@ from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import order_of, pieces_on
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
+from tabsynth.models.trees.refining import refine
 from tabsynth.models.trees.stored import restore_trees
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
@@ -40,6 +41,8 @@ MOST_GROWING_ROWS = 100_000
 """Splits are found on no more rows than this; leaves are counted on all."""
 MOST_TILTING_ROWS = 25_000
 """Log odds are fitted to no more rows than this."""
+MOST_REFINING_ROWS = 50_000
+"""Drawn rows are told from no more rows than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class SequentialTrees:
     `min_leaf` ≥ 1: the fewest rows of a leaf. `min_group` ≥ 1: the fewest rows that share a published value,
     stretch or run of a leaf; no leaf has fewer. `growing_share` in (0, 1]: the share of the rows that splits are
     found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
-    parameter it adds; the larger, the fewer of both and the less of single rows in them.
+    parameter it adds; the larger, the fewer of both and the less of single rows in them. `rounds` ≥ 0: how often drawn rows are told from
+    real ones, and what tells them apart is taken off; none leaves the rows as trees draw them.
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -61,13 +65,14 @@ class SequentialTrees:
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
     penalty: float = 2.0
+    rounds: int = 2
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
-        if self.min_leaf < 1 or not 0 < self.growing_share <= 1 or not self.penalty >= 0:
+        if self.min_leaf < 1 or not 0 < self.growing_share <= 1 or not self.penalty >= 0 or self.rounds < 0:
             raise UsageError(
-                "sequential_trees needs a min_leaf of 1 or more, a growing_share above 0 and at most 1, and a penalty of "
-                "0 or more"
+                "sequential_trees needs a min_leaf of 1 or more, a growing_share above 0 and at most 1, a penalty of "
+                "0 or more, and 0 rounds or more"
             )
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:  # noqa: ARG002
@@ -83,6 +88,7 @@ class SequentialTrees:
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
+        fit_ratio = queries.density_ratio(columns=tuple(data.columns)) if self.rounds else None
         tools = tools_of([latents[axis].variable.name for axis in order], queries)
 
         def place_axis(place: int) -> tuple[Floats, Integers]:
@@ -95,14 +101,20 @@ class SequentialTrees:
             axes = Axes(latents, order, pieces, positions, bins, growing, tilting)
 
             def fit_place(place: int) -> Fitted:
-                progress("trees", 0.2 + 0.8 * place / len(order))
+                progress("trees", 0.2 + 0.6 * place / len(order))
                 return fit_axis(axes, place, tools[place], self)
 
             found = dict(zip(order, pool.map(fit_place, range(len(order))), strict=True))
         trees = tuple(found[axis][0] for axis in range(len(latents)))
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
-        return FittedSequentialTrees(latents, order, trees, leaves, bins, tilts)
+        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts)
+        if fit_ratio is None:
+            return sequence
+        progress("refinement", 0.8)
+        chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
+        real = [rows[chosen] for rows in pieces]
+        return replace(sequence, ratio=refine(sequence, real, fit_ratio, self, streams))
 
     @staticmethod
     def _some_rows(

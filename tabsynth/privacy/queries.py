@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tabsynth.privacy.density_ratio import DensityRatio, fit_density_ratio
 from tabsynth.privacy.ledger import Ledger
 from tabsynth.privacy.log_odds import LogOdds, fit_log_odds
 from tabsynth.privacy.marginals import (
@@ -151,6 +152,11 @@ class Queries:
         """Charge now; what is returned is `fit_log_odds`, to be called once for the last of these columns."""
         self.ledger.charge("log odds by column", columns)
         return fit_log_odds
+
+    def density_ratio(self, *, columns: Sequence[str]) -> DensityRatio:
+        """Charge now; what is returned is `fit_density_ratio`, for the rows of these columns against drawn ones."""
+        self.ledger.charge("density ratio to drawn rows", columns)
+        return fit_density_ratio
 
     def rows_as_they_are(
         self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]

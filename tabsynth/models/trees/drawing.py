@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +60,30 @@ class Drawn:
             {axis: np.where(kept, pieces, other.pieces[axis]) for axis, pieces in self.pieces.items()},
             {axis: np.where(kept, shares, other.shares[axis]) for axis, shares in self.shares.items()},
         )
+
+
+def joined(parts: Sequence[Drawn]) -> Drawn:
+    """The rows of all parts, one part's after another's; they are on the same axes."""
+    axes = parts[0].pieces
+    return Drawn(
+        sum(part.n_rows for part in parts),
+        {axis: np.concatenate([part.pieces[axis] for part in parts]) for axis in axes},
+        {axis: np.concatenate([part.shares[axis] for part in parts]) for axis in axes},
+    )
+
+
+def draw_rows(model: Model, n_rows: int, rng: np.random.Generator) -> Drawn:
+    """Rows on all axes, axis by axis."""
+    drawn = Drawn(n_rows, {}, {})
+    draw_rest(model, drawn, rng)
+    return drawn
+
+
+def draw_rest(model: Model, drawn: Drawn, rng: np.random.Generator) -> None:
+    """Add to the rows the axes that they lack."""
+    for axis in model.order:
+        if axis not in drawn.pieces:
+            draw_axis(model, axis, drawn, rng)
 
 
 def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[np.intp] | None, Integers]:

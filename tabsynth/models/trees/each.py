@@ -15,9 +15,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, leaves_reached, odds_of
+from tabsynth.models.trees.drawing import Drawn, Model, draw_axis, draw_rest, leaves_reached, odds_of
 from tabsynth.models.trees.leaves import Counts, Floats
 from tabsynth.models.trees.proposals import Asked, Proposed, again_of_each, carried, give, tilts_of
+from tabsynth.models.trees.thinning import Refined
 from tabsynth.models.trees.tree import Integers, Pieces
 
 PROPOSALS_EACH = 8
@@ -119,13 +120,13 @@ class Pooled:
         )
 
 
-def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
-    """Rows with cells of their own, on all axes up to the last that is asked for.
+def draw_each(model: Refined, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
+    """Rows with cells of their own, on all axes.
 
     Each is one of a few proposals, which is exchanged for one of others in further passes.
     A pass of few proposals is biased towards what is likely without the given cells. Taken with the ratio of the estimates of how
     probable these are, passes converge to the distribution given them (particle independent Metropolis-Hastings: Andrieu, Doucet and
-    Holenstein 2010, section 2.4.2).
+    Holenstein 2010, section 2.4.2). Where a ratio refines the model, it is a part of the estimates.
     """
     until = 1 + max(model.order.index(axis) for axis in asked.axes)
     start, rest = _begun(model, n_rows, asked, model.order[:until], rng)
@@ -137,7 +138,7 @@ def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator)
     given = {axis: pieces[owner] for axis, pieces in asked.given.items() if axis in rest}
     mine = Asked(asked.within, given, asked.is_moved[owner])
     chance, worth, current = np.full(n_rows, -np.inf), 0.0, None
-    for _ in range(1 if n_each == 1 else PASSES):
+    for _ in range(1 if n_each == 1 and model.ratio is None else PASSES):
         log_chance = start.log_chance.copy()
         proposed, first = start.propose(n_each, rng), 1.0
         weight = start.weight(proposed)
@@ -147,7 +148,10 @@ def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator)
         found, share = carried(model, proposed, mine, rest, (n_each, log_chance), rng)
         assert found is not None
         share *= first
-        found = found.rows(np.arange(n_rows) * n_each)
+        found = start.whole(found.rows(np.arange(n_rows) * n_each))
+        draw_rest(model, found, rng)
+        if model.ratio is not None:
+            log_chance += np.minimum(model.ratio.logs(found.pieces), model.ratio.bound)
         if current is None:
             current, chance, worth = found, log_chance, share
             continue
@@ -155,9 +159,7 @@ def draw_each(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator)
             takes = np.log(rng.random(n_rows)) < log_chance - chance
         current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
     assert current is not None
-    return Proposed(
-        start.whole(current), min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance)
-    )
+    return Proposed(current, min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance))
 
 
 def _begun(

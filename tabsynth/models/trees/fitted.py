@@ -15,10 +15,12 @@ from tabsynth.models.base import NOTHING_GIVEN
 from tabsynth.models.condition import Condition, Conditioned, Given, pinned, with_given
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
-from tabsynth.models.trees.drawing import Drawn, draw_axis
+from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
-from tabsynth.models.trees.proposals import asked_of, draw_asked
+from tabsynth.models.trees.proposals import asked_of
+from tabsynth.models.trees.ratios import Ratio
+from tabsynth.models.trees.thinning import choose_asked, draw_kept
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
 from tabsynth.models.trees.tree import Integers, Tree
 from tabsynth.randomness import Streams
@@ -29,6 +31,7 @@ class FittedSequentialTrees:
     """Axes, the order in which they are drawn, and for each axis a tree on those before it with its leaves.
 
     `bins` gives the bin of every piece of every axis; `tilts`, for some axes, the log odds that axes before add to its bins.
+    `ratio` refines what they draw; None where it is not refined.
     """
 
     latents: tuple[Latent, ...]
@@ -37,6 +40,7 @@ class FittedSequentialTrees:
     leaves: tuple[Leaves, ...]
     bins: tuple[Integers, ...]
     tilts: Mapping[int, Tilt]
+    ratio: Ratio | None = None
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -69,10 +73,7 @@ class FittedSequentialTrees:
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
         """Block number `block` of `n_rows` rows."""
         rng = streams.generator("sequential_trees.sample", block)
-        drawn = Drawn(n_rows, {}, {})
-        for axis in self.order:
-            draw_axis(self, axis, drawn, rng)
-        return self._encoded(drawn, {})
+        return self._encoded(draw_kept(self, n_rows, rng), {})
 
     def conditional_block(
         self,
@@ -83,7 +84,7 @@ class FittedSequentialTrees:
         conditions: tuple[Condition, ...] = (),
         given: Given = NOTHING_GIVEN,
     ) -> Conditioned:
-        """Block number `block` under conditions, by `draw_each` or `draw_asked`; raises `ConditionError` for impossible ones."""
+        """Block number `block` under conditions, by `draw_each` or `choose_asked`; raises `ConditionError` for impossible ones."""
         rng = streams.generator("sequential_trees.sample", block)
         asked = asked_of(self.latents, conditions, given, n_rows)
         if not asked.axes or not n_rows:
@@ -91,13 +92,9 @@ class FittedSequentialTrees:
                 rows=with_given(self.sample_block(block, n_rows=n_rows, streams=streams), given),
                 effective=float(n_rows),
             )
-        found = (draw_each if asked.given else draw_asked)(self, n_rows, asked, rng)
-        drawn = found.drawn
-        for axis in self.order:
-            if axis not in drawn.pieces:
-                draw_axis(self, axis, drawn, rng)
+        found = (draw_each if asked.given else choose_asked)(self, n_rows, asked, rng)
         spans = {axis: one.spans for axis, one in asked.within.items() if one.spans}
-        rows = with_given(pinned(self._encoded(drawn, spans), conditions), given)
+        rows = with_given(pinned(self._encoded(found.drawn, spans), conditions), given)
         return Conditioned(rows=rows, effective=found.effective, n_moved=int(found.is_moved.sum()))
 
     def _encoded(self, drawn: Drawn, spans: Mapping[int, tuple[Span, ...]]) -> EncodedTable:
@@ -128,7 +125,7 @@ class FittedSequentialTrees:
             found[f"bins.{axis}"] = self.bins[axis]
         for axis, tilt in self.tilts.items():
             found |= {f"tilt.{axis}.{name}": array for name, array in tilt.arrays().items()}
-        return found
+        return found if self.ratio is None else found | self.ratio.arrays()
 
     def parameters(self) -> Mapping[str, Any]:
         return {"order": list(self.order), "families": {}}

@@ -119,8 +119,10 @@ class Proposed:
     is_moved: npt.NDArray[np.bool_]
 
 
-def draw_asked(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
-    """Rows that meet what is asked of all alike, on all axes up to the last of these.
+def draw_asked(
+    model: Model, n_rows: int, asked: Asked, rng: np.random.Generator, *, n_each: int = PROPOSALS
+) -> Proposed:
+    """Rows that meet what is asked of all alike, on all axes up to the last of these, from `n_each` proposals for each.
 
     Raises `ConditionError` where conditions that are the same for all rows are met by none of `MOST` proposals.
     """
@@ -128,7 +130,7 @@ def draw_asked(model: Model, n_rows: int, asked: Asked, rng: np.random.Generator
     is_exact = all(axis in asked.axes for axis in model.order[:until]) and all(
         one.is_one_piece for one in asked.within.values()
     )
-    n_proposals = n_rows if is_exact else max(PROPOSALS * n_rows, FEWEST)
+    n_proposals = n_rows if is_exact else max(n_each * n_rows, FEWEST)
     while True:
         drawn, share = carried(model, Drawn(n_proposals, {}, {}), asked, model.order[:until], None, rng)
         if drawn is not None:

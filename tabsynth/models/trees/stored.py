@@ -15,6 +15,7 @@ from tabsynth.models.stored import require_names
 from tabsynth.models.trees.axes import MOST_BINS
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
+from tabsynth.models.trees.stored_ratio import PREFIX, restore_ratio
 from tabsynth.models.trees.tilts import MOST_ODDS, Tilt
 from tabsynth.models.trees.tree import Tree
 
@@ -34,7 +35,8 @@ def restore_trees(
     """
     require_names(parameters, ["order", "families"], what="parameters")
     own = [name for name in arrays if name.startswith(("tree.", "leaves.", "bins.", "tilt."))]
-    latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=own)
+    ratio = [name for name in arrays if name.startswith(PREFIX)]
+    latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=[*own, *ratio])
     order = _order(parameters["order"], latents)
     wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
     wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
@@ -50,7 +52,8 @@ def restore_trees(
     tilts = {axis: tilt for axis in order if (tilt := _tilt(arrays, axis, order, bins)) is not None}
     n_free = sum(len(tree.ranks) for tree in trees) + sum(len(tilt.weights) for tilt in tilts.values())
     _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
-    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves), bins, tilts)
+    refined = restore_ratio(arrays, latents, bins)
+    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves), bins, tilts, refined)
 
 
 def _order(data: object, latents: Sequence[Latent]) -> tuple[int, ...]:

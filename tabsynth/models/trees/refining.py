@@ -1,0 +1,91 @@
+"""Refining a sequence of trees: rows drawn from it are told from real ones, and what tells them apart is taken off.
+
+A drawn row is then kept with a chance in proportion to the density ratio (discriminator rejection sampling: Azadi et al. 2019).
+Estimated ratios are noisy, and would bend the columns that the trees have right: the weights are fitted to these again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+
+from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
+from tabsynth.models.trees.margins import cells_of, fit_margins, wanted_in
+from tabsynth.models.trees.ratios import Ratio, codes_of
+from tabsynth.models.trees.tree import Pieces
+from tabsynth.privacy.density_ratio import DensityRatio, RatioTree
+from tabsynth.randomness import Streams
+
+DRAWN_PER_ROW = 3
+"""Rows that a table's rows are told from, for each of these."""
+MOST_DRAWN = 200_000
+_LEAST_IN_LEAF = 50
+_FEWEST_FOR_MARGINS = 32_768
+_AT_ONCE = 16_384
+
+
+class Settings(Protocol):
+    """What refining needs of `SequentialTrees`."""
+
+    @property
+    def rounds(self) -> int: ...
+    @property
+    def min_leaf(self) -> int: ...
+    @property
+    def min_group(self) -> int: ...
+
+
+def refine(
+    model: Model, pieces: Sequence[Pieces], fit: DensityRatio, settings: Settings, streams: Streams
+) -> Ratio | None:
+    """The ratio of real rows to drawn ones after `rounds` of telling them apart; None where nothing tells them apart.
+
+    `pieces`: of the real rows, by axis, (n_rows,). Every round draws new rows, thins them by what earlier ones found, and adds trees.
+    """
+    codes = codes_of(model.latents, model.bins)
+    cells = cells_of(model.latents, model.bins)
+    wanted = wanted_in(model.latents, cells, model.gates)
+    real = _table(codes, dict(enumerate(pieces)))
+    trees: tuple[RatioTree, ...] = ()
+    ratio: Ratio | None = None
+    for number in range(settings.rounds):
+        n_drawn = min(DRAWN_PER_ROW * len(real) * (1 if ratio is None else 2), MOST_DRAWN)
+        drawn = _pool(model, n_drawn, streams, number)
+        if ratio is not None:
+            rng = streams.generator("sequential_trees.thin", number)
+            drawn = drawn.rows(np.flatnonzero(rng.random(n_drawn) < ratio.chance(drawn.pieces)))
+        more = fit(
+            real,
+            _table(codes, drawn.pieces),
+            min_leaf=max(settings.min_leaf, _LEAST_IN_LEAF),
+            min_group=settings.min_group,
+            seed=number,
+        )
+        if not more:
+            break
+        trees = (*trees, *more)
+        pool = _pool(model, max(n_drawn, _FEWEST_FOR_MARGINS), streams, settings.rounds + number)
+        nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
+        logs = Ratio(codes, trees, nothing, 0.0).logs(pool.pieces)
+        ratio = Ratio(codes, trees, *fit_margins(logs, pool.pieces, cells, wanted))
+    return ratio
+
+
+def _table(codes: Sequence[Pieces], pieces: Mapping[int, Pieces]) -> Pieces:
+    """Codes of rows, (n_rows, n_axes)."""
+    return np.stack([own[pieces[axis]] for axis, own in enumerate(codes)], axis=1)
+
+
+def _pool(model: Model, n_rows: int, streams: Streams, number: int) -> Drawn:
+    """Rows of the sequence alone: the same for a seed and a number, whatever the number of threads."""
+
+    def part(block: int) -> Drawn:
+        rng = streams.generator("sequential_trees.pool", number, block)
+        return draw_rows(model, min(_AT_ONCE, n_rows - block * _AT_ONCE), rng)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return joined(list(pool.map(part, range(-(-n_rows // _AT_ONCE)))))

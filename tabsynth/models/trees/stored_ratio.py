@@ -1,0 +1,104 @@
+"""A stored density ratio, checked before rows are thinned by it: nothing in a model folder is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tabsynth.errors import ModelFileError
+from tabsynth.models.latent import Latent
+from tabsynth.models.stored import require_names
+from tabsynth.models.trees.margins import MOST_ADDED
+from tabsynth.models.trees.ratios import Ratio, codes_of
+from tabsynth.models.trees.tree import Integers
+from tabsynth.privacy.density_ratio import MOST_LEAVES, RatioTree
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+PREFIX = "ratio."
+_PARTS = {"column": np.int32, "threshold": np.int32, "left": np.int32, "right": np.int32, "value": np.float32}
+_MOST_ADDED_BY_TREE = 100.0
+_MOST_BOUND = 1e6
+
+
+def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Integers]) -> Ratio | None:
+    """What `Ratio.arrays` gave; None where there is none of it.
+
+    Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: trees of at most 16 leaves whose
+    nodes are all reached once, over axes that there are, and finite numbers.
+    """
+    own = [name for name in arrays if name.startswith(PREFIX)]
+    if not own:
+        return None
+    margins = [f"{PREFIX}margin.{axis}" for axis in range(len(latents))]
+    wanted = [f"{PREFIX}{part}" for part in (*_PARTS, "start", "bound")] + margins
+    require_names(own, wanted, what="arrays")
+    n_nodes = arrays[f"{PREFIX}column"].size
+    parts = {part: _typed(arrays, f"{PREFIX}{part}", dtype, n_nodes) for part, dtype in _PARTS.items()}
+    start = _typed(arrays, f"{PREFIX}start", np.int64, arrays[f"{PREFIX}start"].size)
+    is_cut = start.size > 0 and start[0] == 0 and start[-1] == n_nodes and (np.diff(start) > 0).all()
+    _require(is_cut, f"{PREFIX}start", "not the beginnings of its trees")
+    trees = []
+    for first, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
+        tree = RatioTree(**{part: array[first:end] for part, array in parts.items()})
+        _require_tree(tree, len(latents))
+        trees.append(tree)
+    codes = codes_of(latents, bins)
+    added = tuple(
+        _within(arrays, name, len(own), MOST_ADDED) for name, own in zip(margins, codes, strict=True)
+    )
+    bound = _typed(arrays, f"{PREFIX}bound", np.float64, 1)
+    _require(np.abs(bound[0]) <= _MOST_BOUND, f"{PREFIX}bound", "not a finite log ratio")
+    return Ratio(codes, tuple(trees), added, float(bound[0]))
+
+
+def _require_tree(tree: RatioTree, n_axes: int) -> None:
+    name, n_nodes = f"{PREFIX}column", len(tree.column)
+    inner = np.flatnonzero(tree.column != -1)
+    _require(((tree.column >= -1) & (tree.column < n_axes)).all(), name, "asks for axes that there are not")
+    _require(n_nodes - len(inner) <= MOST_LEAVES, name, f"a tree of more than {MOST_LEAVES} leaves")
+    children = np.r_[tree.left[inner], tree.right[inner]]
+    is_tree = np.array_equal(np.sort(children), np.arange(1, n_nodes))
+    is_preorder = (tree.left[inner] == inner + 1).all() and (tree.right[inner] > inner + 1).all()
+    _require(is_tree and is_preorder and _is_nested(tree, inner), f"{PREFIX}left", "not a tree in preorder")
+    leaves = tree.column == -1
+    _require(
+        (tree.left[leaves] == -1).all() and (tree.right[leaves] == -1).all(),
+        f"{PREFIX}left",
+        "leaves with children",
+    )
+    _require(
+        (np.abs(tree.value) <= _MOST_ADDED_BY_TREE).all(), f"{PREFIX}value", "log ratios that are not finite"
+    )
+    _require((tree.threshold >= -1).all(), f"{PREFIX}threshold", "values below -1")
+
+
+def _is_nested(tree: RatioTree, inner: npt.NDArray[np.intp]) -> bool:
+    """Whether what stands on the left of every node ends where what stands on its right begins."""
+    ends = np.arange(1, len(tree.column) + 1)
+    for node in inner[::-1].tolist():
+        if ends[tree.left[node]] != tree.right[node]:
+            return False
+        ends[node] = ends[tree.right[node]]
+    return True
+
+
+def _typed(arrays: Arrays, name: str, dtype: Any, size: int) -> npt.NDArray[Any]:
+    array = arrays[name]
+    if array.dtype != dtype or array.shape != (size,):
+        found = f"{array.dtype} of shape {array.shape}"
+        raise ModelFileError(f"array {name!r}: expected {np.dtype(dtype)} of shape ({size},), found {found}")
+    return array
+
+
+def _within(arrays: Arrays, name: str, size: int, most: float) -> npt.NDArray[np.float32]:
+    array = _typed(arrays, name, np.float32, size)
+    _require((np.abs(array) <= most).all(), name, f"log ratios that are not within ±{most}")
+    return array
+
+
+def _require(holds: bool | np.bool_, name: str, fault: str) -> None:
+    if not holds:
+        raise ModelFileError(f"array {name!r}: {fault}")

@@ -1,0 +1,65 @@
+"""Rows whose frequencies a density ratio corrects: drawn ones are kept by chance, chosen among, or exchanged."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from tabsynth.models.trees.drawing import Drawn, Model, draw_rest, draw_rows, joined
+from tabsynth.models.trees.margins import bound_of
+from tabsynth.models.trees.proposals import Asked, Proposed, draw_asked
+from tabsynth.models.trees.ratios import Ratio
+from tabsynth.models.truncated_normal import effective_share, systematic
+
+CHOSEN_FROM = 4
+"""Rows drawn under conditions for each that is chosen."""
+_LEAST_SHARE = 1 / 8
+_MOST_DRAWN = 64
+"""Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
+
+
+class Refined(Model, Protocol):
+    """A model, and the ratio that refines it."""
+
+    @property
+    def ratio(self) -> Ratio | None: ...
+
+
+def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator) -> Drawn:
+    """Rows on all axes, kept with a chance in proportion to the ratio (von Neumann 1951), as they are without one."""
+    if model.ratio is None or not n_rows:
+        return draw_rows(model, n_rows, rng)
+    parts: list[Drawn] = []
+    left, n_drawn, share = n_rows, 0, 0.5
+    while left and n_drawn < _MOST_DRAWN * n_rows:
+        n_more = math.ceil(left / share) + 16
+        drawn = draw_rows(model, n_more, rng)
+        kept = np.flatnonzero(rng.random(n_more) < model.ratio.chance(drawn.pieces))
+        parts.append(drawn.rows(kept[:left]))
+        left, n_drawn = max(left - len(kept), 0), n_drawn + n_more
+        share = max(len(kept) / n_more, _LEAST_SHARE)
+    if left:
+        parts.append(draw_rows(model, left, rng))
+    return joined(parts)
+
+
+def choose_asked(model: Refined, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:
+    """Rows on all axes that meet what is asked of all alike: of several for each, those that the ratio chooses.
+
+    Under conditions ratios differ from what they are elsewhere, so they are bounded for the rows at hand: no row is taken twice.
+    """
+    if model.ratio is None:
+        found = draw_asked(model, n_rows, asked, rng)
+        draw_rest(model, found.drawn, rng)
+        return found
+    n_drawn = CHOSEN_FROM * n_rows
+    found = draw_asked(model, n_drawn, asked, rng, n_each=1)
+    draw_rest(model, found.drawn, rng)
+    logs = model.ratio.logs(found.drawn.pieces)
+    bound = min(model.ratio.bound, bound_of(logs))
+    weight = np.exp(np.minimum(logs - bound, 0.0))
+    chosen = systematic(weight, n_rows, rng)
+    effective = min(float(n_rows), found.effective * effective_share(weight))
+    return Proposed(found.drawn.rows(chosen), effective, asked.is_moved)
