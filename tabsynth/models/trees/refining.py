@@ -17,14 +17,15 @@ from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
 from tabsynth.models.trees.margins import cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.tree import Pieces
-from tabsynth.privacy.density_ratio import DensityRatio, RatioTree
+from tabsynth.privacy.density_ratio import DensityRatio
 from tabsynth.randomness import Streams
 
 DRAWN_PER_ROW = 3
 """Rows that a table's rows are told from, for each of these."""
-MOST_DRAWN = 200_000
+ENOUGH_DRAWN = 49_152
+"""Of large tables no more than this, or than there are rows."""
+FEWEST_DRAWN = 32_768
 _LEAST_IN_LEAF = 50
-_FEWEST_FOR_MARGINS = 32_768
 _AT_ONCE = 16_384
 
 
@@ -44,20 +45,17 @@ def refine(
 ) -> Ratio | None:
     """The ratio of real rows to drawn ones after `rounds` of telling them apart; None where nothing tells them apart.
 
-    `pieces`: of the real rows, by axis, (n_rows,). Every round draws new rows, thins them by what earlier ones found, and adds trees.
+    `pieces`: of the real rows, by axis, (n_rows,). Every round adds trees that tell apart new rows, thinned by what the rounds before found.
     """
     codes = codes_of(model.latents, model.bins)
     cells = cells_of(model.latents, model.bins)
     wanted = wanted_in(model.latents, cells, model.gates)
     real = _table(codes, dict(enumerate(pieces)))
-    trees: tuple[RatioTree, ...] = ()
+    nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
+    n_drawn = max(min(DRAWN_PER_ROW * len(real), max(len(real), ENOUGH_DRAWN)), FEWEST_DRAWN)
     ratio: Ratio | None = None
+    drawn = _pool(model, n_drawn, streams, 0)
     for number in range(settings.rounds):
-        n_drawn = min(DRAWN_PER_ROW * len(real) * (1 if ratio is None else 2), MOST_DRAWN)
-        drawn = _pool(model, n_drawn, streams, number)
-        if ratio is not None:
-            rng = streams.generator("sequential_trees.thin", number)
-            drawn = drawn.rows(np.flatnonzero(rng.random(n_drawn) < ratio.chance(drawn.pieces)))
         more = fit(
             real,
             _table(codes, drawn.pieces),
@@ -67,11 +65,12 @@ def refine(
         )
         if not more:
             break
-        trees = (*trees, *more)
-        pool = _pool(model, max(n_drawn, _FEWEST_FOR_MARGINS), streams, settings.rounds + number)
-        nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
-        logs = Ratio(codes, trees, nothing, 0.0).logs(pool.pieces)
-        ratio = Ratio(codes, trees, *fit_margins(logs, pool.pieces, cells, wanted))
+        trees = (*(() if ratio is None else ratio.trees), *more)
+        drawn = _pool(model, n_drawn, streams, number + 1)  # none that the trees were grown on
+        logs = Ratio(codes, trees, nothing, 0.0).logs(drawn.pieces)
+        ratio = Ratio(codes, trees, *fit_margins(logs, drawn.pieces, cells, wanted))
+        rng = streams.generator("sequential_trees.thin", number)
+        drawn = drawn.rows(np.flatnonzero(rng.random(n_drawn) < ratio.chance(drawn.pieces)))
     return ratio
 
 
