@@ -71,12 +71,15 @@ def fit_margins(
     """What pieces of each axis add to the log weights of drawn rows, (n_pieces + 1,), and the bound of the sums.
 
     Rows weighed by them, none more than the bound, have `wanted` shares in cells, up to `_SPARE_ROWS` on either side. Trees draw
-    columns as they are, but these rows have theirs by chance, so each is counted as much as takes that off (calibration: Deville and Särndal 1992).
+    most columns as they are, but these rows have theirs by chance, so each is counted as much as takes that off (calibration: Deville and
+    Särndal 1992); where a column is off by more than chance, it is put right.
     """
     rows = [own[pieces[axis]] for axis, own in enumerate(cells)]
     counted = np.ones(len(logs))
+    by_chance = [axis for axis, shares in enumerate(wanted) if _is_by_chance(rows[axis], shares)]
     for _ in range(_CALIBRATING):
-        for axis, shares in enumerate(wanted):
+        for axis in by_chance:
+            shares = wanted[axis]
             have = np.bincount(rows[axis], weights=counted, minlength=len(shares))
             counted *= np.clip(len(logs) * shares / np.maximum(have, 1e-9), 1 / _MOST_COUNTED, _MOST_COUNTED)[
                 rows[axis]
@@ -96,3 +99,13 @@ def fit_margins(
         bound = bound_of(logs)
     margins = tuple(total[own].astype(np.float32) for total, own in zip(added, cells, strict=True))
     return margins, bound
+
+
+def _is_by_chance(rows: Integers, shares: Floats) -> bool:
+    """Whether the cells of these rows are as frequent as wanted but for chance, by Pearson's statistic and three standard deviations of it."""
+    expected = len(rows) * shares
+    may = expected >= _SPARE_ROWS
+    have = np.bincount(rows, minlength=len(shares))
+    statistic = float(((have - expected)[may] ** 2 / expected[may]).sum())
+    freedom = max(int(may.sum()) - 1, 1)
+    return statistic <= freedom + 3 * np.sqrt(2 * freedom)
