@@ -114,7 +114,8 @@ class SequentialTrees:
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
         real = [rows[chosen] for rows in pieces]
-        return replace(sequence, ratio=refine(sequence, real, fit_ratio, self, streams))
+        ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
+        return replace(sequence, ratio=ratio)
 
     @staticmethod
     def _some_rows(

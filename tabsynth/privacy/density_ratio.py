@@ -22,11 +22,12 @@ DensityRatio = Callable[..., "list[RatioTree]"]
 
 MOST_LEAVES = 16
 MOST_TREES = 300
+LEAST_ROWS = 200
+"""Of a table; with fewer, too few are held out to say when to stop."""
 _HELD_OUT = 0.25
 _RATE = 0.1
 _RIDGE = 10.0  # rows, as LightGBM counts them
 _PATIENCE = 20  # trees without a gain on rows held out
-_LEAST_ROWS = 200  # of a table; with fewer, too few are held out
 _SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _ERRORS = 2.0  # standard errors that the gain on rows held out must exceed
 
@@ -54,7 +55,7 @@ def fit_density_ratio(
     none, adds nothing. No trees where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
     number of threads, of which 0 is all.
     """
-    if len(real) < _LEAST_ROWS:
+    if len(real) < LEAST_ROWS:
         return []
     booster, n_trees, scale = _boosted(real, drawn, min_leaf=min_leaf, seed=seed, n_threads=n_threads)
     if not n_trees:

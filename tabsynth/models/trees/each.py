@@ -148,9 +148,10 @@ def draw_each(model: Refined, n_rows: int, asked: Asked, rng: np.random.Generato
         found, share = carried(model, proposed, mine, rest, (n_each, log_chance), rng)
         assert found is not None
         share *= first
-        found = start.whole(found.rows(np.arange(n_rows) * n_each))
-        draw_rest(model, found, rng)
+        found = found.rows(np.arange(n_rows) * n_each)
         if model.ratio is not None:
+            found = start.whole(found)
+            draw_rest(model, found, rng)
             log_chance += np.minimum(model.ratio.logs(found.pieces), model.ratio.bound)
         if current is None:
             current, chance, worth = found, log_chance, share
@@ -159,6 +160,9 @@ def draw_each(model: Refined, n_rows: int, asked: Asked, rng: np.random.Generato
             takes = np.log(rng.random(n_rows)) < log_chance - chance
         current, chance = current.where(~takes, found), np.where(takes, log_chance, chance)
     assert current is not None
+    if model.ratio is None:
+        current = start.whole(current)
+        draw_rest(model, current, rng)
     return Proposed(current, min(worth, 1.0) * start.worth * n_rows, asked.is_moved | np.isneginf(chance))
 
 

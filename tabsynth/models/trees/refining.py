@@ -17,7 +17,7 @@ from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
 from tabsynth.models.trees.margins import cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.tree import Pieces
-from tabsynth.privacy.density_ratio import DensityRatio
+from tabsynth.privacy.density_ratio import LEAST_ROWS, DensityRatio
 from tabsynth.randomness import Streams
 
 DRAWN_PER_ROW = 3
@@ -25,6 +25,8 @@ DRAWN_PER_ROW = 3
 ENOUGH_DRAWN = 49_152
 """Of large tables no more than this, or than there are rows."""
 FEWEST_DRAWN = 32_768
+MOST_DRAWN = 262_144
+"""Of large tables, for weights that keep columns as they are."""
 _LEAST_IN_LEAF = 50
 _AT_ONCE = 16_384
 
@@ -41,12 +43,20 @@ class Settings(Protocol):
 
 
 def refine(
-    model: Model, pieces: Sequence[Pieces], fit: DensityRatio, settings: Settings, streams: Streams
+    model: Model,
+    pieces: Sequence[Pieces],
+    fit: DensityRatio,
+    settings: Settings,
+    streams: Streams,
+    *,
+    n_rows: int,
 ) -> Ratio | None:
     """The ratio of real rows to drawn ones after `rounds` of telling them apart; None where nothing tells them apart.
 
-    `pieces`: of the real rows, by axis, (n_rows,). Every round adds trees that tell apart new rows, thinned by what the rounds before found.
+    `pieces`: of the table's `n_rows` rows, or of enough of them, by axis. Every round adds trees that tell apart new rows, thinned by what the rounds before found.
     """
+    if not pieces or len(pieces[0]) < LEAST_ROWS:
+        return None
     codes = codes_of(model.latents, model.bins)
     cells = cells_of(model.latents, model.bins)
     wanted = wanted_in(model.latents, cells, model.gates)
@@ -66,6 +76,7 @@ def refine(
         if not more:
             break
         trees = (*(() if ratio is None else ratio.trees), *more)
+        n_drawn = max(n_drawn, min(n_rows, MOST_DRAWN))
         drawn = _pool(model, n_drawn, streams, number + 1)  # none that the trees were grown on
         logs = Ratio(codes, trees, nothing, 0.0).logs(drawn.pieces)
         ratio = Ratio(codes, trees, *fit_margins(logs, drawn.pieces, cells, wanted))
