@@ -108,4 +108,4 @@ def _is_by_chance(rows: Integers, shares: Floats) -> bool:
     have = np.bincount(rows, minlength=len(shares))
     statistic = float(((have - expected)[may] ** 2 / expected[may]).sum())
     freedom = max(int(may.sum()) - 1, 1)
-    return statistic <= freedom + 3 * np.sqrt(2 * freedom)
+    return bool(statistic <= freedom + 3 * np.sqrt(2 * freedom))
