@@ -47,13 +47,13 @@ class RatioTree:
 
 
 def fit_density_ratio(
-    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, n_threads: int = 0
+    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, n_threads: int = 1
 ) -> list[RatioTree]:
     """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d).
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
     none, adds nothing. No trees where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
-    number of threads, of which 0 is all.
+    number of threads: one, as more of LightGBM's wait for one another in a loop where other work takes a core.
     """
     if len(real) < LEAST_ROWS:
         return []
