@@ -90,9 +90,11 @@ def sampled(logits: torch.Tensor, sizes: Sequence[int], generator: torch.Generat
 def cap_spectra(critic: Critic, most: float) -> None:
     """Scale down every weight matrix whose largest singular value exceeds `most`.
 
-    A bound on how steep the critic is that looks at weights alone (Miyato et al. 2018 normalise instead).
+    A bound on how steep the critic is that looks at weights alone (Miyato et al. 2018 normalise instead). Singular values of
+    such small matrices are found on the CPU, wherever the critic is.
     """
     for layer in critic.layers:
         if isinstance(layer, nn.Linear):
-            largest = torch.linalg.matrix_norm(layer.weight, ord=2)
-            layer.weight.mul_((most / largest).clamp(max=1.0))
+            largest = float(torch.linalg.matrix_norm(layer.weight.cpu(), ord=2))
+            if largest > most:
+                layer.weight.mul_(most / largest)

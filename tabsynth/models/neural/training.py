@@ -133,21 +133,7 @@ class Training:
     def criticise(self, steps: PrivateSteps, rows: Rows) -> None:
         """One private step of the critic and `generator_steps` of the generator."""
         self.reseed(_CRITIC, steps.done)
-
-        def loss_of_rows(taken: npt.NDArray[np.intp], chance: np.random.Generator) -> torch.Tensor:
-            cells = rows[taken].astype(np.intp) + self.starts
-            condition = self.conditions.of_rows(cells, chance)
-            inputs = torch.zeros((len(taken), 2 * self.n_cells), device=self.device)
-            at = torch.from_numpy(np.c_[cells, condition + self.n_cells]).to(self.device)
-            return nn.functional.softplus(-self._judged(inputs.scatter_(1, at, 1.0)))
-
-        def public_loss() -> torch.Tensor:
-            with torch.no_grad():
-                logits, condition = self._generate()
-                fake = sampled(logits, self.sizes, self.draws)
-            return nn.functional.softplus(self._judged(torch.cat([fake, condition], dim=1))).mean()
-
-        steps.step(loss_of_rows, public_loss)
+        steps.step(lambda taken, chance: self._loss_of_rows(rows[taken], chance), self._loss_of_made)
         cap_spectra(self.critic, self.recipe.steepness)
         for _ in range(self.recipe.generator_steps):
             logits, condition = self._generate()
@@ -156,6 +142,21 @@ class Training:
             loss = self._public_loss(logits, condition) + self.recipe.adversarial_weight * judged
             self._update(loss, averaging=self.recipe.averaging)
         self.taken += 1
+
+    def _loss_of_rows(self, rows: Rows, chance: np.random.Generator) -> torch.Tensor:
+        """The critic's loss of each of some real rows, (n,): a function of that row, and of chance that is its own."""
+        cells = rows.astype(np.intp) + self.starts
+        condition = self.conditions.of_rows(cells, chance)
+        inputs = torch.zeros((len(rows), 2 * self.n_cells), device=self.device)
+        at = torch.from_numpy(np.c_[cells, condition + self.n_cells]).to(self.device)
+        return nn.functional.softplus(-self._judged(inputs.scatter_(1, at, 1.0)))
+
+    def _loss_of_made(self) -> torch.Tensor:
+        """The critic's mean loss of generated rows, which no real row has a part in."""
+        with torch.no_grad():
+            logits, condition = self._generate()
+            fake = sampled(logits, self.sizes, self.draws)
+        return nn.functional.softplus(self._judged(torch.cat([fake, condition], dim=1))).mean()
 
     def weights(self) -> Weights:
         """The averaged generator's, for numpy."""

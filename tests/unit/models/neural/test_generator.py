@@ -67,6 +67,23 @@ def test_numpy_and_torch_are_the_same_function():
     assert np.allclose(own.logits(inputs), generator(torch.from_numpy(inputs)).detach().numpy(), atol=1e-4)
 
 
+def test_no_weight_of_the_critic_is_steeper_than_it_may_be():
+    """By a singular value decomposition afterwards; a matrix that is within the bound stays in every bit."""
+    torch = pytest.importorskip("torch", reason="needs the extra gan")
+    from tabsynth.models.neural.networks import Critic, cap_spectra, initialise
+
+    critic = Critic(n_cells=6, width=8)
+    initialise(critic, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        critic.layers[0].weight.mul_(20.0)
+    first, second = (critic.layers[k].weight.detach().clone() for k in (0, 3))
+    largest = np.linalg.svd(first.numpy(), compute_uv=False)[0]
+    assert largest > 2.0 > np.linalg.svd(second.numpy(), compute_uv=False)[0]
+    cap_spectra(critic, 2.0)
+    assert np.allclose(critic.layers[0].weight.detach(), first * 2.0 / largest, atol=1e-5)
+    assert torch.equal(critic.layers[3].weight, second)
+
+
 def test_conditions_are_those_that_brute_force_keeps():
     """One in the mixture's own way, one by throwing rows away; standard errors are below .01."""
     a, b = draw(200_000)
