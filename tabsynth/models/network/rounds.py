@@ -93,15 +93,15 @@ def score_pairs(table: Counted, queries: AnyQueries) -> Scores:
 
 
 def saved(counts: Floats, expected: Floats) -> float:
-    """Nats that a table of `counts` saves on rows of `expected` ≥ 0 ones, less what it would by chance, half a nat a parameter.
+    """Nats that a table of `counts` saves on rows of `expected` ≥ 0 ones, less one for each of its (r - 1) (c - 1) parameters.
 
     The logarithmic score, which no other distribution than the true one beats on average (a proper score: Good 1952), and
-    Akaike's (1974) price of a table's (r - 1) (c - 1) parameters.
+    the price of a parameter by Akaike (1974).
     """
     seen = counts > 0
     told = counts[seen] * np.log(counts[seen] / np.maximum(expected[seen], _LEAST_EXPECTED))
     n_parameters: int = (counts.shape[0] - 1) * (counts.shape[1] - 1)
-    return float(told.sum()) - 0.5 * n_parameters
+    return float(told.sum()) - n_parameters
 
 
 def told_scores(
