@@ -66,5 +66,7 @@ def _columns_of(public: Any, schema: TableSchema) -> tuple[tuple[str, ...], pl.D
     if isinstance(public, (str, Path)):
         dialect = replace(schema.csv, delimiter="\t") if is_tab_separated(Path(public)) else schema.csv
         return column_names(Path(public), dialect=dialect), None
+    if isinstance(public, pl.LazyFrame):
+        return _columns_of(read_table(public, strict=False)[0], schema)
     names: Any = getattr(public, "column_names", None) or getattr(public, "columns", ())
     return tuple(map(str, names)), None
