@@ -45,7 +45,7 @@ from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
 from tabsynth.pseudonymise import pseudonymise_table, read_key
-from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box
+from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box, pipeline_box
 from tabsynth.schema import draft_schema as draft_frames
 from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.rules import AnyRule
@@ -429,7 +429,7 @@ def _black_box(
     if isinstance(engine, FittedPipeline):
         if privacy is not None:
             raise UsageError("a fitted pipeline says itself what privacy it has")
-        return engine_box(engine.engine, privacy=engine.privacy)
+        return pipeline_box(engine)
     if is_function:
         return function_box(cast("UserFunction", engine), stated=stated)
     recipe = cast("str | Synthesizer", engine)

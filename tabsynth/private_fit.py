@@ -196,7 +196,7 @@ def _as_learnt(public: pl.DataFrame, rules: RulePlan, schema: TableSchema) -> En
     ]
     whole = public.with_columns(missing).select(declared.column_names)
     encoded = encode_table(Table(schema, rules.apply(Table(declared, whole)).frame))
-    unknown = set(rules.sources(lacking))
+    unknown = rules.taken_from(lacking)
     known = {name: column for name, column in encoded.columns.items() if name not in unknown}
     return EncodedTable(encoded.n_rows, known)
 

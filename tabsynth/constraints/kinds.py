@@ -114,6 +114,8 @@ def _kinds(cells: pl.Series, literals: tuple[npt.NDArray[np.float64], list[str]]
         values = cells.cast(pl.Float64).fill_null(np.nan).to_numpy()
         between = np.searchsorted(numbers, values, "left") + np.searchsorted(numbers, values, "right") + 1
         return _dense(np.where(np.isnan(values), 0, between))
+    if cells.dtype == pl.Duration:  # polars writes none as text
+        cells = cells.to_physical()
     levels = cells.drop_nulls().unique()
     if len(levels) + 1 <= _MOST_LEVELS:
         levels = levels.sort().cast(pl.String)

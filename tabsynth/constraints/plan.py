@@ -143,6 +143,16 @@ class RulePlan:
             found |= dict.fromkeys(sorted(ways))
         return tuple(found)
 
+    def taken_from(self, names: Collection[str]) -> frozenset[str]:
+        """The learnt columns of which `apply` reads any of the columns `names`."""
+        found = set(names)
+        for step in self.steps:
+            if isinstance(step, Combine) and any(column.name in found for column in step.columns):
+                found.add(step.name)
+            if isinstance(step, Compute) and step.column.name in found:
+                found.add(step.presence)
+        return frozenset(found & set(self.working.column_names))
+
     def bought(self, learnt: TableSchema) -> TableSchema:
         """The schema once the domains of `learnt`, which is `working` with what a fit bought, are known.
 

@@ -66,8 +66,10 @@ def computed_value(rule: Formula | Sum, schema: TableSchema) -> pl.Expr:
     column = schema[rule.column]
     if isinstance(rule, Sum):
         parts = [number(schema[name]) for name in rule.parts]
+        if column.kind is not Kind.DURATION:  # the sum of two int8 is an int8, and wraps
+            parts = [part.cast(pl.Float64) for part in parts]
         total = functools.reduce(lambda one, other: one + other, parts)
-        return total if column.kind is Kind.DURATION else _rounded(total.cast(pl.Float64), column, None)
+        return total if column.kind is Kind.DURATION else _rounded(total, column, None)
     value = pl.sql_expr(rule.sql).cast(pl.Float64, strict=False).fill_nan(None)
     return _rounded(value, column, rule.decimals)
 

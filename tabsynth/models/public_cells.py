@@ -153,7 +153,8 @@ def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
         )
         edges[0], edges[-1] = low, high
         return edges[:-1], edges[1:]
-    n_below = round(N_WIDE * -low / (high - low))
+    small = (low / 256, high / 256)  # the same bits, and a distance that a float holds
+    n_below = round(N_WIDE * -small[0] / (small[1] - small[0]))
     below = -_line_edges(0.0, -low, max(n_below, 1))[::-1] if low < 0 else np.zeros(1)
     above = _line_edges(0.0, high, max(N_WIDE - n_below, 1)) if high > 0 else np.zeros(1)
     first = np.r_[below[:-1], 0.0, above[:-1]]  # zero is an atom between its neighbours

@@ -18,6 +18,8 @@ from tabsynth.privacy import NoPrivacy, Privacy
 from tabsynth.schema.types import TableSchema
 from tabsynth.table import Table
 
+_MOST_NAMED = 8
+
 
 def require_informed(recipe: Synthesizer, privacy: Privacy, *, public: Any, data: Any) -> None:
     """Raise `UsageError` for `public` rows that a fit cannot take: without privacy, or by an engine that takes none.
@@ -54,7 +56,9 @@ def read_public(public: Any, schema: TableSchema) -> pl.DataFrame:
     if shared and frame is None:
         frame = read_table(public, schema=told, strict=False)[0]
     if frame is None or not shared or not frame.height:
-        what = "are none: the table of them is empty" if shared else "share no column with the table"
+        theirs = ", ".join(map(repr, names[:_MOST_NAMED])) + (", …" if len(names) > _MOST_NAMED else "")
+        lacking = f"share no column with the table that is learnt: theirs are {theirs}"
+        what = "are none: the table of them is empty" if shared else lacking
         raise UsageError(f"the public rows {what}; nothing was charged")
     return Table.conform(frame, told, strict=False).frame
 
@@ -66,5 +70,7 @@ def _columns_of(public: Any, schema: TableSchema) -> tuple[tuple[str, ...], pl.D
     if isinstance(public, (str, Path)):
         dialect = replace(schema.csv, delimiter="\t") if is_tab_separated(Path(public)) else schema.csv
         return column_names(Path(public), dialect=dialect), None
+    if isinstance(public, pl.LazyFrame):
+        return _columns_of(read_table(public, strict=False)[0], schema)
     names: Any = getattr(public, "column_names", None) or getattr(public, "columns", ())
     return tuple(map(str, names)), None

@@ -6,7 +6,16 @@ fresh noise from the operating system each time. Nothing of them is released, an
 output, so they are charged to no ledger.
 """
 
-from tabsynth.refit.box import BlackBox, EngineRefit, Refit, command_box, engine_box, function_box, model_box
+from tabsynth.refit.box import (
+    BlackBox,
+    EngineRefit,
+    Refit,
+    command_box,
+    engine_box,
+    function_box,
+    model_box,
+    pipeline_box,
+)
 from tabsynth.refit.command import FORMATS, TIMEOUT, CommandRefit, command_refit
 from tabsynth.refit.function import FunctionRefit, NamedFunction, UserFunction, function_of
 
@@ -26,4 +35,5 @@ __all__ = [
     "function_box",
     "function_of",
     "model_box",
+    "pipeline_box",
 ]

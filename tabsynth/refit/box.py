@@ -79,13 +79,24 @@ def engine_box(
     )
 
 
-def model_box(path: str | Path) -> BlackBox:
-    """The recipe, settings and privacy of a fitted model folder, never its parameters.
+def pipeline_box(fitted: FittedPipeline) -> BlackBox:
+    """The recipe, settings and privacy of a fitted pipeline, never its parameters.
 
-    Raises `ModelFileError` as `FittedPipeline.load` does.
+    Raises `UsageError` for one that was fitted with public rows beside its table, which no model keeps: without
+    them its engine is another one.
     """
-    fitted = FittedPipeline.load(path)
+    if fitted.n_public:
+        raise UsageError(
+            f"the model was fitted with {fitted.n_public:,} public rows beside its table, which it does not hold: without "
+            "them its engine gives other rows. Name the engine and its privacy to see it without any, or pass a function or "
+            "a command that fits with them"
+        )
     return engine_box(fitted.engine, privacy=fitted.privacy)
+
+
+def model_box(path: str | Path) -> BlackBox:
+    """`pipeline_box` of a model folder. Raises `ModelFileError` as `FittedPipeline.load` does."""
+    return pipeline_box(FittedPipeline.load(path))
 
 
 def function_box(function: UserFunction, *, stated: Budget | None = None) -> BlackBox:

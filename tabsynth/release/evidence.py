@@ -253,11 +253,16 @@ def _other_audit(kind: str, path: Path, pipeline: FittedPipeline) -> AuditEviden
 
 
 def _is_of_engine(kind: str, data: Mapping[str, object], pipeline: FittedPipeline) -> bool:
-    """Whether an audit of an engine was of the model's: by name and settings, or by its title and unit."""
+    """Whether an audit of an engine was of the model's: by name and settings, or by its title and unit.
+
+    A shadow audit fits without public rows, so it says nothing of the rows of a model that was given some; the noise is the same.
+    """
     engine = pipeline.engine
     if kind == "noise":
         settings = json.loads(json.dumps(settings_of(engine)))
         return data.get("engine") == engine.name and data.get("settings") == settings
+    if pipeline.n_public:
+        return False
     title = engine_box(engine, privacy=pipeline.privacy).title
     is_titled = str(data.get("title")).startswith(f"Shadow audit of {title} on ")
     return is_titled and data.get("unit") == unit_words(pipeline.schema.unit)

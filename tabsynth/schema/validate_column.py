@@ -75,7 +75,7 @@ def _bounds_findings(path: Path, column: Column) -> Iterator[Finding]:
 
 def _range_findings(path: Path, values: Sequence[Scalar], column: Column) -> Iterator[Finding]:
     """Whole numbers and times that the stored type has no 64 (or fewer) bits for."""
-    limits = _stored_limits(column.dtype)
+    limits = stored_limits(column.dtype)
     if limits is None:
         return
     lowest, highest = limits
@@ -83,7 +83,7 @@ def _range_findings(path: Path, values: Sequence[Scalar], column: Column) -> Ite
     yield from at_first(path, outside, f"does not fit {column.dtype}")
 
 
-def _stored_limits(dtype: str) -> tuple[int, int] | None:
+def stored_limits(dtype: str) -> tuple[int, int] | None:
     """What a type holds, whole numbers as they are and times in microseconds; None where all fits."""
     if dtype in INTEGER_DTYPES:
         bits = int(dtype.lstrip("uint"))

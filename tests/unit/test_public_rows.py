@@ -1,5 +1,7 @@
 """Public rows beside a private table: what a fit makes of them, what it says of them, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -8,10 +10,12 @@ import pytest
 import tabsynth
 from tabsynth.config.files import read_run
 from tabsynth.config.run import run
+from tabsynth.constraints.plan import plan_rules
 from tabsynth.errors import SchemaError, StructureError, UsageError
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.private_fit import _as_learnt
 from tabsynth.release.bundle.statement import OF_PUBLIC_ROWS, statement_of, statement_words
-from tabsynth.schema.rules import Sum
+from tabsynth.schema.rules import Combinations, Sum
 from tabsynth.schema.types import Column, Domain, Kind, Origin, Schema, TableSchema
 from tests.end_to_end.commands import tabsynth_here
 
@@ -128,6 +132,42 @@ def test_rules_hold_beside_public_rows_that_break_them_or_lack_their_columns():
         assert (made["c"] == made["a"] + made["b"]).all()
 
 
+def test_what_gives_a_column_is_told_by_public_rows_that_lack_it():
+    """c is the sum of a and b and learnt of neither, so both are known without it; c without b tells of neither but a."""
+    whole = [Column(name=n, kind=Kind.INTEGER, dtype="int64", bounds=(0, 40), domain=PUBLIC) for n in "abc"]
+    schema = TableSchema(name="t", columns=tuple(whole), constraints=(Sum(column="c", parts=("a", "b")),))
+    rules = plan_rules(schema, is_private=True)
+    rows = pl.DataFrame({"a": [1, 2], "b": [3, 3], "c": [4, 5]})
+    for lacking, known in (("c", {"a", "b"}), ("b", {"a"})):
+        learnt = _as_learnt(rows.drop(lacking), rules, rules.working)
+        assert learnt.columns.keys() == known
+        assert learnt.columns["a"].as_float().tolist() == [1, 2]
+
+
+def test_what_is_made_of_a_lacking_column_is_learnt_from_the_table_alone():
+    """By hand: one variable of two columns, whether a computed one is there, and what stays."""
+    yes = Column(name="yes", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b"), domain=PUBLIC)
+    also = replace(yes, name="also")
+    a = Column(name="a", kind=Kind.INTEGER, dtype="int64", bounds=(0, 9), domain=PUBLIC)
+    c = replace(a, name="c", bounds=(0, 18), nullable=True)
+    rules = (
+        Combinations(columns=("yes", "also"), rows=(("a", "b"), ("b", "a"))),
+        Sum(column="c", parts=("a", "b")),
+    )
+    schema = TableSchema(name="t", columns=(yes, also, a, replace(a, name="b"), c), constraints=rules)
+    plan = plan_rules(schema, is_private=True)
+    joined = plan.working.columns[0].name
+    assert plan.taken_from(["also"]) == {joined}
+    assert plan.taken_from(["c"]) == {"c is there"}
+    assert plan.taken_from(["a"]) == {"a"}
+    assert plan.taken_from([]) == set()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_lazy_frame_of_public_rows_is_read_without_a_warning():
+    assert fitted(frame(300, 1), frame(300, 2).lazy()).n_public == 300
+
+
 @pytest.mark.parametrize(
     ("public", "named", "said"),
     [
@@ -138,7 +178,11 @@ def test_rules_hold_beside_public_rows_that_break_them_or_lack_their_columns():
             "'independent' takes no public rows; engines that do: bayesian_network",
         ),
         (frame(0, 1), {}, "the table of them is empty"),
-        (pl.DataFrame({"id": [1], "u": ["a"]}), {}, "share no column with the table"),
+        (
+            pl.DataFrame({"id": [1], "x;y": ["a"]}),
+            {},
+            "share no column .* learnt: theirs are 'id', 'x;y'; nothing",
+        ),
         ("nowhere.csv", {}, "nowhere.csv"),
         (7, {}, "expected a path, a polars or pandas DataFrame"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tabsynth.constraints.kinds import exchanged, groups_of
+from tabsynth.constraints.kinds import _kinds, _literals, exchanged, groups_of
 from tabsynth.constraints.rules import constraint_of
 from tabsynth.schema.rules import Conditional, Exactly, Exclusive, Expression, NullsTogether, Range
 from tests.unit.constraints.tables import flag, levels, table, whole
@@ -140,3 +140,8 @@ def test_the_same_generator_gives_the_same_exchange():
     one, other, third = (mended(rows(), DRIVER, seed=seed)[0] for seed in (1, 1, 2))
     assert one.equals(other)
     assert not one.equals(third)
+
+
+def test_lengths_of_time_have_kinds():
+    cells = pl.Series([60, 1, None, 60], dtype=pl.Int64).cast(pl.Duration("us"))
+    assert _kinds(cells, _literals(())).tolist() == [2, 1, 0, 2]

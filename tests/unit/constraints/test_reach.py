@@ -9,6 +9,7 @@ import pytest
 import tabsynth
 from tabsynth.constraints.reach import widened
 from tabsynth.constraints.rules import computed_value
+from tabsynth.pipeline import FittedPipeline
 from tabsynth.schema.rules import Formula, Sum
 from tabsynth.schema.types import Domain, Kind, Schema
 from tests.unit.constraints.tables import column, levels, table, whole
@@ -67,6 +68,65 @@ def test_no_number_at_all_stays():
     assert widened(target, pl.lit(None, dtype=pl.Float64), (whole("a", 0, 1),)) is target
     unbounded = column("c", Kind.INTEGER)
     assert widened(unbounded, pl.lit(9.0), (whole("a", 0, 1),)) is unbounded
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "sql", "bounds"),
+    [
+        ("uint8", Kind.INTEGER, "0 - a", (0, 1)),
+        ("int8", Kind.INTEGER, "a * 1000", (0, 127)),
+        ("int64", Kind.INTEGER, "a * 1e300", (0, 2**63 - 1)),
+        ("float64", Kind.INTEGER, "a * 1e300", (0, 2**63 - 1)),
+        ("float32", Kind.NUMBER, "0 - a * 1e300", (-float(np.finfo(np.float32).max), 1)),
+        ("float64", Kind.NUMBER, "a * 1e299", (0, 9e299)),
+    ],
+)
+def test_no_bound_is_beyond_the_stored_type(dtype, kind, sql, bounds):
+    """A model with such a schema could not be saved, once all is charged."""
+    target, part = column("c", kind, dtype=dtype, bounds=(0, 1)), whole("a", 1, 9)
+    value = computed_value(Formula(column="c", sql=sql), table(target, part))
+    assert widened(target, value, (part,)).bounds == pytest.approx(bounds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("part", "bounds"),
+    [
+        (column("a", Kind.NUMBER, bounds=(-1.5e308, 1.5e308)), (-1.5e308, 1.5e308)),
+        (column("a", Kind.NUMBER, bounds=(0.0, 1e300), decimals=2), (0, float(2**63) / 100)),
+        (whole("a", -(2**63), 2**63 - 1), (-float(2**63), float(2**63))),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_domains_as_wide_as_there_are_numbers_are_tried(part, bounds):
+    target = column("c", Kind.NUMBER, bounds=(0, 1))
+    value = computed_value(Formula(column="c", sql="a"), table(target, part))
+    assert widened(target, value, (part,)).bounds == pytest.approx(bounds)
+
+
+def test_a_model_whose_rule_reaches_beyond_the_stored_type_is_saved_and_read(tmp_path):
+    wide = {"dtype": "uint8", "bounds": (0, 200)}
+    parts = (column("a", Kind.INTEGER, **wide), column("b", Kind.INTEGER, **wide))
+    target = column("c", Kind.INTEGER, dtype="uint8", domain=Domain())
+    rule = Formula(column="c", sql="CAST(a AS BIGINT) - CAST(b AS BIGINT)")
+    rng = np.random.default_rng(0)
+    rows = pl.DataFrame({"a": rng.integers(100, 201, 2000), "b": rng.integers(0, 100, 2000)})
+    rows = rows.with_columns(c=pl.col("a") - pl.col("b")).cast(pl.UInt8)
+    fitted = tabsynth.fit(rows, schema=table(*parts, target, rules=(rule,)), engine="independent")
+    assert fitted.schema["c"].bounds == (0, 200)
+    fitted.save(tmp_path / "m")
+    made = FittedPipeline.load(tmp_path / "m").sample(500, seed=1)
+    assert (made["a"].cast(int) - made["b"].cast(int) == made["c"]).mean() > 0.95
+
+
+def test_a_cast_that_a_level_does_not_take_fails_no_fit_that_is_paid_for():
+    rule = Formula(column="c", sql="CAST(k AS BIGINT) * 3")
+    schema = table(column("c", Kind.INTEGER, domain=Domain()), levels("k", "1", "2", "x"), rules=(rule,))
+    rows = pl.DataFrame({"c": [3, 6] * 200, "k": ["1", "2"] * 200})
+    ledger = tabsynth.Ledger(tabsynth.Budget(epsilon=5))
+    fitted = tabsynth.fit(
+        rows, schema=schema, engine="independent", privacy=tabsynth.Budget(epsilon=5), ledger=ledger
+    )
+    assert fitted.schema["c"].bounds is not None
 
 
 def test_a_private_fit_of_few_rows_does_not_hold_them_to_bounds_that_noise_hides():

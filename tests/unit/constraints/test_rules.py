@@ -111,6 +111,16 @@ def test_lengths_of_time_add_up():
         assert np.flatnonzero(constraint_of(rule, schema).violations(frame)).tolist() == broken
 
 
+def test_sums_of_narrow_types_do_not_wrap():
+    """100 + 100 is 200, though an int8 of it is -56."""
+    parts = [whole(name, 0, 127, dtype="int8") for name in "ab"]
+    rule = Sum(column="c", parts=("a", "b"))
+    frame = pl.DataFrame({"a": [100, 100], "b": [100, 100], "c": [200, -56]})
+    frame = frame.cast({"a": pl.Int8, "b": pl.Int8})
+    broken = constraint_of(rule, table(*parts, whole("c", -200, 254))).violations(frame)
+    assert broken.tolist() == [False, True]
+
+
 def test_a_null_between_hides_nothing():
     schema = table(whole("x", 0, 9), whole("y", 0, 9, nullable=True), whole("z", 0, 9))
     frame = pl.DataFrame({"x": [5, 1], "y": pl.Series([None, None], dtype=pl.Int64), "z": [3, 3]})

@@ -24,6 +24,7 @@ from tabsynth.refit import (
     function_box,
     function_of,
     model_box,
+    pipeline_box,
 )
 from tests.unit.audit.tables import SCHEMA, drawn
 
@@ -105,6 +106,16 @@ def test_a_model_folder_gives_its_recipe_and_never_its_parameters(tmp_path: Path
     assert set(made.frame["k"]) == {7}  # what it learnt before would give others
     with pytest.raises(ModelFileError):
         model_box(tmp_path / "nothing")
+
+
+def test_a_model_that_was_given_public_rows_is_not_fitted_again_without_them(tmp_path: Path):
+    fitted = tabsynth.fit(drawn(100, 9), schema=SCHEMA, public=drawn(50, 8), privacy=Budget(epsilon=1.0))
+    fitted.save(tmp_path / "model")
+    for box in (lambda: model_box(tmp_path / "model"), lambda: pipeline_box(fitted)):
+        with pytest.raises(
+            UsageError, match="fitted with 50 public rows beside its table, which it does not hold"
+        ):
+            box()
 
 
 def test_a_function_gets_rows_number_and_seed_and_may_give_any_table():

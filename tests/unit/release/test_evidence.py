@@ -178,6 +178,26 @@ def test_other_audits_are_read_by_what_all_have(pipeline, tmp_path, nested):
     assert (found.outcome, found.reasons, found.fault) == (Outcome.INCONCLUSIVE, ("only 20 fits",), "")
 
 
+@pytest.mark.parametrize(("kind", "is_fault"), [("shadow", True), ("noise", False)])
+def test_fits_without_public_rows_are_no_evidence_of_one_with_some(tmp_path, kind, is_fault):
+    """Of its rows; its noise is the same."""
+    public = drawn(40, 8).frame
+    fitted = fit(drawn(60, 1), public=public, privacy=Budget(epsilon=1.0))
+    data = {
+        "format": f"tabsynth-{kind}-audit/1",
+        "outcome": "pass",
+        "reasons": [],
+        "title": "Shadow audit of bayesian_network, ε = 1, δ = 1e-06 on t",
+        "unit": "row",
+        "engine": "bayesian_network",
+        "settings": settings_of(fitted.engine),
+    }
+    path = tmp_path / "audit.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    fault = evidence_of(fitted, model="ab", where="model", audits={kind: path}).audit(kind).fault
+    assert ("not of bayesian_network as it was fitted" in fault) == is_fault
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [

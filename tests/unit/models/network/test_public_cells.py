@@ -179,3 +179,11 @@ def test_marginals_hold_the_shares_of_counts(counts):
     levels, line = colour.marginals(counts)
     assert line is None
     assert levels.mass.sum() == pytest.approx(1.0)
+
+
+def test_bounds_further_apart_than_any_float_have_cells():
+    """Half of them on either side of zero, which has one of its own."""
+    cells = PublicCells.of(real(-1.5e308, 1.5e308))
+    assert np.isfinite(cells.lower).all()
+    assert (cells.lower < 0).sum() == (cells.upper > 0).sum() == 32
+    assert (cells.lower[0], cells.upper[-1]) == (-1.5e308, 1.5e308)
