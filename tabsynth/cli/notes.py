@@ -63,8 +63,10 @@ def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOp
     """Public rows of a file, with a line on how many they are and which columns they lack."""
     from dataclasses import replace
 
-    from tabsynth.pipeline.informing import read_public
+    from tabsynth.pipeline.informing import doubt_of, read_public
 
+    if doubt := doubt_of(path):
+        session.note(f"Warning: {doubt}")
     rows = read_public(path, replace(schema, csv=csv.over(schema.csv)))
     lacking = [c.name for c in schema.columns if c.kind.is_modelled and c.name not in rows.columns]
     without = f", without {', '.join(map(repr, lacking[:_MOST_NAMED]))}" if lacking else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
-from tabsynth.pipeline.informing import read_public, require_informed
+from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
 from tabsynth.pipeline.splitting import bound_rows
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
@@ -147,6 +148,8 @@ def _fit_within(
             recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
             queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
         require_informed(recipe, budget, public=public, data=data)  # `auto` has become an engine by now
+        if doubt := doubt_of(public):
+            warnings.warn(doubt, UserWarning, stacklevel=3)
         told = None if public is None else read_public(public, table.schema)
         ledger = queries.ledger
         n_former = len(ledger.charges) if folder is None else 0  # of a checkpoint's, all are of this fit

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from tabsynth.errors import UsageError
-from tabsynth.io import column_names, read_table
+from tabsynth.io import column_names, read_provenance, read_table
 from tabsynth.io.files import is_tab_separated
 from tabsynth.models.auto import Auto
 from tabsynth.models.base import InformedSynthesizer, Synthesizer
@@ -40,6 +40,17 @@ def require_informed(recipe: Synthesizer, privacy: Privacy, *, public: Any, data
         raise UsageError(
             "the public rows are the private table itself: nothing would be promised to anybody in it, so nothing was read"
         )
+
+
+def doubt_of(public: Any) -> str:
+    """What to know of public rows that a file's mark says are synthetic; "" for others, and for tables at hand."""
+    mark = read_provenance(Path(public)) if isinstance(public, (str, Path)) else None
+    if mark is None:
+        return ""
+    return (
+        f"the public rows are marked as synthetic (by {mark.engine}): where they were made of the private table without privacy, "
+        "what they say of it is promised to nobody"
+    )
 
 
 def read_public(public: Any, schema: TableSchema) -> pl.DataFrame:

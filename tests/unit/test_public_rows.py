@@ -12,6 +12,7 @@ from tabsynth.config.files import read_run
 from tabsynth.config.run import run
 from tabsynth.constraints.plan import plan_rules
 from tabsynth.errors import SchemaError, StructureError, UsageError
+from tabsynth.io import Provenance, write_frame
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.private_fit import _as_learnt
 from tabsynth.release.bundle.statement import OF_PUBLIC_ROWS, statement_of, statement_words
@@ -241,3 +242,14 @@ def test_faults_of_a_run_file(change, said, tmp_path):
     (tmp_path / "run.yaml").write_text(text.replace(*change))
     with pytest.raises(SchemaError, match=said):
         read_run(tmp_path / "run.yaml")
+
+
+def test_public_rows_that_are_synthetic_are_doubted(tmp_path):
+    made = tmp_path / "made.parquet"
+    write_frame(frame(300, 2), made, provenance=Provenance(engine="e", generation=1))
+    frame(300, 1).write_csv(tmp_path / "t.csv")
+    with pytest.warns(UserWarning, match="public rows are marked as synthetic"):
+        fitted(frame(300, 1), made)
+    tabsynth_here("schema", "draft", "t.csv", "--out", "s.yaml", cwd=tmp_path)
+    done = tabsynth_here("fit", "t.csv", "--schema", "s.yaml", "--public", made, "--out", "m", cwd=tmp_path)
+    assert (done.code, done.err.count("marked as synthetic")) == (0, 1)
