@@ -94,7 +94,7 @@ def settings_of(part: Part, basis: dict[str, Any], *, steps: int | None) -> dict
     """A part's larger samples have as many rows in all, in fewer steps."""
     found = basis | ({} if steps is None else {"steps": steps}) | part.settings
     if "sampling_rate" in part.settings:
-        found["steps"] = max(round(found["steps"] * DpCtgan.sampling_rate / found["sampling_rate"]), 1)
+        found["steps"] = max(round(found["steps"] * DpCtgan().sampling_rate / found["sampling_rate"]), 1)
     return found
 
 
@@ -149,7 +149,7 @@ def main() -> None:
     }
     for name in arguments.parts or parts:
         part = parts[name]
-        settings = settings_of(part, {"steps": DpCtgan.steps} | basis, steps=arguments.steps)
+        settings = settings_of(part, {"steps": DpCtgan().steps} | basis, steps=arguments.steps)
         with changed(part, is_alone=arguments.critic_alone):
             runs = [fitted(arguments, settings, seed) for seed in arguments.seeds]
         mean = {each: round(statistics.fmean(run[each] for run in runs), 4) for each in shown(arguments)}
