@@ -48,6 +48,7 @@ _FIRST_CELLS = 40_000  # of the small tree
 _FIRST_PART = 0.5  # of the releases, for its pairs
 _FIRST_ITERATIONS = 20
 _LEAST_EXPECTED = 1e-9  # rows
+_LAST = 1e-6  # nats for a row of the score, so that such pairs fill what room is left
 _ENOUGH = 0.99  # of the scores worth measuring: a tree that holds them needs no second round
 
 
@@ -69,13 +70,18 @@ class Scores:
 
     @property
     def information(self) -> dict[Pair, float] | None:
-        """What each pair's exact counts save on independent columns, in nats (`saved`); None where they are not at hand."""
+        """What each pair's exact counts save on independent columns, in nats (`saved`); None where they are not at hand.
+
+        Pairs that are dependent beyond chance but not worth their parameters, as all may be of a few hundred rows, come last, by their scores.
+        """
         if self.counts is None:
             return None
-        return {
-            pair: saved(each, np.outer(each.sum(axis=1), each.sum(axis=0)) / max(float(each.sum()), 1.0))
-            for pair, each in self.counts.items()
-        }
+        found = {}
+        for pair, each in self.counts.items():
+            expected = np.outer(each.sum(axis=1), each.sum(axis=0)) / max(float(each.sum()), 1.0)
+            last = _LAST * excess(self.values[pair], self.references[pair])
+            found[pair] = max(saved(each, expected), last)
+        return found
 
 
 def score_pairs(table: Counted, queries: AnyQueries) -> Scores:

@@ -62,6 +62,13 @@ def test_exact_counts_are_worth_the_nats_that_they_save():
     scores = Scores({(0, 2): 0.0}, {(0, 2): even}, {(0, 2): same})
     assert scores.information[(0, 2)] == pytest.approx(n * np.log(4) - 9)
     assert Scores({(0, 2): 0.0}, {(0, 2): even}).information is None
+    few = reference(
+        np.full(4, 2.0), np.full(4, 2.0)
+    )  # of 8 rows, with nats for no more than a part of the 9 parameters
+    poor = Scores({(0, 2): 12.0}, {(0, 2): few}, {(0, 2): np.diag(np.full(4, 2.0))})
+    assert poor.information[(0, 2)] == pytest.approx(8 * np.log(4) - 9)
+    poorer = Scores({(0, 2): 6.0}, {(0, 2): few}, {(0, 2): np.eye(4)})
+    assert 0 < poorer.information[(0, 2)] == pytest.approx(1e-6 * poorer.excess[(0, 2)])
     drawn = np.random.default_rng(0).multinomial(n, joint.sum(axis=1).ravel()).reshape(4, 4).astype(float)
     ratio = stats.chi2_contingency(drawn, lambda_="log-likelihood").statistic
     assert saved(drawn, np.outer(drawn.sum(axis=1), drawn.sum(axis=0)) / n) == pytest.approx(ratio / 2 - 9)
