@@ -84,11 +84,18 @@ class PublicCells:
         levels = column.codes.astype(np.int64) + (self.n_numbers - 1)
         return np.where(column.codes == 0, numbers, levels).astype(dtype)
 
-    def with_single(self, values: npt.NDArray[np.int64]) -> PublicCells:
-        """The same cells of a lattice, but that each of `values` within the bounds has one of its own."""
+    def with_single(self, values: Values) -> PublicCells:
+        """The same cells, but that each of `values`, ascending, within the bounds has one of its own."""
         inside = values[(values >= self.lower[0]) & (values <= self.upper[-1])]
-        first = np.unique(np.r_[self.lower, inside, inside[inside < self.upper[-1]] + 1])
-        return PublicCells(self.variable, first, np.r_[first[1:] - 1, self.upper[-1]])
+        if self.variable.is_lattice:
+            first = np.unique(np.r_[self.lower, inside, inside[inside < self.upper[-1]] + 1])
+            return PublicCells(self.variable, first, np.r_[first[1:] - 1, self.upper[-1]])
+        # On the line an atom stands between two stretches that end at it; one that is there already stays one.
+        edges = np.unique(np.r_[self.lower, self.upper, inside] + 0.0)
+        atoms = np.unique(np.r_[self.lower[self.lower == self.upper], inside] + 0.0)
+        lower, upper = np.r_[edges[:-1], atoms], np.r_[edges[1:], atoms]
+        order = np.lexsort((upper, lower))
+        return PublicCells(self.variable, lower[order], upper[order])
 
     def values_in(self, cells: npt.NDArray[np.intp], at: Floats) -> Values:
         """The values at shares `at` in [0, 1) of the number cells `cells`, (n_rows,)."""

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ import polars as pl
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[Any]  # int64 or float64
 Codes = npt.NDArray[np.unsignedinteger]
 T = TypeVar("T")
 _BLOCK_ROWS = 1 << 16

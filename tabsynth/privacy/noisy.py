@@ -19,6 +19,7 @@ from tabsynth.privacy.marginals import (
     Levels,
     Marginal,
     Measurement,
+    Values,
     columns_of,
     histograms,
     l1_distances,
@@ -116,10 +117,10 @@ class NoisyQueries:
         )
 
     def frequent_values(
-        self, statistic: str, values: Integers, columns: Sequence[str]
-    ) -> tuple[Integers, Floats]:
-        """`frequent_levels` of int64 values."""
-        found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        self, statistic: str, values: Values, columns: Sequence[str]
+    ) -> tuple[Values, Floats]:
+        """`frequent_levels` of int64 or float64 values."""
+        found = self.frequent_levels(statistic, pl.Series(values), columns)
         return found.values.to_numpy(), found.counts
 
     def training(self, statistic: str, columns: Sequence[str]) -> SampledGaussian:

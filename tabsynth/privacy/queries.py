@@ -23,6 +23,7 @@ from tabsynth.privacy.marginals import (
     Levels,
     Marginal,
     Measurement,
+    Values,
     columns_of,
     histograms,
     l1_distances,
@@ -35,7 +36,6 @@ from tabsynth.privacy.splits import CountByLeaf, Splits, count_by_leaf, grow_spl
 __all__ = ["AnyQueries", "Levels", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
 Floats = npt.NDArray[np.float64]
-Values = npt.NDArray[Any]  # int64 or float64
 _DENSE_RANGE = 1 << 20
 
 
@@ -109,10 +109,10 @@ class Queries:
         return Levels(values, counts.astype(np.float64), n_null=n_null, variance=0.0)
 
     def frequent_values(
-        self, statistic: str, values: Integers, columns: Sequence[str]
-    ) -> tuple[Integers, Floats]:
-        """`frequent_levels` of int64 values."""
-        found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+        self, statistic: str, values: Values, columns: Sequence[str]
+    ) -> tuple[Values, Floats]:
+        """`frequent_levels` of int64 or float64 values."""
+        found = self.frequent_levels(statistic, pl.Series(values), columns)
         return found.values.to_numpy(), found.counts
 
     def row_count(self, n_rows: int) -> int:

@@ -1,7 +1,8 @@
 """Whole private fits with every draw of noise on tape: beside its charge, and to be played to neighbours.
 
 The real fit runs, with the real queries, plan and ledger; only `noise.discrete_gaussian` is listened to, or
-answered from another fit's tape. The checks below raise `AssertionError`; `test_planted_faults` proves of
+answered from another fit's tape. Which values occur differs between tables, so that of thresholded histograms the answers
+themselves are repeated. The checks below raise `AssertionError`; `test_planted_faults` proves of
 each that it can.
 """
 
@@ -27,6 +28,7 @@ from tabsynth import private_fit
 from tabsynth.encode import EncodedTable
 from tabsynth.models.base import Synthesizer
 from tabsynth.privacy import Budget, Charge, Ledger, noise
+from tabsynth.privacy.marginals import Levels
 from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan
@@ -66,6 +68,8 @@ class Tape:
     stops: bool = False
     draws: list[Draw] = field(default_factory=list)
     said: list[tuple[str, float]] = field(default_factory=list)
+    levels: list[Levels] = field(default_factory=list)
+    _are_levels: bool = False
     _pending: Charge | None = None
     _cut: tuple[Integers, ...] | None = None
 
@@ -92,10 +96,24 @@ class Tape:
             raise PlayedToTheEndError
         return told
 
+    def levels_of(self, ask: Callable[[], Levels]) -> Levels:
+        """The values above a threshold, or those of another tape's table, whatever occurs in this one."""
+        self._are_levels = True
+        try:
+            found = ask()
+        finally:
+            self._are_levels = False
+        if self.source is not None:
+            found = self.source.levels[len(self.levels)]
+        self.levels.append(found)
+        return found
+
     def _told(self, counts: Integers, scale: float, real: Callable[[], Integers]) -> Integers:
         if self.source is not None:
             assert len(self.draws) < len(self.source.draws), "more is asked of a neighbouring table"
             told = self.source.draws[len(self.draws)].told
+            if self._are_levels and told.shape != counts.shape:
+                return np.zeros_like(counts)  # of other values: `levels_of` answers
             assert told.shape == counts.shape, "something else is asked of a neighbouring table"
             return told.copy()
         return real() if self.answer is None else self.answer(counts, scale)
@@ -115,7 +133,7 @@ class TapedLedger(Ledger):
 @contextlib.contextmanager
 def listening(tape: Tape) -> Iterator[None]:
     """All noise that is drawn goes through `tape`."""
-    drawn, averaged = noise.discrete_gaussian, noise.averages
+    drawn, averaged, frequent = noise.discrete_gaussian, noise.averages, NoisyQueries.frequent_levels
 
     def draw(counts: Integers, *, scale: float) -> Integers:
         return tape.draw(counts, scale, lambda: drawn(counts, scale=scale))
@@ -124,11 +142,16 @@ def listening(tape: Tape) -> Iterator[None]:
         tape.cut([counts for counts, n in zip(histograms, repeats, strict=True) for _ in range(n)])
         return averaged(histograms, scale=scale, repeats=repeats)
 
+    def levels(self: NoisyQueries, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
+        return tape.levels_of(lambda: frequent(self, statistic, cells, columns))
+
     noise.discrete_gaussian, noise.averages = draw, average  # type: ignore[assignment]
+    NoisyQueries.frequent_levels = levels  # type: ignore[method-assign]
     try:
         yield
     finally:
         noise.discrete_gaussian, noise.averages = drawn, averaged
+        NoisyQueries.frequent_levels = frequent  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, eq=False)

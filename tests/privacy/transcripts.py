@@ -21,6 +21,7 @@ from tabsynth.privacy.marginals import (
     Levels,
     Marginal,
     Measurement,
+    Values,
     histograms,
     l1_distances,
     n_distinct,
@@ -73,8 +74,8 @@ class Transcript:
         self.exact.append({**levels, None: len(cells) - int(counts.sum())})
         return self._told("frequent_levels", statistic, cells, columns, asked=(columns,))
 
-    def frequent_values(self, statistic: str, values: Integers, columns: Sequence[str]) -> tuple[Any, Any]:
-        found = self.frequent_levels(statistic, pl.Series(values, dtype=pl.Int64), columns)
+    def frequent_values(self, statistic: str, values: Values, columns: Sequence[str]) -> tuple[Any, Any]:
+        found = self.frequent_levels(statistic, pl.Series(values), columns)
         return found.values.to_numpy(), found.counts
 
     def _told(self, method: str, statistic: str, *arguments: Any, asked: tuple[Any, ...] = ()) -> Any:

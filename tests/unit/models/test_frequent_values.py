@@ -35,9 +35,10 @@ def test_only_columns_that_may_be_wide_are_asked():
         lower=None, upper=None, is_bounded=False, is_lattice=False
     )  # may be bought as a lattice
     word = Variable(name="word", is_continuous=False, n_levels=3)
-    assert frequent_parts([narrow, line, word], share=0.1) == ()
-    (part,) = frequent_parts([narrow, line, word, variable(), unknown], share=0.1)
-    assert (part.statistic, part.count, part.is_thresholded) == (FREQUENT, 2, True)
+    point = variable(lower=1.5, upper=1.5, is_lattice=False)
+    assert frequent_parts([narrow, point, word], share=0.1) == ()
+    (part,) = frequent_parts([narrow, line, point, word, variable(), unknown], share=0.1)
+    assert (part.statistic, part.count, part.is_thresholded) == (FREQUENT, 3, True)
 
 
 def test_a_spike_gets_a_cell_and_a_rare_value_none():
@@ -68,3 +69,47 @@ def test_the_ends_of_the_type(upper):
     assert (cells.lower <= cells.upper).all()
     assert 5 in cells.lower[cells.lower == cells.upper]
     assert cells.upper[-1] == upper
+
+
+def test_a_spike_on_the_line_gets_a_cell_and_a_rare_value_none():
+    # As above: 500 rows at one float pass, a row at another does not, whatever lies between them.
+    line = variable(lower=0.0, upper=40.0, is_lattice=False)
+    spike, neighbour = 1.5030805687203793, np.nextafter(1.5030805687203793, 2)
+    values = np.r_[np.full(500, spike), [neighbour], np.linspace(0.1, 39.9, 300)]
+    column = EncodedColumn(line, np.zeros(len(values), np.uint8), values)
+    cells = cells_with_frequent(column, queries([line]))
+    single = cells.lower[cells.lower == cells.upper]
+    np.testing.assert_array_equal(single, [0.0, spike])
+    codes = cells.cells_of(column)
+    at = int(np.flatnonzero(cells.lower == spike)[0])
+    np.testing.assert_array_equal(np.flatnonzero(codes == at), np.arange(500))
+    drawn = cells.values_in(np.full(9, at), np.linspace(0, 0.99, 9))
+    np.testing.assert_array_equal(drawn, np.full(9, spike))
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(0.0, 40.0), (-1.0, 1.0), (-1e300, 1e300), (5.0, 5.5), (-9.0, 0.0)]
+)
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_single_values_on_the_line_leave_every_other_value_where_it_was(lower, upper, share):
+    plain = PublicCells.of(variable(lower=lower, upper=upper, is_lattice=False))
+    value = lower * (1 - share) + upper * share
+    edge = plain.upper[3]  # a value may be released that is an edge already, or zero's own cell
+    beyond = [np.nextafter(lower, -np.inf), np.nextafter(upper, np.inf)]
+    wanted = np.unique([value, edge, 0.0, *beyond]) + 0.0
+    cells = plain.with_single(wanted)
+    single = cells.lower[cells.lower == cells.upper]
+    expected = {float(each) for each in wanted if lower <= each <= upper} | {
+        float(each) + 0.0 for each in plain.lower[plain.lower == plain.upper]
+    }
+    assert sorted(single) == sorted(expected)
+    assert (cells.lower[0], cells.upper[-1]) == (lower, upper)
+    np.testing.assert_array_equal(cells.lower[1:], cells.upper[:-1])  # they tile the line
+    tried = np.unique(
+        np.r_[plain.lower, plain.upper, np.linspace(0, 1, 99) * (upper / 2 - lower / 2) * 2 + lower]
+    )
+    old, new = (each.stretches.pieces_of(np.clip(tried, lower, upper)).astype(int) for each in (plain, cells))
+    within = ~np.isin(tried, single)
+    assert (cells.lower[new[within]] >= plain.lower[old[within]]).all()
+    assert (cells.upper[new[within]] <= plain.upper[old[within]]).all()
+    np.testing.assert_array_equal(cells.lower[new[~within]], tried[~within])

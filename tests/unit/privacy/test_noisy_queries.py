@@ -162,6 +162,9 @@ def test_frequent_values_of_numbers(queries):
     values, counts = queries.frequent_values("unknown", np.array([5, -2, 5]), ["v"])
     assert values.tolist() == [-2, 5]
     assert counts.tolist() == [1, 2]
+    values, counts = queries.frequent_values("unknown", np.array([0.1, -0.0, 0.1, 0.0]), ["v"])
+    assert values.tolist() == [0.0, 0.1]
+    assert counts.tolist() == [2, 2]
 
 
 def spread(noise, variance):
