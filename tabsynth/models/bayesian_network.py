@@ -28,6 +28,7 @@ from tabsynth.models.frequent_values import FREQUENT, frequent_parts
 from tabsynth.models.marginals import require_group_size
 from tabsynth.models.network.choice import Choice
 from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.exact import leaves_meeting
 from tabsynth.models.network.fitted import FittedBayesianNetwork
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.loglinear import LogLinear
@@ -144,7 +145,8 @@ class BayesianNetwork:
         progress("network", 0.5)
         model = fitted_to(found, choice, ridge=self.ridge, most_iterations=self.iterations)
         shares = tuple(NetworkColumn(c.cells, c.counts / found.total, c.coarse) for c in found.columns)
-        return FittedBayesianNetwork(shares, model, found.leaves)
+        leaves = leaves_meeting(shares, found.leaves, model.tree, model.beliefs)
+        return FittedBayesianNetwork(shares, model, leaves)
 
     @classmethod
     def restore(

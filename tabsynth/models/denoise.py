@@ -34,13 +34,30 @@ def denoised(counts: Floats, variance: float, *, total: float, is_ordered: bool,
         return np.zeros(len(counts))
     if variance <= 0:
         return on_simplex(counts, total)
+    mean, spread = expected(counts, variance, total=total, is_ordered=is_ordered, n_numbers=n_numbers)
+    return on_simplex(mean, total, weights=spread)
+
+
+def expected(
+    counts: Floats,
+    variance: float,
+    *,
+    total: float,
+    is_ordered: bool,
+    n_numbers: int,
+    empty: float = _EMPTY_LEVEL,
+) -> tuple[Floats, Floats]:
+    """Mean ≥ 0 and variance of each count before anything is known of their sum, both (n_cells,).
+
+    `variance` > 0 and `total` > 0, which no count exceeds by much; `empty`: the chance that a level holds nobody; else as `denoised`.
+    """
     n_line = len(counts) if is_ordered and n_numbers == 0 else n_numbers
     n_line = n_line if n_line >= _FEWEST_SMOOTHED else 0
     line, left = _smoothed(counts[:n_line], variance) if n_line else (np.empty(0), np.empty(0))
-    line, line_spread = _expected(line, left, total=total, empty=_EMPTY_NUMBER)
+    line, line_spread = _expected(line, left, total=total, empty=max(_EMPTY_NUMBER, empty))
     others = counts[n_line:]
-    others, spread = _expected(others, np.full_like(others, variance), total=total, empty=_EMPTY_LEVEL)
-    return on_simplex(np.r_[line, others], total, weights=np.r_[line_spread, spread])
+    others, spread = _expected(others, np.full_like(others, variance), total=total, empty=empty)
+    return np.r_[line, others], np.r_[line_spread, spread]
 
 
 def on_simplex(counts: Floats, total: float, *, weights: Floats | None = None) -> Floats:

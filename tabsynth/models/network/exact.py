@@ -99,6 +99,21 @@ def fine_marginal(
     return CellProbabilities(axes, np.asarray(np.einsum(*operands, results, optimize="greedy")))
 
 
+def leaves_meeting(
+    columns: Sequence[NetworkColumn], leaves: Sequence[Leaf], tree: JunctionTree, beliefs: Sequence[Floats]
+) -> tuple[Leaf, ...]:
+    """The leaves, tilted so that each child is distributed as its own counts say.
+
+    A column's own counts are surer than sums over a noisy table of its fine cells and its parent's.
+    """
+    met = []
+    for leaf in leaves:
+        parent, child = (columns[v] for v in (leaf.function.parent, leaf.function.child))
+        coarse = joint_of(tree, beliefs, (leaf.function.parent,))
+        met.append(leaf.met(coarse[parent.coarse] * parent.shares, child.counts))
+    return tuple(met)
+
+
 def _indicator(group: Cells) -> Floats:
     """1 where a cell belongs to a group, (n_groups, n_cells)."""
     belongs: Floats = (group == np.arange(group.max() + 1)[:, None]).astype(np.float64)

@@ -14,6 +14,9 @@ from tabsynth.models.network.columns import Integers, NetworkColumn, even_positi
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]
 
+_MOST_TILTS = 100
+_MET = 1e-6  # of all rows, that may be off
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
@@ -31,6 +34,26 @@ class Leaf:
         position = parent + even_positions(parent, n_parent, rng, beside=beside)
         found: Cells = np.searchsorted(line, position, side="right") - parent * n_child
         return np.clip(found, 0, n_child - 1)
+
+    def met(self, parent: Floats, child: Floats) -> Leaf:
+        """The same leaf, tilted until the child's cells are as probable as `child` says; (n_parent_cells,), (n_child_cells,) ≥ 0.
+
+        Its odds stay what they are: each cell of the child gets one factor in all rows, found by iterative proportional fitting
+        (Deming and Stephan 1940). A cell that no parent leads to stays out.
+        """
+        left, mass = self.conditional, parent / max(float(parent.sum()), 1e-300)
+        wanted = np.where(mass @ left > 0, child, 0.0)
+        if wanted.sum() <= 0:
+            return self
+        wanted = wanted / wanted.sum()
+        for _ in range(_MOST_TILTS):
+            now = mass @ left
+            if np.abs(now - wanted).sum() < _MET:
+                break
+            tilted = left * np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
+            total = tilted.sum(axis=1, keepdims=True)
+            left = np.where(total > 0, tilted / np.where(total > 0, total, 1.0), left)
+        return Leaf(self.function, left)
 
     def within(self, likelihood: Floats) -> Leaf:
         """The same leaf with cells as probable as before times their likelihood in [0, 1], (n_child_cells,)."""

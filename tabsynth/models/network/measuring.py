@@ -16,6 +16,7 @@ from tabsynth.models.marginals import fit_latents
 from tabsynth.models.network.choice import Choice, Function
 from tabsynth.models.network.coarse import coarse_cells
 from tabsynth.models.network.columns import NetworkColumn
+from tabsynth.models.network.functions import plain_counts, with_functions
 from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.loglinear import Table
 from tabsynth.models.network.public import Blend, Forecast, PublicRows, Seen, blended, drift_of, drifting
@@ -71,7 +72,7 @@ def count_columns(
     for v, (cell, measurement) in enumerate(zip(cells, released, strict=True)):
         variable = cell.variable
         believed = _believed(v, measurement, total, public)
-        plain, variance = _plain(cell, believed, total), float(np.mean(believed.variance))
+        plain, variance = plain_counts(cell, believed, total), float(np.mean(believed.variance))
         null = variable.null_code
         coarse = coarse_cells(
             plain,
@@ -106,19 +107,6 @@ def _believed(v: int, measurement: Measurement, total: float, public: PublicRows
     if forecast is None:
         return Blend(noisy, variance)
     return blended(noisy, variance, drifting(forecast, drift_of([(noisy, variance, forecast)])))
-
-
-def _plain(cell: PublicCells, believed: Blend, total: float) -> Floats:
-    """Counts ≥ 0 of a column's fine cells that sum to `total`."""
-    if isinstance(believed.variance, np.ndarray):
-        return on_simplex(believed.counts, total, weights=np.maximum(believed.variance, 1e-9))
-    return denoised(
-        believed.counts,
-        believed.variance,
-        total=total,
-        is_ordered=cell.variable.is_ordered,
-        n_numbers=cell.n_numbers,
-    )
 
 
 def coarse_table(v: int, column: NetworkColumn, believed: Blend) -> Table:
@@ -211,16 +199,8 @@ def measured(table: Counted, choice: Choice, released: Released) -> Measured:
         [each.values for each in released.columns], [each.variance for each in released.columns]
     )
     believed = [_believed(v, each, total, public) for v, each in enumerate(released.columns)]
-    better = tuple(
-        NetworkColumn(column.cells, _plain(column.cells, each, total), column.coarse)
-        for column, each in zip(columns, believed, strict=True)
-    )
-    leaves = tuple(
-        Leaf(
-            function,
-            _conditional(released.functions[function], better[function.parent], better[function.child]),
-        )
-        for function in choice.functions
+    better, leaves = with_functions(
+        columns, believed, {function: released.functions[function] for function in choice.functions}, total
     )
     children = {function.child for function in choice.functions}
     one_ways = [coarse_table(v, better[v], believed[v]) for v in range(len(better)) if v not in children]
@@ -296,23 +276,6 @@ def _together(first: Measurement, second: Measurement) -> Measurement:
     share = second.variance / (first.variance + second.variance)
     values = share * first.values + (1 - share) * second.values
     return Measurement(values, variance=share * first.variance)
-
-
-def _conditional(measured: Measurement, parent: NetworkColumn, child: NetworkColumn) -> Floats:
-    """The distribution of the child in each parent cell; the child's own where the parent's is empty."""
-    whole = child.counts.sum()
-    own = child.counts / whole if whole > 0 else np.full(len(child.counts), 1 / len(child.counts))
-    rows = []
-    for counts, n in zip(measured.values, parent.counts, strict=True):
-        row = denoised(
-            counts,
-            measured.variance,
-            total=float(n),
-            is_ordered=child.variable.is_ordered,
-            n_numbers=child.cells.n_numbers,
-        )
-        rows.append(row / row.sum() if row.sum() > 0 else own)
-    return np.stack(rows)
 
 
 def base_of(column: NetworkColumn) -> Floats:
