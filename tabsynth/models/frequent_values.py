@@ -14,8 +14,8 @@ import numpy as np
 
 from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.models.public_cells import MOST_SINGLE, PublicCells
-from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import Part
+from tabsynth.privacy.queries import AnyQueries
 
 FREQUENT = "frequent values"
 _MOST_VALUES = 64
@@ -27,7 +27,7 @@ def frequent_parts(variables: Sequence[Variable], *, share: float) -> tuple[Part
     return (Part(statistic=FREQUENT, share=share, count=count, is_thresholded=True),) if count else ()
 
 
-def cells_with_frequent(column: EncodedColumn, queries: NoisyQueries) -> PublicCells:
+def cells_with_frequent(column: EncodedColumn, queries: AnyQueries) -> PublicCells:
     """The public cells of a column, with single cells for its 64 most frequent values, as far as released."""
     variable = column.variable
     cells = PublicCells.of(variable)

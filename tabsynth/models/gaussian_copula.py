@@ -42,7 +42,7 @@ from tabsynth.models.latent import (
 )
 from tabsynth.models.marginals import MarginalKind, fit_latents, require_cells, require_group_size
 from tabsynth.models.noisy_correlation import measured_pairs, noisy_latent_correlation, ordered_axes
-from tabsynth.models.noisy_marginals import ONE_WAY, cells_and_codes, one_ways
+from tabsynth.models.noisy_marginals import cells_and_codes, one_way_parts, one_ways
 from tabsynth.models.ordering import order_levels
 from tabsynth.models.selection import Selected, joint_normal
 from tabsynth.models.stored import stored_normal
@@ -186,9 +186,10 @@ class GaussianCopula:
     def parts(self, variables: tuple[Variable, ...]) -> tuple[BudgetPart, ...]:
         require_cells(self.marginals, engine=self.name)
         n = len(variables)
-        one_way = BudgetPart(statistic=ONE_WAY, share=_ONE_WAY_SHARE, count=n)
+        if n <= 1:
+            return one_way_parts(variables, share=1.0)
         pairs = BudgetPart(statistic=PAIRS, share=1 - _ONE_WAY_SHARE, count=n * (n - 1) // 2)
-        return (one_way, pairs) if n > 1 else (one_way,) if n else ()
+        return (*one_way_parts(variables, share=_ONE_WAY_SHARE), pairs)
 
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
@@ -216,7 +217,7 @@ class GaussianCopula:
     ) -> FittedGaussianCopula:
         """From noisy counts alone: of every column, then of every pair of columns in few cells."""
         progress("marginals", 0.0)
-        cells, codes = cells_and_codes(data)
+        cells, codes = cells_and_codes(data, queries=queries)
         found = one_ways(cells, codes, queries=queries)
         if not found:
             return FittedGaussianCopula((), np.empty(0), np.empty((0, 0)))

@@ -28,7 +28,7 @@ from tabsynth.models.latent import (
     variables_on,
 )
 from tabsynth.models.marginals import MarginalKind, fit_latents, require_cells, require_group_size
-from tabsynth.models.noisy_marginals import ONE_WAY, cells_and_codes, one_ways
+from tabsynth.models.noisy_marginals import cells_and_codes, one_way_parts, one_ways
 from tabsynth.models.stratified import stratified
 from tabsynth.models.truncated_normal import interval_mass, truncated_normal
 from tabsynth.privacy.plan import Part
@@ -137,7 +137,7 @@ class Independent:
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
         require_cells(self.marginals, engine=self.name)
-        return (Part(statistic=ONE_WAY, share=1.0, count=len(variables)),) if variables else ()
+        return one_way_parts(variables, share=1.0)
 
     def fit(
         self,
@@ -149,7 +149,7 @@ class Independent:
     ) -> FittedIndependent:
         progress("marginals", 0.0)
         if not isinstance(queries, Queries):
-            cells, codes = cells_and_codes(data)
+            cells, codes = cells_and_codes(data, queries=queries)
             columns = one_ways(cells, codes, queries=queries)
             return FittedIndependent(tuple(latent for column in columns for latent in column.latents))
         return FittedIndependent(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.encode import EncodedTable
+from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.denoise import common_total, denoised
-from tabsynth.models.latent import Latent, Part, parts_of
+from tabsynth.models.frequent_values import cells_with_frequent, frequent_parts
+from tabsynth.models.latent import Latent, parts_of
+from tabsynth.models.latent import Part as LatentPart
 from tabsynth.models.public_cells import PublicCells
+from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Marginal
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
 
 ONE_WAY = "one-way marginals"
+_FREQUENT_SHARE = 0.06  # of what one-way counts get
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,15 +36,25 @@ class OneWay:
         """The column's latent axes, with the orders of its levels those of their codes."""
         variable = self.cells.variable
         levels, numbers = self.cells.marginals(self.counts)
-        of_part = {Part.LEVEL: levels, Part.VALUE: numbers}
+        of_part = {LatentPart.LEVEL: levels, LatentPart.VALUE: numbers}
         found = [(part, of_part[part]) for part in parts_of(variable)]
         return tuple(Latent(variable, part, marginal) for part, marginal in found if marginal is not None)
 
 
-def cells_and_codes(data: EncodedTable) -> tuple[list[PublicCells], list[Codes]]:
-    """Each column's cells and, row by row, which of them it is in."""
-    cells = [PublicCells.of(variable) for variable in data.variables]
-    return cells, [cell.cells_of(column) for cell, column in zip(cells, data.columns.values(), strict=True)]
+def one_way_parts(variables: Sequence[Variable], *, share: float) -> tuple[Part, ...]:
+    """What `cells_and_codes` and `one_ways` ask for, worth `share` of a budget together; () without columns."""
+    if not variables:
+        return ()
+    frequent = frequent_parts(variables, share=_FREQUENT_SHARE * share)
+    left = share - sum(part.share for part in frequent)
+    return (*frequent, Part(statistic=ONE_WAY, share=left, count=len(variables)))
+
+
+def cells_and_codes(data: EncodedTable, *, queries: AnyQueries) -> tuple[list[PublicCells], list[Codes]]:
+    """Each column's cells, its frequent values among them, and row by row which of them it is in."""
+    columns = data.columns.values()
+    cells = [cells_with_frequent(column, queries) for column in columns]
+    return cells, [cell.cells_of(column) for cell, column in zip(cells, columns, strict=True)]
 
 
 def one_ways(

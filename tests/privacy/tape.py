@@ -28,13 +28,14 @@ from tabsynth import private_fit
 from tabsynth.encode import EncodedTable
 from tabsynth.models.base import Synthesizer
 from tabsynth.privacy import Budget, Charge, Ledger, noise
-from tabsynth.privacy.marginals import Levels
+from tabsynth.privacy.marginals import Levels, observed_values
 from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan
 from tabsynth.private_fit import PrivateFit
 from tabsynth.randomness import Streams
 from tabsynth.table import Table
+from tests.privacy.transcripts import change
 
 Integers = npt.NDArray[np.int64]
 Answer = Callable[[Integers, float], Integers]
@@ -43,12 +44,16 @@ NEVER = 1e-9  # how often each chi-square test fails by chance
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """One call for noise: its charge (None where no charge came just before), what was exact, what was told."""
+    """One call for noise: its charge (None where no charge came just before), what was exact, what was told.
+
+    `values`: what the counts of a thresholded histogram are of, as bytes; empty where the counts' places say it.
+    """
 
     charge: Charge | None
     scale: float
     releases: tuple[Integers, ...]
     told: Integers
+    values: tuple[bytes, ...] = ()
 
     @property
     def exact(self) -> npt.NDArray[np.float64]:
@@ -69,7 +74,7 @@ class Tape:
     draws: list[Draw] = field(default_factory=list)
     said: list[tuple[str, float]] = field(default_factory=list)
     levels: list[Levels] = field(default_factory=list)
-    _are_levels: bool = False
+    _values: tuple[bytes, ...] = ()
     _pending: Charge | None = None
     _cut: tuple[Integers, ...] | None = None
 
@@ -91,18 +96,19 @@ class Tape:
             is_one = charge is not None and isinstance(charge.mechanism, ThresholdedDiscreteGaussian)
             releases = (counts.copy(),) if is_one else tuple(np.atleast_1d(counts).copy().reshape(-1, 1))
         told = self._told(counts, scale, real)
-        self.draws.append(Draw(charge, scale, releases, np.array(told)))
+        self.draws.append(Draw(charge, scale, releases, np.array(told), self._values))
         if self.stops and self.source is not None and len(self.draws) == len(self.source.draws):
             raise PlayedToTheEndError
         return told
 
-    def levels_of(self, ask: Callable[[], Levels]) -> Levels:
+    def levels_of(self, cells: pl.Series, ask: Callable[[], Levels]) -> Levels:
         """The values above a threshold, or those of another tape's table, whatever occurs in this one."""
-        self._are_levels = True
+        values = observed_values(cells)[0].to_physical()
+        self._values = (b"null", *(str(value).encode() for value in values.to_list()))
         try:
             found = ask()
         finally:
-            self._are_levels = False
+            self._values = ()
         if self.source is not None:
             found = self.source.levels[len(self.levels)]
         self.levels.append(found)
@@ -112,7 +118,7 @@ class Tape:
         if self.source is not None:
             assert len(self.draws) < len(self.source.draws), "more is asked of a neighbouring table"
             told = self.source.draws[len(self.draws)].told
-            if self._are_levels and told.shape != counts.shape:
+            if self._values and told.shape != counts.shape:
                 return np.zeros_like(counts)  # of other values: `levels_of` answers
             assert told.shape == counts.shape, "something else is asked of a neighbouring table"
             return told.copy()
@@ -143,7 +149,7 @@ def listening(tape: Tape) -> Iterator[None]:
         return averaged(histograms, scale=scale, repeats=repeats)
 
     def levels(self: NoisyQueries, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
-        return tape.levels_of(lambda: frequent(self, statistic, cells, columns))
+        return tape.levels_of(cells, lambda: frequent(self, statistic, cells, columns))
 
     noise.discrete_gaussian, noise.averages = draw, average  # type: ignore[assignment]
     NoisyQueries.frequent_levels = levels  # type: ignore[method-assign]
@@ -320,7 +326,17 @@ def check_neighbours(one: Run, other: Run) -> None:
         assert before.charge is not None
         assert before.scale == after.scale
         for first, second in zip(before.releases, after.releases, strict=True):
-            assert np.abs(first - second).sum() <= before.charge.mechanism.sensitivity
+            if before.values or after.values:
+                places = [
+                    dict(zip(draw.values, range(len(draw.values)), strict=True)) for draw in (before, after)
+                ]
+                changed = change(
+                    {value: int(first[k]) for value, k in places[0].items()},
+                    {value: int(second[k]) for value, k in places[1].items()},
+                )
+            else:
+                changed = int(np.abs(first - second).sum())
+            assert changed <= before.charge.mechanism.sensitivity
 
 
 def check_same_end(one: Run, other: Run) -> None:

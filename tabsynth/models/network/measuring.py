@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
-from tabsynth.models.denoise import common_total, denoised, on_simplex
+from tabsynth.models.denoise import common_total
 from tabsynth.models.frequent_values import cells_with_frequent
 from tabsynth.models.latent import Part
 from tabsynth.models.marginals import fit_latents
