@@ -122,6 +122,8 @@ def fit_privately(
     table = Table(reviewed(table.schema), table.frame)  # what a draft noticed of cells stays out of the model
     rules = plan_rules(table.schema, is_private=True)
     table = rules.apply(table)
+    if public is not None:
+        _as_learnt(public, rules, table.schema)  # what is wrong with them is said before anything is charged
     noisy_rows = float(queries.total(ROWS, table.n_rows).values)
     schema = buy_domains(table, queries)
     if schema != table.schema and schema.description == NO_ROWS:

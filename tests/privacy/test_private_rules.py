@@ -9,11 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tabsynth.constraints.plan import plan_rules
+from tabsynth.constraints.plan import RulePlan, plan_rules
+from tabsynth.errors import UsageError
 from tabsynth.models.registry import ENGINES, TRAINED_ENGINES
 from tabsynth.pipeline import fit
-from tabsynth.privacy import Budget
-from tabsynth.private_fit import plan_fit
+from tabsynth.privacy import Budget, Ledger
+from tabsynth.privacy.noisy import NoisyQueries
+from tabsynth.private_fit import fit_privately, plan_fit
+from tabsynth.randomness import Streams
+from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.rules import Conditional, Formula, Hierarchy, Inequality, Range, Unique
 from tabsynth.table import Table
 from tests.contract.test_private_engines import quick
@@ -42,6 +46,8 @@ SCHEMA = table(
     whole("cost", 1, 81),
     rules=RULES,
 )
+
+SCHEMA_TYPES = {column.name: polars_dtype(column) for column in SCHEMA.columns}
 
 
 def any_rows(n, seed):
@@ -80,6 +86,50 @@ def test_neighbours_differ_by_one_row_under_rules(name, seed):
     other = run(Table(SCHEMA, more), quick(name), plan, tape=Tape(source=tape))
     tapes.check_neighbours(one, other)
     tapes.check_same_end(one, other)
+
+
+@pytest.mark.parametrize("left_out", [(), ("town",), ("drug", "cost"), ("price", "number")])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_neighbours_differ_by_one_row_under_rules_beside_public_rows(seed, left_out):
+    """Public rows that break the rules, lack columns that these speak of, hold nulls and what no domain has."""
+    recipe = quick("bayesian_network")
+    plan = plan_fit(SCHEMA, recipe, Budget(epsilon=10.0))
+    odd = {"town": "?", "drug": None, "price": -(2**63), "number": 2**63 - 1, "cost": None}
+    strange = any_rows(3, 7).with_columns(
+        pl.lit(value, dtype=SCHEMA_TYPES[name]).alias(name) for name, value in odd.items()
+    )
+    public = pl.concat([any_rows(60, 50), strange]).drop(left_out)
+    rows = any_rows((1, 40)[seed], seed)
+    more = pl.concat([rows, any_rows(1, 99 + seed)])
+    tape = Tape(answer=tapes.script(seed))
+    one = run(Table(SCHEMA, rows), recipe, plan, tape=tape, public=public)
+    other = run(Table(SCHEMA, more), recipe, plan, tape=Tape(source=tape), public=public)
+    tapes.check_neighbours(one, other)
+    tapes.check_same_end(one, other)
+
+
+def test_public_rows_that_no_rule_can_take_are_refused_before_a_charge(monkeypatch):
+    real, seen = RulePlan.apply, []
+
+    def apply(self, given):
+        if given.n_rows == 60:
+            seen.append(given)
+            raise UsageError("a rule failed")
+        return real(self, given)
+
+    monkeypatch.setattr(RulePlan, "apply", apply)
+    recipe = quick("bayesian_network")
+    ledger = Ledger()
+    with pytest.raises(UsageError):
+        fit_privately(
+            Table(SCHEMA, any_rows(9, 1)),
+            recipe,
+            queries=NoisyQueries(ledger, plan_fit(SCHEMA, recipe, Budget(epsilon=1.0))),
+            streams=Streams(0),
+            public=any_rows(60, 2),
+        )
+    assert len(seen) == 1
+    assert ledger.charges == ()
 
 
 def test_the_counts_that_a_suggestion_notes_do_not_get_into_a_model(tmp_path):
