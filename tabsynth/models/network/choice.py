@@ -82,6 +82,7 @@ def choose(
     n_releases: int,
     most_cells: int,
     fine: Sequence[int] = (),
+    merged: Sequence[int] = (),
     known: float = math.inf,
     workload: Workload = NOTHING,
     part: float = 1.0,
@@ -95,7 +96,8 @@ def choose(
     `scores` are the released excess scores of all pairs (i < j), `coarse` the released one-way counts. A
     pair is worth measuring where its score stands out from the error that its noise makes; releases go to
     pairs in proportion to cells^(2/3), which makes the sum of these errors least. The columns' own counts,
-    of `fine` cells each, compete for releases in the same way, less the `known` ≥ 0 that they are worth.
+    of `fine` cells each, `merged` of them with others in their coarse cell, compete for releases in the same way, less the
+    `known` ≥ 0 that they are worth.
     Pairs of the `workload` go before others and are measured more precisely, as they are what the table is for.
 
     A first round spends only `part` < 1 of the releases, and none on columns. After one, given as `earlier`, what it measured
@@ -116,7 +118,7 @@ def choose(
         for pair, value in (scores if information is None else information).items()
         if value > 0 and not children & set(pair)
     }
-    releases = Releases(sizes, tuple(fine), known, left, workload, spent)
+    releases = Releases(sizes, tuple(fine), tuple(merged) or (0,) * len(fine), known, left, workload, spent)
     dependent, worth = worth, _standing_out(worth, releases, scale)
     told = {
         pair: value

@@ -12,14 +12,12 @@ from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.models.condition import Condition
 from tabsynth.models.public_cells import PublicCells
 from tabsynth.models.spans import Span, covered, values_within, weights
+from tabsynth.models.spreading import even_positions
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
 Cells = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.int64]
-
-_GOLDEN = (5**0.5 - 1) / 2
-KEY_BITS = 38  # of the keys that rows are spread by, which leaves 25 for their group
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +35,11 @@ class NetworkColumn:
     @property
     def n_coarse(self) -> int:
         return int(self.coarse.max()) + 1
+
+    @property
+    def n_merged(self) -> int:
+        """Fine cells that share their coarse cell with others."""
+        return int((np.bincount(self.coarse)[self.coarse] > 1).sum())
 
     @cached_property
     def coarse_counts(self) -> Floats:
@@ -114,50 +117,3 @@ class NetworkColumn:
         at = np.where(is_number, cells, 0)
         inside = (self.cells.lower[at] <= column.values) & (column.values <= self.cells.upper[at])
         return cells, np.asarray(inside | ~is_number)
-
-
-def even_positions(
-    group: Cells, n_groups: int, rng: np.random.Generator, *, beside: Integers | None = None
-) -> Floats:
-    """Positions in [0, 1) that fill it evenly within each group, (n_rows,).
-
-    Systematic sampling: the k rows of a group stand at (i + u) / k, so that any share of the group is met
-    to within one row instead of by chance (Cochran 1977, chapter 8). Their order is random; with `beside`, a
-    key of each row, rows of a group whose keys are close stand far apart, as points of a golden-section
-    lattice do (Niederreiter 1992, chapter 3), so that any stretch of keys meets the shares too.
-    """
-    n_rows = len(group)
-    order = _in_groups(group, n_groups, rng) if beside is None else _spread(group, beside, rng)
-    counts = np.bincount(group, minlength=n_groups)
-    starts = np.cumsum(counts) - counts
-    positions = np.empty(n_rows)
-    ordered = group[order]
-    positions[order] = (np.arange(n_rows) - starts[ordered] + rng.random(n_groups)[ordered]) / counts[ordered]
-    return np.minimum(positions, np.nextafter(1.0, 0.0))
-
-
-def _in_groups(group: Cells, n_groups: int, rng: np.random.Generator) -> Cells:
-    """The rows group by group, in random order."""
-    shuffled = rng.permutation(len(group))
-    keys = group[shuffled]
-    if n_groups <= 1 << 16:
-        keys = keys.astype(np.uint16)  # which numpy sorts by radix, several times quicker
-    return shuffled[np.argsort(keys, kind="stable")]
-
-
-def _spread(group: Cells, beside: Integers, rng: np.random.Generator) -> Cells:
-    """The rows group by group, neighbours in `beside` spread over the whole of their group.
-
-    Each group starts at a random one of its places, so that every row is as likely to stand at any.
-    """
-    n_rows = len(group)
-    shuffled = rng.permutation(n_rows)
-    keys = (group << KEY_BITS) + beside
-    by_key = shuffled[np.argsort(keys[shuffled])]
-    lattice = np.empty(n_rows)
-    lattice[by_key] = (np.arange(n_rows) * _GOLDEN) % 1
-    order = np.argsort(group + lattice)
-    counts = np.bincount(group)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    turned = np.arange(n_rows) - starts + np.repeat(rng.integers(0, np.maximum(counts, 1)), counts)
-    return order[starts + turned % np.repeat(counts, counts)]

@@ -14,6 +14,7 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.models.base import NOTHING_GIVEN
 from tabsynth.models.condition import Condition, Conditioned, Given, pinned
 from tabsynth.models.explicit import CellProbabilities, Edge
+from tabsynth.models.halving import halved
 from tabsynth.models.network.columns import Cells, Integers, NetworkColumn
 from tabsynth.models.network.conditional import Told, completed, none_together, told
 from tabsynth.models.network.edges import edges_of
@@ -22,7 +23,7 @@ from tabsynth.models.network.leaves import Leaf
 from tabsynth.models.network.likelihood import Likelihood
 from tabsynth.models.network.loglinear import LogLinear
 from tabsynth.models.network.sampling import TreeSampler
-from tabsynth.models.network.thinning import halved, order_of_neighbours
+from tabsynth.models.spreading import order_of_neighbours
 from tabsynth.randomness import Streams
 
 Floats = npt.NDArray[np.float64]

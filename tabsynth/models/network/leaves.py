@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.network.choice import Function
-from tabsynth.models.network.columns import Integers, NetworkColumn, even_positions
+from tabsynth.models.network.columns import Integers, NetworkColumn
+from tabsynth.models.spreading import even_positions
 
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]

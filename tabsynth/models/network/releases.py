@@ -16,17 +16,20 @@ Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
+_MERGED_WEIGHT = 2.5  # of the error in fine cells that share a coarse one: no pair tells of them
 
 
 @dataclass(frozen=True, slots=True)
 class Releases:
     """How `n` more releases are best divided among pairs of columns with `sizes` cells and columns of `fine` cells.
 
-    `spent`: releases of pairs made before; `known`: what every column's own counts are worth already.
+    `merged`: how many of a column's fine cells share their coarse cell with others. `spent`: releases of pairs made before;
+    `known`: what every column's own counts are worth already.
     """
 
     sizes: Sequence[int]
     fine: Sequence[int]
+    merged: Sequence[int]
     known: float
     n: int
     workload: Workload
@@ -36,10 +39,12 @@ class Releases:
         """Further releases of each pair and then of each column, not yet whole, (n_pairs + n_columns,).
 
         Least Σ cells / √(releases + what is known already): in proportion to cells^(2/3), by water-filling.
+        Of a column in some pair only merged cells count, as its pairs tell of the others.
         """
+        told = {v for pair in pairs for v in pair}
         weights = np.array(
             [self._cells(pair) ** (2 / 3) * self.workload.releases(pair) for pair in pairs]
-            + [_COLUMN_WEIGHT * n_cells ** (2 / 3) for n_cells in self.fine]
+            + [self._weight(v, is_told=v in told) for v in range(len(self.fine))]
         )
         given = np.array(
             [float(self.spent.get(pair, 0)) for pair in pairs] + [self.known for _ in self.fine],
@@ -62,6 +67,10 @@ class Releases:
         releases = self.best(pairs)[: len(pairs)] + [self.spent.get(pair, 0) for pair in pairs]
         errors = MEAN_ABSOLUTE * cells * scale / np.sqrt(np.maximum(releases, 1e-9))
         return dict(zip(pairs, errors.tolist(), strict=True))
+
+    def _weight(self, v: int, *, is_told: bool) -> float:
+        alone = 0.0 if is_told else _COLUMN_WEIGHT * float(self.fine[v]) ** (2 / 3)
+        return max(alone, _MERGED_WEIGHT * float(self.merged[v]) ** (2 / 3))
 
     def _cells(self, pair: Pair) -> int:
         return self.sizes[pair[0]] * self.sizes[pair[1]]

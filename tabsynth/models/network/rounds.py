@@ -185,7 +185,7 @@ def measure_in_rounds(
 ) -> tuple[Choice, Measured]:
     """What was chosen and measured in all, to fit a model of at most `most_cells` cells to."""
     scores = score_pairs(table, queries)
-    n_releases, scale, fine = RELEASES * len(table.columns), 0.0, []
+    n_releases, scale, fine = RELEASES * len(table.columns), 0.0, list[int]()
     if not isinstance(queries, Queries):
         # Drafts of text that turn out never to be missing leave releases over.
         n_releases, scale = queries.left(PAIRS), queries.plan[PAIRS].mechanism.scale
@@ -200,6 +200,7 @@ def measure_in_rounds(
         coarse,
         scale=scale,
         fine=fine,
+        merged=[column.n_merged for column in table.columns] if fine else [],
         known=known,
         workload=workload,
         public_error=public_error,

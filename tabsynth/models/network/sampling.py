@@ -10,9 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.network.columns import even_positions
 from tabsynth.models.network.junction_tree import JunctionTree
-from tabsynth.models.network.thinning import order_of_neighbours
+from tabsynth.models.spreading import even_positions, order_of_neighbours
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.intp]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.latent import Latent
+from tabsynth.models.spreading import even_positions
 from tabsynth.models.trees.axes import ABSENT
 from tabsynth.models.trees.leaves import Floats, Leaves
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
@@ -98,15 +99,16 @@ def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[n
 
 
 def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -> None:
-    """Add one axis to the rows."""
+    """Add one axis to the rows, the shares of each leaf met as evenly as their number allows."""
     rows, leaf = leaves_reached(model, axis, drawn)
     odds = odds_of(model, axis, drawn, rows)
     if odds is None:
-        share = rng.random(len(leaf))
+        share = even_positions(leaf, model.trees[axis].n_nodes, rng)
         cumulative = model.latents[axis].marginal.cumulative
         pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
     else:
-        pieces, within = draw_tilted(model.binned[axis], leaf, odds, rng)
+        at = even_positions(leaf, model.trees[axis].n_nodes, rng)
+        pieces, within = draw_tilted(model.binned[axis], leaf, odds, at, rng)
     if rows is None:
         drawn.pieces[axis], drawn.shares[axis] = pieces, within
         return
@@ -122,15 +124,15 @@ def odds_of(model: Model, axis: int, drawn: Drawn, rows: npt.NDArray[np.intp] | 
 
 
 def draw_tilted(
-    binned: BinnedLeaves, leaf: Integers, odds: Weights, rng: np.random.Generator
+    binned: BinnedLeaves, leaf: Integers, odds: Weights, at: Floats, rng: np.random.Generator
 ) -> tuple[Integers, Floats]:
     """Pieces and how far into them, (n_rows,): a bin by its chance times its odds, then from the leaf within the bin.
 
-    Every row's leaf must give some bin a chance.
+    `at` in [0, 1): the position on the row's bins that chooses one. Every row's leaf must give some bin a chance.
     """
     cumulative = np.cumsum(binned.weighed(leaf, odds), axis=1)
     total = cumulative[:, -1:]
-    position = rng.random((len(leaf), 1)) * total
+    position = at[:, None] * total
     bins = np.minimum((cumulative <= position).sum(axis=1), (cumulative < total).sum(axis=1))
     return binned.draw(leaf, bins.astype(np.int32), rng.random(len(leaf)))
 

@@ -20,10 +20,12 @@ from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.ratios import Ratio
-from tabsynth.models.trees.thinning import choose_asked, draw_kept
+from tabsynth.models.trees.thinning import choose_asked, draw_evenly, draw_kept
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
 from tabsynth.models.trees.tree import Integers, Tree
 from tabsynth.randomness import Streams
+
+_CAREFUL_BLOCKS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +73,13 @@ class FittedSequentialTrees:
         }
 
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
-        """Block number `block` of `n_rows` rows."""
+        """Block number `block` of `n_rows` rows.
+
+        The first blocks are drawn with less left to chance; in a table of more rows than those it no longer matters.
+        """
         rng = streams.generator("sequential_trees.sample", block)
-        return self._encoded(draw_kept(self, n_rows, rng), {})
+        drawn = (draw_evenly if block < _CAREFUL_BLOCKS else draw_kept)(self, n_rows, rng)
+        return self._encoded(drawn, {})
 
     def conditional_block(
         self,

@@ -233,7 +233,7 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
         binned = BinnedLeaves.of(tree, leaves, model.bins[axis], left)
         weighed = binned.weighed(leaf, odds).sum(axis=1)
         can = np.flatnonzero(weighed > 0)
-        pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[can], rng)
+        pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[can], rng.random(len(can)), rng)
         share = share * weighed / model.binned[axis].weighed(leaf, odds).sum(axis=1)
     able = np.flatnonzero(one.left * marginal.mass > 0)
     nearest = able[np.minimum(np.searchsorted(able, pieces), len(able) - 1)]

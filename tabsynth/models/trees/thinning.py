@@ -7,14 +7,17 @@ from typing import Protocol
 
 import numpy as np
 
+from tabsynth.models.halving import halved
 from tabsynth.models.trees.drawing import Drawn, Model, draw_rest, draw_rows, joined
-from tabsynth.models.trees.margins import bound_of
+from tabsynth.models.trees.margins import bound_of, cells_of
 from tabsynth.models.trees.proposals import Asked, Proposed, draw_asked
 from tabsynth.models.trees.ratios import Ratio
 from tabsynth.models.truncated_normal import effective_share, systematic
 
 CHOSEN_FROM = 4
 """Rows drawn under conditions for each that is chosen."""
+HALVINGS = 1
+"""Of rows without conditions: twice as many are drawn, and half of them kept."""
 _LEAST_SHARE = 1 / 8
 _MOST_DRAWN = 64
 """Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
@@ -43,6 +46,19 @@ def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator) -> Drawn:
     if left:
         parts.append(draw_rows(model, left, rng))
     return joined(parts)
+
+
+def draw_evenly(model: Refined, n_rows: int, rng: np.random.Generator, *, halvings: int = HALVINGS) -> Drawn:
+    """Rows on all axes as `draw_kept` has them, but that less is left to chance: of 2^`halvings` as many, those that speak for all.
+
+    Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`).
+    """
+    drawn = draw_kept(model, n_rows << halvings, rng)
+    cells = cells_of(model.latents, model.bins)
+    for _ in range(halvings if n_rows else 0):
+        states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
+        drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rng))
+    return drawn
 
 
 def choose_asked(model: Refined, n_rows: int, asked: Asked, rng: np.random.Generator) -> Proposed:

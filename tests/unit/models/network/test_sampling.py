@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from tabsynth.models.network.columns import even_positions
 from tabsynth.models.network.junction_tree import JunctionTree
 from tabsynth.models.network.sampling import TreeSampler
 from tabsynth.models.network.triangulation import cliques_of
@@ -128,30 +127,6 @@ def test_coarse_cells_without_any_count_are_spread_evenly():
     assert np.bincount(fine, minlength=4).tolist() == [0, 100, 100, 100]
 
 
-@given(st.lists(st.integers(0, 4), max_size=200), st.integers(0, 1000), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_even_positions_have_one_row_in_every_kth_of_a_group(groups, seed, is_spread):
-    group = np.array(groups, dtype=np.intp)
-    rng = np.random.default_rng(seed)
-    beside = rng.integers(0, 9, len(group)) if is_spread else None
-    found = even_positions(group, 5, rng, beside=beside)
-    assert ((found >= 0) & (found < 1)).all()
-    for g in set(groups):
-        mine = np.sort(found[group == g])
-        k = len(mine)
-        assert (np.floor(mine * k + 1e-9) == np.arange(k)).all() or (
-            np.floor(mine * k - 1e-9) == np.arange(k)
-        ).all()
-
-
-def test_positions_are_uniform():
-    """Of one row alone, over 4,000 draws: the mean and a quartile within six standard errors."""
-    rng = np.random.default_rng(0)
-    found = np.array([even_positions(np.zeros(1, dtype=np.intp), 1, rng)[0] for _ in range(4000)])
-    assert abs(found.mean() - 0.5) < 6 * 0.289 / 4000**0.5
-    assert abs((found < 0.25).mean() - 0.25) < 6 * 0.433 / 4000**0.5
-
-
 def test_blocks_are_a_function_of_their_number_and_the_streams():
     model = mixed(14)
     first, again, other = (
@@ -174,31 +149,6 @@ def test_the_coarse_joint_of_the_helper_is_that_of_the_model():
         other = ({0, 1, 2} - set(clique)).pop()
         summed = joint.sum(axis=other).transpose(np.argsort(np.argsort(clique)))
         np.testing.assert_allclose(belief, summed, rtol=1e-12)
-
-
-@pytest.mark.parametrize("k", [2, 3, 5])
-def test_a_row_is_as_likely_at_any_place_of_its_group_whatever_its_key(k):
-    """k × k shares over 6,000 draws, each within six standard errors of 1/k: false alarms below 1e-7."""
-    rng = np.random.default_rng(k)
-    group, key = np.zeros(k, dtype=np.intp), np.arange(k)
-    places = np.array([np.argsort(even_positions(group, 1, rng, beside=key)) for _ in range(6000)])
-    for row in range(k):
-        share = (places == row).mean(axis=0)
-        assert np.abs(share - 1 / k).max() < 6 * (1 / k * (1 - 1 / k) / 6000) ** 0.5
-
-
-def test_any_stretch_of_keys_meets_the_shares_too():
-    """Golden-section points: in any run of 100 keys, within 4 rows of the share of each quarter.
-
-    At random a run would be off by 4.3 rows on average, and the worst of 40 by more than 10.
-    """
-    rng = np.random.default_rng(5)
-    key = rng.permutation(1000)
-    position = np.empty(1000)
-    position[key] = even_positions(np.zeros(1000, dtype=np.intp), 1, rng, beside=key)[key]
-    in_order = position[np.argsort(key)].reshape(10, 100)
-    quarters = np.stack([np.bincount((run * 4).astype(int), minlength=4) for run in in_order])
-    assert np.abs(quarters - 25).max() <= 4
 
 
 def test_the_first_blocks_follow_the_model_as_others_do_and_vary_less():

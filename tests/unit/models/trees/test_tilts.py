@@ -98,7 +98,8 @@ def test_tilted_draws_follow_chance_times_odds():
     binned = BinnedLeaves.of(DEEP, leaves, bins, cumulative)
     odds = np.log(np.array([[1, 2, 1, 0.5, 3, 1], [4, 1, 1, 1, 1, 1]], dtype=np.float32))
     kind, leaf = np.repeat([0, 1], 10_000), np.full(20_000, 3, np.int32)
-    found, _ = draw_tilted(binned, leaf, odds[kind], np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    found, _ = draw_tilted(binned, leaf, odds[kind], rng.random(20_000), rng)
     for k in range(2):
         wanted = binned.chance[3] * np.exp(odds[k])
         shares = np.bincount(bins[found[kind == k]], minlength=6) / 10_000

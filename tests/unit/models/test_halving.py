@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tabsynth.models.network.thinning import halved, order_of_neighbours
+from tabsynth.models.halving import halved
 
 SIZES = (4, 3, 5, 2)
 
@@ -58,15 +58,3 @@ def test_many_columns_are_thinned_by_some_of_their_pairs():
     sizes = [3] * 60
     states = [rng.integers(0, 3, 500) for _ in sizes]
     assert len(halved(states, sizes, rng)) == 250
-
-
-def test_the_key_runs_to_and_fro_and_never_overflows():
-    """Of two columns, the second one's states rise and fall in turn: neighbours in the order differ in one step."""
-    grid = np.array(list(itertools.product(range(3), range(4))), dtype=np.intp)
-    for seed in range(8):
-        key = order_of_neighbours([grid[:, 0], grid[:, 1]], (3, 4), np.random.default_rng(seed))
-        assert sorted(key.tolist()) == list(range(12))
-        steps = np.abs(np.diff(grid[np.argsort(key)], axis=0)).sum(axis=1)
-        assert (steps == 1).all()
-    many = order_of_neighbours([np.full(3, 19)] * 40, [20] * 40, np.random.default_rng(0))
-    assert (many >= 0).all()

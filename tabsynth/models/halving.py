@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.network.columns import KEY_BITS
+from tabsynth.models.spreading import order_of_neighbours
 
 States = npt.NDArray[np.intp]
 
@@ -45,23 +45,6 @@ def halved(states: Sequence[States], sizes: Sequence[int], rng: np.random.Genera
         np.add.at(surplus, cells[each, choice].ravel(), np.float32(1))
         np.subtract.at(surplus, cells[each, 1 - choice].ravel(), np.float32(1))
     return kept
-
-
-def order_of_neighbours(
-    states: Sequence[States], sizes: Sequence[int], rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """A key that puts similar rows side by side, (n_rows,): columns in random order, to and fro.
-
-    As many columns as 38 bits hold.
-    """
-    key = np.zeros(len(states[0]), dtype=np.int64)
-    most = 1
-    for v in rng.permutation(len(states)):
-        if most * sizes[v] > 1 << KEY_BITS:
-            break
-        most *= sizes[v]
-        key = key * sizes[v] + np.where(key % 2 == 1, sizes[v] - 1 - states[v], states[v])
-    return key
 
 
 def _cells_of_pairs(
