@@ -69,8 +69,8 @@ class Releases:
         return dict(zip(pairs, errors.tolist(), strict=True))
 
     def _weight(self, v: int, *, is_told: bool) -> float:
-        alone = 0.0 if is_told else _COLUMN_WEIGHT * float(self.fine[v]) ** (2 / 3)
-        return max(alone, _MERGED_WEIGHT * float(self.merged[v]) ** (2 / 3))
+        alone = 0 if is_told else self.fine[v]
+        return max(_COLUMN_WEIGHT * math.pow(alone, 2 / 3), _MERGED_WEIGHT * math.pow(self.merged[v], 2 / 3))
 
     def _cells(self, pair: Pair) -> int:
         return self.sizes[pair[0]] * self.sizes[pair[1]]
