@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -53,9 +55,13 @@ def draw_evenly(model: Refined, n_rows: int, rng: np.random.Generator, *, halvin
 
     Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`).
     """
-    drawn = draw_kept(model, n_rows << halvings, rng)
+    if not n_rows or not model.latents:
+        return draw_kept(model, n_rows, rng)
+    parts = rng.spawn(1 << halvings)
+    with ThreadPoolExecutor(max_workers=min(len(parts), os.cpu_count() or 1)) as pool:
+        drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), parts)))
     cells = cells_of(model.latents, model.bins)
-    for _ in range(halvings if n_rows else 0):
+    for _ in range(halvings):
         states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
         drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rng))
     return drawn
