@@ -20,12 +20,13 @@ from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.ratios import Ratio
-from tabsynth.models.trees.thinning import choose_asked, draw_evenly, draw_kept
+from tabsynth.models.trees.thinning import choose_asked, draw_evenly
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
 from tabsynth.models.trees.tree import Integers, Tree
 from tabsynth.randomness import Streams
 
 _CAREFUL_BLOCKS = 4
+_DRAWN_PER_ROW = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,9 @@ class FittedSequentialTrees:
 
         The first blocks are drawn with less left to chance; in a table of more rows than those it no longer matters.
         """
-        rng = streams.generator("sequential_trees.sample", block)
-        drawn = (draw_evenly if block < _CAREFUL_BLOCKS else draw_kept)(self, n_rows, rng)
-        return self._encoded(drawn, {})
+        n_parts = _DRAWN_PER_ROW if block < _CAREFUL_BLOCKS else 1
+        rngs = [streams.generator("sequential_trees.sample", block, part) for part in range(n_parts)]
+        return self._encoded(draw_evenly(self, n_rows, rngs), {})
 
     def conditional_block(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -18,8 +19,6 @@ from tabsynth.models.truncated_normal import effective_share, systematic
 
 CHOSEN_FROM = 4
 """Rows drawn under conditions for each that is chosen."""
-HALVINGS = 1
-"""Of rows without conditions: twice as many are drawn, and half of them kept."""
 _LEAST_SHARE = 1 / 8
 _MOST_DRAWN = 64
 """Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
@@ -50,20 +49,20 @@ def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator) -> Drawn:
     return joined(parts)
 
 
-def draw_evenly(model: Refined, n_rows: int, rng: np.random.Generator, *, halvings: int = HALVINGS) -> Drawn:
-    """Rows on all axes as `draw_kept` has them, but that less is left to chance: of 2^`halvings` as many, those that speak for all.
+def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]) -> Drawn:
+    """Rows on all axes as `draw_kept` has them, but that less is left to chance: of as many for each of `rngs`, those that speak for all.
 
     Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`).
+    There are 1, 2, 4, … of `rngs`, and rows are drawn by each of them at once.
     """
     if not n_rows or not model.latents:
-        return draw_kept(model, n_rows, rng)
-    parts = rng.spawn(1 << halvings)
-    with ThreadPoolExecutor(max_workers=min(len(parts), os.cpu_count() or 1)) as pool:
-        drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), parts)))
+        return draw_kept(model, n_rows, rngs[0])
+    with ThreadPoolExecutor(max_workers=min(len(rngs), os.cpu_count() or 1)) as pool:
+        drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), rngs)))
     cells = cells_of(model.latents, model.bins)
-    for _ in range(halvings):
+    while drawn.n_rows > n_rows:
         states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
-        drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rng))
+        drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rngs[0]))
     return drawn
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import cells_of
-from tabsynth.models.trees.thinning import draw_evenly, draw_kept
+from tabsynth.models.trees.thinning import draw_evenly
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY
 from tests.unit.models.trees.test_refining import shifts
@@ -19,6 +19,10 @@ DRAWS = 60
 @pytest.fixture(scope="module")
 def model():
     return fit(shifts(3000), engine="sequential_trees", privacy=NO_PRIVACY, seed=0).model
+
+
+def rngs(seed, n_parts):
+    return [np.random.default_rng([seed, part]) for part in range(n_parts)]
 
 
 def counts_of_pairs(model, drawn):
@@ -53,22 +57,19 @@ def test_shares_of_a_leaf_are_met_to_within_a_row(model):
 
 
 def test_rows_that_speak_for_all_have_the_same_means_and_vary_less(model):
-    """Over 60 draws of either kind: no mean of a pair's cell is off by six standard errors, and squares are below 3/5 (.49 measured)."""
+    """Over 60 draws of either kind: no mean of a pair's cell is off by six standard errors, and squares are below 7/10 (.50 measured)."""
     plain, evenly = (
         np.array(
-            [
-                counts_of_pairs(model, draw(model, N_ROWS, np.random.default_rng(seed)))
-                for seed in range(DRAWS)
-            ]
+            [counts_of_pairs(model, draw_evenly(model, N_ROWS, rngs(seed, n_parts))) for seed in range(DRAWS)]
         )
-        for draw in (draw_kept, draw_evenly)
+        for n_parts in (1, 2)
     )
     assert (plain.sum(axis=1) == evenly.sum(axis=1)).all()
     error = np.sqrt((plain.var(axis=0) + evenly.var(axis=0) + 0.1) / DRAWS)
     assert (np.abs(plain.mean(axis=0) - evenly.mean(axis=0)) < 6 * error).all()
-    assert evenly.var(axis=0).sum() < 0.6 * plain.var(axis=0).sum()
+    assert evenly.var(axis=0).sum() < 0.7 * plain.var(axis=0).sum()
 
 
 def test_no_rows_and_one_row(model):
     for n_rows in (0, 1):
-        assert draw_evenly(model, n_rows, np.random.default_rng(0)).n_rows == n_rows
+        assert draw_evenly(model, n_rows, rngs(0, 2)).n_rows == n_rows
