@@ -6,10 +6,11 @@ import pytest
 
 from tabsynth.errors import InputError, ModelFileError
 from tabsynth.evaluate.results import Results
-from tabsynth.model_folder import read_folder, write_folder
+from tabsynth.model_folder import write_folder
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.schema.types import Column, Kind, TableSchema
+from tests.unit.hostile import parts_of, put
 
 SCHEMA = TableSchema(
     name="t",
@@ -47,11 +48,7 @@ def copula(tmp_path_factory):
 
 
 def parts(pipeline, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "sound"
-    pipeline.save(path)
-    document, arrays = read_folder(path)
-    document.pop("format_version")
-    return document, arrays
+    return parts_of(pipeline, tmp_path_factory.mktemp("model") / "sound")
 
 
 def refused(tmp_path, document, arrays, match):
@@ -206,15 +203,6 @@ def test_families_as_they_are_stored_are_read(sound, tmp_path):
 def test_families_of_another_shape_are_refused(sound, tmp_path, families):
     document, arrays = sound
     refused(tmp_path, {**document, "parameters": {"families": families}}, arrays, "parameters: ")
-
-
-def put(index, value):
-    def change(array):
-        changed = array.copy()
-        changed[index] = value
-        return changed
-
-    return change
 
 
 def astype(dtype):

@@ -6,6 +6,7 @@ import pytest
 from tabsynth.errors import ModelFileError
 from tabsynth.models.bayesian_network import BayesianNetwork
 from tabsynth.randomness import Streams
+from tests.unit.hostile import put
 from tests.unit.models.network.brute import column, discrete, line, mixed, network
 
 
@@ -106,15 +107,6 @@ def test_potentials_outside_every_clique_are_refused(sound):
 )
 def test_leaves_on_anything_but_a_column_of_the_tree_are_refused(sound, leaves, fault):
     refused(sound, fault, parameters={"leaves": leaves})
-
-
-def put(index, value):
-    def change(array):
-        changed = array.copy()
-        changed[index] = value
-        return changed
-
-    return change
 
 
 @pytest.mark.parametrize(

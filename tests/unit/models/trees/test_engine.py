@@ -13,6 +13,7 @@ from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import Column, Kind, TableSchema
+from tests.unit.hostile import parts_of, put
 
 SCHEMA = TableSchema(
     name="visits",
@@ -167,20 +168,7 @@ def test_splits_of_a_large_table_are_found_on_a_bounded_number_of_rows():
 
 @pytest.fixture(scope="module")
 def sound(model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "sound"
-    model.save(path)
-    document, arrays = read_folder(path)
-    document.pop("format_version")
-    return document, arrays
-
-
-def put(index, value):
-    def change(array):
-        changed = array.copy()
-        changed[index] = value
-        return changed
-
-    return change
+    return parts_of(model, tmp_path_factory.mktemp("model") / "sound")
 
 
 @pytest.mark.parametrize(

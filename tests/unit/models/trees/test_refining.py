@@ -7,13 +7,14 @@ import polars as pl
 import pytest
 
 from tabsynth.errors import ConditionError, ModelFileError
-from tabsynth.model_folder import read_folder, write_folder
+from tabsynth.model_folder import write_folder
 from tabsynth.models.trees.margins import LEAST_KEPT, bound_of, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Forest, Ratio, codes_of
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.privacy.density_ratio import RatioTree
+from tests.unit.hostile import parts_of, put
 from tests.unit.privacy.test_density_ratio import walked
 
 
@@ -298,25 +299,12 @@ def test_the_ratio_holds_no_number_of_the_source(learned):
 
 @pytest.fixture(scope="module")
 def stored(learned, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "sound"
-    learned.save(path)
-    document, arrays = read_folder(path)
-    document.pop("format_version")
-    return document, arrays
+    return parts_of(learned, tmp_path_factory.mktemp("model") / "sound")
 
 
 def test_a_stored_ratio_samples_as_before(learned, tmp_path):
     learned.save(tmp_path / "model")
     assert FittedPipeline.load(tmp_path / "model").sample(800, seed=4).equals(learned.sample(800, seed=4))
-
-
-def put(index, value):
-    def change(array):
-        changed = array.copy()
-        changed[index] = value
-        return changed
-
-    return change
 
 
 def twisted(array):
