@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
-_MERGED_WEIGHT = 2.5  # of the error in fine cells that share a coarse one: no pair tells of them
+_MERGED_WEIGHT = 1.5  # of the error in fine cells that share a coarse one: no pair tells of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,9 @@ def test_cells_that_no_pair_tells_of_get_releases_of_their_column():
     coarse = [np.full(4, 250.0)] * 2
     how = {"scale": 1.0, "n_releases": 96, "most_cells": 10_000, "fine": [4, 11], "known": 2.0}
     choice = choose({(0, 1): 700.0}, coarse, **how, merged=[0, 8])
-    # The pair's 16 cells count 16^(2/3) = 6.35, the 8 merged ones 2.5 · 4 = 10, of which 2 releases are known: 98 in all.
-    assert choice.repeats == (38,)
-    assert choice.column_repeats == (0, 58)
+    # The pair's 16 cells count 16^(2/3) = 6.35, the 8 merged ones 1.5 · 4 = 6, of which 2 releases are known: 98 in all.
+    assert choice.repeats == (50,)
+    assert choice.column_repeats == (0, 46)
 
 
 def test_columns_that_are_known_well_get_none():
