@@ -2,7 +2,7 @@
 
 The real fit runs, with the real queries, plan and ledger; only `noise.discrete_gaussian` is listened to, or
 answered from another fit's tape. Which values occur differs between tables, so that of thresholded histograms the answers
-themselves are repeated. The checks below raise `AssertionError`; `test_planted_faults` proves of
+themselves are repeated, once this table's own has been held against them. The checks below raise `AssertionError`; `test_planted_faults` proves of
 each that it can.
 """
 
@@ -39,6 +39,7 @@ from tests.privacy.transcripts import change
 
 Integers = npt.NDArray[np.int64]
 Answer = Callable[[Integers, float], Integers]
+_FAR = 1 << 40
 NEVER = 1e-9  # how often each chi-square test fails by chance
 
 
@@ -104,13 +105,19 @@ class Tape:
     def levels_of(self, cells: pl.Series, ask: Callable[[], Levels]) -> Levels:
         """The values above a threshold, or those of another tape's table, whatever occurs in this one."""
         values = observed_values(cells)[0].to_physical()
-        self._values = (b"null", *(str(value).encode() for value in values.to_list()))
+        self._values = (b"", *(b"=" + str(value).encode() for value in values.to_list()))
         try:
             found = ask()
         finally:
             self._values = ()
         if self.source is not None:
-            found = self.source.levels[len(self.levels)]
+            assert len(self.levels) < len(self.source.levels), "more is asked of a neighbouring table"
+            told = self.source.levels[len(self.levels)]
+            here = told.values.to_physical().is_in(values.implode())
+            assert found.values.equals(told.values.filter(here)), "released by more than what was told"
+            assert found.counts.tolist() == told.counts[here.to_numpy()].tolist(), "counts that were not told"
+            assert found.n_null == told.n_null, "a count of nulls that was not told"
+            found = told
         self.levels.append(found)
         return found
 
@@ -118,8 +125,9 @@ class Tape:
         if self.source is not None:
             assert len(self.draws) < len(self.source.draws), "more is asked of a neighbouring table"
             told = self.source.draws[len(self.draws)].told
-            if self._values and told.shape != counts.shape:
-                return np.zeros_like(counts)  # of other values: `levels_of` answers
+            if self._values:  # the same noisy count of every value that both tables have; of others, one far from any threshold
+                known = dict(zip(self.source.draws[len(self.draws)].values, told.tolist(), strict=False))
+                return np.array([known.get(value, -_FAR) for value in self._values], dtype=np.int64)
             assert told.shape == counts.shape, "something else is asked of a neighbouring table"
             return told.copy()
         return real() if self.answer is None else self.answer(counts, scale)

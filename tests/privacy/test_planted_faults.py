@@ -274,6 +274,43 @@ def test_a_threshold_that_is_not_applied(monkeypatch):
         monkeypatch.setattr(NoisyQueries, "frequent_levels", all_of_them)
 
 
+def spiky(n_spike):
+    """A table with a number without a limit of decimals, `n_spike` of 300 rows at one value."""
+    at = np.arange(300)
+    column = Column(name="d", kind=Kind.NUMBER, dtype="float64", bounds=(0.0, 1.0), domain=PUBLIC)
+    schema = replace(schema_of(), columns=(*schema_of().columns, column))
+    return schema, frame().with_columns(d=pl.Series(np.where(at < n_spike, 0.3, (at + 0.5) / 300)))
+
+
+def same_spikes():
+    """Two tables that are told the same, of which one hardly has the spike."""
+    (schema, rows), (_, others) = spiky(280), spiky(3)
+    one = fitted(rows, schema=schema, tape=Tape(answer=tapes.silence))
+    assert one.tape.levels[0].values.to_list() == [0.3]
+    tapes.check_same_end(one, fitted(others, schema=schema, tape=Tape(source=one.tape)))
+
+
+@pytest.mark.parametrize("fault", ["threshold", "counts"])
+def test_exact_counts_beside_a_threshold(monkeypatch, fault):
+    """The threshold is held against what is exact, or what is exact is released where noisy counts reach it."""
+    levels = NoisyQueries.frequent_levels
+
+    def exactly(self, statistic, cells, columns):
+        found = levels(self, statistic, cells, columns)
+        values, counts = observed_values(cells)
+        exact = dict(zip(values.to_list(), counts.tolist(), strict=True))
+        own = np.array([exact[value] for value in found.values.to_list()], dtype=np.float64)
+        if fault == "counts":
+            return replace(found, counts=own)
+        is_frequent = own >= self.plan[statistic].mechanism.threshold
+        return replace(
+            found, values=found.values.filter(pl.Series(is_frequent)), counts=found.counts[is_frequent]
+        )
+
+    with caught_by(same_spikes):
+        monkeypatch.setattr(NoisyQueries, "frequent_levels", exactly)
+
+
 @pytest.mark.parametrize("k", [2, 3])
 def test_sensitivity_one_where_a_person_has_several_rows(monkeypatch, k):
     """Neighbours: without one person's k rows, which lie in one cell."""

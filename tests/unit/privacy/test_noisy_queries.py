@@ -178,6 +178,17 @@ def charged_variance(queries):
     return scale**2
 
 
+def test_a_threshold_is_held_against_noisy_counts():
+    """A value of exactly `threshold` rows comes back where its noise is ≥ 0: in a little more than half of 400 draws, within six deviations."""
+    cells = pl.Series("c", [0.25] * 60)
+    found = [
+        len(noisy(scale=20.0, threshold=60).frequent_levels("unknown", cells, ["c"]).values)
+        for _ in range(400)
+    ]
+    share = 0.5 + 0.5 / (20 * np.sqrt(2 * np.pi))  # half of what is left beside P(noise = 0)
+    assert abs(np.mean(found) - share) < 6 * 0.5 / 20
+
+
 def test_marginals_have_the_noise_that_was_charged():
     queries = noisy(scale=20.0)
     empty = Marginal(("a",), (np.empty(0, np.uint8),), (3000,))
