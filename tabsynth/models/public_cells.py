@@ -25,6 +25,8 @@ Codes = npt.NDArray[np.unsignedinteger]
 MOST_SINGLE = 128
 N_WIDE = 64
 _RATIO = 100.0
+_SMALLEST_REACH = 1e-300  # bounds nearer to zero than that are not cut: too few floats lie between them
+_SLIVER = 1e-9  # of a value: the least distance of an edge from an atom
 _LINE_REACH = 1e4  # how far towards zero cells of even ratio go on the line
 
 
@@ -90,9 +92,13 @@ class PublicCells:
         if self.variable.is_lattice:
             first = np.unique(np.r_[self.lower, inside, inside[inside < self.upper[-1]] + 1])
             return PublicCells(self.variable, first, np.r_[first[1:] - 1, self.upper[-1]])
-        # On the line an atom stands between two stretches that end at it; one that is there already stays one.
-        edges = np.unique(np.r_[self.lower, self.upper, inside] + 0.0)
+        # On the line an atom stands between two stretches that end at it; one that is there already stays one. Edges of even
+        # ratio may miss a power of ten by some bits: such an edge beside an atom gives way to it.
+        ends = np.r_[self.lower[0], self.upper[-1]]
         atoms = np.unique(np.r_[self.lower[self.lower == self.upper], inside] + 0.0)
+        edges = np.unique(np.r_[self.lower, self.upper] + 0.0)
+        near = np.abs(edges[:, None] / 2 - atoms / 2) <= _SLIVER * np.abs(edges[:, None] / 2)
+        edges = np.unique(np.r_[edges[~near.any(axis=1)], atoms, ends + 0.0])
         lower, upper = np.r_[edges[:-1], atoms], np.r_[edges[1:], atoms]
         order = np.lexsort((upper, lower))
         return PublicCells(self.variable, lower[order], upper[order])
@@ -152,7 +158,7 @@ def _steps(near: int, far: int, n_cells: int) -> set[int]:
 
 def _line_cells(lower: float, upper: float) -> tuple[Values, Values]:
     low, high = float(lower), float(upper)
-    if low == high:
+    if low == high or max(-low, high) < _SMALLEST_REACH:
         return np.array([low]), np.array([high])
     if not low <= 0 <= high:
         edges = (

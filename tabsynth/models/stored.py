@@ -32,7 +32,7 @@ def stored_marginal(arrays: Arrays, index: int, *, is_lattice: bool, n_levels: i
     """Marginal number `index`: of levels, `n_levels` of them, or of numbers where that is None.
 
     Raises `ModelFileError` unless types and shapes are those of `Marginal`, everything is finite, the masses
-    are a probability distribution, the codes of levels a permutation, and the pieces of numbers in order.
+    are a probability distribution, the codes of levels a permutation, and the pieces of numbers apart and in order.
     """
     name = f"marginal.{index}"
     dtype = np.dtype(np.int64 if is_lattice else np.float64)
@@ -44,7 +44,8 @@ def stored_marginal(arrays: Arrays, index: int, *, is_lattice: bool, n_levels: i
     _require(is_share and abs(mass.sum() - 1) <= _ROUNDING, f"{name}.mass", "not a distribution")
     if n_levels is None:
         _require((lower <= upper).all(), name, "pieces that end before they start")
-        _require((lower[:-1] <= lower[1:]).all(), f"{name}.lower", "not in ascending order")
+        is_apart = upper[:-1] < lower[1:] if is_lattice else upper[:-1] <= lower[1:]
+        _require(is_apart.all(), name, "pieces that overlap or are not in ascending order")
     else:
         _require((np.sort(lower) == np.arange(n_levels)).all(), f"{name}.lower", "not every level once")
         _require((lower == upper).all(), f"{name}.upper", "not the same levels as the lower ends")

@@ -242,7 +242,12 @@ def astype(dtype):
         (f"{AMOUNT}.lower", put(0, -np.inf), "not finite"),
         (f"{AMOUNT}.upper", put(-1, np.inf), "not finite"),
         (f"{AMOUNT}.upper", put(-1, np.nan), "not finite"),
-        (f"{AMOUNT}.lower", put(3, -9e9), "not in ascending order"),
+        (f"{AMOUNT}.lower", put(3, -9e9), "overlap or are not in ascending order"),
+        (
+            f"{AMOUNT}.upper",
+            lambda array: np.r_[array[1], array[1:]],
+            "overlap or are not in ascending order",
+        ),
     ],
 )
 def test_a_hostile_marginal_is_refused(sound, tmp_path, name, change, fault):

@@ -17,6 +17,7 @@ Cells = npt.NDArray[np.intp]
 
 _MOST_TILTS = 100
 _MET = 1e-6  # of all rows, that may be off
+_MOST_TILTED = 1e6  # at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,10 +41,11 @@ class Leaf:
         """The same leaf, tilted until the child's cells are as probable as `child` says; (n_parent_cells,), (n_child_cells,) ≥ 0.
 
         Its odds stay what they are: each cell of the child gets one factor in all rows, found by iterative proportional fitting
-        (Deming and Stephan 1940). A cell that no parent leads to stays out.
+        (Deming and Stephan 1940). A cell that hardly any parent leads to keeps what it has.
         """
         left, mass = self.conditional, parent / max(float(parent.sum()), 1e-300)
-        wanted = np.where(mass @ left > 0, child, 0.0)
+        is_reached = mass @ left > _MET
+        wanted = np.where(is_reached, child, 0.0)
         if wanted.sum() <= 0:
             return self
         wanted = wanted / wanted.sum()
@@ -51,7 +53,8 @@ class Leaf:
             now = mass @ left
             if np.abs(now - wanted).sum() < _MET:
                 break
-            tilted = left * np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
+            factor = np.divide(wanted, now, out=np.ones_like(now), where=is_reached & (now > 0))
+            tilted = left * np.minimum(factor, _MOST_TILTED)
             total = tilted.sum(axis=1, keepdims=True)
             left = np.where(total > 0, tilted / np.where(total > 0, total, 1.0), left)
         return Leaf(self.function, left)

@@ -99,7 +99,7 @@ def test_single_values_on_the_line_leave_every_other_value_where_it_was(lower, u
     wanted = np.unique([value, edge, 0.0, *beyond]) + 0.0
     cells = plain.with_single(wanted)
     single = cells.lower[cells.lower == cells.upper]
-    expected = {float(each) for each in wanted if lower <= each <= upper} | {
+    expected = {float(each) for each in wanted if lower <= each <= upper} | {  # zero's own cell among them
         float(each) + 0.0 for each in plain.lower[plain.lower == plain.upper]
     }
     assert sorted(single) == sorted(expected)
@@ -113,3 +113,24 @@ def test_single_values_on_the_line_leave_every_other_value_where_it_was(lower, u
     assert (cells.lower[new[within]] >= plain.lower[old[within]]).all()
     assert (cells.upper[new[within]] <= plain.upper[old[within]]).all()
     np.testing.assert_array_equal(cells.lower[new[~within]], tried[~within])
+
+
+def test_an_edge_that_misses_an_atom_by_some_bits_gives_way_to_it():
+    """Even ratios from .01 to 100 lie at powers of ten but for rounding: no sliver of cells beside them."""
+    plain = PublicCells.of(variable(lower=0.0, upper=100.0, is_lattice=False))
+    atoms = np.array([0.01, 0.1, 1.0, 10.0])
+    assert any(0 < abs(edge / atom - 1) < 1e-12 for edge in plain.lower for atom in atoms)
+    cells = plain.with_single(atoms)
+    assert np.isin(atoms, cells.lower[cells.lower == cells.upper]).all()
+    stretch = cells.upper > cells.lower
+    assert (cells.upper[stretch] / np.maximum(cells.lower[stretch], 1e-300) > 1 + 1e-10).all()
+    at_ends = plain.with_single(np.array([100.0 - 1e-12]))  # an end stays whatever is near it
+    assert (at_ends.lower[0], at_ends.upper[-1]) == (0.0, 100.0)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 5e-324), (-1e-323, 1e-323), (0.0, 1.2e-321), (5e-324, 1e-322)])
+def test_bounds_beside_zero_are_one_cell(bounds):
+    lower, upper = bounds
+    cells = PublicCells.of(variable(lower=lower, upper=upper, is_lattice=False))
+    assert (cells.lower.tolist(), cells.upper.tolist()) == ([lower], [upper])
+    assert len(cells.with_single(np.array([lower, upper])).lower) == 3

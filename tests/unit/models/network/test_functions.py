@@ -130,6 +130,15 @@ def test_a_child_that_no_parent_leads_to_stays_out():
     np.testing.assert_array_equal(nothing, conditional)
 
 
+def test_a_parent_of_hardly_any_row_is_tilted_without_an_overflow():
+    apart = Leaf(FUNCTION, np.eye(2)).met(np.array([1.0, 1e-310]), np.array([0.5, 0.5])).conditional
+    np.testing.assert_array_equal(apart, np.eye(2))
+    hardly = np.array([[1.0, 1e-12], [0.5, 0.5]])
+    np.testing.assert_allclose(
+        Leaf(FUNCTION, hardly).met(np.array([1.0, 0.0]), np.array([0.4, 0.6])).conditional, hardly
+    )
+
+
 def test_leaves_of_a_model_meet_their_columns():
     """Through the tree's own distribution of the parent, whatever that is."""
     model = mixed(3)
