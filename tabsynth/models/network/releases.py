@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
-_MERGED_WEIGHT = 1.5  # of the error in fine cells that share a coarse one: no pair tells of them
+_MERGED_WEIGHT = 0.1  # for each column of the table, of the error in fine cells that share a coarse one: no pair tells of
+_LEAST_MERGED_WEIGHT = 1.5  # them, and an error in a column is one in every pair with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Releases:
 
     def _weight(self, v: int, *, is_told: bool) -> float:
         alone = 0 if is_told else self.fine[v]
-        return max(_COLUMN_WEIGHT * math.pow(alone, 2 / 3), _MERGED_WEIGHT * math.pow(self.merged[v], 2 / 3))
+        merged_weight = max(_MERGED_WEIGHT * len(self.fine), _LEAST_MERGED_WEIGHT)
+        return max(_COLUMN_WEIGHT * math.pow(alone, 2 / 3), merged_weight * math.pow(self.merged[v], 2 / 3))
 
     def _cells(self, pair: Pair) -> int:
         return self.sizes[pair[0]] * self.sizes[pair[1]]
