@@ -16,7 +16,9 @@ Floats = npt.NDArray[np.float64]
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # of a standard normal variable
 _COLUMN_WEIGHT = 0.85  # of the error in a column's own counts, against that in a pair's
-_MERGED_WEIGHT = 0.1  # for each column of the table, of the error in fine cells that share a coarse one: no pair tells of
+_MERGED_WEIGHT = (
+    0.1  # for each column of the table, of the error in fine cells that share a coarse one: no pair tells of
+)
 _LEAST_MERGED_WEIGHT = 1.5  # them, and an error in a column is one in every pair with it
 
 
