@@ -73,18 +73,18 @@ def joined(parts: Sequence[Drawn]) -> Drawn:
     )
 
 
-def draw_rows(model: Model, n_rows: int, rng: np.random.Generator) -> Drawn:
+def draw_rows(model: Model, n_rows: int, rng: np.random.Generator, *, spread: bool = True) -> Drawn:
     """Rows on all axes, axis by axis."""
     drawn = Drawn(n_rows, {}, {})
-    draw_rest(model, drawn, rng)
+    draw_rest(model, drawn, rng, spread=spread)
     return drawn
 
 
-def draw_rest(model: Model, drawn: Drawn, rng: np.random.Generator) -> None:
+def draw_rest(model: Model, drawn: Drawn, rng: np.random.Generator, *, spread: bool = True) -> None:
     """Add to the rows the axes that they lack."""
     for axis in model.order:
         if axis not in drawn.pieces:
-            draw_axis(model, axis, drawn, rng)
+            draw_axis(model, axis, drawn, rng, spread=spread)
 
 
 def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[np.intp] | None, Integers]:
@@ -98,16 +98,17 @@ def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[n
     return rows, model.trees[axis].leaf_of(known, len(rows))
 
 
-def draw_axis(model: Model, axis: int, drawn: Drawn, rng: np.random.Generator) -> None:
-    """Add one axis to the rows, the shares of each leaf met as evenly as their number allows."""
+def draw_axis(
+    model: Model, axis: int, drawn: Drawn, rng: np.random.Generator, *, spread: bool = True
+) -> None:
+    """Add one axis to the rows; with `spread`, the shares of each leaf are met as evenly as their number allows."""
     rows, leaf = leaves_reached(model, axis, drawn)
+    at = even_positions(leaf, model.trees[axis].n_nodes, rng) if spread else rng.random(len(leaf))
     odds = odds_of(model, axis, drawn, rows)
     if odds is None:
-        share = even_positions(leaf, model.trees[axis].n_nodes, rng)
         cumulative = model.latents[axis].marginal.cumulative
-        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, share, cumulative)
+        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, at, cumulative)
     else:
-        at = even_positions(leaf, model.trees[axis].n_nodes, rng)
         pieces, within = draw_tilted(model.binned[axis], leaf, odds, at, rng)
     if rows is None:
         drawn.pieces[axis], drawn.shares[axis] = pieces, within

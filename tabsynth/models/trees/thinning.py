@@ -31,15 +31,15 @@ class Refined(Model, Protocol):
     def ratio(self) -> Ratio | None: ...
 
 
-def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator) -> Drawn:
+def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator, *, spread: bool = True) -> Drawn:
     """Rows on all axes, kept with a chance in proportion to the ratio (von Neumann 1951), as they are without one."""
     if model.ratio is None or not n_rows:
-        return draw_rows(model, n_rows, rng)
+        return draw_rows(model, n_rows, rng, spread=spread)
     parts: list[Drawn] = []
     left, n_drawn, share = n_rows, 0, 0.5
     while left and n_drawn < _MOST_DRAWN * n_rows:
         n_more = math.ceil(left / share) + 16
-        drawn = draw_rows(model, n_more, rng)
+        drawn = draw_rows(model, n_more, rng, spread=spread)
         kept = np.flatnonzero(rng.random(n_more) < model.ratio.chance(drawn.pieces))
         parts.append(drawn.rows(kept[:left]))
         left, n_drawn = max(left - len(kept), 0), n_drawn + n_more
@@ -53,10 +53,10 @@ def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]
     """Rows on all axes as `draw_kept` has them, but that less is left to chance: of as many for each of `rngs`, those that speak for all.
 
     Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`).
-    There are 1, 2, 4, … of `rngs`, and rows are drawn by each of them at once.
+    There are 2, 4, … of `rngs`, and rows are drawn by each of them at once; one alone draws independent rows.
     """
-    if not n_rows or not model.latents:
-        return draw_kept(model, n_rows, rngs[0])
+    if len(rngs) == 1 or not n_rows or not model.latents:
+        return draw_kept(model, n_rows, rngs[0], spread=False)
     with ThreadPoolExecutor(max_workers=min(len(rngs), os.cpu_count() or 1)) as pool:
         drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), rngs)))
     cells = cells_of(model.latents, model.bins)

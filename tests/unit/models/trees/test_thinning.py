@@ -57,7 +57,7 @@ def test_shares_of_a_leaf_are_met_to_within_a_row(model):
 
 
 def test_rows_that_speak_for_all_have_the_same_means_and_vary_less(model):
-    """Over 60 draws of either kind: no mean of a pair's cell is off by six standard errors, and squares are below 7/10 (.50 measured)."""
+    """Over 60 draws of either kind: no mean of a pair's cell is off by six standard errors, and squares are below 7/10."""
     plain, evenly = (
         np.array(
             [counts_of_pairs(model, draw_evenly(model, N_ROWS, rngs(seed, n_parts))) for seed in range(DRAWS)]
