@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.denoise import denoised, expected, on_simplex
+from tabsynth.models.denoise import expected, on_simplex
 from tabsynth.models.network.choice import Function
 from tabsynth.models.network.columns import NetworkColumn
 from tabsynth.models.network.leaves import Leaf
@@ -37,6 +37,9 @@ class _Told:
     def summed(self, axis: int) -> _Told:
         return _Told(self.counts.sum(axis=axis), self.spread.sum(axis=axis))
 
+    def summing_to(self, total: float) -> Floats:
+        return on_simplex(self.counts, total, weights=np.maximum(self.spread, _SMALLEST))
+
     def with_sums(self, other: _Told) -> _Told:
         """Both together, weighted by the inverse of their variances.
 
@@ -56,24 +59,16 @@ def with_functions(
     total: float,
 ) -> tuple[tuple[NetworkColumn, ...], tuple[Leaf, ...]]:
     """The columns by all that is known of them, their counts summing to `total`; and each child of a function given its parent."""
-    own: dict[int, _Told] = {}
+    own = [_own(column.cells, each, total) for column, each in zip(columns, believed, strict=True)]
     cells = {}
     for function, measurement in tables.items():
-        for v in (function.parent, function.child):
-            own.setdefault(v, _own(columns[v].cells, believed[v], total))
-        if np.ndim(measurement.variance) or measurement.variance > 0:
+        if measurement.variance > 0:
             cells[function] = told = _cells(columns, function, measurement, total)
             own[function.parent] = own[function.parent].with_sums(told.summed(1))
             own[function.child] = own[function.child].with_sums(told.summed(0))
     better = tuple(
-        NetworkColumn(
-            column.cells,
-            on_simplex(own[v].counts, total, weights=np.maximum(own[v].spread, _SMALLEST))
-            if v in own
-            else plain_counts(column.cells, believed[v], total),
-            column.coarse,
-        )
-        for v, column in enumerate(columns)
+        NetworkColumn(column.cells, told.summing_to(total), column.coarse)
+        for column, told in zip(columns, own, strict=True)
     )
     leaves = []
     for function, measurement in tables.items():
@@ -85,15 +80,7 @@ def with_functions(
 
 def plain_counts(cell: PublicCells, believed: Blend, total: float) -> Floats:
     """Counts ≥ 0 of a column's fine cells that sum to `total`."""
-    if isinstance(believed.variance, np.ndarray):
-        return on_simplex(believed.counts, total, weights=np.maximum(believed.variance, _SMALLEST))
-    return denoised(
-        believed.counts,
-        believed.variance,
-        total=total,
-        is_ordered=cell.variable.is_ordered,
-        n_numbers=cell.n_numbers,
-    )
+    return _own(cell, believed, total).summing_to(total)
 
 
 def _own(cell: PublicCells, believed: Blend, total: float) -> _Told:
