@@ -196,10 +196,12 @@ def _share_of(statistic: str, seen: NoiseSeen) -> NoiseShare:
 
 
 def _unique(found: Attacked, delta: float) -> list[str]:
-    """A category that one table alone has is released with a probability of δ at most."""
+    """A category that one table alone looks at is released with a probability of δ at most."""
     from scipy.stats import binom
 
     runs = sum(len(side) for side in found.ratios)
     if not found.unique_levels or binom.sf(found.unique_levels - 1, runs, delta) >= RARE:
         return []
-    return [f"categories that one table alone has were released in {found.unique_levels:,} of {runs:,} fits"]
+    return [
+        f"categories that one table alone looks at were released in {found.unique_levels:,} of {runs:,} fits"
+    ]

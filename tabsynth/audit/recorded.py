@@ -58,8 +58,8 @@ class Question:
 class Release:
     """One answer. `exact`, `told` and `variance`, of the noise that was charged, have shape (n_numbers,).
 
-    `sizes` cuts them into releases; `levels` are the values of a thresholded histogram that this table
-    has, None elsewhere. Of such a histogram `exact` and `told` hold the count of null alone.
+    `sizes` cuts them into releases; `levels` are the values that a thresholded histogram of this table
+    looks at, None elsewhere. Of such a histogram `exact` and `told` hold the count of null alone.
     """
 
     question: Question
@@ -148,12 +148,13 @@ class RecordedQueries(NoisyQueries):
 
     def frequent_levels(self, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
         values, counts = observed_values(cells)
+        is_shared = counts > self._planned(statistic).mechanism.sensitivity
         return self._recorded(
             Question("frequent levels", statistic, (tuple(columns),)),
             lambda: NoisyQueries.frequent_levels(self, statistic, cells, columns),
             charge=lambda: self._charge(ThresholdedDiscreteGaussian, statistic, columns, 1),
             exact=[np.array([len(cells) - int(counts.sum())])],
-            levels=values,
+            levels=values.filter(pl.Series(is_shared)),
         )
 
     def _recorded(

@@ -185,13 +185,13 @@ def _inspect(
 
 
 def _unique_levels(release: Release, there: Release) -> int:
-    """Released levels that only one of the tables has."""
+    """Released levels that not both tables look at."""
     from tabsynth.privacy.marginals import Levels
 
     if release.levels is None or there.levels is None or not isinstance(release.answer, Levels):
         return 0
     mine, others = (set(levels.to_list()) for levels in (release.levels, there.levels))
-    return len(set(release.answer.values.to_list()) & (mine ^ others))
+    return len(set(release.answer.values.to_list()) - (mine & others))
 
 
 def accounted_mu(plan: BudgetPlan) -> float | None:

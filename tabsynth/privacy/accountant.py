@@ -63,15 +63,16 @@ def epsilon_of(mechanisms: Iterable[Mechanism], delta: float) -> float:
 
 
 def threshold_delta(mechanism: ThresholdedDiscreteGaussian) -> float:
-    """δ of one release: how likely a category that only one unit has reaches the threshold, at most.
+    """δ of one release: how likely a category that is looked at for one unit alone reaches the threshold, at most.
 
-    The unit's k rows may be spread over new categories in any way. A category of m of them stays below the
-    threshold with probability exp(-w(m)), all of them with exp(-Σ w(m_i)), and Σ m_i ≤ k bounds the sum by
-    k · max w(m)/m: attained where that m divides k, as 1 and k do.
+    Without the unit such a category has at most k rows, or it would be looked at anyway; the unit's k rows may
+    be spread over such categories in any way. One of m more rows stays below the threshold with probability
+    exp(-w(m)) or more, all of them with exp(-Σ w(m_i)), and Σ m_i ≤ k bounds the sum by k · max w(m)/m: attained
+    where that m divides k, as 1 and k do.
     """
     k = mechanism.sensitivity
     rows = np.arange(k, 0, -1)
-    passes = losses.tails(mechanism.threshold - k, k, mechanism.scale)
+    passes = losses.tails(mechanism.threshold - 2 * k, k, mechanism.scale)
     if passes[0] >= 1:
         return 1.0
     return -math.expm1(-k * float(np.max(-np.log1p(-passes) / rows)))

@@ -50,11 +50,10 @@ class DiscreteGaussian:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdedDiscreteGaussian:
-    """`count` histograms of unknown categories: those observed whose noisy count is ≥ `threshold`.
+    """`count` histograms of unknown categories: those of more than `sensitivity` rows whose noisy count is ≥ `threshold`.
 
-    Noise as in `DiscreteGaussian`; a unit may bring up to `sensitivity` categories nobody else has, and
-    the probability that any of them reaches the threshold adds to δ. Nothing is said of a category that
-    nobody has.
+    Noise as in `DiscreteGaussian`; up to `sensitivity` categories may have so many rows only with one unit's,
+    and the probability that any of them reaches the threshold adds to δ. Nothing is said of other categories.
     """
 
     scale: float

@@ -102,15 +102,18 @@ class NoisyQueries:
         """Values whose noisy count reaches the part's threshold, ascending, with their noisy counts.
 
         Null is a level that every table may have, so its noisy count is released whatever it is. Nothing is
-        released of values below the threshold, nor how many there are.
+        released of values below the threshold, nor how many there are. Values that no more rows hold than one
+        unit may have are passed over, which spares noise for each of a wide column's many values; thresholds
+        are set for that (`tabsynth.privacy.accountant.threshold_delta`).
         """
         mechanism = self._charge(ThresholdedDiscreteGaussian, statistic, columns, 1)
         values, counts = observed_values(cells)
-        known_and_observed = np.array([len(cells) - counts.sum(), *counts], dtype=np.int64)
-        released = noise.discrete_gaussian(known_and_observed, scale=mechanism.scale).astype(np.float64)
+        is_shared = counts > mechanism.sensitivity
+        null_and_shared = np.concatenate([[len(cells) - counts.sum()], counts[is_shared]])
+        released = noise.discrete_gaussian(null_and_shared, scale=mechanism.scale).astype(np.float64)
         is_frequent = released[1:] >= mechanism.threshold
         return Levels(
-            values.filter(pl.Series(is_frequent)),
+            values.filter(pl.Series(is_shared)).filter(pl.Series(is_frequent)),
             released[1:][is_frequent],
             n_null=float(released[0]),
             variance=mechanism.scale**2,

@@ -14,7 +14,7 @@ import logging
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -48,6 +48,7 @@ class Draw:
     """One call for noise: its charge (None where no charge came just before), what was exact, what was told.
 
     `values`: what the counts of a thresholded histogram are of, as bytes; empty where the counts' places say it.
+    `rows`: those of every value that occurs, looked at or passed over.
     """
 
     charge: Charge | None
@@ -55,6 +56,7 @@ class Draw:
     releases: tuple[Integers, ...]
     told: Integers
     values: tuple[bytes, ...] = ()
+    rows: Mapping[bytes, int] = field(default_factory=dict)
 
     @property
     def exact(self) -> npt.NDArray[np.float64]:
@@ -76,6 +78,7 @@ class Tape:
     said: list[tuple[str, float]] = field(default_factory=list)
     levels: list[Levels] = field(default_factory=list)
     _values: tuple[bytes, ...] = ()
+    _rows: Mapping[bytes, int] = field(default_factory=dict)
     _pending: Charge | None = None
     _cut: tuple[Integers, ...] | None = None
 
@@ -96,20 +99,32 @@ class Tape:
         if releases is None:
             is_one = charge is not None and isinstance(charge.mechanism, ThresholdedDiscreteGaussian)
             releases = (counts.copy(),) if is_one else tuple(np.atleast_1d(counts).copy().reshape(-1, 1))
+        if self._values:
+            assert [self._rows[value] for value in self._values] == counts.tolist(), (
+                "other values are looked at"
+            )
         told = self._told(counts, scale, real)
-        self.draws.append(Draw(charge, scale, releases, np.array(told), self._values))
+        self.draws.append(Draw(charge, scale, releases, np.array(told), self._values, self._rows))
         if self.stops and self.source is not None and len(self.draws) == len(self.source.draws):
             raise PlayedToTheEndError
         return told
 
-    def levels_of(self, cells: pl.Series, ask: Callable[[], Levels]) -> Levels:
-        """The values above a threshold, or those of another tape's table, whatever occurs in this one."""
-        values = observed_values(cells)[0].to_physical()
-        self._values = (b"", *(b"=" + str(value).encode() for value in values.to_list()))
+    def levels_of(self, cells: pl.Series, k: int, ask: Callable[[], Levels]) -> Levels:
+        """The values above a threshold, or those of another tape's table, whatever occurs in this one.
+
+        Values of no more rows than a unit's, `k`, are passed over.
+        """
+        values, counts = observed_values(cells)
+        rows = {
+            _named(value): n for value, n in zip(values.to_physical().to_list(), counts.tolist(), strict=True)
+        }
+        self._rows = {b"": len(cells) - sum(rows.values()), **rows}
+        self._values = (b"", *(value for value, n in rows.items() if n > k))
+        values = values.filter(pl.Series(counts > k)).to_physical()
         try:
             found = ask()
         finally:
-            self._values = ()
+            self._values, self._rows = (), {}
         if self.source is not None:
             assert len(self.levels) < len(self.source.levels), "more is asked of a neighbouring table"
             told = self.source.levels[len(self.levels)]
@@ -157,7 +172,8 @@ def listening(tape: Tape) -> Iterator[None]:
         return averaged(histograms, scale=scale, repeats=repeats)
 
     def levels(self: NoisyQueries, statistic: str, cells: pl.Series, columns: Sequence[str]) -> Levels:
-        return tape.levels_of(cells, lambda: frequent(self, statistic, cells, columns))
+        k = self.plan[statistic].mechanism.sensitivity
+        return tape.levels_of(cells, k, lambda: frequent(self, statistic, cells, columns))
 
     noise.discrete_gaussian, noise.averages = draw, average  # type: ignore[assignment]
     NoisyQueries.frequent_levels = levels  # type: ignore[method-assign]
@@ -271,17 +287,20 @@ def gaussian_epsilon(mu: float, delta: float) -> float:
 
 
 def threshold_delta(mechanism: ThresholdedDiscreteGaussian) -> float:
-    """δ of one release's threshold by summing the noise's masses, worst over how k rows may be spread."""
+    """δ of one release's threshold by summing the noise's masses, worst over how k rows may be spread.
+
+    Onto values of k rows each, which are passed over without them.
+    """
     x = np.arange(-int(15 * mechanism.scale) - 20, int(15 * mechanism.scale) + 21)
     masses = np.exp(-(x**2) / (2 * mechanism.scale**2))
     masses /= masses.sum()
-    reaches = {
-        rows: float(masses[x >= mechanism.threshold - rows].sum())
-        for rows in range(1, mechanism.sensitivity + 1)
-    }
-    return max(
-        1 - math.prod(1 - reaches[rows] for rows in spread) for spread in _spreads(mechanism.sensitivity)
-    )
+    k = mechanism.sensitivity
+    reaches = {rows: float(masses[x >= mechanism.threshold - k - rows].sum()) for rows in range(1, k + 1)}
+    return max(1 - math.prod(1 - reaches[rows] for rows in spread) for spread in _spreads(k))
+
+
+def _named(value: object) -> bytes:
+    return b"=" + str(value).encode()
 
 
 def _spreads(total: int, most: int | None = None) -> Iterator[tuple[int, ...]]:
@@ -334,17 +353,12 @@ def check_neighbours(one: Run, other: Run) -> None:
         assert before.charge is not None
         assert before.scale == after.scale
         for first, second in zip(before.releases, after.releases, strict=True):
+            k = before.charge.mechanism.sensitivity
             if before.values or after.values:
-                places = [
-                    dict(zip(draw.values, range(len(draw.values)), strict=True)) for draw in (before, after)
-                ]
-                changed = change(
-                    {value: int(first[k]) for value, k in places[0].items()},
-                    {value: int(second[k]) for value, k in places[1].items()},
-                )
+                changed = change(before.rows, after.rows)
             else:
                 changed = int(np.abs(first - second).sum())
-            assert changed <= before.charge.mechanism.sensitivity
+            assert changed <= k
 
 
 def check_same_end(one: Run, other: Run) -> None:

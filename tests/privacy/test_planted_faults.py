@@ -311,6 +311,25 @@ def test_exact_counts_beside_a_threshold(monkeypatch, fault):
         monkeypatch.setattr(NoisyQueries, "frequent_levels", exactly)
 
 
+@pytest.mark.parametrize("least", [11, 12])
+def test_values_passed_over_by_another_bar(monkeypatch, least):
+    """Thresholds are set for values of more rows than a unit's (more than 1 here); others would show more often than is charged."""
+    levels = NoisyQueries.frequent_levels
+
+    def choosy(self, statistic, cells, columns):
+        values, counts = observed_values(cells)
+        kept = values.filter(pl.Series(counts > least))
+        return levels(self, statistic, cells.filter(cells.is_in(kept.implode())), columns)
+
+    def check():
+        schema, rows = spiky(12)
+        one = fitted(rows, schema=schema, tape=Tape(answer=tapes.silence))
+        tapes.check_neighbours(one, fitted(rows[1:], schema=schema, tape=Tape(source=one.tape)))
+
+    with caught_by(check):
+        monkeypatch.setattr(NoisyQueries, "frequent_levels", choosy)
+
+
 @pytest.mark.parametrize("k", [2, 3])
 def test_sensitivity_one_where_a_person_has_several_rows(monkeypatch, k):
     """Neighbours: without one person's k rows, which lie in one cell."""

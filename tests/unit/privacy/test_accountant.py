@@ -294,9 +294,18 @@ def passing(scale, value):
 @pytest.mark.parametrize("sensitivity", [1, 2, 3, 6])
 @pytest.mark.parametrize("above", [3, 5])
 def test_thresholds_against_every_spread_of_new_categories(scale, sensitivity, above):
-    threshold = sensitivity + math.ceil(above * scale)
+    """Of k rows over categories of any size: those that are passed over without them and looked at with them may show."""
+    threshold = 2 * sensitivity + math.ceil(above * scale)
+
+    def shows(rows):
+        """Of a category that gets so many rows, at worst."""
+        looked_at = [
+            others + rows for others in range(2 * sensitivity) if others <= sensitivity < others + rows
+        ]
+        return max(passing(scale, threshold - count) for count in looked_at)
+
     worst = max(
-        1 - math.prod(1 - passing(scale, threshold - rows) for rows in spread)
+        1 - math.prod(1 - shows(rows) for rows in spread)
         for spread in itertools.chain.from_iterable(partitions(k) for k in range(1, sensitivity + 1))
     )
     found = threshold_delta(
@@ -305,17 +314,19 @@ def test_thresholds_against_every_spread_of_new_categories(scale, sensitivity, a
     assert worst * (1 - 1e-9) <= found <= worst * 1.001
 
 
-@pytest.mark.parametrize(("scale", "threshold", "rows"), [(20_000.0, 80_000, 3), (0.01, 1, 1), (1e-3, 5, 4)])
+@pytest.mark.parametrize(
+    ("scale", "threshold", "rows"), [(20_000.0, 80_000, 3), (0.01, 2, 1), (0.01, 3, 1), (1e-3, 9, 4)]
+)
 def test_thresholds_of_extreme_noise(scale, threshold, rows):
     found = threshold_delta(ThresholdedDiscreteGaussian(scale=scale, threshold=threshold, sensitivity=rows))
     wanted = (
-        3 * stats.norm.sf((threshold - 1.5) / scale) if scale > 1 else (1.0 if threshold == rows else 0.0)
+        3 * stats.norm.sf((threshold - 4.5) / scale) if scale > 1 else (1.0 if threshold == 2 * rows else 0.0)
     )
     assert found == pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_threshold_within_reach_of_one_unit_protects_nothing():
-    assert threshold_delta(ThresholdedDiscreteGaussian(scale=5.0, threshold=4, sensitivity=4)) == 1
+    assert threshold_delta(ThresholdedDiscreteGaussian(scale=5.0, threshold=8, sensitivity=4)) == 1
     assert delta_of([ThresholdedDiscreteGaussian(scale=5.0, threshold=2, sensitivity=4)], 10.0) == 1
     assert epsilon_of([ThresholdedDiscreteGaussian(scale=5.0, threshold=2, sensitivity=4)], 0.9) == math.inf
 
@@ -323,7 +334,7 @@ def test_a_threshold_within_reach_of_one_unit_protects_nothing():
 def test_the_delta_of_thresholds_is_added_to_that_of_the_noise():
     noise = gaussian(20.0, 3)
     thresholded = ThresholdedDiscreteGaussian(scale=20.0, threshold=95, count=3)
-    single = passing(20.0, 94)
+    single = passing(20.0, 93)
     assert delta_of([thresholded], 0.5) == pytest.approx(delta_of([noise], 0.5) + 3 * single, rel=1e-6)
     assert delta_of([thresholded], math.inf) == pytest.approx(3 * single, rel=1e-6)
     assert epsilon_of([thresholded], 3 * single * 0.99) == math.inf

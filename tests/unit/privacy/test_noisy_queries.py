@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chi2
 
 from tabsynth.errors import PrivacyError
-from tabsynth.privacy import Budget, Ledger
+from tabsynth.privacy import Budget, Ledger, noise
 from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part, PlannedPart
@@ -129,6 +129,23 @@ def test_frequent_levels_are_those_at_the_threshold_or_above():
     assert found.variance == SILENT**2
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_values_of_no_more_rows_than_a_unit_are_passed_over(monkeypatch, k):
+    """Whatever the threshold, and without noise for them: a column of 100,000 values costs no more than its spikes."""
+    asked, drawn = [], noise.discrete_gaussian
+
+    def listening(counts, *, scale):
+        asked.append(counts.tolist())
+        return drawn(counts, scale=scale)
+
+    monkeypatch.setattr(noise, "discrete_gaussian", listening)
+    values = [*range(100_000), *[-1] * k, *[-2] * (k + 1), None, None]
+    found = noisy(threshold=1, sensitivity=k).frequent_levels("unknown", pl.Series("c", values), ["c"])
+    assert found.values.to_list() == [-2]
+    assert found.counts.tolist() == [k + 1]
+    assert asked == [[2, k + 1]]
+
+
 @pytest.mark.parametrize("values", [["b", "a", "ü", "B"], [3, -5, 2**40], [0.5, -1.0], [True, False]])
 def test_the_order_of_rows_leaves_no_trace(values):
     cells = pl.Series("c", values * 5)
@@ -159,9 +176,9 @@ def test_levels_of_nothing(cells):
 
 @pytest.mark.parametrize("queries", [Queries(Ledger()), noisy(threshold=1)], ids=["exact", "private"])
 def test_frequent_values_of_numbers(queries):
-    values, counts = queries.frequent_values("unknown", np.array([5, -2, 5]), ["v"])
+    values, counts = queries.frequent_values("unknown", np.array([5, -2, 5, -2, 5]), ["v"])
     assert values.tolist() == [-2, 5]
-    assert counts.tolist() == [1, 2]
+    assert counts.tolist() == [2, 3]
     values, counts = queries.frequent_values("unknown", np.array([0.1, -0.0, 0.1, 0.0]), ["v"])
     assert values.tolist() == [0.0, 0.1]
     assert counts.tolist() == [2, 2]
