@@ -33,7 +33,7 @@ _LITTLE = 0.5  # of the penalty
 
 @dataclass(slots=True)
 class _State:
-    """Logits of every row and bin, the probabilities they give, and the log likelihood of what was seen."""
+    """Logits of every bin and row, (n_bins, n_rows), the probabilities they give, and the log likelihood of what was seen."""
 
     logits: Floats
     chance: Floats
@@ -41,11 +41,12 @@ class _State:
 
     @classmethod
     def of(cls, logits: Floats, wanted: Integers) -> _State:
-        top = logits.max(axis=1, keepdims=True)
+        top = logits.max(axis=0)
         chance = np.exp(logits - top)
-        total = chance.sum(axis=1, keepdims=True)
-        seen = logits[np.arange(len(wanted)), wanted] - top[:, 0] - np.log(total[:, 0])
-        return cls(logits, chance / total, float(seen.sum(dtype=np.float64)))
+        total = chance.sum(axis=0)
+        seen = logits[wanted, np.arange(len(wanted))] - top - np.log(total)
+        chance /= total
+        return cls(logits, chance, float(seen.sum(dtype=np.float64)))
 
 
 @dataclass(slots=True)
@@ -71,10 +72,10 @@ class _Column:
         shape = (basis.shape[1], n_targets)
         return cls(bins, by_bin, basis, np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_))
 
-    def score(self, rest: Floats, variance: Floats) -> tuple[Floats, Floats]:
-        """The score of every parameter and its information, from what targets are more than expected, (n_rows, n_targets)."""
-        n_targets = rest.shape[1]
-        sums = self.by_bin @ np.concatenate([rest, variance], axis=1)
+    def score(self, rest_and_variance: Floats) -> tuple[Floats, Floats]:
+        """The score of every parameter and its information, from what targets are more than expected, and their variance, (n_rows, 2 n_targets)."""
+        n_targets = rest_and_variance.shape[1] // 2
+        sums = self.by_bin @ rest_and_variance
         return self.basis.T @ sums[:, :n_targets], (self.basis**2).T @ sums[:, n_targets:]
 
 
@@ -99,12 +100,14 @@ def fit_log_odds(
         np.zeros_like(wanted), np.ones((1, 1), np.float32), targets.shape[1], is_centred=False
     )
     columns = [_Column.of(bins, basis, targets.shape[1]) for bins, basis in zip(rows, bases, strict=True)]
-    state, damping = _State.of(offset[leaf].astype(np.float32), wanted), _LONGEST
+    state, damping = _State.of(offset.T.astype(np.float32).take(leaf, axis=1), wanted), _LONGEST
     for step in range(STEPS):
         moves, is_news = _moves(columns, constant, state, wanted, targets, step, penalty)
         if not moves:
             break
-        logits = np.sum([(column.basis @ move @ targets.T)[column.bins] for column, move in moves], axis=0)
+        logits = np.zeros_like(state.logits)
+        for column, move in moves:
+            logits += (targets @ (column.basis @ move).T).take(column.bins, axis=1)
         tried = _State.of(state.logits + np.float32(damping) * logits, wanted)
         while tried.likelihood < state.likelihood and damping > 0.02:
             damping /= 2
@@ -130,14 +133,15 @@ def _moves(
     penalty: float,
 ) -> tuple[list[tuple[_Column, Floats]], bool]:
     """Newton steps of the columns with parameters, and whether parameters were taken in."""
-    mean = state.chance @ targets
-    rest, variance = targets[wanted] - mean, np.maximum(state.chance @ targets**2 - mean**2, 0)
+    mean = targets.T @ state.chance
+    variance = np.maximum((targets**2).T @ state.chance - mean**2, 0)
+    rest_and_variance = np.concatenate([targets.T.take(wanted, axis=1) - mean, variance]).T.copy()
     scores: list[tuple[_Column, Floats, Floats]] = []
     promised: list[Floats] = []
     for column in columns:
         if not column.is_asked and step % _LOOK_AT_ALL:
             continue
-        score, information = column.score(rest, variance)
+        score, information = column.score(rest_and_variance)
         scores.append((column, score, information))
         may = ~column.is_in & (information > _LEAST_INFORMATION)
         promised.append(np.where(may, score**2 / (2 * np.maximum(information, 1e-12)), 0))
@@ -153,7 +157,7 @@ def _moves(
     moving = [found for found in scores if found[0].is_in.any()]
     if moving:
         constant.is_in[:] = True
-        moving.append((constant, *constant.score(rest, variance)))
+        moving.append((constant, *constant.score(rest_and_variance)))
     return [(column, _step(column, score, information)) for column, score, information in moving], is_news
 
 

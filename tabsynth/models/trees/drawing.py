@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -119,7 +120,7 @@ def draw_axis(
 
 
 def odds_of(model: Model, axis: int, drawn: Drawn, rows: npt.NDArray[np.intp] | None) -> Weights | None:
-    """Log odds of the axis's bins in these rows (all, where None), (n_rows, n_bins); None for an axis that nothing tilts."""
+    """Log odds of the axis's bins in these rows (all, where None), (n_bins, n_rows); None for an axis that nothing tilts."""
     tilt = model.tilts.get(axis)
     return None if tilt is None else tilt.odds(model.bins, drawn.pieces, rows)
 
@@ -131,11 +132,13 @@ def draw_tilted(
 
     `at` in [0, 1): the position on the row's bins that chooses one. Every row's leaf must give some bin a chance.
     """
-    cumulative = np.cumsum(binned.weighed(leaf, odds), axis=1)
-    total = cumulative[:, -1:]
-    position = at[:, None] * total
-    bins = np.minimum((cumulative <= position).sum(axis=1), (cumulative < total).sum(axis=1))
-    return binned.draw(leaf, bins.astype(np.int32), rng.random(len(leaf)))
+    cumulative = binned.weighed(leaf, odds)
+    for below, here in pairwise(cumulative):
+        here += below
+    total = cumulative[-1]
+    position = np.minimum(at * total, np.nextafter(total, 0))
+    bins = (cumulative <= position).view(np.uint8).sum(axis=0, dtype=np.int32)
+    return binned.draw(leaf, bins, rng.random(len(leaf)))
 
 
 def _at(pieces: Mapping[int, Pieces], rows: npt.NDArray[np.intp], tree: Tree) -> dict[int, Pieces]:

@@ -76,7 +76,7 @@ class Pooled:
 
     `members` are the pool's rows leaf by leaf, `size` of each leaf, (n_leaves,); `which` of the different cells every row has,
     (n_rows,); `reach`, (n_cells, n_leaves), how probable leaves up to each are, given the cell. `needed` axes of the pool are those that
-    others look at. `tilts`, (n_pool, n_bins): how many times likelier a row of the pool makes each of the axis's `bins` than its leaf.
+    others look at. `tilts`, (n_bins, n_pool): how many times likelier a row of the pool makes each of the axis's `bins` than its leaf.
     """
 
     pool: Drawn
@@ -95,7 +95,7 @@ class Pooled:
     def weight(self, drawn: Drawn) -> Floats | None:
         if self.tilts is None:
             return None
-        found: Floats = self.tilts[drawn.pieces[_POOL_ROW], self.bins[drawn.pieces[self.axis]]]
+        found: Floats = self.tilts[self.bins[drawn.pieces[self.axis]], drawn.pieces[_POOL_ROW]]
         return found
 
     def propose(self, n_each: int, rng: np.random.Generator) -> Drawn:

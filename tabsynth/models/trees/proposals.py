@@ -210,14 +210,14 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
         tilts = tilts_of(model.binned[axis], leaf, odds)
-        weight[at] *= tilts[np.arange(len(leaf)), model.bins[axis][pieces[at]]]
+        weight[at] *= tilts[model.bins[axis][pieces[at]], np.arange(len(leaf))]
     return weight
 
 
 def tilts_of(binned: BinnedLeaves, leaf: Integers, odds: Weights) -> Floats:
-    """How many times likelier every bin is in every row than the leaf alone makes it, (n_rows, n_bins)."""
-    own = np.exp(odds - odds.max(axis=1, keepdims=True))
-    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=1, keepdims=True), dtype=np.float64)
+    """How many times likelier every bin is in every row than the leaf alone makes it, (n_bins, n_rows)."""
+    own = np.exp(odds - odds.max(axis=0))
+    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=0), dtype=np.float64)
 
 
 def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.random.Generator) -> Floats:
@@ -231,10 +231,10 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
         binned = BinnedLeaves.of(tree, leaves, model.bins[axis], left)
-        weighed = binned.weighed(leaf, odds).sum(axis=1)
+        weighed = binned.weighed(leaf, odds).sum(axis=0)
         can = np.flatnonzero(weighed > 0)
-        pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[can], rng.random(len(can)), rng)
-        share = share * weighed / model.binned[axis].weighed(leaf, odds).sum(axis=1)
+        pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[:, can], rng.random(len(can)), rng)
+        share = share * weighed / model.binned[axis].weighed(leaf, odds).sum(axis=0)
     able = np.flatnonzero(one.left * marginal.mass > 0)
     nearest = able[np.minimum(np.searchsorted(able, pieces), len(able) - 1)]
     pieces = np.where(np.isin(pieces, able), pieces, nearest).astype(np.int32)

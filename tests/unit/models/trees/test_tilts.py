@@ -99,7 +99,7 @@ def test_tilted_draws_follow_chance_times_odds():
     odds = np.log(np.array([[1, 2, 1, 0.5, 3, 1], [4, 1, 1, 1, 1, 1]], dtype=np.float32))
     kind, leaf = np.repeat([0, 1], 10_000), np.full(20_000, 3, np.int32)
     rng = np.random.default_rng(0)
-    found, _ = draw_tilted(binned, leaf, odds[kind], rng.random(20_000), rng)
+    found, _ = draw_tilted(binned, leaf, odds[kind].T, rng.random(20_000), rng)
     for k in range(2):
         wanted = binned.chance[3] * np.exp(odds[k])
         shares = np.bincount(bins[found[kind == k]], minlength=6) / 10_000
@@ -116,8 +116,8 @@ def test_log_odds_of_axes_add_up_and_the_last_row_is_for_rows_without_the_axis()
     )
     bins = (ints(0, 1, 1), ints(0), ints(0, 1))
     pieces = {0: ints(2, 0, -1), 2: ints(0, -1, -1)}
-    assert tilt.odds(bins, pieces, None).tolist() == [[13, 24], [0, 2], [4, 6]]
-    assert tilt.odds(bins, pieces, np.array([1])).tolist() == [[0, 2]]
+    assert tilt.odds(bins, pieces, None).tolist() == [[13, 0, 4], [24, 2, 6]]
+    assert tilt.odds(bins, pieces, np.array([1])).tolist() == [[0], [2]]
 
 
 def test_log_odds_are_those_of_logistic_regression_and_noise_is_left_out():
