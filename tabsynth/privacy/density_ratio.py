@@ -27,7 +27,6 @@ LEAST_ROWS = 200
 _HELD_OUT = 0.25
 _RATE = 0.1
 _RIDGE = 10.0  # rows, as LightGBM counts them
-_MOST_THREADS = 4  # more only wait for one another on so few rows
 _PATIENCE = 20  # trees without a gain on rows held out
 _SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _ERRORS = 2.0  # standard errors that the gain on rows held out must exceed
@@ -48,17 +47,16 @@ class RatioTree:
 
 
 def fit_density_ratio(
-    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, n_threads: int | None = None
+    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, n_threads: int = 1
 ) -> list[RatioTree]:
     """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d).
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
     none, adds nothing. No trees where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
-    number of threads; None: as many as `OMP_NUM_THREADS` or threadpoolctl leaves, up to four.
+    number of threads: one, as more of LightGBM's wait for one another in a loop where other work takes a core.
     """
     if len(real) < LEAST_ROWS:
         return []
-    n_threads = _threads_left() if n_threads is None else n_threads
     booster, n_trees, scale = _boosted(real, drawn, min_leaf=min_leaf, seed=seed, n_threads=n_threads)
     if not n_trees:
         return []
@@ -71,14 +69,6 @@ def fit_density_ratio(
         is_silent = (held > 0) & (held < min_group)
         trees.append(_as_arrays(tree["tree_structure"], scale, is_silent))
     return trees
-
-
-def _threads_left() -> int:
-    import lightgbm  # noqa: F401
-    from threadpoolctl import threadpool_info
-
-    left = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
-    return min([_MOST_THREADS, *left])
 
 
 def _boosted(
