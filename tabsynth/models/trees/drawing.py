@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -133,8 +132,8 @@ def draw_tilted(
     `at` in [0, 1): the position on the row's bins that chooses one. Every row's leaf must give some bin a chance.
     """
     cumulative = binned.weighed(leaf, odds)
-    for below, here in pairwise(cumulative):
-        here += below
+    for place in range(1, len(cumulative)):
+        cumulative[place] += cumulative[place - 1]
     total = cumulative[-1]
     position = np.minimum(at * total, np.nextafter(total, 0))
     bins = (cumulative <= position).view(np.uint8).sum(axis=0, dtype=np.int32)
