@@ -58,7 +58,7 @@ def _dependent(k: int) -> Pair:
 
 def _empty(k: int) -> Pair:
     extra = {"a": "p", "b": 3, "c": False}
-    return _pair("empty", "no row at all; one unit alone", k, extra, n=0)
+    return _pair("empty", "no row at all; one unit alone", k, extra, frame=_frame(0))
 
 
 def _outlier(k: int) -> Pair:
@@ -67,9 +67,15 @@ def _outlier(k: int) -> Pair:
 
 
 def _undeclared(k: int) -> Pair:
-    """A category that the schema does not name, so that the domain has to be bought."""
+    """A category that the schema does not name, so that the domain has to be bought.
+
+    It has as many rows without the unit as one may have: with the unit it is looked at, without it is passed over. All
+    others are at one level, so that cells outside the bought domain become that.
+    """
     extra = {"a": _NEW_LEVEL, "b": 4, "c": None}
-    return _pair("undeclared", "a category nobody declared and nobody else has", k, extra, is_draft=True)
+    a = pl.when(pl.int_range(pl.len()) < k).then(pl.lit(_NEW_LEVEL)).otherwise(pl.lit(_LEVELS[0]))
+    title = "a category nobody declared, which a unit makes frequent enough to be looked at"
+    return _pair("undeclared", title, k, extra, frame=_frame(N_ROWS).with_columns(a=a), is_draft=True)
 
 
 _PAIRS: Mapping[str, Callable[[int], Pair]] = {
@@ -82,12 +88,19 @@ PAIR_NAMES = tuple(_PAIRS)
 
 
 def _pair(
-    name: str, title: str, k: int, extra: dict[str, object], *, n: int = N_ROWS, is_draft: bool = False
+    name: str,
+    title: str,
+    k: int,
+    extra: dict[str, object],
+    *,
+    frame: pl.DataFrame | None = None,
+    is_draft: bool = False,
 ) -> Pair:
     schema = _schema(k, is_draft=is_draft)
-    frame = _frame(n)
+    frame = _frame(N_ROWS) if frame is None else frame
     unit = pl.DataFrame(
-        {**{key: [value] * k for key, value in extra.items()}, PERSON: [n] * k}, schema=frame.schema
+        {**{key: [value] * k for key, value in extra.items()}, PERSON: [frame.height] * k},
+        schema=frame.schema,
     )
     first, second = (
         rows.select(column.name for column in schema.columns) for rows in (frame, pl.concat([frame, unit]))

@@ -377,21 +377,24 @@ WORD, NUMBER = "zyxwvut-canary", 918273645
 
 
 def canaries(n=2500):
-    """A row whose every cell is unique, in stated columns (outside their domains) and in drafts."""
+    """Two rows whose every cell is theirs alone, in stated columns (outside their domains) and in drafts.
+
+    Of one row alone a level would be passed over, whatever the threshold.
+    """
     rng = np.random.default_rng(0)
     return pl.DataFrame(
         {
-            "job": [*rng.choice(["clerk", "nurse"], n), WORD],
-            "code": [*rng.integers(0, 5, n), NUMBER],
-            "pay": [*rng.integers(0, 5000, n).astype(float), float(NUMBER)],
-            "ward": [*rng.choice(["east", "west"], n), WORD],
-            "age": [*rng.integers(18, 80, n), NUMBER],
+            "job": [*rng.choice(["clerk", "nurse"], n), WORD, WORD],
+            "code": [*rng.integers(0, 5, n), NUMBER, NUMBER],
+            "pay": [*rng.integers(0, 5000, n).astype(float), float(NUMBER), float(NUMBER)],
+            "ward": [*rng.choice(["east", "west"], n), WORD, WORD],
+            "age": [*rng.integers(18, 80, n), NUMBER, NUMBER],
         }
     )
 
 
 def test_a_canary_shows_nowhere(name, tmp_path, capfd):
-    """By the threshold a level of one row comes through with probability below 1e-8 a fit."""
+    """By the threshold a level of two rows comes through with probability below 1e-8 a fit."""
     frame = canaries()
     stated = {
         "ward": Column(

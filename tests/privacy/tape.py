@@ -27,7 +27,7 @@ from scipy.stats import chi2, norm
 from tabsynth import private_fit
 from tabsynth.encode import EncodedTable
 from tabsynth.models.base import Synthesizer
-from tabsynth.privacy import Budget, Charge, Ledger, noise
+from tabsynth.privacy import Budget, Charge, Ledger, accountant, noise
 from tabsynth.privacy.marginals import Levels, observed_values
 from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
@@ -320,11 +320,10 @@ def check_composition(ledger: Ledger, budget: Budget) -> None:
     from dp_accounting.pld.privacy_loss_distribution import from_discrete_gaussian_mechanism
 
     mechanisms = [charge.mechanism for charge in ledger.charges]
-    thresholds = math.fsum(
-        mechanism.count * threshold_delta(mechanism)
-        for mechanism in mechanisms
-        if isinstance(mechanism, ThresholdedDiscreteGaussian)
-    )
+    thresholded = [one for one in mechanisms if isinstance(one, ThresholdedDiscreteGaussian)]
+    for one in thresholded:
+        assert abs(accountant.threshold_delta(one) / threshold_delta(one) - 1) < 1e-3, "δ of a threshold"
+    thresholds = math.fsum(one.count * threshold_delta(one) for one in thresholded)
     assert thresholds < budget.delta, "thresholds alone take more than δ"
     counts: Counter[tuple[float, int]] = Counter()
     for mechanism in mechanisms:

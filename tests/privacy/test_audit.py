@@ -4,6 +4,7 @@ Noise comes from the operating system, so nothing is fixed by a seed: audits her
 of 1e-6, and what has to be seen is seen but for the stated probability.
 """
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -23,6 +24,7 @@ from tabsynth.models.independent import Independent
 from tabsynth.models.registry import make_engine
 from tabsynth.privacy import Budget
 from tabsynth.privacy.marginals import observed_values
+from tabsynth.privacy.mechanisms import ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.private_fit import plan_fit
 from tests.privacy import broken_engines
@@ -146,27 +148,43 @@ def test_a_fault_fails_the_audit():
     assert found.reasons[0].startswith("dependent: told the same numbers")
 
 
-def test_thresholds_that_are_not_applied_are_a_fault(monkeypatch):
-    levels = NoisyQueries.frequent_levels
+@pytest.mark.parametrize("k", [1, 3])
+def test_thresholds_that_are_not_applied_are_a_fault(monkeypatch, k):
+    levels, charge, n = NoisyQueries.frequent_levels, NoisyQueries._charge, 3
+
+    def without_threshold(self, kind, *asked):
+        mechanism = charge(self, kind, *asked)
+        if kind is ThresholdedDiscreteGaussian:
+            mechanism = copy.copy(mechanism)
+            object.__setattr__(mechanism, "threshold", -(10**9))
+        return mechanism
 
     def all_of_them(self, statistic, cells, columns):
         found = levels(self, statistic, cells, columns)
         values, counts = observed_values(cells)
         return replace(found, values=values, counts=counts.astype(np.float64))
 
-    tables = pairs_of(1, names=("undeclared",))[0]
+    tables = pairs_of(k, names=("undeclared",))[0]
     plan = plan_fit(tables.schema, Independent(), CLAIMED)
     claim = Claim(budget=CLAIMED, mu=None, n_pairs=1)
 
     def faults():
-        found = attack_fits(tables, Independent(), plan, n=3, weakened=0.5)
+        found = attack_fits(tables, Independent(), plan, n=n, weakened=0.5)
         return figures_of_releases(tables, found, claim, mu=None).faults
 
+    def as_if(kind, found):
+        """Any noisy count will do; or what is passed over is released as well."""
+        if kind == "threshold":
+            monkeypatch.setattr(NoisyQueries, "_charge", without_threshold)
+        else:
+            monkeypatch.setattr(NoisyQueries, "frequent_levels", all_of_them)
+        message = f"categories that one table alone looks at were released in {found} of {2 * n} fits"
+        assert any(message in fault for fault in faults())
+        monkeypatch.undo()
+
     assert faults() == ()
-    monkeypatch.setattr(NoisyQueries, "frequent_levels", all_of_them)
-    assert any(
-        "categories that one table alone looks at were released in 3 of 6 fits" in fault for fault in faults()
-    )
+    as_if("threshold", n)
+    as_if("passed over", 2 * n)
 
 
 class TestRows:

@@ -78,7 +78,7 @@ def private(tmp_path_factory) -> tuple[bytes, Path]:
 
 
 def test_no_secret_of_one_row_is_anywhere(private):
-    # A category of one row reaches the threshold with probability below 1e-8; an extreme of one row in 3,000 moves a
+    # A category of one row is passed over; an extreme of one row in 3,000 moves a
     # bought bound only where noise of the histogram puts it there. Four bytes of a number are somewhere in a megabyte
     # by chance with probability 1e-3 at most, a number is within 1e-5 of a secret one with less.
     assert leaks(private[0], SECRETS) == []

@@ -1,4 +1,7 @@
-"""A value that one row alone holds appears in nothing that a purchase of domains gives out."""
+"""A value that two rows alone hold appears in nothing that a purchase of domains gives out.
+
+That of one row is passed over, so it would say nothing of thresholds.
+"""
 
 import numpy as np
 import polars as pl
@@ -22,19 +25,19 @@ N = 3000
 def table():
     """A canary in every kind of column, drafted without an eye to privacy."""
     rng = np.random.default_rng(0)
-    n = N - 1
+    n = N - 2
     frame = pl.DataFrame(
         {
-            "job": [*rng.choice(["clerk", "nurse"], n), WORD],
-            "code_type": [*rng.integers(0, 5, n), NUMBER],
-            "pay": [*rng.integers(0, 5000, n).astype(float), float(NUMBER)],
-            "age": [*rng.integers(18, 80, n), NUMBER],
-            "points": [*rng.integers(0, 900, n).astype(str), WORD],
-            "patient_id": [*(f"P{i:07}" for i in range(n)), WORD],
-            "last_name": [*(f"Name{i % 2000}" for i in range(n)), WORD],
+            "job": [*rng.choice(["clerk", "nurse"], n), WORD, WORD],
+            "code_type": [*rng.integers(0, 5, n), NUMBER, NUMBER],
+            "pay": [*rng.integers(0, 5000, n).astype(float), float(NUMBER), float(NUMBER)],
+            "age": [*rng.integers(18, 80, n), NUMBER, NUMBER],
+            "points": [*rng.integers(0, 900, n).astype(str), WORD, WORD],
+            "patient_id": [*(f"P{i:07}" for i in range(n + 1)), WORD],
+            "last_name": [*(f"Name{i % 2000}" for i in range(n)), WORD, WORD],
             "seen": [*pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 6, 28), eager=True)] * (n // 180)
             + [None] * (n % 180)
-            + [pl.date_range(pl.date(7777, 7, 7), pl.date(7777, 7, 7), eager=True)[0]],
+            + [pl.date_range(pl.date(7777, 7, 7), pl.date(7777, 7, 7), eager=True)[0]] * 2,
         }
     )
     return Table.conform(frame, draft_table(frame, name="t"))
@@ -52,7 +55,7 @@ def test_the_canary_is_in_the_draft():
 
 @pytest.mark.parametrize("epsilon", [1, 10])
 def test_nothing_that_is_given_out_holds_it(epsilon):
-    """By the threshold, a level of one row gets through with probability below 1e-8 a purchase."""
+    """By the threshold, a level of two rows gets through with probability below 1e-8 a purchase."""
     drafted = table()
     parts = (*domain_parts(drafted.schema), Part(statistic="engine", share=1, count=5))
     plan = make_plan(parts, Budget(epsilon=epsilon))

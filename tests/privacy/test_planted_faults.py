@@ -20,7 +20,7 @@ from tabsynth.models.registry import make_engine
 from tabsynth.privacy import Budget, accountant, noise
 from tabsynth.privacy import plan as planning
 from tabsynth.privacy.marginals import Measurement, columns_of, histograms, l1_distances, observed_values
-from tabsynth.privacy.mechanisms import DiscreteGaussian
+from tabsynth.privacy.mechanisms import DiscreteGaussian, ThresholdedDiscreteGaussian
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import make_plan
 from tabsynth.private_fit import plan_fit
@@ -247,23 +247,32 @@ def drafted():
     tapes.check_composition(one.ledger, Budget(epsilon=0.31))
 
 
-def test_the_delta_of_thresholds_is_forgotten(monkeypatch):
+@pytest.mark.parametrize("share", [0.0, 0.75])
+def test_the_delta_of_thresholds_is_forgotten(monkeypatch, share):
+    """Or some of it."""
+    whole = accountant.threshold_delta
     with caught_by(drafted):
         private_fit._planned.cache_clear()
-        monkeypatch.setattr(planning, "threshold_delta", lambda _: 0.0)
-        monkeypatch.setattr(accountant, "threshold_delta", lambda _: 0.0)
+        monkeypatch.setattr(planning, "threshold_delta", lambda mechanism: share * whole(mechanism))
+        monkeypatch.setattr(accountant, "threshold_delta", lambda mechanism: share * whole(mechanism))
     private_fit._planned.cache_clear()
 
 
-def test_a_threshold_that_is_not_applied(monkeypatch):
-    """Every level that occurs is released, as if its category were public."""
+@pytest.mark.parametrize("fault", ["every level", "any count"])
+def test_a_threshold_that_is_not_applied(monkeypatch, fault):
+    """Every level that occurs is released, as if its category were public; or every one that is looked at."""
 
     def check():
         schema = replace(schema_of(), columns=tuple(replace(c, domain=Domain()) for c in schema_of().columns))
-        rare = pl.concat([frame(), frame(1).with_columns(a=pl.lit("canary"))])
-        assert "canary" not in repr(fitted(rare, schema=schema).fitted.schema)
+        rare = pl.concat([frame(), frame(2).with_columns(a=pl.lit("canary"))])
+        tape = Tape(answer=tapes.silence)
+        assert "canary" not in repr(fitted(rare, schema=schema, tape=tape).fitted.schema)
 
-    levels = NoisyQueries.frequent_levels
+    levels, charge = NoisyQueries.frequent_levels, NoisyQueries._charge
+
+    def without_threshold(self, kind, *asked):
+        mechanism = charge(self, kind, *asked)
+        return replace(mechanism, threshold=1) if kind is ThresholdedDiscreteGaussian else mechanism
 
     def all_of_them(self, statistic, cells, columns):
         found = levels(self, statistic, cells, columns)
@@ -271,7 +280,10 @@ def test_a_threshold_that_is_not_applied(monkeypatch):
         return replace(found, values=values, counts=counts.astype(np.float64))
 
     with caught_by(check):
-        monkeypatch.setattr(NoisyQueries, "frequent_levels", all_of_them)
+        if fault == "every level":
+            monkeypatch.setattr(NoisyQueries, "frequent_levels", all_of_them)
+        else:
+            monkeypatch.setattr(NoisyQueries, "_charge", without_threshold)
 
 
 def spiky(n_spike):
@@ -328,6 +340,32 @@ def test_values_passed_over_by_another_bar(monkeypatch, least):
 
     with caught_by(check):
         monkeypatch.setattr(NoisyQueries, "frequent_levels", choosy)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_levels_counted_as_if_a_person_had_one_row(k):
+    """Neighbours: without k rows of a level that both tables look at."""
+
+    def asked(cells, sensitivity, source=None):
+        tape = Tape(answer=tapes.silence, source=source)
+        ledger = tapes.TapedLedger(tape)
+        plan = make_plan(
+            (planning.Part(statistic="levels", share=1, is_thresholded=True),),
+            BUDGET,
+            sensitivity=sensitivity,
+        )
+        with tapes.listening(tape):
+            NoisyQueries(ledger, plan).frequent_levels("levels", cells, ("a",))
+        return tapes.Run(None, tape, ledger, plan)
+
+    def check(sensitivity):
+        cells = pl.Series("a", ["p"] * 200 + ["q"] * 100)
+        one = asked(cells, sensitivity)
+        tapes.check_neighbours(one, asked(cells[k:], sensitivity, source=one.tape))
+
+    check(k)
+    with pytest.raises(AssertionError):
+        check(1)
 
 
 @pytest.mark.parametrize("k", [2, 3])

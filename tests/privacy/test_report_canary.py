@@ -1,4 +1,4 @@
-"""A row that nobody else has, and the report of an evaluation: private output, and yet no place for its cells."""
+"""Rows that nobody else has, and the report of an evaluation: private output, and yet no place for its cells."""
 
 import tabsynth as ts
 from tabsynth.pipeline import fit
@@ -6,10 +6,10 @@ from tabsynth.report import write_report
 from tests.contract.test_private_engines import NUMBER, WORD, canaries, quick
 
 
-def test_a_report_with_the_models_schema_names_no_cell_of_one_row(tmp_path):
+def test_a_report_with_the_models_schema_names_no_cell_of_two_rows(tmp_path):
     """The schema that a fit bought knows neither; the one that was drafted knows both, and its report shows them.
 
-    A level of one row gets past its threshold with probability below 1e-8.
+    A level of two rows gets past its threshold with probability below 1e-8.
     """
     frame = canaries(1500)
     draft = ts.draft_schema(frame).only_table
