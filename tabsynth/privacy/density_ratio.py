@@ -21,11 +21,11 @@ Codes = npt.NDArray[np.int32]
 DensityRatio = Callable[..., "list[RatioTree]"]
 
 MOST_LEAVES = 16
-MOST_TREES = 300
+MOST_TREES = 1000
 LEAST_ROWS = 200
 """Of a table; with fewer, too few are held out to say when to stop."""
 _HELD_OUT = 0.25
-_RATE = 0.1
+_RATE = 0.3
 _RIDGE = 10.0  # rows, as LightGBM counts them
 _PATIENCE = 20  # trees without a gain on rows held out
 _SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
