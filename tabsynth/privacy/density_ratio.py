@@ -25,7 +25,7 @@ MOST_TREES = 1000
 LEAST_ROWS = 200
 """Of a table; with fewer, too few are held out to say when to stop."""
 _HELD_OUT = 0.25
-_RATE = 0.3
+_RATE = 0.2
 _RIDGE = 10.0  # rows, as LightGBM counts them
 _PATIENCE = 20  # trees without a gain on rows held out
 _SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
