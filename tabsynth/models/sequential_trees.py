@@ -37,6 +37,9 @@ from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
 
+MANY_ROWS = 400
+"""For each column; of tables with fewer, single rows show more, and the penalty is raised in proportion, up to four times."""
+_MOST_RAISED = 4.0
 MOST_GROWING_ROWS = 100_000
 """Splits are found on no more rows than this; leaves are counted on all."""
 MOST_TILTING_ROWS = 25_000
@@ -52,7 +55,8 @@ class SequentialTrees:
     `min_leaf` ≥ 1: the fewest rows of a leaf. `min_group` ≥ 1: the fewest rows that share a published value,
     stretch or run of a leaf; no leaf has fewer. `growing_share` in (0, 1]: the share of the rows that splits are
     found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
-    parameter it adds; the larger, the fewer of both and the less of single rows in them. `rounds` ≥ 0: how often drawn rows are told from
+    parameter it adds; the larger, the fewer of both and the less of single rows in them. It is raised, up to four times, in a
+    table of fewer than 400 rows for each column. `rounds` ≥ 0: how often drawn rows are told from
     real ones, and what tells them apart is taken off; none leaves the rows as trees draw them.
     """
 
@@ -90,6 +94,7 @@ class SequentialTrees:
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
         fit_ratio = queries.density_ratio(columns=tuple(data.columns)) if self.rounds else None
         tools = tools_of([latents[axis].variable.name for axis in order], queries)
+        settings = replace(self, penalty=self.penalty_for(data.n_rows, len(data.columns)))
 
         def place_axis(place: int) -> tuple[Floats, Integers]:
             return positions_and_bins(latents, order, pieces, place, tools[place].leaf_counts)
@@ -102,7 +107,7 @@ class SequentialTrees:
 
             def fit_place(place: int) -> Fitted:
                 progress("trees", 0.2 + 0.6 * place / len(order))
-                return fit_axis(axes, place, tools[place], self)
+                return fit_axis(axes, place, tools[place], settings)
 
             found = dict(zip(order, pool.map(fit_place, range(len(order))), strict=True))
         trees = tuple(found[axis][0] for axis in range(len(latents)))
@@ -116,6 +121,10 @@ class SequentialTrees:
         real = [rows[chosen] for rows in pieces]
         ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
         return replace(sequence, ratio=ratio)
+
+    def penalty_for(self, n_rows: int, n_columns: int) -> float:
+        """The penalty in a table of that size, in nats: more where rows are few for their columns."""
+        return self.penalty * min(max(MANY_ROWS * n_columns / max(n_rows, 1), 1.0), _MOST_RAISED)
 
     @staticmethod
     def _some_rows(

@@ -150,6 +150,12 @@ def test_privacy_is_refused_and_nothing_is_promised():
     assert SequentialTrees().parts(()) == ()
 
 
+def test_the_penalty_is_raised_where_rows_are_few_for_their_columns():
+    trees = SequentialTrees(penalty=2.0)
+    assert [trees.penalty_for(n, 10) for n in (40_000, 4000, 2000, 1000, 999, 0)] == [2, 2, 4, 8, 8, 8]
+    assert SequentialTrees(penalty=0.0).penalty_for(10, 10) == 0
+
+
 @pytest.mark.parametrize("wrong", [{"min_leaf": 0}, {"growing_share": 0.0}, {"growing_share": 1.1}, {"penalty": -1.0}, {"penalty": float("nan")}])  # fmt: skip
 def test_settings_that_say_nothing_are_refused(wrong):
     with pytest.raises(UsageError, match="sequential_trees needs a min_leaf of 1 or more"):
