@@ -47,17 +47,26 @@ class RatioTree:
 
 
 def fit_density_ratio(
-    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, n_threads: int = 1
+    real: Codes,
+    drawn: Codes,
+    *,
+    min_leaf: int,
+    min_group: int,
+    seed: int,
+    most_trees: int = MOST_TREES,
+    n_threads: int = 1,
 ) -> list[RatioTree]:
     """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d).
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
-    none, adds nothing. No trees where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
+    none, adds nothing. At most `most_trees`, and none where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
     number of threads: one, as more of LightGBM's wait for one another in a loop where other work takes a core.
     """
     if len(real) < LEAST_ROWS:
         return []
-    booster, n_trees, scale = _boosted(real, drawn, min_leaf=min_leaf, seed=seed, n_threads=n_threads)
+    booster, n_trees, scale = _boosted(
+        real, drawn, min_leaf=min_leaf, seed=seed, most_trees=most_trees, n_threads=n_threads
+    )
     if not n_trees:
         return []
     reached = booster.predict(real.astype(np.float32), pred_leaf=True, num_iteration=n_trees)
@@ -72,7 +81,7 @@ def fit_density_ratio(
 
 
 def _boosted(
-    real: Codes, drawn: Codes, *, min_leaf: int, seed: int, n_threads: int
+    real: Codes, drawn: Codes, *, min_leaf: int, seed: int, most_trees: int, n_threads: int
 ) -> tuple[Any, int, float]:
     """The booster, how many of its trees rows held out bear out, and by how much these are to be scaled."""
     import lightgbm
@@ -98,7 +107,7 @@ def _boosted(
     grown = lightgbm.Dataset(rows[~is_held], is_real[~is_held], weight=weight[~is_held])
     held = lightgbm.Dataset(rows[is_held], is_real[is_held], weight=weight[is_held], reference=grown)
     stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
-    booster = lightgbm.train(settings, grown, MOST_TREES, valid_sets=[held], callbacks=[stop])
+    booster = lightgbm.train(settings, grown, most_trees, valid_sets=[held], callbacks=[stop])
     n_trees = int(booster.best_iteration)
     logs = np.asarray(booster.predict(rows[is_held], raw_score=True, num_iteration=n_trees), dtype=np.float64)
     scale = borne_out(logs, is_real[is_held], weight[is_held])

@@ -2,6 +2,7 @@
 
 Trees of at most 16 leaves are evaluated without walking: for each axis that a tree asks for, a table gives the leaves
 that a code leaves reachable, as bits; the lowest bit that all axes share is the leaf (QuickScorer: Lucchese et al. 2015).
+Four trees at a time share a word.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from tabsynth.privacy.density_ratio import MOST_LEAVES, RatioTree
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.uint16]
+Words = npt.NDArray[np.uint64]
 _ROWS_AT_ONCE = 8192
-_LOWEST = np.zeros(1 << MOST_LEAVES, dtype=np.uint8)
-for _leaf in reversed(range(MOST_LEAVES)):
-    _LOWEST[1 << _leaf :: 2 << _leaf] = _leaf
+_TOGETHER = 4  # trees of 16 bits in a word of 64
+_WORD = np.dtype("<u8")  # so that its first 16 bits are the first tree's
+_HALF = np.dtype("<u2")
+_SEQUENCE = np.uint16(
+    0b0000_1001_1010_1111
+)  # of de Bruijn: shifted by 0 to 15, its first four bits are all different
+_PLACES = [((int(_SEQUENCE) << leaf) & 0xFFFF) >> 12 for leaf in range(MOST_LEAVES)]
 
 
 def codes_of(latents: Sequence[Latent], bins: Sequence[Integers]) -> tuple[Integers, ...]:
@@ -79,30 +85,52 @@ class Ratio:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """For each tree the axes it asks for with their tables, (n_codes,), of the leaves that stay reachable, and its leaves' values, (16,)."""
+    """For each four trees the axes they ask for with their tables, (n_codes,), of the leaves that stay reachable, and all leaves' values, (64,)."""
 
-    tables: tuple[tuple[tuple[int, Bits], ...], ...]
+    tables: tuple[tuple[tuple[int, Words], ...], ...]
     values: tuple[npt.NDArray[np.float32], ...]
 
     @classmethod
     def of(cls, trees: Sequence[RatioTree], sizes: Sequence[int]) -> Forest:
         """`sizes`: of each axis the number of its codes, from -1 on."""
-        made = [_tables(tree, sizes) for tree in trees]
+        fours = [trees[first : first + _TOGETHER] for first in range(0, len(trees), _TOGETHER)]
+        made = [_together([_tables(tree, sizes) for tree in four], sizes) for four in fours]
         return cls(tuple(tables for tables, _ in made), tuple(values for _, values in made))
 
     def logs(self, codes: Sequence[Integers]) -> Floats:
         """The sum of the leaves of every row, (n_rows,), from its code on every axis."""
         n_rows = len(codes[0])
         found = np.zeros(n_rows)
+        offsets = (MOST_LEAVES * np.arange(_TOGETHER)).astype(np.uint16)
+        ones = np.ones(_TOGETHER, dtype=np.float32)
         for first in range(0, n_rows, _ROWS_AT_ONCE):
             block = [own[first : first + _ROWS_AT_ONCE].astype(np.intp) + 1 for own in codes]
-            reached, other = (np.empty(len(block[0]), dtype=np.uint16) for _ in range(2))
+            reached, other = (np.empty(len(block[0]), dtype=_WORD) for _ in range(2))
             for tables, values in zip(self.tables, self.values, strict=True):
-                reached.fill((1 << MOST_LEAVES) - 1)
+                reached.fill(~np.uint64(0))
                 for axis, table in tables:
                     reached &= table.take(block[axis], out=other, mode="clip")
-                found[first : first + _ROWS_AT_ONCE] += values[_LOWEST[reached]]
+                each = reached.view(_HALF)
+                place = each & np.negative(each)  # the lowest bit alone, by which the sequence is shifted
+                place *= _SEQUENCE
+                place >>= np.uint16(12)
+                place = place.reshape(-1, _TOGETHER) + offsets
+                found[first : first + _ROWS_AT_ONCE] += values.take(place, mode="clip") @ ones
         return found
+
+
+def _together(
+    trees: Sequence[tuple[tuple[tuple[int, Bits], ...], npt.NDArray[np.float32]]], sizes: Sequence[int]
+) -> tuple[tuple[tuple[int, Words], ...], npt.NDArray[np.float32]]:
+    """Tables of up to four trees as one, and their leaves' values where the sequence puts them."""
+    words: dict[int, npt.NDArray[np.uint16]] = {}
+    values = np.zeros((_TOGETHER, MOST_LEAVES), dtype=np.float32)
+    for number, (tables, own) in enumerate(trees):
+        values[number, _PLACES] = own
+        for axis, table in tables:
+            everything = np.full((sizes[axis], _TOGETHER), (1 << MOST_LEAVES) - 1, dtype=_HALF)
+            words.setdefault(axis, everything)[:, number] = table
+    return tuple((axis, table.view(_WORD)[:, 0].copy()) for axis, table in words.items()), values.reshape(-1)
 
 
 def _tables(

@@ -17,7 +17,7 @@ from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
 from tabsynth.models.trees.margins import cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.tree import Pieces
-from tabsynth.privacy.density_ratio import LEAST_ROWS, DensityRatio
+from tabsynth.privacy.density_ratio import LEAST_ROWS, MOST_TREES, DensityRatio
 from tabsynth.randomness import Streams
 
 DRAWN_PER_ROW = 3
@@ -27,6 +27,8 @@ ENOUGH_DRAWN = 49_152
 FEWEST_DRAWN = 32_768
 MOST_DRAWN = 262_144
 """Of large tables, for weights that keep columns as they are."""
+FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
+"""Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
 _LEAST_IN_LEAF = 50
 _AT_ONCE = 16_384
 
@@ -63,6 +65,7 @@ def refine(
     real = _table(codes, dict(enumerate(pieces)))
     nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
     n_drawn = max(min(DRAWN_PER_ROW * len(real), max(len(real), ENOUGH_DRAWN)), FEWEST_DRAWN)
+    most_trees = int(np.clip(TREES_TIMES_ROWS // n_rows, FEWEST_TREES, MOST_TREES))
     ratio: Ratio | None = None
     drawn = _pool(model, n_drawn, streams, 0)
     for number in range(settings.rounds):
@@ -72,6 +75,7 @@ def refine(
             min_leaf=max(settings.min_leaf, _LEAST_IN_LEAF),
             min_group=settings.min_group,
             seed=number,
+            most_trees=most_trees,
         )
         if not more:
             break

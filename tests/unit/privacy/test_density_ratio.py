@@ -48,6 +48,11 @@ def test_the_sum_of_trees_is_the_logarithm_of_the_ratio(tables):
         assert (tree.left[~leaves] == np.flatnonzero(~leaves) + 1).all()
 
 
+def test_no_more_trees_grow_than_may(tables):
+    assert len(fit_density_ratio(*tables[:2], **SETTINGS)) > 5
+    assert len(fit_density_ratio(*tables[:2], **SETTINGS, most_trees=5)) == 5
+
+
 def test_the_number_of_threads_changes_nothing(tables):
     one, two = (fit_density_ratio(*tables[:2], **SETTINGS, n_threads=n) for n in (1, 2))
     assert len(one) == len(two)
