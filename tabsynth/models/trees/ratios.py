@@ -27,9 +27,7 @@ _ROWS_AT_ONCE = 8192
 _TOGETHER = 4  # trees of 16 bits in a word of 64
 _WORD = np.dtype("<u8")  # so that its first 16 bits are the first tree's
 _HALF = np.dtype("<u2")
-_SEQUENCE = np.uint16(
-    0b0000_1001_1010_1111
-)  # of de Bruijn: shifted by 0 to 15, its first four bits are all different
+_SEQUENCE = np.uint16(0x09AF)  # of de Bruijn: shifted by 0 to 15, its first four bits all differ
 _PLACES = [((int(_SEQUENCE) << leaf) & 0xFFFF) >> 12 for leaf in range(MOST_LEAVES)]
 
 
