@@ -69,7 +69,7 @@ class SequentialTrees:
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
     penalty: float = 2.0
-    rounds: int = 2
+    rounds: int = 1
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)

@@ -1,14 +1,17 @@
 """How much more frequent rows are in a table than among rows that a model drew: a density ratio, estimated by boosted trees.
 
 A classifier that tells the two apart estimates the logarithm of their ratio (Sugiyama, Suzuki and Kanamori 2012, chapter 4); as
-boosting of a density it is due to Grover and Ermon (2018). Trees stop where rows that they were not grown on stop
-gaining, and are scaled by what these say. One row more can change every tree, so no noise could be added at a bearable
-price: for fits without privacy, where the ledger says that it was read.
+boosting of a density it is due to Grover and Ermon (2018). Two sequences of trees grow side by side, each against half of the drawn rows, and are
+averaged (bagging: Breiman 1996). They are grown on all rows of the table and stop by what they save on these: rows held out would judge them too harshly, as the model
+that drew was fitted to them as well, so that what the others lack they have too much of. One row more can change
+every tree, so no noise could be added at a bearable price: for fits without privacy, where the ledger says that it was read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +26,15 @@ DensityRatio = Callable[..., "list[RatioTree]"]
 MOST_LEAVES = 16
 MOST_TREES = 1000
 LEAST_ROWS = 200
-"""Of a table; with fewer, too few are held out to say when to stop."""
-_HELD_OUT = 0.25
-_RATE = 0.2
+"""Of a table; with fewer, every leaf would be most of it."""
+SEQUENCES = 2
+_STRETCH = 20  # trees, after which it is asked whether they are worth their while
+_PATIENCE = 40  # trees that may grow without
+_LEAST_GAINED = 1.0  # nats on all rows of the table, by a stretch
+_MOST_FRESH = 16_384
+_RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
-_PATIENCE = 20  # trees without a gain on rows held out
-_SCALES = (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_ERRORS = 2.0  # standard errors that the gain on rows held out must exceed
+_MOST_BINS = 63  # of a column, between which trees split
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,81 +52,133 @@ class RatioTree:
 
 
 def fit_density_ratio(
-    real: Codes,
-    drawn: Codes,
-    *,
-    min_leaf: int,
-    min_group: int,
-    seed: int,
-    most_trees: int = MOST_TREES,
-    n_threads: int = 1,
+    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, most_trees: int = MOST_TREES
 ) -> list[RatioTree]:
-    """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d).
+    """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d), m ≥ 2.
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
-    none, adds nothing. At most `most_trees`, and none where there is no gain, beyond chance, on a quarter of the rows held out. The same whatever the
-    number of threads: one, as more of LightGBM's wait for one another in a loop where other work takes a core.
+    none, adds nothing. At most `most_trees`; none where the first trees save little. The same whatever else is running.
     """
     if len(real) < LEAST_ROWS:
         return []
-    booster, n_trees, scale = _boosted(
-        real, drawn, min_leaf=min_leaf, seed=seed, most_trees=most_trees, n_threads=n_threads
-    )
-    if not n_trees:
-        return []
-    reached = booster.predict(real.astype(np.float32), pred_leaf=True, num_iteration=n_trees)
-    reached = reached.reshape(len(real), n_trees)
-    dumped = booster.dump_model(num_iteration=n_trees)["tree_info"]
-    trees = []
-    for number, tree in enumerate(dumped):
-        held = np.bincount(reached[:, number].astype(np.int64), minlength=MOST_LEAVES)
-        is_silent = (held > 0) & (held < min_group)
-        trees.append(_as_arrays(tree["tree_structure"], scale, is_silent))
-    return trees
+
+    n_fresh = min(_MOST_FRESH, len(drawn) // (2 * SEQUENCES))
+    fresh, parts = drawn[:n_fresh], np.array_split(drawn[n_fresh:], SEQUENCES)
+    with ExitStack() as stack:
+        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in parts]
+        made = [
+            thread.submit(_Sequence, real, part, fresh, min_leaf=min_leaf, seed=seed + k)
+            for k, (thread, part) in enumerate(zip(threads, parts, strict=True))
+        ]
+        sequences = [one.result() for one in made]
+        best, n_trees, n_grown = 0.0, 0, 0
+        while n_grown < min(most_trees // SEQUENCES, n_trees + _PATIENCE):
+            n_more = min(_STRETCH, most_trees // SEQUENCES - n_grown)
+            growing = [
+                thread.submit(one.grow, n_more) for thread, one in zip(threads, sequences, strict=True)
+            ]
+            gain = expected_gain([one.result() for one in growing], len(parts[0]) / len(real))
+            n_grown += n_more
+            if (gain - best) * len(real) > _LEAST_GAINED:
+                best, n_trees = gain, n_grown
+        if not n_trees:
+            return []
+        found = [
+            thread.submit(one.trees, real, n_trees, min_group=min_group)
+            for thread, one in zip(threads, sequences, strict=True)
+        ]
+        return [tree for trees in found for tree in trees.result()]
 
 
-def _boosted(
-    real: Codes, drawn: Codes, *, min_leaf: int, seed: int, most_trees: int, n_threads: int
-) -> tuple[Any, int, float]:
-    """The booster, how many of its trees rows held out bear out, and by how much these are to be scaled."""
-    import lightgbm
+@dataclass(frozen=True, eq=False)
+class Logs:
+    """Estimated log ratios of real rows, (n,), of the drawn ones that trees were grown on, (m,), and of others, (k,)."""
 
-    rng = np.random.default_rng(seed)
-    rows = np.concatenate([real, drawn]).astype(np.float32)
-    is_real = np.arange(len(rows)) < len(real)
-    weight = np.where(is_real, len(drawn) / len(real), 1.0)
-    is_held = rng.random(len(rows)) < _HELD_OUT
-    settings = {
-        "objective": "binary",
-        "num_leaves": MOST_LEAVES,
-        "learning_rate": _RATE,
-        "min_data_in_leaf": round(min_leaf * (1 + len(drawn) / len(real)) * (1 - _HELD_OUT)),
-        "lambda_l2": _RIDGE,
-        "boost_from_average": False,
-        "deterministic": True,
-        "force_col_wise": True,
-        "num_threads": n_threads,
-        "seed": seed,
-        "verbose": -1,
-    }
-    grown = lightgbm.Dataset(rows[~is_held], is_real[~is_held], weight=weight[~is_held])
-    held = lightgbm.Dataset(rows[is_held], is_real[is_held], weight=weight[is_held], reference=grown)
-    stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
-    booster = lightgbm.train(settings, grown, most_trees, valid_sets=[held], callbacks=[stop])
-    n_trees = int(booster.best_iteration)
-    logs = np.asarray(booster.predict(rows[is_held], raw_score=True, num_iteration=n_trees), dtype=np.float64)
-    scale = borne_out(logs, is_real[is_held], weight[is_held])
-    return booster, n_trees if scale else 0, scale
+    real: Floats
+    drawn: Floats
+    fresh: Floats
 
 
-def borne_out(logs: Floats, is_real: npt.NDArray[np.bool_], weight: Floats) -> float:
-    """The scale in (0, 1] of estimated log ratios that loses least on rows held out; 0 where they gain nothing beyond chance."""
-    gains = [np.log(2) - np.logaddexp(0, np.where(is_real, -scale, scale) * logs) for scale in _SCALES]
-    means = [float(np.average(gain, weights=weight)) for gain in gains]
-    best = int(np.argmax(means))
-    share = weight / weight.sum()
-    error = float(np.sqrt((share**2 * (gains[best] - means[best]) ** 2).sum()))
-    return _SCALES[best] if means[best] > _ERRORS * error else 0.0
+def expected_gain(sequences: Sequence[Logs], drawn_per_real: float) -> float:
+    """Nats a row by which the average of sequences is expected to tell real from drawn rows better than a coin, both such as it was not grown on.
+
+    Fresh drawn rows say by how much trees flatter themselves on those that they were grown on. On real ones they do so by more, as there
+    are fewer of them, and by less as far as the model that drew was fitted to the same: that is left out, so the estimate is low.
+    """
+
+    def loss(logs: Floats) -> float:
+        return float(np.logaddexp(0, logs).mean())
+
+    flattery = float(np.mean([loss(one.fresh) - loss(one.drawn) for one in sequences]))
+    on_real = loss(-np.mean([one.real for one in sequences], axis=0))
+    on_fresh = loss(np.mean([one.fresh for one in sequences], axis=0))
+    return float(np.log(2) - (on_real + drawn_per_real * max(flattery, 0.0) + on_fresh) / 2)
+
+
+class _Sequence:
+    """Trees that LightGBM grows to tell `real` rows from `drawn` ones.
+
+    On one thread each, always the same, as LightGBM is silent only where it was told to be: more of its own wait for one another in a
+    loop where other work takes a core.
+    """
+
+    def __init__(self, real: Codes, drawn: Codes, fresh: Codes, *, min_leaf: int, seed: int) -> None:
+        import lightgbm
+
+        self.n_real, drawn_per_real = len(real), len(drawn) / len(real)
+        is_real = np.arange(len(real) + len(drawn)) < len(real)
+        settings = {
+            "objective": "binary",
+            "metric": "None",
+            "num_leaves": MOST_LEAVES,
+            "learning_rate": _RATE,
+            "max_bin": _MOST_BINS,
+            "min_data_in_leaf": round(min_leaf * (1 + drawn_per_real)),
+            "lambda_l2": _RIDGE,
+            "boost_from_average": False,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "seed": seed,
+            "verbose": -1,
+        }
+        grown = lightgbm.Dataset(
+            np.concatenate([real, drawn]).astype(np.float32),
+            is_real,
+            weight=np.where(is_real, drawn_per_real, 1.0),
+            params=settings,
+        )
+        self.booster: Any = lightgbm.Booster(settings, grown)
+        apart = lightgbm.Dataset(
+            fresh.astype(np.float32), np.zeros(len(fresh)), reference=grown, params=settings
+        )
+        self.booster.add_valid(apart, "fresh")
+
+    def grow(self, n_trees: int) -> Logs:
+        """Grow as many trees more; what all of them say."""
+        for _ in range(n_trees):
+            self.booster.update()
+        said: list[Floats] = []
+
+        def listen(chance: Floats, data: Any) -> tuple[str, float, bool]:  # noqa: ARG001
+            said.append(np.log(chance) - np.log1p(-chance))
+            return "nothing", 0.0, False
+
+        self.booster.eval_train(listen)
+        self.booster.eval_valid(listen)
+        return Logs(said[0][: self.n_real], said[0][self.n_real :], said[1])
+
+    def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[RatioTree]:
+        """The first so many, each with its part of the average over sequences."""
+        reached = self.booster.predict(
+            real.astype(np.float32), pred_leaf=True, num_iteration=n_trees, num_threads=1
+        )
+        found = []
+        for number, tree in enumerate(self.booster.dump_model(num_iteration=n_trees)["tree_info"]):
+            held = np.bincount(reached[:, number].astype(np.int64), minlength=MOST_LEAVES)
+            is_silent = (held > 0) & (held < min_group)
+            found.append(_as_arrays(tree["tree_structure"], 1 / SEQUENCES, is_silent))
+        return found
 
 
 def _as_arrays(root: dict[str, Any], scale: float, is_silent: npt.NDArray[np.bool_]) -> RatioTree:

@@ -20,13 +20,12 @@ from tabsynth.models.trees.tree import Pieces
 from tabsynth.privacy.density_ratio import LEAST_ROWS, MOST_TREES, DensityRatio
 from tabsynth.randomness import Streams
 
-DRAWN_PER_ROW = 3
+DRAWN_PER_ROW = 4
 """Rows that a table's rows are told from, for each of these."""
-ENOUGH_DRAWN = 49_152
-"""Of large tables no more than this, or than there are rows."""
-FEWEST_DRAWN = 32_768
-MOST_DRAWN = 262_144
-"""Of large tables, for weights that keep columns as they are."""
+FEWEST_DRAWN, ENOUGH_DRAWN = 32_768, 114_688
+"""Of small tables at least so many, of large ones no more."""
+FEWEST_WEIGHED, MOST_WEIGHED = 49_152, 262_144
+"""Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
 """Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
 _LEAST_IN_LEAF = 50
@@ -64,10 +63,10 @@ def refine(
     wanted = wanted_in(model.latents, cells, model.gates)
     real = _table(codes, dict(enumerate(pieces)))
     nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
-    n_drawn = max(min(DRAWN_PER_ROW * len(real), max(len(real), ENOUGH_DRAWN)), FEWEST_DRAWN)
+    n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
     most_trees = int(np.clip(TREES_TIMES_ROWS // n_rows, FEWEST_TREES, MOST_TREES))
     ratio: Ratio | None = None
-    drawn = _pool(model, n_drawn, streams, 0)
+    drawn = _pool(model, int(np.clip(DRAWN_PER_ROW * len(real), FEWEST_DRAWN, ENOUGH_DRAWN)), streams, 0)
     for number in range(settings.rounds):
         more = fit(
             real,
@@ -80,12 +79,11 @@ def refine(
         if not more:
             break
         trees = (*(() if ratio is None else ratio.trees), *more)
-        n_drawn = max(n_drawn, min(n_rows, MOST_DRAWN))
-        drawn = _pool(model, n_drawn, streams, number + 1)  # none that the trees were grown on
+        drawn = _pool(model, n_weighed, streams, number + 1)  # none that the trees were grown on
         logs = Ratio(codes, trees, nothing, 0.0).logs(drawn.pieces)
         ratio = Ratio(codes, trees, *fit_margins(logs, drawn.pieces, cells, wanted))
         rng = streams.generator("sequential_trees.thin", number)
-        drawn = drawn.rows(np.flatnonzero(rng.random(n_drawn) < ratio.chance(drawn.pieces)))
+        drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
     return ratio
 
 

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tabsynth.models.halving import halved
+from tabsynth.models.spreading import order_of_neighbours
 from tabsynth.models.trees.drawing import Drawn, Model, draw_rest, draw_rows, joined
 from tabsynth.models.trees.margins import bound_of, cells_of
 from tabsynth.models.trees.proposals import Asked, Proposed, draw_asked
@@ -22,6 +24,9 @@ CHOSEN_FROM = 4
 _LEAST_SHARE = 1 / 8
 _MOST_DRAWN = 64
 """Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
+
+
+Floats = npt.NDArray[np.float64]
 
 
 class Refined(Model, Protocol):
@@ -40,13 +45,34 @@ def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator, *, spread: 
     while left and n_drawn < _MOST_DRAWN * n_rows:
         n_more = math.ceil(left / share) + 16
         drawn = draw_rows(model, n_more, rng, spread=spread)
-        kept = np.flatnonzero(rng.random(n_more) < model.ratio.chance(drawn.pieces))
+        chance = model.ratio.chance(drawn.pieces)
+        kept = (
+            _spread(model, drawn, chance, left, rng)
+            if spread
+            else np.flatnonzero(rng.random(n_more) < chance)
+        )
         parts.append(drawn.rows(kept[:left]))
         left, n_drawn = max(left - len(kept), 0), n_drawn + n_more
         share = max(len(kept) / n_more, _LEAST_SHARE)
     if left:
         parts.append(draw_rows(model, left, rng))
     return joined(parts)
+
+
+def _spread(
+    model: Refined, drawn: Drawn, chance: Floats, most: int, rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Positions of rows to keep in proportion to `chance`, as many as the chances' sum and at most `most`, evenly among similar rows.
+
+    Systematic sampling of rows in order of likeness (Cochran 1977, chapter 8).
+    """
+    cells = cells_of(model.latents, model.bins)
+    states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
+    order = np.argsort(order_of_neighbours(states, [int(own.max()) + 1 for own in cells], rng))
+    total = np.cumsum(chance[order])
+    n_kept = min(most, int(total[-1]))  # so that no row is taken twice
+    comb = (np.arange(n_kept) + rng.random()) / n_kept * total[-1]
+    return np.sort(order[np.minimum(np.searchsorted(total, comb, side="right"), len(order) - 1)])
 
 
 def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]) -> Drawn:

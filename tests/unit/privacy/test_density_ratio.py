@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tabsynth.privacy.density_ratio import MOST_LEAVES, borne_out, fit_density_ratio
+from tabsynth.privacy.density_ratio import MOST_LEAVES, Logs, _Sequence, expected_gain, fit_density_ratio
 
 SETTINGS = {"min_leaf": 30, "min_group": 11, "seed": 0}
 
@@ -49,22 +49,67 @@ def test_the_sum_of_trees_is_the_logarithm_of_the_ratio(tables):
 
 
 def test_no_more_trees_grow_than_may(tables):
-    assert len(fit_density_ratio(*tables[:2], **SETTINGS)) > 5
-    assert len(fit_density_ratio(*tables[:2], **SETTINGS, most_trees=5)) == 5
+    assert len(fit_density_ratio(*tables[:2], **SETTINGS)) > 6
+    assert len(fit_density_ratio(*tables[:2], **SETTINGS, most_trees=6)) == 6
 
 
-def test_the_number_of_threads_changes_nothing(tables):
-    one, two = (fit_density_ratio(*tables[:2], **SETTINGS, n_threads=n) for n in (1, 2))
-    assert len(one) == len(two)
-    for left, right in zip(one, two, strict=True):
+def test_the_same_rows_and_seed_give_the_same_trees_in_silence(tables, capfd):
+    found = [fit_density_ratio(*tables[:2], **SETTINGS) for _ in range(2)]
+    assert len(found[0]) == len(found[1])
+    for left, right in zip(*found, strict=True):
         for part in ("column", "threshold", "left", "right", "value"):
             assert np.array_equal(getattr(left, part), getattr(right, part))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_an_average_is_expected_to_gain_is_the_sum_by_hand():
+    """Two sequences that say 3 to 1 of real rows, 1 to 3 of their own drawn ones, and of others nothing, 3 to 1 and 1 to 3 in turn."""
+    three = np.log(3.0)
+    one = Logs(np.full(4, three), np.full(8, -three), np.zeros(6))
+    other = Logs(
+        np.full(4, three), np.full(8, -three), np.array([three, -three, three, -three, three, -three])
+    )
+    right, coin = np.log(4 / 3), np.log(2)
+    flattery = coin - right
+    assert expected_gain([one, one], 2.0) == pytest.approx(coin - (right + 2 * flattery + coin) / 2)
+    # of others: log 4 and log 4/3 by turns; averaged with nothing, 1 + √3 and 1 + 1/√3
+    flattery = ((coin - right) + (np.log(4) / 2 + right / 2 - right)) / 2
+    on_fresh = (np.log(1 + 3**0.5) + np.log(1 + 3**-0.5)) / 2
+    assert expected_gain([one, other], 0.5) == pytest.approx(coin - (right + flattery / 2 + on_fresh) / 2)
+    # rows that others are told apart better than do not make real ones more than they are
+    worse = Logs(np.full(4, three), np.zeros(8), np.full(6, -three))
+    assert expected_gain([worse], 5.0) == pytest.approx(coin - right)
+
+
+def agreeing(n, share, rng):
+    """Twelve columns of forty codes, the second the first's in that share of the rows, else all independent."""
+    rows = rng.integers(0, 40, (n, 12), dtype=np.int32)
+    agrees = rng.random(n) < share
+    rows[agrees, 1] = rows[agrees, 0]
+    return rows
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_the_expected_gain_is_what_new_rows_say(share):
+    rng = np.random.default_rng(4)
+    real, drawn = agreeing(3000, share, rng), agreeing(16_000, 0.0, rng)
+    parts, fresh = np.array_split(drawn[4000:], 2), drawn[:4000]
+    sequences = [_Sequence(real, part, fresh, min_leaf=50, seed=k) for k, part in enumerate(parts)]
+    logs = [one.grow(60) for one in sequences]
+    expected = expected_gain(logs, 2.0)
+    trees = [tree for one in sequences for tree in one.trees(real, 60, min_group=1)]
+    new = total(trees, agreeing(4000, share, rng)), total(trees, agreeing(4000, 0.0, rng))
+    true = float(np.log(2) - (np.logaddexp(0, -new[0]).mean() + np.logaddexp(0, new[1]).mean()) / 2)
+    told = float(np.log(2) - np.logaddexp(0, -np.mean([one.real for one in logs], axis=0)).mean())
+    assert told > 0.05  # on the rows that they were grown on, trees think well of themselves
+    # log ratios vary by .4 to 1 from row to row: a mean of 4,000 rows has a standard error below .01, and so have both
+    assert expected == pytest.approx(true, abs=0.03)
+    assert (true < -0.02) if share == 0 else (true > 0.02)
 
 
 def test_nothing_is_told_apart_where_there_is_nothing_or_too_little():
     rng = np.random.default_rng(1)
-    rows = rng.integers(0, 9, (20_000, 4), dtype=np.int32)
-    # two standard errors on rows held out: chance passes them in a few of a hundred tables; a fixed seed
+    rows = agreeing(20_000, 0.0, rng)
     assert fit_density_ratio(rows[:5000], rows[5000:], **SETTINGS) == []
     assert fit_density_ratio(rows[:199], rows[5000:] * 2, **SETTINGS) == []
 
@@ -85,17 +130,3 @@ def test_a_leaf_of_few_real_rows_adds_nothing():
     for tree in silent:
         n_real = np.bincount(walked(tree, real), minlength=len(tree.column))
         assert (tree.value[(n_real > 0) & (n_real < 11)] == 0).all()
-
-
-def test_ratios_are_scaled_by_what_rows_held_out_say():
-    """Of 100 rows at a log ratio that claims 9 to 1, 75 are real: its best multiple is log 3 / log 9 = .5."""
-    is_real = np.arange(100) < 75
-    logs = np.full(100, np.log(9.0))
-    assert borne_out(logs, is_real, np.ones(100)) == 0.5
-    assert borne_out(np.full(100, np.log(3.0)), is_real, np.ones(100)) == 1.0
-    assert borne_out(-logs, is_real, np.ones(100)) == 0.0
-    # three real of four: the gain of .13 nats a row is less than two standard errors (.48 each way, by √4)
-    assert borne_out(logs[:4], np.arange(4) < 3, np.ones(4)) == 0.0
-    # weights count as rows: 25 real ones three times
-    twice = np.r_[np.ones(25), np.zeros(25)].astype(bool)
-    assert borne_out(logs[:50], twice, np.where(twice, 3.0, 1.0)) == 0.5

@@ -7,7 +7,7 @@ import pytest
 
 from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import cells_of
-from tabsynth.models.trees.thinning import draw_evenly
+from tabsynth.models.trees.thinning import _spread, draw_evenly
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY
 from tests.unit.models.trees.test_refining import shifts
@@ -68,6 +68,29 @@ def test_rows_that_speak_for_all_have_the_same_means_and_vary_less(model):
     error = np.sqrt((plain.var(axis=0) + evenly.var(axis=0) + 0.1) / DRAWS)
     assert (np.abs(plain.mean(axis=0) - evenly.mean(axis=0)) < 6 * error).all()
     assert evenly.var(axis=0).sum() < 0.7 * plain.var(axis=0).sum()
+
+
+@pytest.mark.parametrize("most", [10_000, 500])
+def test_rows_are_kept_by_their_chance_each_once_and_evenly_among_similar_ones(model, most):
+    """Over 400 choices of the same 2,000 rows: no frequency of a row is off by six standard errors (4e-6 for all of them together)."""
+    rng = np.random.default_rng(5)
+    drawn = draw_rows(model, 2000, rng)
+    chance = np.where(rng.random(2000) < 0.1, 1.0, rng.random(2000))
+    n_kept = min(most, int(chance.sum()))
+    expected = chance * n_kept / chance.sum()
+    kept = np.zeros((400, 2000), dtype=bool)
+    for each in kept:
+        chosen = _spread(model, drawn, chance, most, rng)
+        assert len(np.unique(chosen)) == len(chosen) == n_kept
+        each[chosen] = True
+    error = np.sqrt(expected * (1 - expected) / 400)
+    assert (np.abs(kept.mean(axis=0) - expected) <= 6 * error + 1e-3).all()
+    cells = cells_of(model.latents, model.bins)
+    for axis in model.order:
+        states = cells[axis][drawn.pieces[axis]]
+        counts = np.array([np.bincount(states[each], minlength=states.max() + 1) for each in kept])
+        by_chance = np.bincount(states, weights=expected * (1 - expected), minlength=states.max() + 1)
+        assert counts.var(axis=0).sum() < 0.75 * by_chance.sum()
 
 
 def test_no_rows_and_one_row(model):
