@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +30,7 @@ from tabsynth.randomness import Streams
 Floats = npt.NDArray[np.float64]
 
 _CAREFUL_BLOCKS = 4
-_HALVINGS = 2
+_HALVINGS = 3
 _MOST_KEPT = 32  # sets of conditions whose beliefs are kept
 _MANY_COLUMNS = 10  # from which on rows that are spread evenly can still be bettered by thinning
 
@@ -106,32 +107,56 @@ class FittedBayesianNetwork:
     ) -> EncodedTable:
         is_careful = block < _CAREFUL_BLOCKS
         halvings = _HALVINGS if is_careful and len(self.columns) >= _MANY_COLUMNS else 0
-        fine = self._fine_cells(source, n_rows << halvings, rng, spread=is_careful)
+        states = source.sampler.draw(n_rows << halvings, rng, spread=is_careful)
+        fine = self._beside_leaves(source, states, rng, spread=is_careful)
         for _ in range(halvings):
-            coarse = [column.coarse[fine[v]] for v, column in enumerate(self.columns)]
+            coarse = [
+                column.coarse[fine[v]] if v in fine else states[v] for v, column in enumerate(self.columns)
+            ]
             kept = halved(coarse, [column.n_coarse for column in self.columns], rng)
-            fine = {v: cells[kept] for v, cells in fine.items()}
+            states, fine = ({v: cells[kept] for v, cells in part.items()} for part in (states, fine))
+        fine |= self._fine_cells(source, states, states.keys() - fine.keys(), rng, spread=is_careful)
         columns = {c.variable.name: source.told.encoded(v, fine[v], rng) for v, c in enumerate(self.columns)}
         return EncodedTable(n_rows, columns)
 
-    def _fine_cells(
-        self, source: _Source, n_rows: int, rng: np.random.Generator, *, spread: bool
+    def _beside_leaves(
+        self, source: _Source, states: Mapping[int, Cells], rng: np.random.Generator, *, spread: bool
     ) -> dict[int, Cells]:
-        """The fine cell of every column in `n_rows` rows; with `spread`, even beside other columns too."""
-        states, columns = source.sampler.draw(n_rows, rng, spread=spread), source.told.columns
-        drawn = {v: (cells, columns[v].n_coarse) for v, cells in states.items()}
-
-        def beside(own: int) -> Integers | None:
-            others = [entry for v, entry in drawn.items() if v != own]
-            if not spread or not others:
-                return None
-            return order_of_neighbours([c for c, _ in others], [n for _, n in others], rng)
-
-        fine = {v: columns[v].fine_of(cells, rng, beside=beside(v)) for v, cells in states.items()}
-        for leaf in source.told.leaves:
+        """The fine cells of the columns that hang on the tree, and of those in it that they hang on."""
+        leaves = source.told.leaves
+        parents = {leaf.function.parent for leaf in leaves} & states.keys()
+        fine = self._fine_cells(source, states, parents, rng, spread=spread)
+        for leaf in leaves:
             parent = leaf.function.parent
-            fine[leaf.function.child] = leaf.draw(fine[parent], rng, beside=beside(parent))
+            beside = self._beside(states, parent, rng) if spread else None
+            fine[leaf.function.child] = leaf.draw(fine[parent], rng, beside=beside)
         return fine
+
+    def _fine_cells(
+        self,
+        source: _Source,
+        states: Mapping[int, Cells],
+        which: AbstractSet[int],
+        rng: np.random.Generator,
+        *,
+        spread: bool,
+    ) -> dict[int, Cells]:
+        """The fine cell of these columns in rows with these states; with `spread`, even beside other columns too."""
+        return {
+            v: source.told.columns[v].fine_of(
+                states[v], rng, beside=self._beside(states, v, rng) if spread else None
+            )
+            for v in sorted(which)
+        }
+
+    def _beside(self, states: Mapping[int, Cells], own: int, rng: np.random.Generator) -> Integers | None:
+        """A key by which rows are alike but for their own column, (n_rows,)."""
+        others = [v for v in states if v != own]
+        if not others:
+            return None
+        return order_of_neighbours(
+            [states[v] for v in others], [self.columns[v].n_coarse for v in others], rng
+        )
 
     def _given(self, conditions: tuple[Condition, ...]) -> _Source:
         """What to sample from given the conditions."""
