@@ -28,7 +28,7 @@ FEWEST_WEIGHED, MOST_WEIGHED = 49_152, 262_144
 """Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
 """Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
-_LEAST_IN_LEAF = 50
+_LEAST_IN_LEAF = 100
 _AT_ONCE = 16_384
 
 
