@@ -85,6 +85,8 @@ class SequentialTrees:
     def fit(
         self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
     ) -> FittedSequentialTrees:
+        from threadpoolctl import threadpool_limits
+
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
@@ -99,7 +101,8 @@ class SequentialTrees:
         def place_axis(place: int) -> tuple[Floats, Integers]:
             return positions_and_bins(latents, order, pieces, place, tools[place].leaf_counts)
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        # every axis has a thread of its own; those of linear algebra, which wait for one another in a loop, would double the seconds
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             placed = dict(zip(order, pool.map(place_axis, range(len(order))), strict=True))
             positions = tuple(placed[axis][0] for axis in range(len(latents)))
             bins = tuple(placed[axis][1] for axis in range(len(latents)))

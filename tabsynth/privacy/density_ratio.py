@@ -29,9 +29,9 @@ LEAST_ROWS = 200
 """Of a table; with fewer, every leaf would be most of it."""
 SEQUENCES = 2
 _STRETCH = 20  # trees, after which it is asked whether they are worth their while
-_PATIENCE = 40  # trees that may grow without
-_LEAST_GAINED = 1.0  # nats on all rows of the table, by a stretch
-_MOST_FRESH = 16_384
+_PATIENCE = 60  # trees that may grow without
+_LEAST_GAINED = 2.0  # nats on all rows of the table, by a stretch
+_MOST_FRESH = 12_288
 _RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
 _MOST_BINS = 63  # of a column, between which trees split

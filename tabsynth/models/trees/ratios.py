@@ -7,7 +7,9 @@ Four trees at a time share a word.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -97,23 +99,26 @@ class Forest:
 
     def logs(self, codes: Sequence[Integers]) -> Floats:
         """The sum of the leaves of every row, (n_rows,), from its code on every axis."""
-        n_rows = len(codes[0])
-        found = np.zeros(n_rows)
+        firsts = range(0, len(codes[0]), _ROWS_AT_ONCE)
+        blocks = [[own[first : first + _ROWS_AT_ONCE] for own in codes] for first in firsts]
+        with ThreadPoolExecutor(max_workers=min(max(len(blocks), 1), os.cpu_count() or 1)) as pool:
+            return np.concatenate([np.empty(0), *pool.map(self._logs, blocks)])
+
+    def _logs(self, codes: Sequence[Integers]) -> Floats:
         offsets = (MOST_LEAVES * np.arange(_TOGETHER)).astype(np.uint16)
         ones = np.ones(_TOGETHER, dtype=np.float32)
-        for first in range(0, n_rows, _ROWS_AT_ONCE):
-            block = [own[first : first + _ROWS_AT_ONCE].astype(np.intp) + 1 for own in codes]
-            reached, other = (np.empty(len(block[0]), dtype=_WORD) for _ in range(2))
-            for tables, values in zip(self.tables, self.values, strict=True):
-                reached.fill(~np.uint64(0))
-                for axis, table in tables:
-                    reached &= table.take(block[axis], out=other, mode="clip")
-                each = reached.view(_HALF)
-                place = each & np.negative(each)  # the lowest bit alone, by which the sequence is shifted
-                place *= _SEQUENCE
-                place >>= np.uint16(12)
-                place = place.reshape(-1, _TOGETHER) + offsets
-                found[first : first + _ROWS_AT_ONCE] += values.take(place, mode="clip") @ ones
+        block = [own.astype(np.intp) + 1 for own in codes]
+        found = np.zeros(len(block[0]))
+        reached, other = (np.empty(len(block[0]), dtype=_WORD) for _ in range(2))
+        for tables, values in zip(self.tables, self.values, strict=True):
+            reached.fill(~np.uint64(0))
+            for axis, table in tables:
+                reached &= table.take(block[axis], out=other, mode="clip")
+            each = reached.view(_HALF)
+            place = each & np.negative(each)  # the lowest bit alone, by which the sequence is shifted
+            place *= _SEQUENCE
+            place >>= np.uint16(12)
+            found += values.take(place.reshape(-1, _TOGETHER) + offsets, mode="clip") @ ones
         return found
 
 

@@ -20,11 +20,11 @@ from tabsynth.models.trees.tree import Pieces
 from tabsynth.privacy.density_ratio import LEAST_ROWS, MOST_TREES, DensityRatio
 from tabsynth.randomness import Streams
 
-DRAWN_PER_ROW = 4
+DRAWN_PER_ROW = 3
 """Rows that a table's rows are told from, for each of these."""
-FEWEST_DRAWN, ENOUGH_DRAWN = 32_768, 114_688
+FEWEST_DRAWN, ENOUGH_DRAWN = 32_768, 98_304
 """Of small tables at least so many, of large ones no more."""
-FEWEST_WEIGHED, MOST_WEIGHED = 49_152, 262_144
+FEWEST_WEIGHED, MOST_WEIGHED = 32_768, 262_144
 """Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
 """Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
@@ -82,8 +82,9 @@ def refine(
         drawn = _pool(model, n_weighed, streams, number + 1)  # none that the trees were grown on
         logs = Ratio(codes, trees, nothing, 0.0).logs(drawn.pieces)
         ratio = Ratio(codes, trees, *fit_margins(logs, drawn.pieces, cells, wanted))
-        rng = streams.generator("sequential_trees.thin", number)
-        drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
+        if number < settings.rounds - 1:
+            rng = streams.generator("sequential_trees.thin", number)
+            drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
     return ratio
 
 
