@@ -122,7 +122,8 @@ class SequentialTrees:
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
         real = [rows[chosen] for rows in pieces]
-        ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
+        with threadpool_limits(1, user_api="blas"):
+            ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
         return replace(sequence, ratio=ratio)
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:

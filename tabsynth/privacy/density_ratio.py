@@ -31,6 +31,7 @@ SEQUENCES = 2
 _STRETCH = 20  # trees, after which it is asked whether they are worth their while
 _PATIENCE = 60  # trees that may grow without
 _LEAST_GAINED = 2.0  # nats on all rows of the table, by a stretch
+_ERRORS = 2.0  # standard errors that all trees together must be expected to gain
 _MOST_FRESH = 12_288
 _RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
@@ -54,10 +55,10 @@ class RatioTree:
 def fit_density_ratio(
     real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, most_trees: int = MOST_TREES
 ) -> list[RatioTree]:
-    """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d), m ≥ 2.
+    """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d), m ≥ 4.
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
-    none, adds nothing. At most `most_trees`; none where the first trees save little. The same whatever else is running.
+    none, adds nothing. At most `most_trees`; none where what they are expected to gain is less than two standard errors of that. The same whatever else is running.
     """
     if len(real) < LEAST_ROWS:
         return []
@@ -71,17 +72,17 @@ def fit_density_ratio(
             for k, (thread, part) in enumerate(zip(threads, parts, strict=True))
         ]
         sequences = [one.result() for one in made]
-        best, n_trees, n_grown = 0.0, 0, 0
+        best, n_trees, n_grown, is_chance = 0.0, 0, 0, True
         while n_grown < min(most_trees // SEQUENCES, n_trees + _PATIENCE):
             n_more = min(_STRETCH, most_trees // SEQUENCES - n_grown)
             growing = [
                 thread.submit(one.grow, n_more) for thread, one in zip(threads, sequences, strict=True)
             ]
-            gain = expected_gain([one.result() for one in growing], len(parts[0]) / len(real))
+            gain, error = expected_gain([one.result() for one in growing], len(parts[0]) / len(real))
             n_grown += n_more
             if (gain - best) * len(real) > _LEAST_GAINED:
-                best, n_trees = gain, n_grown
-        if not n_trees:
+                best, n_trees, is_chance = gain, n_grown, gain < _ERRORS * error
+        if is_chance:
             return []
         found = [
             thread.submit(one.trees, real, n_trees, min_group=min_group)
@@ -99,20 +100,23 @@ class Logs:
     fresh: Floats
 
 
-def expected_gain(sequences: Sequence[Logs], drawn_per_real: float) -> float:
-    """Nats a row by which the average of sequences is expected to tell real from drawn rows better than a coin, both such as it was not grown on.
+def expected_gain(sequences: Sequence[Logs], drawn_per_real: float) -> tuple[float, float]:
+    """Nats a row by which the average of sequences is expected to tell real from drawn rows better than a coin, both such as it was not grown on, and the standard error of that.
 
     Fresh drawn rows say by how much trees flatter themselves on those that they were grown on. On real ones they do so by more, as there
-    are fewer of them, and by less as far as the model that drew was fitted to the same: that is left out, so the estimate is low.
+    are fewer of them, and by less as far as the model that drew was fitted to the same: that is left out, so the estimate is low. Its error is mostly
+    that of the flattery; sequences share the fresh rows, so it is no smaller for their number.
     """
 
-    def loss(logs: Floats) -> float:
-        return float(np.logaddexp(0, logs).mean())
+    def losses(logs: Floats) -> Floats:
+        return np.logaddexp(0, logs)
 
-    flattery = float(np.mean([loss(one.fresh) - loss(one.drawn) for one in sequences]))
-    on_real = loss(-np.mean([one.real for one in sequences], axis=0))
-    on_fresh = loss(np.mean([one.fresh for one in sequences], axis=0))
-    return float(np.log(2) - (on_real + drawn_per_real * max(flattery, 0.0) + on_fresh) / 2)
+    flattery = float(np.mean([losses(one.fresh).mean() - losses(one.drawn).mean() for one in sequences]))
+    variances = [losses(own).var() / len(own) for one in sequences for own in (one.fresh, one.drawn)]
+    on_real = losses(-np.mean([one.real for one in sequences], axis=0)).mean()
+    on_fresh = losses(np.mean([one.fresh for one in sequences], axis=0)).mean()
+    error = drawn_per_real * float(np.sqrt(sum(variances) / len(sequences)))
+    return float(np.log(2) - (on_real + drawn_per_real * max(flattery, 0.0) + on_fresh) / 2), error / 2
 
 
 class _Sequence:
@@ -133,7 +137,7 @@ class _Sequence:
             "num_leaves": MOST_LEAVES,
             "learning_rate": _RATE,
             "max_bin": _MOST_BINS,
-            "min_data_in_leaf": round(min_leaf * (1 + drawn_per_real)),
+            "min_data_in_leaf": min(round(min_leaf * (1 + drawn_per_real)), len(real) + len(drawn)),
             "lambda_l2": _RIDGE,
             "boost_from_average": False,
             "deterministic": True,

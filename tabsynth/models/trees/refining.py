@@ -24,6 +24,8 @@ DRAWN_PER_ROW = 3
 """Rows that a table's rows are told from, for each of these."""
 FEWEST_DRAWN, ENOUGH_DRAWN = 32_768, 98_304
 """Of small tables at least so many, of large ones no more."""
+MOST_PER_ROW = 8
+"""Of the smallest: trees count rows in a leaf, whosever they are."""
 FEWEST_WEIGHED, MOST_WEIGHED = 32_768, 262_144
 """Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
@@ -66,7 +68,8 @@ def refine(
     n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
     most_trees = int(np.clip(TREES_TIMES_ROWS // n_rows, FEWEST_TREES, MOST_TREES))
     ratio: Ratio | None = None
-    drawn = _pool(model, int(np.clip(DRAWN_PER_ROW * len(real), FEWEST_DRAWN, ENOUGH_DRAWN)), streams, 0)
+    n_drawn = max(DRAWN_PER_ROW * len(real), min(FEWEST_DRAWN, MOST_PER_ROW * len(real)))
+    drawn = _pool(model, min(n_drawn, ENOUGH_DRAWN), streams, 0)
     for number in range(settings.rounds):
         more = fit(
             real,

@@ -22,6 +22,8 @@ from tabsynth.models.truncated_normal import effective_share, systematic
 CHOSEN_FROM = 4
 """Rows drawn under conditions for each that is chosen."""
 _LEAST_SHARE = 1 / 8
+_MANY = 256
+"""Rows, from which on what is kept is spread: how many the chances of a few add up to depends on each of them, so the likely ones would come too seldom."""
 _MOST_DRAWN = 64
 """Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
 

@@ -71,14 +71,19 @@ def test_what_an_average_is_expected_to_gain_is_the_sum_by_hand():
     )
     right, coin = np.log(4 / 3), np.log(2)
     flattery = coin - right
-    assert expected_gain([one, one], 2.0) == pytest.approx(coin - (right + 2 * flattery + coin) / 2)
+    assert expected_gain([one, one], 2.0) == pytest.approx((coin - (right + 2 * flattery + coin) / 2, 0.0))
     # of others: log 4 and log 4/3 by turns; averaged with nothing, 1 + √3 and 1 + 1/√3
     flattery = ((coin - right) + (np.log(4) / 2 + right / 2 - right)) / 2
     on_fresh = (np.log(1 + 3**0.5) + np.log(1 + 3**-0.5)) / 2
-    assert expected_gain([one, other], 0.5) == pytest.approx(coin - (right + flattery / 2 + on_fresh) / 2)
+    error = (
+        0.5 * (np.log(3) / 2) / (6 * 2) ** 0.5 / 2
+    )  # six rows half of log 3 from their mean, in one of two sequences
+    assert expected_gain([one, other], 0.5) == pytest.approx(
+        (coin - (right + flattery / 2 + on_fresh) / 2, error)
+    )
     # rows that others are told apart better than do not make real ones more than they are
     worse = Logs(np.full(4, three), np.zeros(8), np.full(6, -three))
-    assert expected_gain([worse], 5.0) == pytest.approx(coin - right)
+    assert expected_gain([worse], 5.0) == pytest.approx((coin - right, 0.0))
 
 
 def agreeing(n, share, rng):
@@ -96,7 +101,8 @@ def test_the_expected_gain_is_what_new_rows_say(share):
     parts, fresh = np.array_split(drawn[4000:], 2), drawn[:4000]
     sequences = [_Sequence(real, part, fresh, min_leaf=50, seed=k) for k, part in enumerate(parts)]
     logs = [one.grow(60) for one in sequences]
-    expected = expected_gain(logs, 2.0)
+    expected, error = expected_gain(logs, 2.0)
+    assert 0 < error < 0.02
     trees = [tree for one in sequences for tree in one.trees(real, 60, min_group=1)]
     new = total(trees, agreeing(4000, share, rng)), total(trees, agreeing(4000, 0.0, rng))
     true = float(np.log(2) - (np.logaddexp(0, -new[0]).mean() + np.logaddexp(0, new[1]).mean()) / 2)
@@ -112,6 +118,9 @@ def test_nothing_is_told_apart_where_there_is_nothing_or_too_little():
     rows = agreeing(20_000, 0.0, rng)
     assert fit_density_ratio(rows[:5000], rows[5000:], **SETTINGS) == []
     assert fit_density_ratio(rows[:199], rows[5000:] * 2, **SETTINGS) == []
+    for n in (220, 300, 400, 1000):  # where few rows make the estimate noisy
+        drawn = rng.integers(0, 40, (min(32_768, 8 * n), 12), dtype=np.int32)
+        assert fit_density_ratio(agreeing(n, 0.0, rng), drawn, **SETTINGS) == []
 
 
 def test_a_leaf_of_few_real_rows_adds_nothing():
