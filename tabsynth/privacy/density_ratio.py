@@ -2,8 +2,8 @@
 
 A classifier that tells the two apart estimates the logarithm of their ratio (Sugiyama, Suzuki and Kanamori 2012, chapter 4); as
 boosting of a density it is due to Grover and Ermon (2018). Two sequences of trees grow side by side, each against half of the drawn rows, and are
-averaged (bagging: Breiman 1996). They are grown on all rows of the table and stop by what they save on these: rows held out would judge them too harshly, as the model
-that drew was fitted to them as well, so that what the others lack they have too much of. One row more can change
+averaged (bagging: Breiman 1996). They are grown on all rows of the table and stop where new rows would be told apart no better (`expected_gain`): rows held out would
+judge them too harshly, as the model that drew was fitted to them as well, so that what the others lack they have too much of. One row more can change
 every tree, so no noise could be added at a bearable price: for fits without privacy, where the ledger says that it was read.
 """
 

@@ -19,6 +19,8 @@ from tabsynth.models.trees.proposals import Asked, Proposed, draw_asked
 from tabsynth.models.trees.ratios import Ratio
 from tabsynth.models.truncated_normal import effective_share, systematic
 
+Floats = npt.NDArray[np.float64]
+
 CHOSEN_FROM = 4
 """Rows drawn under conditions for each that is chosen."""
 _LEAST_SHARE = 1 / 8
@@ -26,9 +28,6 @@ _MANY = 256
 """Rows, from which on what is kept is spread: how many the chances of a few add up to depends on each of them, so the likely ones would come too seldom."""
 _MOST_DRAWN = 64
 """Rows drawn for each that is wanted, after which the rest are taken as they come: of an honest model never."""
-
-
-Floats = npt.NDArray[np.float64]
 
 
 class Refined(Model, Protocol):
@@ -50,7 +49,7 @@ def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator, *, spread: 
         chance = model.ratio.chance(drawn.pieces)
         kept = (
             _spread(model, drawn, chance, left, rng)
-            if spread
+            if spread and left >= _MANY
             else np.flatnonzero(rng.random(n_more) < chance)
         )
         parts.append(drawn.rows(kept[:left]))

@@ -1,16 +1,25 @@
 """Rows drawn from trees: evenly within leaves, and chosen so that all of them speak for the model."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import cells_of
-from tabsynth.models.trees.thinning import _spread, draw_evenly
+from tabsynth.models.trees.thinning import _MANY, _spread, draw_evenly, draw_kept
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY
 from tests.unit.models.trees.test_refining import shifts
+
+
+class Certain:
+    """A ratio by which every row is kept."""
+
+    def chance(self, pieces):
+        return np.ones(len(next(iter(pieces.values()))))
+
 
 N_ROWS = 1500
 DRAWS = 60
@@ -91,6 +100,18 @@ def test_rows_are_kept_by_their_chance_each_once_and_evenly_among_similar_ones(m
         counts = np.array([np.bincount(states[each], minlength=states.max() + 1) for each in kept])
         by_chance = np.bincount(states, weights=expected * (1 - expected), minlength=states.max() + 1)
         assert counts.var(axis=0).sum() < 0.75 * by_chance.sum()
+
+
+def test_few_rows_are_kept_by_chance_alone(model, monkeypatch):
+    """How many a few chances add up to depends on each of them: shared out evenly, the likely rows would come too seldom."""
+    told = replace(model, ratio=Certain())
+    chosen = []
+    monkeypatch.setattr(
+        "tabsynth.models.trees.thinning._spread", lambda *a: chosen.append(a[3]) or _spread(*a)
+    )
+    for n_rows in (1, _MANY - 1, _MANY, 1000):
+        assert draw_kept(told, n_rows, np.random.default_rng(0)).n_rows == n_rows
+    assert chosen == [_MANY, 1000]
 
 
 def test_no_rows_and_one_row(model):
