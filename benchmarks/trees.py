@@ -4,7 +4,7 @@
         [--products PY --product mostly --product sdv_gaussian_copula --minutes 10]
 
 `--products PY`, a Python with mostlyai-engine or sdv, runs those products on the same halves, by their own settings
-(peers/product_fit.py).
+(peers/product_fit.py), and stops them after `--stop` minutes.
 Schemas are drafted from train (half of the rows; adult_half comes halved). Columns drafted as identifiers or texts are
 left out on all sides: they are made anew, and no engine's figures are about them. `seconds` is wall time, `cpu_seconds` what the
 process used for fit and sample; trust ratios on a shared machine. Results are written after every run.
@@ -84,7 +84,12 @@ def product(engine: str, folder: Path, arguments: argparse.Namespace) -> dict[st
     """The same by another product in its own Python; its last words where it fails."""
     command = [arguments.products, HERE / "peers" / "product_fit.py", engine]
     command += [folder / "train.parquet", folder / "synthetic.parquet", arguments.minutes]
-    done = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            [*map(str, command)], check=False, capture_output=True, text=True, timeout=60 * arguments.stop
+        )
+    except subprocess.TimeoutExpired:
+        return {"engine": engine, "failure": f"stopped after {arguments.stop:g} minutes"}
     if done.returncode:
         return {"engine": engine, "failure": (done.stderr.strip().splitlines() or ["no word"])[-1]}
     return {"engine": engine} | json.loads(done.stdout.strip().splitlines()[-1])
@@ -121,6 +126,7 @@ def main() -> None:
     parser.add_argument("--products")
     parser.add_argument("--product", action="append", default=[])
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--stop", type=float, default=30.0, help="minutes after which a product is stopped")
     parser.add_argument("--out", type=Path)
     parser.add_argument("names", nargs="*", default=list(TABLES))
     arguments = parser.parse_args()

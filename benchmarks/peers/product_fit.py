@@ -58,7 +58,9 @@ def main() -> None:
     made = mostly(real, float(minutes)) if engine == "mostly" else sdv(engine, real)
     seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
     for column in real:
-        if pd.api.types.is_integer_dtype(real[column].dtype) and made[column].notna().all():
+        if pd.api.types.infer_dtype(real[column], skipna=True) == "boolean":  # which some return as texts
+            made[column] = made[column].astype("string").map({"True": True, "False": False})
+        elif pd.api.types.is_integer_dtype(real[column].dtype) and made[column].notna().all():
             made[column] = pd.to_numeric(made[column]).round().astype(real[column].dtype)
         elif pd.api.types.is_object_dtype(real[column].dtype) or str(real[column].dtype) == "string":
             made[column] = made[column].astype(object).where(made[column].notna(), None)

@@ -23,18 +23,19 @@ Integers = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int32]
 DensityRatio = Callable[..., "list[RatioTree]"]
 
-MOST_LEAVES = 16
+MOST_LEAVES = 32
 MOST_TREES = 1000
 LEAST_ROWS = 200
 """Of a table; with fewer, every leaf would be most of it."""
 SEQUENCES = 2
-_STRETCH = 20  # trees, after which it is asked whether they are worth their while
-_PATIENCE = 60  # trees that may grow without
+_STRETCH = 10  # trees, after which it is asked whether they are worth their while
+_PATIENCE = 30  # trees that may grow without
 _LEAST_GAINED = 2.0  # nats on all rows of the table, by a stretch
 _ERRORS = 2.0  # standard errors that all trees together must be expected to gain
 _MOST_FRESH = 12_288
 _RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
+_ASKED_AT_ONCE = 16  # trees, which stay in the cache
 _MOST_BINS = 63  # of a column, between which trees split
 
 
@@ -174,14 +175,18 @@ class _Sequence:
 
     def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[RatioTree]:
         """The first so many, each with its part of the average over sequences."""
-        reached = self.booster.predict(
-            real.astype(np.float32), pred_leaf=True, num_iteration=n_trees, num_threads=1
-        )
-        found = []
-        for number, tree in enumerate(self.booster.dump_model(num_iteration=n_trees)["tree_info"]):
-            held = np.bincount(reached[:, number].astype(np.int64), minlength=MOST_LEAVES)
+        rows, found = real.astype(np.float32), []
+        structures = self.booster.dump_model(num_iteration=n_trees)["tree_info"]
+        for first in range(0, n_trees, _ASKED_AT_ONCE):
+            n_asked = min(_ASKED_AT_ONCE, n_trees - first)
+            reached = self.booster.predict(
+                rows, pred_leaf=True, start_iteration=first, num_iteration=n_asked, num_threads=1
+            )
+            leaves = reached.reshape(len(rows), n_asked).astype(np.int64) + MOST_LEAVES * np.arange(n_asked)
+            held = np.bincount(leaves.reshape(-1), minlength=MOST_LEAVES * n_asked).reshape(n_asked, -1)
             is_silent = (held > 0) & (held < min_group)
-            found.append(_as_arrays(tree["tree_structure"], 1 / SEQUENCES, is_silent))
+            for tree, silent in zip(structures[first : first + n_asked], is_silent, strict=True):
+                found.append(_as_arrays(tree["tree_structure"], 1 / SEQUENCES, silent))
         return found
 
 

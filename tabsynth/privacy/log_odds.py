@@ -25,6 +25,7 @@ _AT_ONCE = 12
 _FALSE = 0.1  # of the parameters that are taken in
 _LEAST_INFORMATION = 5.0  # about the rows that a parameter is read off
 _RIDGE = 2.0  # rows: how far parameters of little information are held back
+_SPARE_ROWS = 5.0  # of a bin, by which its frequency is not put right
 _LONGEST = 0.7
 _SMALLEST_GAIN = 0.5  # nats
 _LOOK_AT_ALL = 4  # steps; between them columns that promise little are left aside
@@ -94,7 +95,7 @@ def fit_log_odds(
     `offset`, (n_nodes, n_bins): log probabilities; `leaf` and `wanted`, (n_rows,): each row's node and bin; `rows`, by column,
     (n_rows,): its bin there; `bases`, by column, (n_bins there, n_features), and `targets`, (n_bins, n_targets): what weights are
     linear in. A parameter is zero unless the score test promises it more than `penalty` nats, and more than chance would promise one of so many, when it is taken in; None for a
-    column without any. A constant comes with the first and keeps each bin about as frequent as it is; it is in the first weights.
+    column without any. A constant comes with the first, and at the end each bin is made as frequent as it is; both are in the first weights.
     """
     constant = _Column.of(
         np.zeros_like(wanted), np.ones((1, 1), np.float32), targets.shape[1], is_centred=False
@@ -120,7 +121,9 @@ def fit_log_odds(
         state, damping = tried, min(_LONGEST, 1.5 * damping)
         if gain < _SMALLEST_GAIN and not is_news:
             break
-    return _weights(columns, constant, targets)
+    seen = np.bincount(wanted, minlength=len(targets))
+    level = np.log((seen + _SPARE_ROWS) / (state.chance.sum(axis=1, dtype=np.float64) + _SPARE_ROWS))
+    return _weights(columns, constant, targets, level.astype(np.float32))
 
 
 def _moves(
@@ -180,13 +183,15 @@ def _step(column: _Column, score: Floats, information: Floats) -> Floats:
     return np.clip(move, -_LONGEST, _LONGEST).astype(np.float32)
 
 
-def _weights(columns: Sequence[_Column], constant: _Column, targets: Floats) -> list[Floats | None]:
+def _weights(
+    columns: Sequence[_Column], constant: _Column, targets: Floats, level: Floats
+) -> list[Floats | None]:
     weights: list[Floats | None] = []
-    rest = constant.parameters
+    rest = (constant.parameters @ targets.T) + level
     for column in columns:
         if not column.is_in.any():
             weights.append(None)
             continue
-        weights.append(((column.basis @ column.parameters + rest) @ targets.T).astype(np.float32))
+        weights.append((column.basis @ column.parameters @ targets.T + rest).astype(np.float32))
         rest = np.zeros_like(rest)
     return weights

@@ -106,8 +106,7 @@ def draw_axis(
     at = even_positions(leaf, model.trees[axis].n_nodes, rng) if spread else rng.random(len(leaf))
     odds = odds_of(model, axis, drawn, rows)
     if odds is None:
-        cumulative = model.latents[axis].marginal.cumulative
-        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, at, cumulative)
+        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, at)
     else:
         pieces, within = draw_tilted(model.binned[axis], leaf, odds, at, rng)
     if rows is None:

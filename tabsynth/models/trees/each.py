@@ -211,7 +211,6 @@ def _pooled(
             model.trees[axis],
             np.tile(leaves, len(cells)),
             np.repeat(cells, len(leaves)),
-            model.latents[axis].marginal.cumulative,
         )
         .reshape(len(cells), len(leaves))
     )

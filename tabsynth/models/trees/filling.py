@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabsynth.models.trees.discounts import handed_up
-from tabsynth.models.trees.leaves import Counts, Leaves, Mask
+from tabsynth.models.trees.leaves import Counts, Floats, Leaves, Mask
 from tabsynth.models.trees.tree import Tree
+from tabsynth.models.trees.weights import weights_of
 
 _MOST_RUNS = 256  # of a node, so that large leaves stay small
 
@@ -31,16 +32,18 @@ class _Entries:
         )
 
 
-def fill_leaves(tree: Tree, keys: Counts, rows: Counts, is_single: Mask, *, min_group: int) -> Leaves:
+def fill_leaves(
+    tree: Tree, keys: Counts, rows: Counts, is_single: Mask, mass: Floats, *, min_group: int
+) -> Leaves:
     """Leaves from `rows` counted by `keys` (`tabsynth.privacy.splits.count_by_leaf`), both (n_keys,).
 
-    `is_single`, (n_pieces,): pieces that stand for themselves. Without rows, pieces are as likely as
-    in the whole table.
+    `is_single`, (n_pieces,): pieces that stand for themselves. `mass`, (n_pieces,): their shares of the whole table, which draws
+    from all leaves together keep. Without rows, pieces are as likely as there.
     """
     n_pieces = len(is_single)
     if len(keys) == 0:
         whole = _Entries(*(np.array([k], dtype=np.int64) for k in (0, 0, n_pieces - 1, 1)))
-        return _stored(tree, whole, np.zeros(tree.n_nodes, dtype=np.int64))
+        return _stored(tree, whole, np.zeros(tree.n_nodes, dtype=np.int64), mass)
     stays, settled, settled_rows, passed = handed_up(tree, keys, rows, is_single, min_group=min_group)
     keys, rows = keys[stays > 0], stays[stays > 0]
     node, piece = settled // n_pieces, settled % n_pieces
@@ -55,14 +58,15 @@ def fill_leaves(tree: Tree, keys: Counts, rows: Counts, is_single: Mask, *, min_
         np.add.at(passed, node[goes], total[goes])
         keys = np.r_[keys[~here], tree.parent[node[goes]] * np.int64(n_pieces) + piece[goes]]
         rows = np.r_[rows[~here], total[goes]]
-    return _stored(tree, entries, passed)
+    return _stored(tree, entries, passed, mass)
 
 
-def _stored(tree: Tree, entries: _Entries, passed: Counts) -> Leaves:
+def _stored(tree: Tree, entries: _Entries, passed: Counts, mass: Floats) -> Leaves:
     order = np.lexsort((entries.first, entries.node))
     start = np.r_[0, np.cumsum(np.bincount(entries.node, minlength=tree.n_nodes))].astype(np.int64)
     first, last = (ends[order].astype(np.int32) for ends in (entries.first, entries.last))
-    return Leaves(start, first, last, entries.count[order], passed)
+    weight = weights_of(entries.first, entries.last, entries.count, mass, float(entries.count.sum()))
+    return Leaves(start, first, last, entries.count[order], passed, weight)
 
 
 def _entries_of(

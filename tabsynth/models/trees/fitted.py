@@ -67,10 +67,7 @@ class FittedSequentialTrees:
     def binned(self) -> Mapping[int, BinnedLeaves]:
         """The leaves of axes that are tilted, by bin."""
         return {
-            axis: BinnedLeaves.of(
-                self.trees[axis], self.leaves[axis], self.bins[axis], self.latents[axis].marginal.cumulative
-            )
-            for axis in self.tilts
+            axis: BinnedLeaves.of(self.trees[axis], self.leaves[axis], self.bins[axis]) for axis in self.tilts
         }
 
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
@@ -129,6 +126,8 @@ class FittedSequentialTrees:
         for axis, (tree, leaves) in enumerate(zip(self.trees, self.leaves, strict=True)):
             found |= {f"tree.{axis}.{name}": array for name, array in tree.arrays().items()}
             found |= {f"leaves.{axis}.{name}": array for name, array in leaves.arrays().items()}
+            if self.latents[axis].part is Part.VALUE:  # levels weigh what they have in the whole table
+                found[f"leaves.{axis}.weight"] = leaves.weight
             found[f"bins.{axis}"] = self.bins[axis]
         for axis, tilt in self.tilts.items():
             found |= {f"tilt.{axis}.{name}": array for name, array in tilt.arrays().items()}

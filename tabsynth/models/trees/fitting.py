@@ -121,11 +121,13 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
         tree = prune(tree, keys, rows, bins, penalty=settings.penalty, min_leaf=min_leaf)
     leaf = tree.leaf_of(known, len(wanted))
     keys, rows = tools.leaf_counts(leaf, wanted, n_pieces)
-    leaves = fill_leaves(tree, keys, rows, singles(latent), min_group=settings.min_group)
+    leaves = fill_leaves(
+        tree, keys, rows, singles(latent), latent.marginal.mass, min_group=settings.min_group
+    )
     known = {other: rows for other, rows in _at(known, tilting).items() if axes.bins[other].max() > 0}
     if not known or not tilting.any() or not 1 <= bins.max() < MOST_BINS:
         return tree, leaves, None
-    chance = BinnedLeaves.of(tree, leaves, bins, latent.marginal.cumulative).chance
+    chance = BinnedLeaves.of(tree, leaves, bins).chance
     offset = np.log(np.maximum(chance, _LEAST_CHANCE)).astype(np.float32)
     fitted = partial(tools.log_odds, offset, leaf[tilting], bins[wanted[tilting]], penalty=settings.penalty)
     return tree, leaves, _tilt(axes, axis, known, fitted)

@@ -1,8 +1,8 @@
 """What the leaves of a tree hold: rows by piece, and by run of pieces, no run of fewer rows than a group.
 
 Pieces that stand for themselves are counted one by one, some rows of rare ones at nodes above (`discounts.py`). Others are interchangeable with their neighbours: they are cut, in
-order, into runs that at least a group of the leaf's rows share, and within a run pieces are as likely as in the whole
-table. Where too few rows of a leaf lie between two pieces that stand for themselves, they are counted at the first node above
+order, into runs that at least a group of the leaf's rows share, and within a run pieces are likely in proportion to weights that
+make up for the rows of rare pieces which runs share out among frequent ones (`weights.py`). Where too few rows of a leaf lie between two pieces that stand for themselves, they are counted at the first node above
 that has a group of them, and a draw that falls on them goes up too. So no row is lost, none is counted twice, and
 frequencies in the whole table stay as they are.
 """
@@ -33,7 +33,7 @@ class Leaves:
     """Rows by node and run. `start`, (n_nodes + 1,): where the entries of each node begin.
 
     `first`, `last` and `count`, (n_entries,): the pieces of an entry, inclusive, and its rows. `passed`, (n_nodes,): the
-    rows that a node hands up to its parent.
+    rows that a node hands up to its parent. `weight`, (n_pieces,): how likely pieces of an entry are, in proportion.
     """
 
     start: Counts
@@ -41,6 +41,12 @@ class Leaves:
     last: Integers
     count: Counts | Floats
     passed: Counts | Floats
+    weight: Floats
+
+    @cached_property
+    def cumulative(self) -> Floats:
+        """The weights of all pieces before each, (n_pieces + 1,)."""
+        return np.r_[0.0, np.cumsum(self.weight)]
 
     @cached_property
     def ends(self) -> Floats:
@@ -54,10 +60,10 @@ class Leaves:
         own: Floats = self.ends[self.start[1:]] - self.ends[self.start[:-1]]
         return own
 
-    def draw(self, tree: Tree, leaf: Integers, share: Floats, cumulative: Floats) -> tuple[Integers, Floats]:
+    def draw(self, tree: Tree, leaf: Integers, share: Floats) -> tuple[Integers, Floats]:
         """Pieces at shares in [0, 1) of the leaves' distributions, and how far into the piece, both (n_rows,)."""
         entry, within = self._entries(tree, leaf, share)
-        return placed(self.first[entry], self.last[entry], within, cumulative)
+        return placed(self.first[entry], self.last[entry], within, self.cumulative)
 
     def _entries(self, tree: Tree, leaf: Integers, share: Floats) -> tuple[Counts, Floats]:
         """The entry of every draw and how far into it, both (n_rows,)."""
@@ -80,13 +86,15 @@ class Leaves:
             node = tree.parent[moved]
         return found, within
 
-    def within(self, tree: Tree, left: Floats, cumulative: Floats) -> tuple[Leaves, Floats]:
-        """Leaves that draw only what is left of each piece, and how probable that is at every node, (n_nodes,).
+    def within(self, tree: Tree, left: Floats) -> tuple[Leaves, Floats]:
+        """Leaves that draw only what is left of each piece, in [0, 1], (n_pieces,), and how probable that is at every node, (n_nodes,).
 
-        `left`, (n_pieces + 1,), is `cumulative` with only the mass of pieces that is left. Counts are no whole numbers then.
+        Counts are no whole numbers then.
         """
-        reach = cumulative[self.last + 1] - cumulative[self.first]
-        kept = left[self.last + 1] - left[self.first]
+        weight = self.weight * left
+        ends = np.r_[0.0, np.cumsum(weight)]
+        reach = self.cumulative[self.last + 1] - self.cumulative[self.first]
+        kept = ends[self.last + 1] - ends[self.first]
         count = self.count * np.divide(kept, reach, out=np.zeros(len(reach)), where=reach > 0)
         node = np.repeat(np.arange(tree.n_nodes), np.diff(self.start))
         here = np.bincount(node, weights=count, minlength=tree.n_nodes)
@@ -96,24 +104,24 @@ class Leaves:
             at = np.flatnonzero(tree.depth == depth)
             chance[at] = (here[at] + chance[tree.parent[at]] * self.passed[at]) / pool[at]
         passed = self.passed * np.where(tree.parent >= 0, chance[tree.parent], 0.0)
-        return Leaves(self.start, self.first, self.last, count, passed), chance
+        return Leaves(self.start, self.first, self.last, count, passed, weight), chance
 
-    def chance_of(self, tree: Tree, leaf: Integers, piece: Integers, cumulative: Floats) -> Floats:
+    def chance_of(self, tree: Tree, leaf: Integers, piece: Integers) -> Floats:
         """How probable a piece of its own is at the leaf of every row, (n_rows,)."""
-        n_pieces = np.int64(len(cumulative) - 1)
+        n_pieces = np.int64(len(self.weight))
         if tree.n_nodes * n_pieces <= _MOST_CHANCES < len(leaf) * _REPEATED:
             pairs = leaf * n_pieces + piece
             occurs = np.zeros(tree.n_nodes * n_pieces, dtype=np.bool_)
             occurs[pairs] = True
             every = np.flatnonzero(occurs)
             chance: Floats = np.zeros(len(occurs))
-            chance[every] = self._chances(tree, every // n_pieces, every % n_pieces, cumulative)
+            chance[every] = self._chances(tree, every // n_pieces, every % n_pieces)
             of_rows: Floats = chance[pairs]
             return of_rows
-        return self._chances(tree, leaf.astype(np.int64), piece.astype(np.int64), cumulative)
+        return self._chances(tree, leaf.astype(np.int64), piece.astype(np.int64))
 
-    def _chances(self, tree: Tree, leaf: Counts, piece: Counts, cumulative: Floats) -> Floats:
-        n_pieces = np.int64(len(cumulative) - 1)
+    def _chances(self, tree: Tree, leaf: Counts, piece: Counts) -> Floats:
+        cumulative, n_pieces = self.cumulative, np.int64(len(self.weight))
         entry_node = np.repeat(np.arange(tree.n_nodes), np.diff(self.start))
         keys = entry_node * n_pieces + self.first
         mass, pool = cumulative[piece + 1] - cumulative[piece], np.maximum(self.own + self.passed, 1)

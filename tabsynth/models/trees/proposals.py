@@ -205,8 +205,7 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     rows, leaf = leaves_reached(model, axis, drawn)
     weight = np.ones(drawn.n_rows)
     at = np.arange(drawn.n_rows) if rows is None else rows
-    cumulative = model.latents[axis].marginal.cumulative
-    weight[at] = model.leaves[axis].chance_of(model.trees[axis], leaf, pieces[at], cumulative)
+    weight[at] = model.leaves[axis].chance_of(model.trees[axis], leaf, pieces[at])
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
         tilts = tilts_of(model.binned[axis], leaf, odds)
@@ -224,13 +223,12 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     """Draw the axis within what is left; how probable that was in each row, (n_rows,)."""
     rows, leaf = leaves_reached(model, axis, drawn)
     tree, marginal = model.trees[axis], model.latents[axis].marginal
-    left = np.r_[0.0, np.cumsum(marginal.mass * one.left)]
-    leaves, chance = model.leaves[axis].within(tree, left, marginal.cumulative)
+    leaves, chance = model.leaves[axis].within(tree, one.left)
     share = chance[leaf]
-    pieces, shares = leaves.draw(tree, leaf, rng.random(len(leaf)), left)
+    pieces, shares = leaves.draw(tree, leaf, rng.random(len(leaf)))
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
-        binned = BinnedLeaves.of(tree, leaves, model.bins[axis], left)
+        binned = BinnedLeaves.of(tree, leaves, model.bins[axis])
         weighed = binned.weighed(leaf, odds).sum(axis=0)
         can = np.flatnonzero(weighed > 0)
         pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[:, can], rng.random(len(can)), rng)

@@ -1,8 +1,8 @@
 """The logarithm of how much more frequent rows are in the source than among rows drawn axis by axis: small trees and margins.
 
-Trees of at most 16 leaves are evaluated without walking: for each axis that a tree asks for, a table gives the leaves
+Trees of at most 32 leaves are evaluated without walking: for each axis that a tree asks for, a table gives the leaves
 that a code leaves reachable, as bits; the lowest bit that all axes share is the leaf (QuickScorer: Lucchese et al. 2015).
-Four trees at a time share a word.
+Two trees at a time share a word.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.density_ratio import MOST_LEAVES, RatioTree
 
 Floats = npt.NDArray[np.float64]
-Bits = npt.NDArray[np.uint16]
+Bits = npt.NDArray[np.uint32]
 Words = npt.NDArray[np.uint64]
 _ROWS_AT_ONCE = 8192
-_TOGETHER = 4  # trees of 16 bits in a word of 64
-_WORD = np.dtype("<u8")  # so that its first 16 bits are the first tree's
-_HALF = np.dtype("<u2")
-_SEQUENCE = np.uint16(0x09AF)  # of de Bruijn: shifted by 0 to 15, its first four bits all differ
-_PLACES = [((int(_SEQUENCE) << leaf) & 0xFFFF) >> 12 for leaf in range(MOST_LEAVES)]
+_TOGETHER = 2  # trees of 32 bits in a word of 64
+_WORD = np.dtype("<u8")  # so that its first 32 bits are the first tree's
+_HALF = np.dtype("<u4")
+_ALL = np.uint32((1 << MOST_LEAVES) - 1)
+_SEQUENCE = np.uint32(0x077CB531)  # of de Bruijn: shifted by 0 to 31, its first five bits all differ
+_FIRST_BITS = np.uint32(27)  # by which it is shifted back, so that only these are left
+_PLACES = [((int(_SEQUENCE) << leaf) & int(_ALL)) >> int(_FIRST_BITS) for leaf in range(MOST_LEAVES)]
 
 
 def codes_of(latents: Sequence[Latent], bins: Sequence[Integers]) -> tuple[Integers, ...]:
@@ -85,7 +87,7 @@ class Ratio:
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """For each four trees the axes they ask for with their tables, (n_codes,), of the leaves that stay reachable, and all leaves' values, (64,)."""
+    """For each two trees the axes they ask for with their tables, (n_codes,), of the leaves that stay reachable, and all leaves' values, (64,)."""
 
     tables: tuple[tuple[tuple[int, Words], ...], ...]
     values: tuple[npt.NDArray[np.float32], ...]
@@ -93,8 +95,8 @@ class Forest:
     @classmethod
     def of(cls, trees: Sequence[RatioTree], sizes: Sequence[int]) -> Forest:
         """`sizes`: of each axis the number of its codes, from -1 on."""
-        fours = [trees[first : first + _TOGETHER] for first in range(0, len(trees), _TOGETHER)]
-        made = [_together([_tables(tree, sizes) for tree in four], sizes) for four in fours]
+        groups = [trees[first : first + _TOGETHER] for first in range(0, len(trees), _TOGETHER)]
+        made = [_together([_tables(tree, sizes) for tree in group], sizes) for group in groups]
         return cls(tuple(tables for tables, _ in made), tuple(values for _, values in made))
 
     def logs(self, codes: Sequence[Integers]) -> Floats:
@@ -105,7 +107,7 @@ class Forest:
             return np.concatenate([np.empty(0), *pool.map(self._logs, blocks)])
 
     def _logs(self, codes: Sequence[Integers]) -> Floats:
-        offsets = (MOST_LEAVES * np.arange(_TOGETHER)).astype(np.uint16)
+        offsets = (MOST_LEAVES * np.arange(_TOGETHER)).astype(_HALF)
         ones = np.ones(_TOGETHER, dtype=np.float32)
         block = [own.astype(np.intp) + 1 for own in codes]
         found = np.zeros(len(block[0]))
@@ -117,7 +119,7 @@ class Forest:
             each = reached.view(_HALF)
             place = each & np.negative(each)  # the lowest bit alone, by which the sequence is shifted
             place *= _SEQUENCE
-            place >>= np.uint16(12)
+            place >>= _FIRST_BITS
             found += values.take(place.reshape(-1, _TOGETHER) + offsets, mode="clip") @ ones
         return found
 
@@ -125,13 +127,13 @@ class Forest:
 def _together(
     trees: Sequence[tuple[tuple[tuple[int, Bits], ...], npt.NDArray[np.float32]]], sizes: Sequence[int]
 ) -> tuple[tuple[tuple[int, Words], ...], npt.NDArray[np.float32]]:
-    """Tables of up to four trees as one, and their leaves' values where the sequence puts them."""
-    words: dict[int, npt.NDArray[np.uint16]] = {}
+    """Tables of up to two trees as one, and their leaves' values where the sequence puts them."""
+    words: dict[int, Bits] = {}
     values = np.zeros((_TOGETHER, MOST_LEAVES), dtype=np.float32)
     for number, (tables, own) in enumerate(trees):
         values[number, _PLACES] = own
         for axis, table in tables:
-            everything = np.full((sizes[axis], _TOGETHER), (1 << MOST_LEAVES) - 1, dtype=_HALF)
+            everything = np.full((sizes[axis], _TOGETHER), _ALL, dtype=_HALF)
             words.setdefault(axis, everything)[:, number] = table
     return tuple((axis, table.view(_WORD)[:, 0].copy()) for axis, table in words.items()), values.reshape(-1)
 
@@ -146,11 +148,11 @@ def _tables(
     tables: dict[int, Bits] = {}
     for node in np.flatnonzero(tree.column >= 0).tolist():
         axis = int(tree.column[node])
-        table = tables.setdefault(axis, np.full(sizes[axis], (1 << MOST_LEAVES) - 1, dtype=np.uint16))
+        table = tables.setdefault(axis, np.full(sizes[axis], _ALL, dtype=np.uint32))
         begins, ends = np.searchsorted(
             leaves, (node, tree.right[node])
         )  # in preorder those on the left stand between
         closed = (1 << int(ends)) - (1 << int(begins))
         first = max(0, int(tree.threshold[node]) + 2)
-        table[first:] &= np.uint16((1 << MOST_LEAVES) - 1 - closed)
+        table[first:] &= _ALL - np.uint32(closed)
     return tuple(tables.items()), values

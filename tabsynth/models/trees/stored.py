@@ -23,6 +23,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _NODES = ("axis", "threshold", "left", "right")
 _LEAVES = ("start", "first", "last", "count", "passed")
 _MOST_ROWS = 1 << 50
+_MOST_WEIGHT = 1e6
 
 
 def restore_trees(
@@ -40,6 +41,7 @@ def restore_trees(
     order = _order(parameters["order"], latents)
     wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
     wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
+    wanted += [f"leaves.{axis}.weight" for axis, latent in enumerate(latents) if latent.part is Part.VALUE]
     wanted += [f"bins.{axis}" for axis in range(len(latents))]
     free = [name for name in own if ".ranks." in name or name.startswith("tilt.")]
     require_names([name for name in own if name not in free], wanted, what="arrays")
@@ -101,7 +103,16 @@ def _leaves(arrays: Arrays, axis: int, tree: Tree, latent: Latent) -> Leaves:
         name,
         "too many rows",
     )
-    cumulative = latent.marginal.cumulative
+    weight = latent.marginal.mass
+    if latent.part is Part.VALUE:
+        weight = arrays[f"{name}.weight"]
+        if weight.dtype != np.float64 or weight.shape != (n_pieces,):
+            raise ModelFileError(
+                f"array '{name}.weight': expected float64 of shape ({n_pieces},), found {weight.dtype} of shape {weight.shape}"
+            )
+        is_weight = ((weight >= 0) & (weight <= _MOST_WEIGHT)).all()
+        _require(is_weight, f"{name}.weight", f"weights that are not within 0 and {_MOST_WEIGHT:g}")
+    cumulative = np.r_[0.0, np.cumsum(weight)]
     is_possible = (cumulative[last + 1] > cumulative[first]).all()
     _require(is_possible, name, "entries of probability zero")
     has_entries = np.diff(start) > 0
@@ -110,7 +121,7 @@ def _leaves(arrays: Arrays, axis: int, tree: Tree, latent: Latent) -> Leaves:
     _require(
         passed[0] == 0 and (has_entries | (passed > 0))[drawn_from].all(), name, "draws that find no entry"
     )
-    return Leaves(start, first, last, count, passed)
+    return Leaves(start, first, last, count, passed, weight)
 
 
 def _bins(arrays: Arrays, axis: int, latent: Latent) -> npt.NDArray[np.int32]:

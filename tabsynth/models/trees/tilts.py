@@ -66,8 +66,9 @@ class BinnedLeaves:
     chance: Floats
 
     @classmethod
-    def of(cls, tree: Tree, leaves: Leaves, bins: Integers, cumulative: Floats) -> BinnedLeaves:
-        """Within an entry rows are spread over its pieces as `cumulative`, (n_pieces + 1,), is."""
+    def of(cls, tree: Tree, leaves: Leaves, bins: Integers) -> BinnedLeaves:
+        """Within an entry rows are spread over its pieces as the leaves' weights are."""
+        cumulative = leaves.cumulative
         n_bins = int(bins.max()) + 1
         stretch = np.r_[0, np.cumsum(np.diff(bins) != 0)]  # of pieces in a row that share a bin
         begins = np.flatnonzero(np.r_[True, np.diff(stretch) != 0])

@@ -15,9 +15,13 @@ def ints(*values):
 TWO = Tree(ints(0, -1, -1), ints(0, 0, 0), ints(1, -1, -1), ints(2, -1, -1), {})
 
 
-def filled(tree, leaf, pieces, is_single, *, min_group):
+def filled(tree, leaf, pieces, is_single, *, min_group, mass=None):
+    """Leaves of these rows; `mass`, if not of the rows themselves, is what the whole table has of the pieces."""
     keys, rows = count_by_leaf(np.asarray(leaf, np.int32), np.asarray(pieces, np.int32), len(is_single))
-    return fill_leaves(tree, keys, rows, np.asarray(is_single), min_group=min_group)
+    if mass is None:
+        mass = np.bincount(np.asarray(pieces, np.int32), minlength=len(is_single)) + 1e-6
+        mass /= mass.sum()
+    return fill_leaves(tree, keys, rows, np.asarray(is_single), mass, min_group=min_group)
 
 
 def entries(leaves):
@@ -91,28 +95,27 @@ def test_a_leaf_without_rows_is_as_the_whole_table():
 
 def test_draws_follow_the_counts_and_go_up_with_the_rows_that_did():
     """Shares in steps of 1/400: every share is hit as often as its probability says."""
-    is_single, mass = np.array([True, False, False, False]), np.array([0.4, 0.2, 0.1, 0.3])
-    cumulative = np.r_[0, np.cumsum(mass)]
-    leaves = filled(TWO, [1] * 4 + [2] * 4, [0, 0, 0, 2, 1, 1, 1, 0], is_single, min_group=3)
+    is_single, mass = np.array([True, False, False, False]), np.array([0.4, 0.45, 0.05, 0.1])
+    leaves = filled(TWO, [1] * 4 + [2] * 4, [0, 0, 0, 2, 1, 1, 1, 0], is_single, min_group=3, mass=mass)
     # leaf 1: three of level 0, one row that goes up; leaf 2: a run of three at piece 1, and the one of level 0 goes up too,
-    # since others stand in leaf 1. The root so has one of level 0 and one that may be any of the others
+    # since others stand in leaf 1. The root so has one of level 0 and one that may be any of the others: of eight rows these are to
+    # have 3.6, .4 and .8, and 3 of the first are there already
     assert leaves.passed.tolist() == [0, 1, 1]
-    root = np.array([0.5, *(0.5 * mass[1:] / 0.6)])
+    root = np.array([0.5, *(0.5 * np.array([0.6, 0.4, 0.8]) / 1.8)])
     share = (np.arange(400) + 0.5) / 400
     for node, own in ((1, [0.75, 0, 0, 0]), (2, [0, 0.75, 0, 0])):
         expected = own + 0.25 * root
-        found, within = leaves.draw(TWO, np.full(400, node, np.int32), share, cumulative)
+        found, within = leaves.draw(TWO, np.full(400, node, np.int32), share)
         assert np.bincount(found, minlength=4) / 400 == pytest.approx(expected, abs=0.006)
         assert ((within >= 0) & (within <= 1)).all()
         each = np.arange(4, dtype=np.int32)
-        chances = leaves.chance_of(TWO, np.full(4, node, np.int32), each, cumulative)
+        chances = leaves.chance_of(TWO, np.full(4, node, np.int32), each)
         assert chances == pytest.approx(expected, abs=1e-12)
         for left in ([1, 0, 0, 0], [0, 1, 0, 0.5], [0.25, 1, 1, 0]):
-            kept = np.r_[0, np.cumsum(mass * left)]
-            within_left, chance = leaves.within(TWO, kept, cumulative)
+            within_left, chance = leaves.within(TWO, np.array(left, dtype=float))
             assert chance[node] == pytest.approx(np.dot(expected, left), abs=1e-12)
             if chance[node] > 0:
-                found, within = within_left.draw(TWO, np.full(400, node, np.int32), share, kept)
+                found, within = within_left.draw(TWO, np.full(400, node, np.int32), share)
                 wanted = np.multiply(expected, left) / np.dot(expected, left)
                 assert np.bincount(found, minlength=4) / 400 == pytest.approx(wanted, abs=0.006)
                 assert ((within >= 0) & (within <= 1)).all()

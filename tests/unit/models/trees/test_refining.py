@@ -330,7 +330,7 @@ def twisted(array):
         ("value", put(0, np.inf), "log ratios that are not finite"),
         ("start", put(0, 1), "not the beginnings of its trees"),
         ("start", put(1, 0), "not the beginnings of its trees"),
-        ("start", lambda a: a[[0, 2, *range(3, len(a))]], "a tree of more than 16 leaves|not a tree in preorder"),
+        ("start", lambda a: a[[0, 2, *range(3, len(a))]], "a tree of more than 32 leaves|not a tree in preorder"),
         ("start", lambda a: a[:0], "not the beginnings of its trees"),
         ("bound", put(0, np.nan), "not a finite log ratio"),
         ("bound", lambda a: np.r_[a, a], "expected float64 of shape"),

@@ -57,7 +57,6 @@ def test_shares_of_a_leaf_are_met_to_within_a_row(model):
         model.trees[first],
         np.zeros(200_000, dtype=np.int32),
         (np.arange(200_000) + 0.5) / 200_000,
-        model.latents[first].marginal.cumulative,
     )[0]
     n_pieces = len(model.latents[first].marginal.mass)
     expected = 997 * np.bincount(shares, minlength=n_pieces) / 200_000

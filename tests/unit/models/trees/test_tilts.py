@@ -56,14 +56,14 @@ def random_leaves(seed, *, min_group=3, n_pieces=40):
     pieces = np.minimum(rng.geometric(0.08, 900) - 1, n_pieces - 1).astype(np.int32)
     leaf = rng.choice([2, 3, 4], 900).astype(np.int32)
     mass = np.bincount(pieces, minlength=n_pieces) + 1.0
-    cumulative = np.r_[0.0, np.cumsum(mass / mass.sum())]
     keys, rows = count_by_leaf(leaf, pieces, n_pieces)
-    return fill_leaves(DEEP, keys, rows, is_single, min_group=min_group), leaf, pieces, is_single, cumulative
+    leaves = fill_leaves(DEEP, keys, rows, is_single, mass / mass.sum(), min_group=min_group)
+    return leaves, leaf, pieces, is_single
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_handing_up_loses_no_row_and_leaves_every_level_its_rows(seed):
-    leaves, leaf, pieces, is_single, _ = random_leaves(seed)
+    leaves, leaf, pieces, is_single = random_leaves(seed)
     for node in (2, 3, 4):
         assert leaves.own[node] + leaves.passed[node] == (leaf == node).sum()
     assert leaves.count.sum() == 900
@@ -75,12 +75,12 @@ def test_handing_up_loses_no_row_and_leaves_every_level_its_rows(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chances_of_bins_are_sums_of_chances_of_pieces(seed):
-    leaves, _, _, _, cumulative = random_leaves(seed)
+    leaves, *_ = random_leaves(seed)
     bins = (np.arange(40) // 7).astype(np.int32)
-    binned = BinnedLeaves.of(DEEP, leaves, bins, cumulative)
+    binned = BinnedLeaves.of(DEEP, leaves, bins)
     each = np.arange(40, dtype=np.int32)
     for node in (2, 3, 4):
-        chance = leaves.chance_of(DEEP, np.full(40, node, np.int32), each, cumulative)
+        chance = leaves.chance_of(DEEP, np.full(40, node, np.int32), each)
         assert binned.chance[node] == pytest.approx(np.bincount(bins, weights=chance), abs=1e-12)
         for one in range(6):
             share = (np.arange(500) + 0.5) / 500
@@ -93,9 +93,9 @@ def test_chances_of_bins_are_sums_of_chances_of_pieces(seed):
 
 
 def test_tilted_draws_follow_chance_times_odds():
-    leaves, _, _, _, cumulative = random_leaves(7)
+    leaves, *_ = random_leaves(7)
     bins = (np.arange(40) // 7).astype(np.int32)
-    binned = BinnedLeaves.of(DEEP, leaves, bins, cumulative)
+    binned = BinnedLeaves.of(DEEP, leaves, bins)
     odds = np.log(np.array([[1, 2, 1, 0.5, 3, 1], [4, 1, 1, 1, 1, 1]], dtype=np.float32))
     kind, leaf = np.repeat([0, 1], 10_000), np.full(20_000, 3, np.int32)
     rng = np.random.default_rng(0)
@@ -177,6 +177,7 @@ def test_coordinates_of_bins_are_waves_and_own_levels():
 
 
 def test_a_stump_has_bins_too():
-    leaves = fill_leaves(stump(), np.array([0, 1]), np.array([3, 1]), np.ones(2, dtype=bool), min_group=2)
-    binned = BinnedLeaves.of(stump(), leaves, ints(0, 1), np.array([0, 0.75, 1]))
+    levels, mass = np.ones(2, dtype=bool), np.array([0.75, 0.25])
+    leaves = fill_leaves(stump(), np.array([0, 1]), np.array([3, 1]), levels, mass, min_group=2)
+    binned = BinnedLeaves.of(stump(), leaves, ints(0, 1))
     assert binned.chance.tolist() == [[0.75, 0.25]]
