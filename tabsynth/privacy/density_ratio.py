@@ -30,11 +30,12 @@ LEAST_ROWS = 200
 SEQUENCES = 2
 _STRETCH = 10  # trees, after which it is asked whether they are worth their while
 _PATIENCE = 30  # trees that may grow without
-_LEAST_GAINED = 2.0  # nats on all rows of the table, by a stretch
+_LEAST_GAINED = 15.0  # nats on all rows of the table, by the trees since
 _ERRORS = 2.0  # standard errors that all trees together must be expected to gain
 _MOST_FRESH = 12_288
 _RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
+_SMOOTHED = 100.0  # rows, below which a leaf says mostly what the node above it does
 _ASKED_AT_ONCE = 16  # trees, which stay in the cache
 _MOST_BINS = 63  # of a column, between which trees split
 
@@ -54,12 +55,20 @@ class RatioTree:
 
 
 def fit_density_ratio(
-    real: Codes, drawn: Codes, *, min_leaf: int, min_group: int, seed: int, most_trees: int = MOST_TREES
+    real: Codes,
+    drawn: Codes,
+    *,
+    min_leaf: int,
+    min_group: int,
+    seed: int,
+    most_trees: int = MOST_TREES,
+    flattered: float = 1.0,
 ) -> list[RatioTree]:
     """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d), m ≥ 4.
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
-    none, adds nothing. At most `most_trees`; none where what they are expected to gain is less than two standard errors of that. The same whatever else is running.
+    none, adds nothing. At most `most_trees`; none where what they are expected to gain is less than two standard errors of that. `flattered`: how many times as much trees flatter themselves on
+    real rows as they would on as many drawn ones; 1 where the model that drew does not know the real rows. The same whatever else is running.
     """
     if len(real) < LEAST_ROWS:
         return []
@@ -79,7 +88,8 @@ def fit_density_ratio(
             growing = [
                 thread.submit(one.grow, n_more) for thread, one in zip(threads, sequences, strict=True)
             ]
-            gain, error = expected_gain([one.result() for one in growing], len(parts[0]) / len(real))
+            said = [one.result() for one in growing]
+            gain, error = expected_gain(said, flattered * len(parts[0]) / len(real))
             n_grown += n_more
             if (gain - best) * len(real) > _LEAST_GAINED:
                 best, n_trees, is_chance = gain, n_grown, gain < _ERRORS * error
@@ -101,11 +111,11 @@ class Logs:
     fresh: Floats
 
 
-def expected_gain(sequences: Sequence[Logs], drawn_per_real: float) -> tuple[float, float]:
+def expected_gain(sequences: Sequence[Logs], flattered: float) -> tuple[float, float]:
     """Nats a row by which the average of sequences is expected to tell real from drawn rows better than a coin, both such as it was not grown on, and the standard error of that.
 
-    Fresh drawn rows say by how much trees flatter themselves on those that they were grown on. On real ones they do so by more, as there
-    are fewer of them, and by less as far as the model that drew was fitted to the same: that is left out, so the estimate is low. Its error is mostly
+    Fresh drawn rows say by how much trees flatter themselves on those that they were grown on. On real ones they do so `flattered` times as much: by more, as there
+    are fewer of them, and by less as far as the model that drew was fitted to the same. The error is mostly
     that of the flattery; sequences share the fresh rows, so it is no smaller for their number.
     """
 
@@ -116,8 +126,8 @@ def expected_gain(sequences: Sequence[Logs], drawn_per_real: float) -> tuple[flo
     variances = [losses(own).var() / len(own) for one in sequences for own in (one.fresh, one.drawn)]
     on_real = losses(-np.mean([one.real for one in sequences], axis=0)).mean()
     on_fresh = losses(np.mean([one.fresh for one in sequences], axis=0)).mean()
-    error = drawn_per_real * float(np.sqrt(sum(variances) / len(sequences)))
-    return float(np.log(2) - (on_real + drawn_per_real * max(flattery, 0.0) + on_fresh) / 2), error / 2
+    error = flattered * float(np.sqrt(sum(variances) / len(sequences)))
+    return float(np.log(2) - (on_real + flattered * max(flattery, 0.0) + on_fresh) / 2), error / 2
 
 
 class _Sequence:
@@ -140,6 +150,7 @@ class _Sequence:
             "max_bin": _MOST_BINS,
             "min_data_in_leaf": min(round(min_leaf * (1 + drawn_per_real)), len(real) + len(drawn)),
             "lambda_l2": _RIDGE,
+            "path_smooth": _SMOOTHED,
             "boost_from_average": False,
             "deterministic": True,
             "force_row_wise": True,

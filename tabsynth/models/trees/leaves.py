@@ -46,7 +46,8 @@ class Leaves:
     @cached_property
     def cumulative(self) -> Floats:
         """The weights of all pieces before each, (n_pieces + 1,)."""
-        return np.r_[0.0, np.cumsum(self.weight)]
+        cumulative: Floats = np.r_[0.0, np.cumsum(self.weight)]
+        return cumulative
 
     @cached_property
     def ends(self) -> Floats:

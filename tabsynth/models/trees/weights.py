@@ -48,7 +48,9 @@ def weights_of(first: Counts, last: Counts, count: Counts, mass: Floats, n_rows:
 def _possible(first: Counts, last: Counts, count: Counts, wanted: Floats) -> Floats:
     """Rows that pieces are to have, (n_pieces,), scaled so that where entries overlap one another there are as many as these hold."""
     reaching = np.bincount(first, minlength=len(wanted)) - np.bincount(last, minlength=len(wanted))
-    together = np.cumsum(np.r_[0, np.cumsum(reaching)[:-1] == 0])  # of pieces that an entry joins to those before
+    together = np.cumsum(
+        np.r_[0, np.cumsum(reaching)[:-1] == 0]
+    )  # of pieces that an entry joins to those before
     held = np.bincount(together[first], weights=count, minlength=len(wanted))
     asked = np.bincount(together, weights=wanted, minlength=len(wanted))
     scaled: Floats = wanted * np.divide(held, asked, out=np.zeros(len(wanted)), where=asked > 0)[together]

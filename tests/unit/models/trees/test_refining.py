@@ -8,12 +8,16 @@ import pytest
 
 from tabsynth.errors import ConditionError, ModelFileError
 from tabsynth.model_folder import write_folder
+from tabsynth.models.sequential_trees import SequentialTrees
+from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import LEAST_KEPT, bound_of, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Forest, Ratio, codes_of
+from tabsynth.models.trees.refining import refine
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.privacy.density_ratio import RatioTree
+from tabsynth.randomness import Streams
 from tests.unit.hostile import parts_of, put
 from tests.unit.privacy.test_density_ratio import walked
 
@@ -45,10 +49,13 @@ def random_tree(rng, n_leaves, sizes):
 
 def test_bits_find_the_leaf_that_walking_finds():
     rng = np.random.default_rng(0)
-    sizes = [3, 9, 40, 2, 17]  # numbers of codes, from -1 on
-    trees = [random_tree(rng, n_leaves, sizes) for n_leaves in (1, 2, 3, 7, 16, 16, 16)]
-    rows = np.stack([rng.integers(-1, size - 1, 20_000) for size in sizes], axis=1).astype(np.int32)
-    found = Forest.of(trees, sizes).logs(list(rows.T))
+    sizes = [3, 9, 40, 2, 17, 1500, 300, 8]  # numbers of codes, from -1 on
+    trees = [random_tree(rng, n_leaves, sizes) for n_leaves in (1, 2, 3, 7, 16, 32, 31, 32, 32)]
+    rows = np.stack([rng.integers(-1, size - 1, 40_000) for size in sizes], axis=1).astype(np.int32)
+    forest = Forest.of(trees, sizes)
+    # 2 · 3 · 8 · 9 = 432 codes share a table, 17 · 40 = 680 do, and 300 and 1500 stand alone
+    assert forest.groups == (((3, 2), (0, 3), (7, 8), (1, 9)), ((4, 17), (2, 40)), ((6, 300),), ((5, 1500),))
+    found = forest.logs(list(rows.T))
     expected = np.sum([tree.value[walked(tree, rows[:2000])] for tree in trees], axis=0)
     assert np.allclose(found[:2000], expected, atol=1e-5)
     again = Forest.of(trees, sizes).logs(list(rows[-100:].T))  # whatever block a row stands in
@@ -275,6 +282,34 @@ def test_what_the_sequence_misses_is_learned_and_columns_stay_as_they_are(learne
         own = np.searchsorted(source, learned.sample(20_000, seed=1)[name].to_numpy()) / len(source)
         # Kolmogorov's distance of 20,000 rows from the distribution of 4,000: above .026 with probability .01
         assert np.abs(np.sort(own) - (np.arange(20_000) + 0.5) / 20_000).max() < 0.03
+
+
+def flattered_in(model):
+    """What the density ratio is told of how trees flatter themselves on rows that this model was fitted to."""
+    told = []
+
+    def listen(_real, _drawn, **settings):
+        told.append(settings["flattered"])
+        return []
+
+    pieces = draw_rows(model, 300, np.random.default_rng(0)).pieces
+    rows = [pieces[axis] for axis in range(len(model.latents))]
+    assert refine(model, rows, listen, SequentialTrees(), Streams(0), n_rows=300) is None
+    return told
+
+
+def test_trees_are_believed_more_where_the_sequence_knows_the_rows(learned):
+    rng = np.random.default_rng(8)
+    unrelated = pl.DataFrame({f"x{k}": rng.normal(size=2000).round(3) for k in range(3)})
+    alone = fit(
+        unrelated, engine="sequential_trees", settings={"rounds": 0}, privacy=NO_PRIVACY, seed=2
+    ).model
+    assert all(tree.n_nodes == 1 for tree in alone.trees)
+    assert not alone.tilts
+    assert flattered_in(alone) == [1.0]
+    model = replace(learned.model, ratio=None)
+    # the first axis knows nothing of others, all others do
+    assert flattered_in(model) == [pytest.approx(1 - 0.2 * 5 / 6)]
 
 
 def test_one_seed_gives_one_ratio_and_no_rounds_none(learned):

@@ -158,6 +158,27 @@ def test_log_odds_of_many_bins_are_shares_and_none_where_leaves_say_it_all():
     assert chance == pytest.approx(table, abs=0.02)
 
 
+def test_log_odds_leave_every_bin_as_frequent_as_it_is():
+    """Targets are one wave alone, which five bins of very different frequency cannot follow; the bins' own level is put right at the end."""
+    rng = np.random.default_rng(5)
+    share = np.array([0.02, 0.6, 0.03, 0.3, 0.05])
+    other = rng.integers(0, 2, 20_000).astype(np.int32)
+    moved = share * np.array([[1, 1, 1, 1, 1], [3, 0.5, 1, 1, 6]])
+    moved /= moved.sum(axis=1, keepdims=True)
+    wanted = np.where(other, rng.choice(5, 20_000, p=moved[1]), rng.choice(5, 20_000, p=moved[0])).astype(
+        np.int32
+    )
+    seen = np.bincount(wanted) / 20_000
+    offset, leaf = np.log(seen).astype(np.float32)[None], np.zeros(20_000, dtype=np.int32)
+    wave = np.cos(np.pi * (np.arange(5)[:, None] + 0.5) / 5).astype(np.float32)
+    basis = np.array([[0], [1]], dtype=np.float32)
+    (found,) = fit_log_odds(offset, leaf, wanted, [other], [basis], wave, penalty=2.0)
+    chance = np.exp(offset + found[other])
+    chance /= chance.sum(axis=1, keepdims=True)
+    assert np.abs(found[1] - found[0]).max() > 0.1  # it does say something
+    assert chance.mean(axis=0) == pytest.approx(seen, rel=0.02)
+
+
 def test_coordinates_of_bins_are_waves_and_own_levels():
     few = levels("a", 500, 499, 1)
     found = coordinates_of_bins(few, bins_of(few, placed(few)), placed(few))
