@@ -26,9 +26,7 @@ from tabsynth.models.trees.tree import Integers, Tree
 from tabsynth.randomness import Streams
 
 _CAREFUL_BLOCKS = 4
-_FEWEST_PER_ROW, _MOST_PER_ROW = 2, 8
-_ENOUGH_DRAWN = 65_536
-"""Rows drawn for a careful block, of which those that speak for all are taken: as many for each of them as this allows, and powers of two."""
+_DRAWN_PER_ROW = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +75,7 @@ class FittedSequentialTrees:
 
         The first blocks are drawn with less left to chance; in a table of more rows than those it no longer matters.
         """
-        n_parts = 1
-        if block < _CAREFUL_BLOCKS:
-            n_parts = _FEWEST_PER_ROW
-            while n_parts < _MOST_PER_ROW and 2 * n_parts * n_rows <= _ENOUGH_DRAWN:
-                n_parts *= 2
+        n_parts = _DRAWN_PER_ROW if block < _CAREFUL_BLOCKS else 1
         rngs = [streams.generator("sequential_trees.sample", block, part) for part in range(n_parts)]
         return self._encoded(draw_evenly(self, n_rows, rngs), {})
 

@@ -6,13 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tabsynth.models.trees import fitted
 from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import cells_of
 from tabsynth.models.trees.thinning import _MANY, _spread, draw_evenly, draw_kept
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY
-from tabsynth.randomness import Streams
 from tests.unit.models.trees.test_refining import shifts
 
 
@@ -118,16 +116,3 @@ def test_few_rows_are_kept_by_chance_alone(model, monkeypatch):
 def test_no_rows_and_one_row(model):
     for n_rows in (0, 1):
         assert draw_evenly(model, n_rows, rngs(0, 2)).n_rows == n_rows
-
-
-@pytest.mark.parametrize(("block", "n_rows", "n_parts"), [(0, 100, 8), (0, 8192, 8), (1, 16_384, 4), (0, 20_000, 2), (3, 100_000, 2), (4, 100, 1)])  # fmt: skip
-def test_the_fewer_rows_the_more_are_drawn_for_each(model, monkeypatch, block, n_rows, n_parts):
-    seen = []
-
-    def listen(model, _n_rows, rngs):
-        seen.append(len(rngs))
-        return draw_rows(model, 10, rngs[0])
-
-    monkeypatch.setattr(fitted, "draw_evenly", listen)
-    model.sample_block(block, n_rows=n_rows, streams=Streams(0))
-    assert seen == [n_parts]
