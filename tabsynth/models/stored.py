@@ -37,9 +37,9 @@ def stored_marginal(arrays: Arrays, index: int, *, is_lattice: bool, n_levels: i
     name = f"marginal.{index}"
     dtype = np.dtype(np.int64 if is_lattice else np.float64)
     n_pieces = n_levels if n_levels is not None else max(1, arrays[f"{name}.lower"].size)
-    lower = _stored(arrays, f"{name}.lower", dtype, (n_pieces,))
-    upper = _stored(arrays, f"{name}.upper", dtype, (n_pieces,))
-    mass = _stored(arrays, f"{name}.mass", np.dtype(np.float64), (n_pieces,))
+    lower = stored_array(arrays, f"{name}.lower", dtype, (n_pieces,))
+    upper = stored_array(arrays, f"{name}.upper", dtype, (n_pieces,))
+    mass = stored_array(arrays, f"{name}.mass", np.dtype(np.float64), (n_pieces,))
     is_share = ((mass >= 0) & (mass <= 1 + _ROUNDING)).all()
     _require(is_share and abs(mass.sum() - 1) <= _ROUNDING, f"{name}.mass", "not a distribution")
     if n_levels is None:
@@ -57,8 +57,8 @@ def stored_normal(arrays: Arrays, n_latents: int) -> tuple[Floats, Floats]:
 
     Raises `ModelFileError` unless both are finite and the covariance is symmetric and positive definite.
     """
-    mean = _stored(arrays, "mean", np.dtype(np.float64), (n_latents,))
-    covariance = _stored(arrays, "covariance", np.dtype(np.float64), (n_latents, n_latents))
+    mean = stored_array(arrays, "mean", np.dtype(np.float64), (n_latents,))
+    covariance = stored_array(arrays, "covariance", np.dtype(np.float64), (n_latents, n_latents))
     with np.errstate(over="ignore"):
         is_symmetric = np.allclose(covariance, covariance.T, rtol=1e-9, atol=1e-9)
     _require(is_symmetric, "covariance", "not symmetric")
@@ -95,7 +95,8 @@ def _is_family(data: object) -> bool:
     )
 
 
-def _stored(arrays: Arrays, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def stored_array(arrays: Arrays, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """The array of that name; raises `ModelFileError` unless it has that type and shape and is finite."""
     array = arrays[name]
     if array.dtype != dtype or array.shape != shape:
         found = f"{array.dtype} of shape {array.shape}"

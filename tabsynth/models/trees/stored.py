@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tabsynth.encode import Variable
 from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent, Part, restore_latents
-from tabsynth.models.stored import require_names
+from tabsynth.models.stored import require_names, stored_array
 from tabsynth.models.trees.axes import MOST_BINS
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
@@ -105,11 +105,7 @@ def _leaves(arrays: Arrays, axis: int, tree: Tree, latent: Latent) -> Leaves:
     )
     weight = latent.marginal.mass
     if latent.part is Part.VALUE:
-        weight = arrays[f"{name}.weight"]
-        if weight.dtype != np.float64 or weight.shape != (n_pieces,):
-            raise ModelFileError(
-                f"array '{name}.weight': expected float64 of shape ({n_pieces},), found {weight.dtype} of shape {weight.shape}"
-            )
+        weight = stored_array(arrays, f"{name}.weight", np.dtype(np.float64), (n_pieces,))
         is_weight = ((weight >= 0) & (weight <= _MOST_WEIGHT)).all()
         _require(is_weight, f"{name}.weight", f"weights that are not within 0 and {_MOST_WEIGHT:g}")
     cumulative = np.r_[0.0, np.cumsum(weight)]
