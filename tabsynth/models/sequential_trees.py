@@ -30,7 +30,7 @@ from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import order_of, pieces_on
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
-from tabsynth.models.trees.refining import refine
+from tabsynth.models.trees.refining import MOST_ROUNDS, refine
 from tabsynth.models.trees.stored import restore_trees
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
@@ -56,7 +56,7 @@ class SequentialTrees:
     stretch or run of a leaf; no leaf has fewer. `growing_share` in (0, 1]: the share of the rows that splits are
     found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
     parameter it adds; the larger, the fewer of both and the less of single rows in them. It is raised, up to four times, in a
-    table of fewer than 400 rows for each column. `rounds` ≥ 0: how often drawn rows are told from
+    table of fewer than 400 rows for each column. `rounds` in 0 to 16: how often drawn rows are told from
     real ones, and what tells them apart is taken off; none leaves the rows as trees draw them.
     """
 
@@ -73,11 +73,13 @@ class SequentialTrees:
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
-        if self.min_leaf < 1 or not 0 < self.growing_share <= 1 or not self.penalty >= 0 or self.rounds < 0:
+        if self.min_leaf < 1 or not 0 < self.growing_share <= 1 or not self.penalty >= 0:
             raise UsageError(
-                "sequential_trees needs a min_leaf of 1 or more, a growing_share above 0 and at most 1, a penalty of "
-                "0 or more, and 0 rounds or more"
+                "sequential_trees needs a min_leaf of 1 or more, a growing_share above 0 and at most 1, and a penalty of "
+                "0 or more"
             )
+        if not 0 <= self.rounds <= MOST_ROUNDS:
+            raise UsageError(f"sequential_trees takes 0 to {MOST_ROUNDS} rounds, found {self.rounds}")
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:  # noqa: ARG002
         return ()

@@ -53,8 +53,11 @@ def fill_leaves(
         pooled, where = np.unique(keys[here], return_inverse=True)
         total = np.bincount(where, weights=rows[here], minlength=len(pooled)).astype(np.int64)
         node, piece = pooled // n_pieces, pooled % n_pieces
-        found, goes = _entries_of(node, piece, total, is_single, min_group=min_group, is_root=depth == 0)
+        found, goes = _entries_of(node, piece, total, is_single, min_group=min_group)
         entries = entries.and_(found)
+        if depth == 0:
+            entries = _with_rest(entries, piece[goes], total[goes], is_single, mass, min_group=min_group)
+            break
         np.add.at(passed, node[goes], total[goes])
         keys = np.r_[keys[~here], tree.parent[node[goes]] * np.int64(n_pieces) + piece[goes]]
         rows = np.r_[rows[~here], total[goes]]
@@ -70,7 +73,7 @@ def _stored(tree: Tree, entries: _Entries, passed: Counts, mass: Floats) -> Leav
 
 
 def _entries_of(
-    node: Counts, piece: Counts, rows: Counts, is_single: Mask, *, min_group: int, is_root: bool
+    node: Counts, piece: Counts, rows: Counts, is_single: Mask, *, min_group: int
 ) -> tuple[_Entries, Mask]:
     """Entries of the nodes of one depth, from ascending (node, piece) and their rows; and which of these go up."""
     alone = is_single[piece]
@@ -82,7 +85,7 @@ def _entries_of(
     singles_before = np.cumsum(is_single)[piece[loose]]  # a run reaches over no piece that stands for itself
     run = np.cumsum(np.r_[True, (np.diff(node[loose]) != 0) | (np.diff(singles_before) != 0)]) - 1
     total = np.bincount(run, weights=rows[loose])
-    is_held = (total >= min_group)[run] | is_root
+    is_held = (total >= min_group)[run]
     goes[loose[~is_held]] = True
     loose, run = loose[is_held], run[is_held]
     if not len(loose):
@@ -91,7 +94,64 @@ def _entries_of(
     ends = np.r_[begins[1:] - 1, len(loose) - 1]
     count = np.add.reduceat(rows[loose], begins)
     runs = _Entries(node[loose[begins]], piece[loose[begins]], piece[loose[ends]], count)
-    return single.and_(_widened(runs, is_single, min_group=min_group)), goes
+    return single.and_(_widened(runs, is_single)), goes
+
+
+def _with_rest(
+    entries: _Entries, piece: Counts, rows: Counts, is_single: Mask, mass: Floats, *, min_group: int
+) -> _Entries:
+    """The entries with those of `rows` of `piece` that no node has a group of: at the root, where the table's shares put them.
+
+    Where they were seen is not told. A stretch between two pieces that stand for themselves gets of them what its entries lack of its `mass`; if there are fewer than a
+    group in all, only a stretch with entries of its own does, and where none has any, they count as the more frequent of the two pieces beside theirs.
+    """
+    n_rest = int(rows.sum())
+    if n_rest == 0:
+        return entries
+    stretch = np.cumsum(is_single)
+    loose = np.flatnonzero(~is_single)
+    n_stretches = int(stretch[-1]) + 1
+    is_run = ~is_single[entries.first]
+    held = np.bincount(stretch[entries.first[is_run]], weights=entries.count[is_run], minlength=n_stretches)
+    wanted = np.bincount(stretch[loose], weights=mass[loose], minlength=n_stretches)
+    may = wanted > 0
+    may[stretch[entries.first[is_run & (entries.node == 0)]]] = False
+    if n_rest < min_group:
+        may &= held > 0
+    singles = np.flatnonzero(is_single)
+    if not may.any() and len(singles):
+        beside = np.stack([np.maximum(stretch[piece] - 1, 0), np.minimum(stretch[piece], len(singles) - 1)])
+        beside = singles[beside]
+        nearest = np.where(mass[beside[0]] >= mass[beside[1]], beside[0], beside[1])
+        found, where = np.unique(nearest, return_inverse=True)
+        count = np.bincount(where, weights=rows).astype(np.int64)
+        return _counted_at_root(entries, found, found, count)
+    if not may.any():
+        may[stretch[piece]] = True
+    lacks = np.where(may, np.maximum(wanted * (entries.count.sum() + n_rest) - held, 0), 0)
+    share = lacks if lacks.any() else np.where(may, wanted + 1e-12, 0)
+    ends = np.rint(np.cumsum(share) / share.sum() * n_rest).astype(np.int64)
+    count = np.diff(np.r_[0, ends])
+    gets = np.flatnonzero(count)
+    first = np.searchsorted(stretch[loose], gets, side="left")
+    last = np.searchsorted(stretch[loose], gets, side="right") - 1
+    return _counted_at_root(entries, loose[first], loose[last], count[gets])
+
+
+def _counted_at_root(entries: _Entries, first: Counts, last: Counts, count: Counts) -> _Entries:
+    """The entries with these at the root, each added to one that is there already."""
+    there = np.flatnonzero(entries.node == 0)
+    both = _Entries(np.zeros(len(first), dtype=np.int64), first, last, count).and_(
+        _Entries(*(part[there] for part in (entries.node, entries.first, entries.last, entries.count)))
+    )
+    order = np.argsort(both.first, kind="stable")
+    begins = np.flatnonzero(np.r_[True, np.diff(both.first[order]) != 0])
+    at = order[begins]
+    root = _Entries(both.node[at], both.first[at], both.last[at], np.add.reduceat(both.count[order], begins))
+    below = entries.node != 0
+    return _Entries(
+        *(part[below] for part in (entries.node, entries.first, entries.last, entries.count))
+    ).and_(root)
 
 
 def _cut(run: Counts, rows: Counts, *, min_group: int) -> Counts:
@@ -111,17 +171,16 @@ def _cut(run: Counts, rows: Counts, *, min_group: int) -> Counts:
     return np.sort(np.concatenate(found))
 
 
-def _widened(runs: _Entries, is_single: Mask, *, min_group: int) -> _Entries:
+def _widened(runs: _Entries, is_single: Mask) -> _Entries:
     """The same entries, each reaching half of the way to the next of its node, the outermost half a spacing out.
 
     Rows stand for those between them too: without this, draws would keep within the range of a few rows.
-    No entry reaches a piece that stands for itself; one of fewer rows than a group (at the root alone) reaches as far as it can.
+    No entry reaches a piece that stands for itself.
     """
     n_pieces, at = len(is_single), np.arange(len(is_single))
     floor = np.maximum.accumulate(np.where(is_single, at, -1))[runs.first] + 1
     ceiling = np.minimum.accumulate(np.where(is_single, at, n_pieces)[::-1])[::-1][runs.last] - 1
     spacing = np.rint((runs.last - runs.first) / np.maximum(runs.count - 1, 1) / 2).astype(np.int64)
-    spacing = np.where(runs.count < min_group, n_pieces, spacing)
     lower, upper = runs.first - spacing, runs.last + spacing
     joins = np.flatnonzero((runs.node[1:] == runs.node[:-1]) & (floor[1:] == floor[:-1]))
     middle = (runs.last[joins] + runs.first[joins + 1]) // 2

@@ -30,6 +30,7 @@ FEWEST_WEIGHED, MOST_WEIGHED = 32_768, 262_144
 """Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
 """Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
+MOST_ROUNDS = 16
 _KNOWN = 0.2
 """By so much less do trees flatter themselves on rows that a sequence was fitted to, whose chance it has followed in part (measured: a fortieth to two fifths, a quarter as a rule)."""
 _AT_ONCE = 16_384

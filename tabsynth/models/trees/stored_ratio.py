@@ -13,20 +13,22 @@ from tabsynth.models.latent import Latent
 from tabsynth.models.stored import require_names
 from tabsynth.models.trees.margins import MOST_ADDED
 from tabsynth.models.trees.ratios import Ratio, codes_of
+from tabsynth.models.trees.refining import MOST_ROUNDS
 from tabsynth.models.trees.tree import Integers
-from tabsynth.privacy.density_ratio import MOST_LEAVES, RatioTree
+from tabsynth.privacy.density_ratio import MOST_LEAVES, MOST_TREES, RatioTree
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 PREFIX = "ratio."
 _PARTS = {"column": np.int32, "threshold": np.int32, "left": np.int32, "right": np.int32, "value": np.float32}
 _MOST_ADDED_BY_TREE = 100.0
 _MOST_BOUND = 1e6
+_MOST_STORED = MOST_ROUNDS * MOST_TREES
 
 
 def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Integers]) -> Ratio | None:
     """What `Ratio.arrays` gave; None where there is none of it.
 
-    Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: trees of at most 16 leaves whose
+    Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: not too many trees, of at most `MOST_LEAVES` leaves whose
     nodes are all reached once, over axes that there are, and finite numbers.
     """
     own = [name for name in arrays if name.startswith(PREFIX)]
@@ -40,6 +42,7 @@ def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Inte
     start = _typed(arrays, f"{PREFIX}start", np.int64, arrays[f"{PREFIX}start"].size)
     is_cut = start.size > 0 and start[0] == 0 and start[-1] == n_nodes and (np.diff(start) > 0).all()
     _require(is_cut, f"{PREFIX}start", "not the beginnings of its trees")
+    _require(start.size <= _MOST_STORED + 1, f"{PREFIX}start", f"more than {_MOST_STORED:,} trees")
     trees = []
     for first, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
         tree = RatioTree(**{part: array[first:end] for part, array in parts.items()})

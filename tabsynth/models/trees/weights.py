@@ -16,6 +16,7 @@ _SWEEPS = 40
 _LONGEST = 2.0  # times, either way, in one sweep
 _FURTHEST = 1000.0
 _CLOSE = 0.002
+_LEAST = 1e-12  # of all weights: less is lost in their sums
 
 
 def weights_of(first: Counts, last: Counts, count: Counts, mass: Floats, n_rows: float) -> Floats:
@@ -42,7 +43,7 @@ def weights_of(first: Counts, last: Counts, count: Counts, mass: Floats, n_rows:
         weight = np.clip(weight * step, mass / _FURTHEST, mass * _FURTHEST)
         if np.abs(step - 1).max() < _CLOSE:
             break
-    return weight
+    return np.where(mass > 0, np.maximum(weight, _LEAST * weight.sum()), 0.0)
 
 
 def _possible(first: Counts, last: Counts, count: Counts, wanted: Floats) -> Floats:

@@ -81,6 +81,38 @@ def test_every_row_is_counted_once_and_every_run_below_the_root_has_a_group(min_
             assert not is_single[first : last + 1].any()
 
 
+SPIKED = np.array([True, False] * 5)  # singles at 0, 2, …, 8; a stretch of one piece after each
+SHARES = np.array([0.2, 0.01, 0.2, 0.03, 0.2, 0.02, 0.1, 0.01, 0.2, 0.03])
+
+
+@pytest.mark.parametrize("rare", [[1, 3, 5, 7], [9, 9, 9, 9], [1, 1, 1, 5]])
+def test_where_values_of_fewer_rows_than_a_group_lie_is_not_told(rare):
+    """Four rows where a group is five: each counts as the more frequent of the two values beside it, and no value between has an entry."""
+    pieces = np.r_[np.repeat([0, 2, 4, 6, 8], 7), rare]
+    leaves = filled(stump(), np.zeros(len(pieces)), pieces, SPIKED, min_group=5, mass=SHARES)
+    below = filled(TWO, np.r_[[1] * 35, [2] * 4], pieces, SPIKED, min_group=5, mass=SHARES)
+    expected = {0: 7, 2: 7, 4: 7, 6: 7, 8: 7}
+    for piece in rare:
+        expected[{1: 0, 3: 2, 5: 4, 7: 8, 9: 8}[piece]] += 1
+    assert entries(leaves) == [(0, at, at, count) for at, count in sorted(expected.items())]
+    assert below.count.sum() == 39
+    assert all(SPIKED[first] and first == last for _, first, last, _ in entries(below))
+
+
+@pytest.mark.parametrize("rare", [[1, 3, 5, 7] * 5, [1, 1, 3, 3, 5, 5, 7, 7, 9, 9] * 2, [7, 7, 7, 9] * 5])
+def test_a_group_of_rare_values_in_all_is_shared_out_by_the_shares_of_the_table(rare):
+    """Twenty rows, none of five stretches with more than 15 of them: 2, 6, 4, 2 and 6 by their shares, whoever they are."""
+    pieces = np.r_[np.repeat([0, 2, 4, 6, 8], 40), rare]
+    leaves = filled(stump(), np.zeros(len(pieces)), pieces, SPIKED, min_group=16, mass=SHARES)
+    assert [entry for entry in entries(leaves) if not SPIKED[entry[1]]] == [
+        (0, 1, 1, 2),
+        (0, 3, 3, 6),
+        (0, 5, 5, 4),
+        (0, 7, 7, 2),
+        (0, 9, 9, 6),
+    ]
+
+
 def test_large_leaves_hold_a_bounded_sketch():
     pieces = np.arange(100_000) % 5000
     leaves = filled(stump(), np.zeros(100_000), pieces, np.zeros(5000, dtype=bool), min_group=2)

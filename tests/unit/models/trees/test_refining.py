@@ -382,6 +382,24 @@ def test_a_hostile_ratio_is_refused(stored, tmp_path, name, change, fault):
         FittedPipeline.load(tmp_path / "hostile")
 
 
+def test_more_trees_than_any_fit_makes_are_refused(stored, tmp_path):
+    """Each takes memory when rows are drawn: a file of 16,001 trees of one leaf is small, what it would need is not."""
+    document, arrays = stored
+    fits = {"column": -1, "threshold": 0, "left": -1, "right": -1, "value": 0.0}
+    for n_trees, is_refused in ((16_000, False), (16_001, True)):
+        many = {
+            f"ratio.{part}": np.full(n_trees, value, arrays[f"ratio.{part}"].dtype)
+            for part, value in fits.items()
+        }
+        many["ratio.start"] = np.arange(n_trees + 1)
+        write_folder(tmp_path / str(n_trees), document, {**arrays, **many})
+        if is_refused:
+            with pytest.raises(ModelFileError, match="more than 16,000 trees"):
+                FittedPipeline.load(tmp_path / str(n_trees))
+        else:
+            FittedPipeline.load(tmp_path / str(n_trees))
+
+
 def test_a_ratio_is_whole_or_not_there(stored, tmp_path):
     document, arrays = stored
     half = {name: array for name, array in arrays.items() if name != "ratio.bound"}
