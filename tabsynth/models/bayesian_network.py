@@ -146,7 +146,8 @@ class BayesianNetwork:
         model = fitted_to(found, choice, ridge=self.ridge, most_iterations=self.iterations)
         shares = tuple(NetworkColumn(c.cells, c.counts / found.total, c.coarse) for c in found.columns)
         leaves = leaves_meeting(shares, found.leaves, model.tree, model.beliefs)
-        return FittedBayesianNetwork(shares, model, leaves)
+        target = names.index(self.target) if self.target else None
+        return FittedBayesianNetwork(shares, model, leaves, target)
 
     @classmethod
     def restore(

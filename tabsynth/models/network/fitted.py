@@ -45,11 +45,15 @@ class _Source:
 
 @dataclass(frozen=True, eq=False)
 class FittedBayesianNetwork:
-    """Columns with their cells, a log-linear model of the coarse ones, and leaves hanging on it."""
+    """Columns with their cells, a log-linear model of the coarse ones, and leaves hanging on it.
+
+    `target`: the position of the column that others are to predict, if one was named.
+    """
 
     columns: tuple[NetworkColumn, ...]
     model: LogLinear
     leaves: tuple[Leaf, ...]
+    target: int | None = None
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -113,7 +117,7 @@ class FittedBayesianNetwork:
             coarse = [
                 column.coarse[fine[v]] if v in fine else states[v] for v, column in enumerate(self.columns)
             ]
-            kept = halved(coarse, [column.n_coarse for column in self.columns], rng)
+            kept = halved(coarse, [column.n_coarse for column in self.columns], rng, target=self.target)
             states, fine = ({v: cells[kept] for v, cells in part.items()} for part in (states, fine))
         fine |= self._fine_cells(source, states, states.keys() - fine.keys(), rng, spread=is_careful)
         columns = {c.variable.name: source.told.encoded(v, fine[v], rng) for v, c in enumerate(self.columns)}
@@ -205,4 +209,5 @@ class FittedBayesianNetwork:
             "cliques": [list(clique) for clique in self.model.tree.cliques],
             "potentials": [list(variables) for variables in self.model.variables],
             "leaves": [[leaf.function.child, leaf.function.parent] for leaf in self.leaves],
+            "target": self.target,
         }

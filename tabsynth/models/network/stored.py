@@ -35,8 +35,9 @@ def restore_network(
     cliques hold each column once or more and run together as a junction tree's must, and every potential
     lies within a clique.
     """
-    require_names(parameters, ["cliques", "potentials", "leaves"], what="parameters")
-    n = len(variables)
+    require_names(parameters, ["cliques", "potentials", "leaves", "target"], what="parameters")
+    n, target = len(variables), parameters["target"]
+    _require(target is None or (type(target) is int and 0 <= target < n), "target", "not a column")
     cliques = _groups(parameters, "cliques", n)
     scopes = _groups(parameters, "potentials", n)
     pairs = _groups(parameters, "leaves", n)
@@ -68,7 +69,7 @@ def restore_network(
         model.beliefs  # noqa: B018  # kept for sampling
     except FloatingPointError:
         raise ModelFileError("'potentials': they leave no state possible") from None
-    return FittedBayesianNetwork(columns, model, leaves)
+    return FittedBayesianNetwork(columns, model, leaves, target)
 
 
 def _groups(parameters: Mapping[str, Any], name: str, n_columns: int) -> tuple[tuple[int, ...], ...]:

@@ -53,6 +53,41 @@ def test_what_is_kept_agrees_in_all_pairs_of_columns_better_than_a_random_half()
     assert np.mean(ours) < 0.1 * np.mean(random)
 
 
+def counts_of_triples(states, rows, target):
+    """Of every two columns together with the target."""
+    found = []
+    for i, j in itertools.combinations([k for k in range(len(SIZES)) if k != target], 2):
+        cell = (states[i] * SIZES[j] + states[j]) * SIZES[target] + states[target]
+        found.append(np.bincount(cell[rows], minlength=SIZES[i] * SIZES[j] * SIZES[target]))
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("target", [0, 1, 3])
+def test_a_target_is_kept_in_proportion_to_every_two_columns(target):
+    """Squares over triples fall below two thirds of what halving by pairs leaves, on the mean of ten tables; pairs stay as near."""
+    rng = np.random.default_rng(6)
+    by_pairs, by_triples, pairs, own_pairs = [], [], [], []
+    for _ in range(10):
+        states = states_of(4000, rng)
+        whole = counts_of_triples(states, np.arange(4000), target) / 2
+        told, untold = halved(states, SIZES, rng, target=target), halved(states, SIZES, rng)
+        by_pairs.append(((counts_of_triples(states, untold, target) - whole) ** 2).sum())
+        by_triples.append(((counts_of_triples(states, told, target) - whole) ** 2).sum())
+        both = counts_of_pairs(states, np.arange(4000)) / 2
+        pairs.append(((counts_of_pairs(states, told) - both) ** 2).sum())
+        half = rng.permutation(4000)[:2000]
+        own_pairs.append(((counts_of_pairs(states, half) - both) ** 2).sum())
+    assert np.mean(by_triples) < 0.67 * np.mean(by_pairs)
+    assert np.mean(pairs) < 0.1 * np.mean(own_pairs)
+
+
+def test_a_target_of_very_many_states_is_halved_by_pairs_alone():
+    rng = np.random.default_rng(7)
+    sizes = (300, 300, 2000)
+    states = [rng.integers(0, size, 400) for size in sizes]
+    assert len(set(halved(states, sizes, rng, target=2).tolist())) == 200
+
+
 def test_many_columns_are_thinned_by_some_of_their_pairs():
     rng = np.random.default_rng(4)
     sizes = [3] * 60

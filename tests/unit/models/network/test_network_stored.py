@@ -35,12 +35,17 @@ def test_a_restored_network_samples_bit_for_bit_the_same_rows(sound):
 
 
 def test_no_columns_and_columns_without_any_row_are_sound():
-    empty = BayesianNetwork.restore((), {}, {"cliques": [], "potentials": [], "leaves": []})
+    empty = BayesianNetwork.restore((), {}, {"cliques": [], "potentials": [], "leaves": [], "target": None})
     assert empty.sample_block(0, n_rows=4, streams=Streams(0)).n_rows == 4
     rng = np.random.default_rng(0)
     model = network([column(discrete("a", 3), rng, n_coarse=2)], [], rng)
     nobody = {**model.arrays(), "column.0.counts": np.zeros(3)}
     assert BayesianNetwork.restore(model.variables, nobody, model.parameters()).columns[0].counts.sum() == 0
+
+
+@pytest.mark.parametrize("target", [-1, 10**9, True, "age", [0]])
+def test_a_target_that_is_no_column_is_refused(sound, target):
+    refused(sound, "'target': not a column", parameters={"target": target})
 
 
 @pytest.mark.parametrize("name", ["cliques", "potentials", "leaves"])
