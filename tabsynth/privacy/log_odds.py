@@ -26,6 +26,7 @@ _FALSE = 0.1  # of the parameters that are taken in
 _LEAST_INFORMATION = 5.0  # about the rows that a parameter is read off
 _RIDGE = 2.0  # rows: how far parameters of little information are held back
 _SPARE_ROWS = 5.0  # of a bin, by which its frequency is not put right
+_LEVEL_STEPS = 4  # where some bins are excluded from some rows, which moves them further
 _LONGEST = 0.7
 _SMALLEST_GAIN = 0.5  # nats
 _LOOK_AT_ALL = 4  # steps; between them columns that promise little are left aside
@@ -89,19 +90,25 @@ def fit_log_odds(
     targets: Floats,
     *,
     penalty: float,
+    held: Sequence[Floats | None] | None = None,
 ) -> list[Floats | None]:
     """For each column, weights W (n_bins of the column, n_bins): row r has bin b with logits `offset[leaf[r]]` + Σ W[`rows`[r]], summed over columns.
 
     `offset`, (n_nodes, n_bins): log probabilities; `leaf` and `wanted`, (n_rows,): each row's node and bin; `rows`, by column,
     (n_rows,): its bin there; `bases`, by column, (n_bins there, n_features), and `targets`, (n_bins, n_targets): what weights are
-    linear in. A parameter is zero unless the score test promises it more than `penalty` nats, and more than chance would promise one of so many, when it is taken in; None for a
-    column without any. A constant comes with the first, and at the end each bin is made as frequent as it is; both are in the first weights.
+    linear in, beside those `held`, by column, which stay as they are. A parameter is zero unless the score test promises it more than `penalty` nats, and more than chance would promise one of so many, when it is taken in; None for a
+    column without any and none held. A constant comes with the first, and at the end each bin is made as frequent as it is; both are in the first weights.
     """
     constant = _Column.of(
         np.zeros_like(wanted), np.ones((1, 1), np.float32), targets.shape[1], is_centred=False
     )
     columns = [_Column.of(bins, basis, targets.shape[1]) for bins, basis in zip(rows, bases, strict=True)]
-    state, damping = _State.of(offset.T.astype(np.float32).take(leaf, axis=1), wanted), _LONGEST
+    held = [None] * len(rows) if held is None else held
+    logits = offset.T.astype(np.float32).take(leaf, axis=1)
+    for bins, given in zip(rows, held, strict=True):
+        if given is not None:
+            logits += given.T.take(bins, axis=1)
+    state, damping = _State.of(logits, wanted), _LONGEST
     for step in range(STEPS):
         moves, is_news = _moves(columns, constant, state, wanted, targets, step, penalty)
         if not moves:
@@ -121,9 +128,18 @@ def fit_log_odds(
         state, damping = tried, min(_LONGEST, 1.5 * damping)
         if gain < _SMALLEST_GAIN and not is_news:
             break
-    seen = np.bincount(wanted, minlength=len(targets))
-    level = np.log((seen + _SPARE_ROWS) / (state.chance.sum(axis=1, dtype=np.float64) + _SPARE_ROWS))
-    return _weights(columns, constant, targets, level.astype(np.float32))
+    level = _level(state, wanted, n_steps=1 if all(given is None for given in held) else _LEVEL_STEPS)
+    return _weights(columns, constant, targets, level, held)
+
+
+def _level(state: _State, wanted: Integers, *, n_steps: int) -> Floats:
+    """What makes each bin about as frequent as it is, (n_bins,): iterative scaling (Darroch and Ratcliff 1972)."""
+    seen = np.bincount(wanted, minlength=len(state.chance)) + _SPARE_ROWS
+    level = np.zeros(len(seen), dtype=np.float32)
+    for step in range(n_steps):
+        moved = _State.of(state.logits + level[:, None], wanted) if step else state
+        level += np.log(seen / (moved.chance.sum(axis=1, dtype=np.float64) + _SPARE_ROWS)).astype(np.float32)
+    return level
 
 
 def _moves(
@@ -184,14 +200,19 @@ def _step(column: _Column, score: Floats, information: Floats) -> Floats:
 
 
 def _weights(
-    columns: Sequence[_Column], constant: _Column, targets: Floats, level: Floats
+    columns: Sequence[_Column],
+    constant: _Column,
+    targets: Floats,
+    level: Floats,
+    held: Sequence[Floats | None],
 ) -> list[Floats | None]:
     weights: list[Floats | None] = []
     rest = (constant.parameters @ targets.T) + level
-    for column in columns:
-        if not column.is_in.any():
+    for column, given in zip(columns, held, strict=True):
+        if not column.is_in.any() and given is None:
             weights.append(None)
             continue
-        weights.append((column.basis @ column.parameters @ targets.T + rest).astype(np.float32))
+        found = column.basis @ column.parameters @ targets.T + rest
+        weights.append((found if given is None else found + given).astype(np.float32))
         rest = np.zeros_like(rest)
     return weights

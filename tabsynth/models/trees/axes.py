@@ -26,7 +26,8 @@ _BINS = 16
 _BINS_OF_LEVELS = 256
 _MOST_PIECES = 4096
 MOST_BINS = 64
-"""Of an axis that others tilt."""
+"""Of an axis, as log odds see it."""
+_MOST_OWN = 48
 _SHARE_OF_LEVEL = 0.002  # below it a level has no log odds of its own
 
 
@@ -107,6 +108,25 @@ def bins_of(latent: Latent, positions: Floats) -> Integers:
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
 
 
+def tilted_bins(latent: Latent, bins: Integers) -> Integers:
+    """The bins of pieces, (n_pieces,), as log odds see them: of too many, the most frequent levels by themselves, or bins of numbers as they are, and neighbouring others as one."""
+    is_level = latent.part is Part.LEVEL
+    single = np.arange(len(bins)) if is_level else bins
+    n_single = int(single.max()) + 1
+    if n_single <= MOST_BINS:
+        return bins
+    share = np.bincount(single, weights=latent.marginal.mass)
+    own = np.argsort(-share, kind="stable")[:_MOST_OWN]
+    others = np.setdiff1d(np.arange(n_single), own)
+    others = others[np.argsort(bins[others], kind="stable")] if is_level else others
+    middle = np.cumsum(share[others]) - share[others] / 2
+    n_joined = MOST_BINS - _MOST_OWN
+    joined = np.empty(n_single)
+    joined[own] = n_joined + np.arange(_MOST_OWN)
+    joined[others] = np.floor(middle / max(share[others].sum(), 1e-300) * n_joined).clip(0, n_joined - 1)
+    return np.unique(joined, return_inverse=True)[1].astype(np.int32)[single]
+
+
 def coordinates_of_bins(latent: Latent, bins: Integers, positions: Floats) -> npt.NDArray[np.float32]:
     """What log odds are linear in, (n_bins, d): waves over ordered bins, and indicators of frequent levels and values."""
     mass = np.bincount(bins, weights=latent.marginal.mass)
@@ -116,7 +136,9 @@ def coordinates_of_bins(latent: Latent, bins: Integers, positions: Floats) -> np
         middle = np.bincount(bins, weights=latent.marginal.mass * positions) / np.maximum(mass, 1e-12)
         waves = [np.sqrt(2) * np.cos(k * np.pi * middle) for k in range(1, _WAVES + 1)]
     is_own = (np.bincount(bins) == 1) & (np.bincount(bins, weights=singles(latent)) > 0)
-    frequent = np.flatnonzero(is_own & (mass >= (_FREQUENT if is_wavy else _SHARE_OF_LEVEL)))
+    frequent = np.flatnonzero(
+        is_own & (mass >= (_FREQUENT if latent.part is Part.VALUE else _SHARE_OF_LEVEL))
+    )
     if len(mass) == 2 and not is_wavy:
         frequent = frequent[:1]  # the other says the same
     frequent = frequent[np.argsort(-mass[frequent], kind="stable")][: 2 * _INDICATORS]

@@ -228,7 +228,7 @@ def _pooled(
         which=which.reshape(-1),
         reach=np.cumsum(chance * size, axis=1) / (chance * size).sum(axis=1, keepdims=True),
         needed=needed,
-        bins=model.bins[axis],
+        bins=model.bins[axis] if odds is None else model.tilted[axis],
         tilts=None if odds is None else tilts_of(model.binned[axis], leaf, odds),
         log_chance=log_chance[which.reshape(-1)],
         worth=_worth(chance, size, np.bincount(which.reshape(-1))),

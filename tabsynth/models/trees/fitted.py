@@ -15,6 +15,7 @@ from tabsynth.models.base import NOTHING_GIVEN
 from tabsynth.models.condition import Condition, Conditioned, Given, pinned, with_given
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
+from tabsynth.models.trees.axes import tilted_bins
 from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
@@ -67,8 +68,14 @@ class FittedSequentialTrees:
     def binned(self) -> Mapping[int, BinnedLeaves]:
         """The leaves of axes that are tilted, by bin."""
         return {
-            axis: BinnedLeaves.of(self.trees[axis], self.leaves[axis], self.bins[axis]) for axis in self.tilts
+            axis: BinnedLeaves.of(self.trees[axis], self.leaves[axis], bins)
+            for axis, bins in self.tilted.items()
         }
+
+    @cached_property
+    def tilted(self) -> Mapping[int, Integers]:
+        """For axes that are tilted, the bin of every piece as their log odds see it."""
+        return {axis: tilted_bins(self.latents[axis], self.bins[axis]) for axis in self.tilts}
 
     def sample_block(self, block: int, *, n_rows: int, streams: Streams) -> EncodedTable:
         """Block number `block` of `n_rows` rows.

@@ -10,22 +10,22 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.models.latent import Latent
+from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats
 from tabsynth.models.trees.axes import (
     ABSENT,
-    MOST_BINS,
     bins_of,
     coordinates_of_bins,
     embedding,
     positions_of,
     singles,
+    tilted_bins,
 )
 from tabsynth.models.trees.filling import fill_leaves
 from tabsynth.models.trees.growing import grow
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.pruning import prune
-from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
+from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 from tabsynth.privacy.log_odds import LogOdds
 from tabsynth.privacy.queries import Queries
@@ -33,6 +33,8 @@ from tabsynth.privacy.splits import CountByLeaf, Splits
 
 Fitted = tuple[Tree, Leaves, Tilt | None]
 _LEAST_CHANCE = 1e-9
+_EXPECTED = 30.0  # rows of two bins together, by chance, of which none is there
+_NEVER = -12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +127,65 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
         tree, keys, rows, singles(latent), latent.marginal.mass, min_group=settings.min_group
     )
     known = {other: rows for other, rows in _at(known, tilting).items() if axes.bins[other].max() > 0}
-    if not known or not tilting.any() or not 1 <= bins.max() < MOST_BINS:
+    if not known or not tilting.any() or bins.max() < 1:
         return tree, leaves, None
+    bins = tilted_bins(latent, bins)
+    never = {
+        other: odds
+        for other in known
+        if Part.LEVEL in (latent.part, axes.latents[other].part)
+        and (odds := _never(axes, other, is_present, bins[wanted], tools.leaf_counts)) is not None
+    }
     chance = BinnedLeaves.of(tree, leaves, bins).chance
     offset = np.log(np.maximum(chance, _LEAST_CHANCE)).astype(np.float32)
     fitted = partial(tools.log_odds, offset, leaf[tilting], bins[wanted[tilting]], penalty=settings.penalty)
-    return tree, leaves, _tilt(axes, axis, known, fitted)
+    return tree, leaves, _tilt(axes, axis, bins, known, never, fitted)
 
 
 def _at(pieces: Mapping[int, Pieces], mask: npt.NDArray[np.bool_]) -> dict[int, Pieces]:
     return dict(pieces) if mask.all() else {axis: known[mask] for axis, known in pieces.items()}
 
 
-def _tilt(axes: Axes, axis: int, known: Mapping[int, Pieces], fitted: LogOdds) -> Tilt | None:
-    """Log odds that the known axes add to the bins of this one; None where they add nothing."""
+def _never(
+    axes: Axes, other: int, is_present: npt.NDArray[np.bool_], bins: Integers, count: CountByLeaf
+) -> Weights | None:
+    """Log odds of bins that no row has together, though `_EXPECTED` rows would by chance, (n_bins there + 1, n_bins here); None where there are none such.
+
+    A man who is pregnant, somebody who died and was sent home: what is impossible shows as often as not where many columns say a little, as no sum of log odds is minus
+    infinity. `bins`, (n_rows,), those of this axis in the rows that have it. The last row is for rows that lack the other axis.
+    """
+    n_there, n_here = int(axes.bins[other].max()) + 2, int(bins.max()) + 1
+    there = np.r_[axes.bins[other], n_there - 1].astype(np.int32)[axes.pieces[other][is_present]]
+    by_chance = np.outer(np.bincount(there, minlength=n_there), np.bincount(bins, minlength=n_here)) / len(
+        bins
+    )
+    if by_chance.max() < _EXPECTED:
+        return None
+    is_empty = np.ones(n_there * n_here, dtype=np.bool_)
+    is_empty[count(there, bins, n_here)[0]] = False
+    is_never = is_empty.reshape(n_there, n_here) & (by_chance >= _EXPECTED)
+    return np.where(is_never, np.float32(_NEVER), np.float32(0)) if is_never.any() else None
+
+
+def _tilt(
+    axes: Axes,
+    axis: int,
+    bins: Integers,
+    known: Mapping[int, Pieces],
+    never: Mapping[int, Weights],
+    fitted: LogOdds,
+) -> Tilt | None:
+    """Log odds that the known axes add to the `bins` of this one; None where they add nothing."""
     basis = {
-        each: coordinates_of_bins(axes.latents[each], axes.bins[each], axes.positions[each])
-        for each in (*known, axis)
+        other: coordinates_of_bins(axes.latents[other], axes.bins[other], axes.positions[other])
+        for other in known
     }
-    targets = basis.pop(axis)
+    targets = coordinates_of_bins(axes.latents[axis], bins, axes.positions[axis])
     rows = [np.r_[axes.bins[other], len(own)][known[other]] for other, own in basis.items()]
     widened = [
         np.concatenate([own, np.zeros_like(own[:1])]) for own in basis.values()
     ]  # of a row without the axis
-    found = dict(zip(basis, fitted(rows, widened, targets), strict=True))
+    given = fitted(rows, widened, targets, held=[never.get(other) for other in basis])
+    found = dict(zip(basis, given, strict=True))
     weights = {other: weights for other, weights in found.items() if weights is not None}
     return Tilt(weights) if weights else None

@@ -29,7 +29,7 @@ from tabsynth.models.trees.drawing import (
     odds_of,
 )
 from tabsynth.models.trees.leaves import Floats
-from tabsynth.models.trees.tilts import BinnedLeaves, Weights
+from tabsynth.models.trees.tilts import BinnedLeaves, Weights, times_likelier
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.models.truncated_normal import effective_share, one_of_each, systematic
 
@@ -209,14 +209,13 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
         tilts = tilts_of(model.binned[axis], leaf, odds)
-        weight[at] *= tilts[model.bins[axis][pieces[at]], np.arange(len(leaf))]
+        weight[at] *= tilts[model.tilted[axis][pieces[at]], np.arange(len(leaf))]
     return weight
 
 
 def tilts_of(binned: BinnedLeaves, leaf: Integers, odds: Weights) -> Floats:
     """How many times likelier every bin is in every row than the leaf alone makes it, (n_bins, n_rows)."""
-    own = np.exp(odds - odds.max(axis=0))
-    return np.asarray(own / binned.weighed(leaf, odds).sum(axis=0), dtype=np.float64)
+    return np.asarray(times_likelier(odds) / binned.weighed(leaf, odds).sum(axis=0), dtype=np.float64)
 
 
 def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.random.Generator) -> Floats:
@@ -228,7 +227,7 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     pieces, shares = leaves.draw(tree, leaf, rng.random(len(leaf)))
     odds = odds_of(model, axis, drawn, rows)
     if odds is not None:
-        binned = BinnedLeaves.of(tree, leaves, model.bins[axis])
+        binned = BinnedLeaves.of(tree, leaves, model.tilted[axis])
         weighed = binned.weighed(leaf, odds).sum(axis=0)
         can = np.flatnonzero(weighed > 0)
         pieces[can], shares[can] = draw_tilted(binned, leaf[can], odds[:, can], rng.random(len(can)), rng)

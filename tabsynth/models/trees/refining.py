@@ -30,6 +30,8 @@ FEWEST_WEIGHED, MOST_WEIGHED = 32_768, 262_144
 """Rows for weights that keep columns as they are."""
 FEWEST_TREES, TREES_TIMES_ROWS = 100, 150_000_000
 """Of a round, in tables of more than 150,000 rows: each row that is drawn asks all trees."""
+TREES_TIMES_COLUMNS = 4
+"""Of a round, for each row: where rows are few for their columns, more trees tell new rows apart no better, and those that were fitted to only too well."""
 MOST_ROUNDS = 16
 _KNOWN = 0.2
 """By so much less do trees flatter themselves on rows that a sequence was fitted to, whose chance it has followed in part (measured: a fortieth to two fifths, a quarter as a rule)."""
@@ -68,7 +70,7 @@ def refine(
     real = _table(codes, dict(enumerate(pieces)))
     nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
     n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
-    most_trees = int(np.clip(TREES_TIMES_ROWS // n_rows, FEWEST_TREES, MOST_TREES))
+    most_trees = most_trees_for(n_rows, len({latent.variable.name for latent in model.latents}))
     has_learnt = [axis in model.tilts or tree.n_nodes > 1 for axis, tree in enumerate(model.trees)]
     flattered = 1 - _KNOWN * float(np.mean(has_learnt))
     ratio: Ratio | None = None
@@ -94,6 +96,12 @@ def refine(
             rng = streams.generator("sequential_trees.thin", number)
             drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
     return ratio
+
+
+def most_trees_for(n_rows: int, n_columns: int) -> int:
+    """Trees that one round may grow in a table of that size."""
+    most = min(TREES_TIMES_ROWS // n_rows, TREES_TIMES_COLUMNS * n_rows // n_columns)
+    return int(np.clip(most, FEWEST_TREES, MOST_TREES))
 
 
 def _table(codes: Sequence[Pieces], pieces: Mapping[int, Pieces]) -> Pieces:

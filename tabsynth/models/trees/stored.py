@@ -12,7 +12,7 @@ from tabsynth.encode import Variable
 from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent, Part, restore_latents
 from tabsynth.models.stored import require_names, stored_array
-from tabsynth.models.trees.axes import MOST_BINS
+from tabsynth.models.trees.axes import tilted_bins
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.stored_ratio import PREFIX, restore_ratio
@@ -51,7 +51,7 @@ def restore_trees(
         trees.append(tree)
         leaves.append(_leaves(arrays, axis, tree, latents[axis]))
     bins = tuple(_bins(arrays, axis, latent) for axis, latent in enumerate(latents))
-    tilts = {axis: tilt for axis in order if (tilt := _tilt(arrays, axis, order, bins)) is not None}
+    tilts = {axis: tilt for axis in order if (tilt := _tilt(arrays, axis, order, latents, bins)) is not None}
     n_free = sum(len(tree.ranks) for tree in trees) + sum(len(tilt.weights) for tilt in tilts.values())
     _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
     refined = restore_ratio(arrays, latents, bins)
@@ -128,19 +128,22 @@ def _bins(arrays: Arrays, axis: int, latent: Latent) -> npt.NDArray[np.int32]:
 
 
 def _tilt(
-    arrays: Arrays, axis: int, order: Sequence[int], bins: Sequence[npt.NDArray[np.int32]]
+    arrays: Arrays,
+    axis: int,
+    order: Sequence[int],
+    latents: Sequence[Latent],
+    bins: Sequence[npt.NDArray[np.int32]],
 ) -> Tilt | None:
-    weights = {}
+    weights, n_bins = {}, int(tilted_bins(latents[axis], bins[axis]).max()) + 1
     for other in order[: order.index(axis)]:
         if (name := f"tilt.{axis}.{other}") in arrays:
-            found, shape = arrays[name], (int(bins[other].max()) + 2, int(bins[axis].max()) + 1)
+            found, shape = arrays[name], (int(bins[other].max()) + 2, n_bins)
             if found.dtype != np.float32 or found.shape != shape:
                 raise ModelFileError(
                     f"array {name!r}: expected float32 of shape {shape}, found {found.dtype} of shape {found.shape}"
                 )
             _require((np.abs(found) <= MOST_ODDS).all(), name, f"log odds that are not within ±{MOST_ODDS}")
             weights[other] = found
-    _require(not weights or int(bins[axis].max()) < MOST_BINS, f"tilt.{axis}", f"more than {MOST_BINS} bins")
     return Tilt(weights) if weights else None
 
 

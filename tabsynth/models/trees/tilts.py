@@ -18,6 +18,7 @@ from tabsynth.models.trees.leaves import Counts, Floats, Leaves, placed
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 
 Weights = npt.NDArray[np.float32]
+_LEAST_ODDS = np.float32(-80.0)  # beside the largest: what single precision holds
 MOST_ODDS = 50.0
 """Of the log odds that one axis adds, in absolute value."""
 
@@ -104,7 +105,7 @@ class BinnedLeaves:
     def weighed(self, leaf: Integers, odds: Weights) -> Floats:
         """Of every bin and row, its chance at the leaf times its odds, scaled by the largest odds; (n_bins, n_rows)."""
         weighed: Floats = self.chance.T.take(leaf, axis=1)
-        weighed *= np.exp(odds - odds.max(axis=0))
+        weighed *= times_likelier(odds)
         return weighed
 
     def draw(self, leaf: Integers, bins: Integers, share: Floats) -> tuple[Integers, Floats]:
@@ -128,6 +129,12 @@ class BinnedLeaves:
             within[rows[~stays]] = np.clip((at - here)[~stays] / above[~stays], 0, 1)
             rows, node = rows[~stays], self.tree.parent[node[~stays]].astype(np.int64)
         return placed(self.first[entry], self.last[entry], within, self.cumulative)
+
+
+def times_likelier(odds: Weights) -> Weights:
+    """Of every bin and row, its odds by the largest of the row, (n_bins, n_rows): never none at all, whatever several axes exclude."""
+    likelier: Weights = np.exp(np.maximum(odds - odds.max(axis=0), _LEAST_ODDS))
+    return likelier
 
 
 def _chances(tree: Tree, own: Floats, passed: Floats) -> Floats:

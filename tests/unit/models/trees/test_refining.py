@@ -12,7 +12,7 @@ from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.margins import LEAST_KEPT, bound_of, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Forest, Ratio, codes_of
-from tabsynth.models.trees.refining import refine
+from tabsynth.models.trees.refining import most_trees_for, refine
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
@@ -310,6 +310,12 @@ def test_trees_are_believed_more_where_the_sequence_knows_the_rows(learned):
     model = replace(learned.model, ratio=None)
     # the first axis knows nothing of others, all others do
     assert flattered_in(model) == [pytest.approx(1 - 0.2 * 5 / 6)]
+
+
+def test_a_round_grows_fewer_trees_where_rows_are_few_for_their_columns_or_very_many():
+    """4,553 rows of 47 columns (97 each): 4 · 4553 / 47 = 387; a million rows: 150; else a thousand, and never fewer than a hundred."""
+    sizes = [(4553, 47), (24_403, 15), (10**6, 15), (10**7, 15), (300, 60), (200, 1)]
+    assert [most_trees_for(*size) for size in sizes] == [387, 1000, 150, 100, 100, 800]
 
 
 def test_one_seed_gives_one_ratio_and_no_rounds_none(learned):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tabsynth.models.trees.axes import bins_of, coordinates_of_bins
+from tabsynth.models.trees.axes import bins_of, coordinates_of_bins, tilted_bins
 from tabsynth.models.trees.discounts import discounts, handed_up
 from tabsynth.models.trees.drawing import draw_tilted
 from tabsynth.models.trees.filling import fill_leaves
-from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
+from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, times_likelier
 from tabsynth.models.trees.tree import Tree, stump
 from tabsynth.privacy.log_odds import fit_log_odds
 from tabsynth.privacy.splits import count_by_leaf
@@ -177,6 +177,54 @@ def test_log_odds_leave_every_bin_as_frequent_as_it_is():
     chance /= chance.sum(axis=1, keepdims=True)
     assert np.abs(found[1] - found[0]).max() > 0.1  # it does say something
     assert chance.mean(axis=0) == pytest.approx(seen, rel=0.02)
+
+
+def test_held_log_odds_stay_as_they_are_and_frequencies_are_right_with_them():
+    """By hand: bin 2 is excluded where the column is 1, so the others share what it had there; nothing else is to be learnt."""
+    rng = np.random.default_rng(5)
+    other = rng.integers(0, 2, 20_000).astype(np.int32)
+    wanted = np.where(other == 1, rng.choice(2, 20_000), rng.choice(3, 20_000, p=[0.3, 0.2, 0.5])).astype(
+        np.int32
+    )
+    seen = np.bincount(wanted) / 20_000
+    offset, leaf = np.log(seen).astype(np.float32)[None], np.zeros(20_000, dtype=np.int32)
+    each, own = np.eye(3, dtype=np.float32), np.eye(2, dtype=np.float32)
+    held = np.array([[0, 0, 0], [0, 0, -12]], dtype=np.float32)
+    for basis in (
+        own,
+        np.zeros((2, 1), dtype=np.float32),
+    ):  # with parameters of its own, and with none that could be
+        (found,) = fit_log_odds(offset, leaf, wanted, [other], [basis], each, penalty=2.0, held=[held])
+        chance = np.exp(offset + found[other])
+        chance /= chance.sum(axis=1, keepdims=True)
+        assert chance[other == 1, 2].max() < 1e-4
+        assert chance.mean(axis=0) == pytest.approx(seen, rel=0.05)
+
+
+def test_many_levels_are_tilted_by_the_most_frequent_ones_and_neighbours_of_the_others():
+    few = levels("a", *range(1, 60))
+    assert (tilted_bins(few, bins_of(few, placed(few))) == np.arange(59)).all()
+    shares = np.random.default_rng(3).permutation(np.arange(1, 201))
+    many = levels("a", *shares.tolist())
+    bins = bins_of(many, placed(many))
+    found = tilted_bins(many, bins)
+    assert found.max() == 63
+    size = np.bincount(found)
+    assert (size[found[shares > 152]] == 1).all()  # the 48 most frequent
+    for bin_ in np.flatnonzero(size > 1):
+        members = np.flatnonzero(found == bin_)
+        between = (bins >= bins[members].min()) & (bins <= bins[members].max()) & (shares <= 152)
+        assert np.isin(np.flatnonzero(between), members).mean() > 0.8  # but where two share a bin at its end
+    mass = np.bincount(found, weights=shares)[size > 1]
+    assert mass.max() < 2 * mass.min()
+
+
+def test_log_odds_that_exclude_everything_leave_a_choice():
+    odds = np.array([[-12.0 * 60, 0], [-12.0 * 100, -5]], dtype=np.float32)
+    likelier = times_likelier(odds)
+    assert likelier[:, 1] == pytest.approx([1, np.exp(-5)])
+    assert (likelier > 0).all()
+    assert likelier[0, 0] == 1
 
 
 def test_coordinates_of_bins_are_waves_and_own_levels():
