@@ -2,7 +2,7 @@
 
     python -m benchmarks.auto --data DIR [--rows 20000] [--epsilon E] [--engines E,E...] [--out FILE.json] [NAME...]
 
-Each table is cut in halves by row, `--rows` of it at most; schemas are drafted from train, and with `--epsilon` confirmed as they stand,
+Each table is cut in halves by row (or person), `--rows` of it at most; schemas are drafted from train, and with `--epsilon` confirmed as they stand,
 so that no engine's budget goes into domains. A score is the mean of four figures, each as a share of what is best: 1 - shape error,
 1 - trend error, 1 - (C2ST AUC - .5) · 2, and utility over that of real rows. `smote` is left out, as it gives
 rows away; `--engines` names those to try, all otherwise (the neural ones take minutes a table). The last line says in which share of the tables the choice scores at least 95 % of the best.
@@ -25,6 +25,7 @@ from tabsynth.models.auto import Auto
 from tabsynth.models.registry import ENGINES
 from tabsynth.pipeline import split_rows
 
+UNITS = {"diabetes130": "patient_nbr", "covid_testing": "subject_id"}
 TABLES = {
     "adult_half": ("adult_half/train.parquet", "income"),
     "german_credit": ("german_credit/german_credit.csv.gz", "credit_risk"),
@@ -71,7 +72,9 @@ def score_of(generation: Generation) -> tuple[float, dict[str, float]]:
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     path, target = TABLES[name]
-    train, holdout = split_rows(read(arguments.data / path, arguments.rows), holdout=0.5, seed=0)
+    train, holdout = split_rows(
+        read(arguments.data / path, arguments.rows), unit=UNITS.get(name), holdout=0.5, seed=0
+    )
     schema = tabsynth.draft_schema(train)
     privacy: Any = tabsynth.NO_PRIVACY
     if arguments.epsilon is not None:

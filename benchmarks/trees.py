@@ -5,7 +5,7 @@
 
 `--products PY`, a Python with mostlyai-engine or sdv, runs those products on the same halves, by their own settings
 (peers/product_fit.py), and stops them after `--stop` minutes.
-Schemas are drafted from train (half of the rows; adult_half comes halved). Columns drafted as identifiers or texts are
+Schemas are drafted from train (half of the rows, or of the persons where there are several of one; adult_half comes halved). Columns drafted as identifiers or texts are
 left out on all sides: they are made anew, and no engine's figures are about them. `seconds` is wall time, `cpu_seconds` what the
 process used for fit and sample; trust ratios on a shared machine. Results are written after every run.
 """
@@ -27,6 +27,7 @@ import tabsynth
 from tabsynth.pipeline import split_rows
 
 HERE = Path(__file__).parent
+UNITS = {"diabetes130": "patient_nbr", "mimic3_demo": "subject_id"}
 TABLES = {
     "adult_half": ("adult_half", "income"),
     "support2": ("support2/support2.csv.gz", "hospdead"),
@@ -41,7 +42,7 @@ TABLES = {
 }
 
 
-def halves(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+def halves(path: Path, unit: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     if path.is_dir():
         return pl.read_parquet(path / "train.parquet"), pl.read_parquet(path / "holdout.parquet")
     frame = (
@@ -49,13 +50,13 @@ def halves(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
         if path.suffix == ".parquet"
         else pl.read_csv(path, null_values=[""], infer_schema_length=None)
     )
-    train, holdout = split_rows(frame, holdout=0.5, seed=0)
+    train, holdout = split_rows(frame, unit=unit, holdout=0.5, seed=0)
     return train, holdout
 
 
 def modelled(name: str, arguments: argparse.Namespace) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train and holdout with the columns that an engine learns."""
-    train, holdout = halves(arguments.data / TABLES[name][0])
+    train, holdout = halves(arguments.data / TABLES[name][0], UNITS.get(name))
     schema = tabsynth.draft_schema(train)
     kept = [column.name for column in schema.only_table.columns if column.kind.is_modelled]
     return train.select(kept), holdout.select(kept)

@@ -40,7 +40,7 @@ from tabsynth.evaluate.collapse import collapse as watch_collapse
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
-from tabsynth.pipeline import FittedPipeline
+from tabsynth.pipeline import FittedPipeline, split_rows
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
@@ -92,15 +92,27 @@ def confirm(
 
 
 def split(
-    data: Any, *, schema: AnySchema | None = None, holdout: float = 0.5, seed: int | None = None
+    data: Any,
+    *,
+    schema: AnySchema | None = None,
+    unit: str | None = None,
+    holdout: float = 0.5,
+    seed: int | None = None,
 ) -> tuple[Any, Any]:
     """Train and holdout, as the kind of table that `data` is; a path gives polars.
 
     `holdout` in (0, 1) is the share of privacy units held out: all rows of one person fall on the same
-    side. Without a schema the unit is the row. Raises `InputError` where the data does not fit the schema.
+    side. Without a schema the unit is the row, or the person whom the column `unit` names. Raises `InputError` where the data does not fit the schema and
+    `UsageError` for both a schema and a unit.
     """
     table, layout = as_table(data, schema)
-    parts = split_table(table, holdout=holdout, seed=seed)
+    if unit is not None and (schema is not None or isinstance(data, Table)):
+        raise UsageError("the schema states the unit: leave unit out")
+    if unit is None:
+        parts = split_table(table, holdout=holdout, seed=seed)
+    else:
+        frames = split_rows(table.frame, unit=unit, holdout=holdout, seed=seed)
+        parts = Table(table.schema, frames[0]), Table(table.schema, frames[1])
     if isinstance(data, Table):
         return parts
     train, held = (to_layout(part.frame, layout, schema=table.schema) for part in parts)

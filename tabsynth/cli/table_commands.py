@@ -56,7 +56,15 @@ def split(
     schema: Annotated[
         Path | None,
         typer.Option(
-            "--schema", metavar="FILE", help="The table's schema (YAML); without one the unit is the row."
+            "--schema",
+            metavar="FILE",
+            help="The table's schema (YAML), which states the unit; without one it is the row.",
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            "--unit", metavar="COLUMN", help="Without a schema: who a row is about, such as patient_id."
         ),
     ] = None,
     holdout: Annotated[
@@ -87,20 +95,22 @@ def split(
 
         if schema is None and table is not None:
             raise UsageError("--table names a table of a schema: add --schema")
+        if schema is not None and unit is not None:
+            raise UsageError("the schema states the unit: leave --unit out, or state another in the schema")
         seed = fresh_seed() if seed is None else seed
         chosen = None if schema is None else table_of(read_schema(schema), table)
         _note_unit(session, chosen)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         with staged(out, (_TRAIN, _HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
-            halves = _halves(data, chosen, csv=csv, holdout=holdout, seed=seed)
+            halves = _halves(data, chosen, csv=csv, unit=unit, holdout=holdout, seed=seed)
             parts = dict(zip((_TRAIN, _HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
                 write_frame(part, folder / name, schema=chosen, provenance=SplitMark())
         unknown = [] if chosen is None else note_left_out(session, (data,), chosen, csv=csv)
         rows = {name: part.height for name, part in parts.items()}
-        unit = None if chosen is None else chosen.unit.column
+        unit = unit if chosen is None else chosen.unit.column
         session.finish(
             f"Split {sum(rows.values()):,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
             data={
@@ -116,9 +126,9 @@ def split(
 
 
 def _halves(
-    data: Path, schema: TableSchema | None, *, csv: CsvOptions, holdout: float, seed: int
+    data: Path, schema: TableSchema | None, *, csv: CsvOptions, unit: str | None, holdout: float, seed: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Train and holdout: by the schema's unit, or by the row without one."""
+    """Train and holdout: by the schema's unit, or without one by the column `unit` or the row."""
     from tabsynth.config.steps import dialect_of, read_real
     from tabsynth.io import read_table
     from tabsynth.pipeline import split as split_table
@@ -126,7 +136,7 @@ def _halves(
 
     if schema is None:
         frame, _ = read_table(data, dialect=dialect_of(data, None, csv))
-        return split_rows(frame, holdout=holdout, seed=seed)
+        return split_rows(frame, unit=unit, holdout=holdout, seed=seed)
     train, held = split_table(read_real(data, schema, csv=csv), holdout=holdout, seed=seed)
     return train.frame, held.frame
 

@@ -11,7 +11,8 @@ import polars as pl
 from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.errors import UsageError
 from tabsynth.randomness import Streams
-from tabsynth.table import Table
+from tabsynth.schema.hints import did_you_mean
+from tabsynth.table import Table, person_codes
 
 
 def split(table: Table, *, holdout: float = 0.5, seed: int | None = None) -> tuple[Table, Table]:
@@ -26,13 +27,16 @@ def split(table: Table, *, holdout: float = 0.5, seed: int | None = None) -> tup
 
 
 def split_rows(
-    frame: pl.DataFrame, *, holdout: float = 0.5, seed: int | None = None
+    frame: pl.DataFrame, *, unit: str | None = None, holdout: float = 0.5, seed: int | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """As `split`, by the row, for a table that nothing is stated of yet.
+    """As `split`, by the row or by the persons of the column `unit`, for a table that nothing is stated of yet.
 
-    A schema drafted from train alone then holds no bound and no category of the holdout's rows.
+    A schema drafted from train alone then holds no bound and no category of the holdout's rows. Raises `UsageError` where there is no such column.
     """
-    held = _held_out(np.arange(frame.height), holdout=holdout, seed=seed)
+    if unit is not None and unit not in frame.columns:
+        raise UsageError(f"no column {unit!r} to split by; {did_you_mean(unit, frame.columns)}")
+    codes = np.arange(frame.height) if unit is None else person_codes(frame[unit])
+    held = _held_out(codes, holdout=holdout, seed=seed)
     return frame.filter(~held), frame.filter(held)
 
 

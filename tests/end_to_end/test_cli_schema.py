@@ -204,6 +204,22 @@ def test_a_schema_can_be_drafted_after_the_split(tmp_path: Path) -> None:
         assert done.code == 0, done.err
 
 
+def test_a_split_without_a_schema_keeps_persons_whole(tmp_path: Path) -> None:
+    pl.DataFrame({"patient": [i // 3 for i in range(60)], "age": range(60)}).write_csv(tmp_path / "stays.csv")
+    arguments = ["split", "stays.csv", "--unit", "patient", "--seed", "3", "--out"]
+    done = tabsynth_here(*arguments, "parts", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "Split 60 rows by 'patient', seed 3" in done.out
+    train, holdout = (pl.read_parquet(tmp_path / f"parts/{name}.parquet") for name in ("train", "holdout"))
+    assert (train.height, holdout.height) == (30, 30)
+    assert set(train["patient"]).isdisjoint(holdout["patient"])
+    arguments[3] = "patients"
+    done = tabsynth_here(*arguments, "other", cwd=tmp_path)
+    assert done.code == 2
+    assert "no column 'patients' to split by" in done.err
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_split_without_a_schema_takes_no_table_of_one(tmp_path: Path) -> None:
     _visits(tmp_path)
     done = tabsynth_here("split", "visits.csv", "--table", "visits", "--out", "parts", cwd=tmp_path)

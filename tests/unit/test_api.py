@@ -120,6 +120,12 @@ def test_split_keeps_a_person_on_one_side() -> None:
     train, holdout = tabsynth.split(frame, schema=schema, seed=1)
     assert set(train["person"]).isdisjoint(holdout["person"])
     assert holdout.height == 100
+    without_schema = tabsynth.split(frame, unit="person", seed=1)
+    assert [part["cost"].to_list() for part in without_schema] == [
+        part["cost"].to_list() for part in (train, holdout)
+    ]
+    with pytest.raises(UsageError, match="the schema states the unit"):
+        tabsynth.split(frame, schema=schema, unit="person")
 
 
 def test_a_draft_of_a_file_keeps_its_name_dialect_and_formats(tmp_path: Path) -> None:

@@ -171,6 +171,14 @@ def test_rows_are_split_as_a_table_whose_unit_is_the_row():
         split_rows(frame(1))
 
 
+def test_rows_are_split_by_a_column_of_persons_as_a_table_whose_unit_it_is():
+    parts = split(Table.conform(frame(), SCHEMA), holdout=0.3, seed=9)
+    rows = split_rows(frame(), unit=SCHEMA.unit.column, holdout=0.3, seed=9)
+    assert all(part.frame.equals(found) for part, found in zip(parts, rows, strict=True))
+    with pytest.raises(UsageError, match="no column 'nobody' to split by"):
+        split_rows(frame(), unit="nobody")
+
+
 @pytest.mark.parametrize("holdout", [0, 1, -0.5, 2])
 def test_a_split_without_two_sides_is_refused(holdout):
     with pytest.raises(UsageError, match="between 0 and 1"):
