@@ -21,7 +21,7 @@ LogOdds = Callable[..., "list[Floats | None]"]
 
 STEPS = 16
 _LAST_NEW = 11  # the step after which no more are taken in
-_AT_ONCE = 12
+_AT_ONCE = 48
 _FALSE = 0.1  # of the parameters that are taken in
 _LEAST_INFORMATION = 5.0  # about the rows that a parameter is read off
 _RIDGE = 2.0  # rows: how far parameters of little information are held back
