@@ -34,6 +34,7 @@ from tabsynth.privacy.splits import CountByLeaf, Splits
 Fitted = tuple[Tree, Leaves, Tilt | None]
 _LEAST_CHANCE = 1e-9
 _EXPECTED = 30.0  # rows of two bins together, by chance, of which none is there
+_FEWEST_EXPECTED = 12.0  # of tables of fewer than 150 rows, of which so many are a fifth or more
 _NEVER = -12.0
 
 
@@ -149,7 +150,7 @@ def _at(pieces: Mapping[int, Pieces], mask: npt.NDArray[np.bool_]) -> dict[int, 
 def _never(
     axes: Axes, other: int, is_present: npt.NDArray[np.bool_], bins: Integers, count: CountByLeaf
 ) -> Weights | None:
-    """Log odds of bins that no row has together, though `_EXPECTED` rows would by chance, (n_bins there + 1, n_bins here); None where there are none such.
+    """Log odds of bins that no row has together, though thirty rows (of small tables twelve) would by chance, (n_bins there + 1, n_bins here); None where there are none such.
 
     A man who is pregnant, somebody who died and was sent home: what is impossible shows as often as not where many columns say a little, as no sum of log odds is minus
     infinity. `bins`, (n_rows,), those of this axis in the rows that have it. The last row is for rows that lack the other axis.
@@ -159,11 +160,12 @@ def _never(
     by_chance = np.outer(np.bincount(there, minlength=n_there), np.bincount(bins, minlength=n_here)) / len(
         bins
     )
-    if by_chance.max() < _EXPECTED:
+    least = min(_EXPECTED, max(_FEWEST_EXPECTED, len(bins) / 5))
+    if by_chance.max() < least:
         return None
     is_empty = np.ones(n_there * n_here, dtype=np.bool_)
     is_empty[count(there, bins, n_here)[0]] = False
-    is_never = is_empty.reshape(n_there, n_here) & (by_chance >= _EXPECTED)
+    is_never = is_empty.reshape(n_there, n_here) & (by_chance >= least)
     return np.where(is_never, np.float32(_NEVER), np.float32(0)) if is_never.any() else None
 
 

@@ -218,6 +218,28 @@ def test_what_never_goes_together_is_not_drawn_together(rounds):
         assert (rows[column] == value).mean() == pytest.approx(share, rel=0.04, abs=0.002)
 
 
+def test_sixty_rows_are_enough_for_what_always_goes_together():
+    """Admissions of a small demo: who died was discharged as dead, and has a time of death; 23 of 60 did."""
+    rng = np.random.default_rng(2)
+    dead = np.arange(60) < 23
+    home = np.where(dead, "dead", rng.choice(["snf", "home", "care"], 60))
+    frame = pl.DataFrame({"died": dead, "discharge": home, "hour": pl.Series([int(h) if d else None for d, h in zip(dead, rng.integers(0, 24, 60), strict=True)])})  # fmt: skip
+    schema = TableSchema(name="admissions", columns=(
+        Column(name="died", kind=Kind.BOOLEAN, dtype="bool"),
+        Column(name="discharge", kind=Kind.CATEGORICAL, dtype="string", categories=("dead", "snf", "home", "care")),
+        Column(name="hour", kind=Kind.INTEGER, dtype="int64", bounds=(0, 23), nullable=True),
+    ))  # fmt: skip
+    fitted = fit(frame, schema=schema, engine="sequential_trees", privacy=NO_PRIVACY, seed=0)
+    rows = fitted.sample(6000, seed=1)
+    alive = rows.filter(~pl.col("died"))
+    assert (alive["discharge"] == "dead").sum() <= 2  # excluded: 14 of 60 rows by chance
+    assert alive["hour"].is_not_null().sum() <= 2
+    assert (
+        rows.filter(pl.col("died"))["discharge"] == "dead"
+    ).mean() > 0.8  # of the others 4 to 6 of 60 by chance: rare only
+    assert rows["died"].mean() == pytest.approx(23 / 60, abs=0.03)
+
+
 def test_what_one_row_has_may_be_drawn():
     """One dead person who was sent home, of five hundred by chance: rare, and not impossible; 10 of 60,000 are expected, none 5e-5 of the time."""
     frame = doctors().with_row_index().with_columns(
