@@ -33,8 +33,8 @@ def split_rows(
 
     A schema drafted from train alone then holds no bound and no category of the holdout's rows. Raises `UsageError` where there is no such column.
     """
-    if unit is not None and unit not in frame.columns:
-        raise UsageError(f"no column {unit!r} to split by; {did_you_mean(unit, frame.columns)}")
+    if unit is not None and (not isinstance(unit, str) or unit not in frame.columns):
+        raise UsageError(f"no column {unit!r} to split by; {did_you_mean(str(unit), frame.columns)}")
     codes = np.arange(frame.height) if unit is None else person_codes(frame[unit])
     held = _held_out(codes, holdout=holdout, seed=seed)
     return frame.filter(~held), frame.filter(held)

@@ -177,6 +177,8 @@ def test_rows_are_split_by_a_column_of_persons_as_a_table_whose_unit_it_is():
     assert all(part.frame.equals(found) for part, found in zip(parts, rows, strict=True))
     with pytest.raises(UsageError, match="no column 'nobody' to split by"):
         split_rows(frame(), unit="nobody")
+    with pytest.raises(UsageError, match="no column 3 to split by"):
+        split_rows(frame(), unit=3)
 
 
 @pytest.mark.parametrize("holdout", [0, 1, -0.5, 2])

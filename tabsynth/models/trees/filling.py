@@ -103,7 +103,7 @@ def _with_rest(
     """The entries with those of `rows` of `piece` that no node has a group of: at the root, where the table's shares put them.
 
     Where they were seen is not told. A stretch between two pieces that stand for themselves gets of them what its entries lack of its `mass`; if there are fewer than a
-    group in all, only a stretch with entries of its own does, and where none has any, they count as the more frequent of the two pieces beside theirs.
+    group in all, only a stretch with entries of its own does, and where none has any, they count as the most frequent piece that stands for itself.
     """
     n_rest = int(rows.sum())
     if n_rest == 0:
@@ -120,12 +120,8 @@ def _with_rest(
         may &= held > 0
     singles = np.flatnonzero(is_single)
     if not may.any() and len(singles):
-        beside = np.stack([np.maximum(stretch[piece] - 1, 0), np.minimum(stretch[piece], len(singles) - 1)])
-        beside = singles[beside]
-        nearest = np.where(mass[beside[0]] >= mass[beside[1]], beside[0], beside[1])
-        found, where = np.unique(nearest, return_inverse=True)
-        count = np.bincount(where, weights=rows).astype(np.int64)
-        return _counted_at_root(entries, found, found, count)
+        most = singles[[int(np.argmax(mass[singles]))]]
+        return _counted_at_root(entries, most, most, np.array([n_rest], dtype=np.int64))
     if not may.any():
         may[stretch[piece]] = True
     lacks = np.where(may, np.maximum(wanted * (entries.count.sum() + n_rest) - held, 0), 0)

@@ -124,18 +124,20 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
         tree = prune(tree, keys, rows, bins, penalty=settings.penalty, min_leaf=min_leaf)
     leaf = tree.leaf_of(known, len(wanted))
     keys, rows = tools.leaf_counts(leaf, wanted, n_pieces)
-    leaves = fill_leaves(
-        tree, keys, rows, singles(latent), latent.marginal.mass, min_group=settings.min_group
-    )
+    stands_alone = singles(latent)
+    if latent.part is Part.VALUE:  # a lone value of a tail may, and hardly a row has it
+        stands_alone &= latent.marginal.mass * len(wanted) > settings.min_group - 0.5
+    leaves = fill_leaves(tree, keys, rows, stands_alone, latent.marginal.mass, min_group=settings.min_group)
     known = {other: rows for other, rows in _at(known, tilting).items() if axes.bins[other].max() > 0}
     if not known or not tilting.any() or bins.max() < 1:
         return tree, leaves, None
     bins = tilted_bins(latent, bins)
+    n_bins = int(bins.max()) + 1  # some of which no row may have
     never = {
         other: odds
         for other in known
         if Part.LEVEL in (latent.part, axes.latents[other].part)
-        and (odds := _never(axes, other, is_present, bins[wanted], tools.leaf_counts)) is not None
+        and (odds := _never(axes, other, is_present, bins[wanted], n_bins, tools.leaf_counts)) is not None
     }
     chance = BinnedLeaves.of(tree, leaves, bins).chance
     offset = np.log(np.maximum(chance, _LEAST_CHANCE)).astype(np.float32)
@@ -148,14 +150,19 @@ def _at(pieces: Mapping[int, Pieces], mask: npt.NDArray[np.bool_]) -> dict[int, 
 
 
 def _never(
-    axes: Axes, other: int, is_present: npt.NDArray[np.bool_], bins: Integers, count: CountByLeaf
+    axes: Axes,
+    other: int,
+    is_present: npt.NDArray[np.bool_],
+    bins: Integers,
+    n_here: int,
+    count: CountByLeaf,
 ) -> Weights | None:
-    """Log odds of bins that no row has together, though thirty rows (of small tables twelve) would by chance, (n_bins there + 1, n_bins here); None where there are none such.
+    """Log odds of bins that no row has together, though thirty rows (of small tables twelve) would by chance, (n_bins there + 1, n_here); None where there are none such.
 
     A man who is pregnant, somebody who died and was sent home: what is impossible shows as often as not where many columns say a little, as no sum of log odds is minus
     infinity. `bins`, (n_rows,), those of this axis in the rows that have it. The last row is for rows that lack the other axis.
     """
-    n_there, n_here = int(axes.bins[other].max()) + 2, int(bins.max()) + 1
+    n_there = int(axes.bins[other].max()) + 2
     there = np.r_[axes.bins[other], n_there - 1].astype(np.int32)[axes.pieces[other][is_present]]
     by_chance = np.outer(np.bincount(there, minlength=n_there), np.bincount(bins, minlength=n_here)) / len(
         bins

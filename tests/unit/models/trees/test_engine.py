@@ -1,6 +1,7 @@
 """The engine on whole tables: conditions, rare values, high cardinality, and hostile models."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -238,6 +239,44 @@ def test_sixty_rows_are_enough_for_what_always_goes_together():
         rows.filter(pl.col("died"))["discharge"] == "dead"
     ).mean() > 0.8  # of the others 4 to 6 of 60 by chance: rare only
     assert rows["died"].mean() == pytest.approx(23 / 60, abs=0.03)
+
+
+def test_categories_and_bounds_beyond_what_rows_have_are_no_hindrance(tmp_path):
+    """Levels that are declared and held by nobody, the last among them, beside pairs that never go together."""
+    wide = [replace(column, categories=(*column.categories, "never", "neither")) if column.categories else column for column in DOCTORS.columns]  # fmt: skip
+    age = Column(name="age", kind=Kind.INTEGER, dtype="int64", bounds=(-100, 400))
+    schema = TableSchema(name="doctors", columns=(*wide, age))
+    frame = doctors()
+    frame = frame.with_columns(age=np.where(frame["dead"], 70, 40) + np.arange(frame.height) % 20)
+    fitted = fit(frame, schema=schema, engine="sequential_trees", privacy=NO_PRIVACY, seed=0)
+    rows = fitted.sample(20_000, seed=1)
+    assert not rows["stay"].is_in(["never", "neither"]).any()
+    assert rows.filter(pl.col("dead") & (pl.col("stay") == "home")).height <= 3
+    assert rows.filter(pl.col("dead") & (pl.col("age") < 60)).height <= 3
+    fitted.save(tmp_path / "model")
+    assert FittedPipeline.load(tmp_path / "model").sample(2000, seed=3).equals(fitted.sample(2000, seed=3))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 18, 23, 38, 45])
+def test_no_lone_value_of_a_tail_is_counted_by_itself(seed):
+    """Counts of a Poisson variable: the tail ends in single values, and whoever has one of these stands in a run of eleven, or nowhere."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 3, 1500)
+    visits = rng.poisson(2 + group)
+    schema = TableSchema(name="t", columns=(
+        Column(name="visits", kind=Kind.INTEGER, dtype="int64", bounds=(0, int(visits.max()))),
+        Column(name="group", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b", "c")),
+    ))  # fmt: skip
+    frame = pl.DataFrame({"visits": visits, "group": np.array(["a", "b", "c"])[group]})
+    fitted = fit(
+        frame, schema=schema, engine="sequential_trees", settings={"rounds": 0}, privacy=NO_PRIVACY, seed=0
+    )
+    axis = next(k for k, latent in enumerate(fitted.model.latents) if latent.variable.name == "visits")
+    leaves, marginal = fitted.model.leaves[axis], fitted.model.latents[axis].marginal
+    lone = (leaves.first == leaves.last) & (marginal.lower[leaves.first] == marginal.upper[leaves.first])
+    rare = [value for value in np.unique(visits) if (visits == value).sum() < 11]
+    held = marginal.lower[leaves.first[lone & (leaves.count < 11)]]
+    assert not np.isin(held, rare).any()
 
 
 def test_what_one_row_has_may_be_drawn():
