@@ -63,8 +63,9 @@ def _sets(
         pairs = [pairs[at] for at in sorted(rng.choice(len(pairs), _MOST_SETS, replace=False).tolist())]
 
     def third(i: int, j: int) -> int | None:
-        is_other = target is not None and target not in (i, j)
-        return target if is_other and sizes[i] * sizes[j] * sizes[target or 0] <= _MOST_CELLS else None
+        if target is None or target in (i, j):
+            return None
+        return target if sizes[i] * sizes[j] * sizes[target] <= _MOST_CELLS else None
 
     return [(i, j, third(i, j)) for i, j in pairs]
 

@@ -23,9 +23,8 @@ STEPS = 16
 _LAST_NEW = 11  # the step after which no more are taken in
 _AT_ONCE = 48
 _FALSE = 0.1  # of the parameters that are taken in
-_LEAST_INFORMATION = (
-    5.0  # about the rows that a parameter is read off; of a table of fewer than 200 rows a fortieth
-)
+_LEAST_INFORMATION = 5.0  # about the rows that a parameter is read off
+_LEAST_SHARE = 1 / 40  # of the rows, where that is less
 _RIDGE = 2.0  # rows: how far parameters of little information are held back
 _SPARE_ROWS = 5.0  # of a bin, by which its frequency is not put right
 _LEVEL_STEPS = 4  # where some bins are excluded from some rows, which moves them further
@@ -164,7 +163,7 @@ def _moves(
             continue
         score, information = column.score(rest_and_variance)
         scores.append((column, score, information))
-        may = ~column.is_in & (information > min(_LEAST_INFORMATION, len(wanted) / 40))
+        may = ~column.is_in & (information > min(_LEAST_INFORMATION, _LEAST_SHARE * len(wanted)))
         promised.append(np.where(may, score**2 / (2 * np.maximum(information, 1e-12)), 0))
         column.is_asked = bool(column.is_in.any() or (promised[-1] > _LITTLE * penalty).any())
     is_news = False

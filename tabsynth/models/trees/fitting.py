@@ -25,7 +25,7 @@ from tabsynth.models.trees.filling import fill_leaves
 from tabsynth.models.trees.growing import grow
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.pruning import prune
-from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
+from tabsynth.models.trees.tilts import MOST_ODDS, BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 from tabsynth.privacy.log_odds import LogOdds
 from tabsynth.privacy.queries import Queries
@@ -196,5 +196,9 @@ def _tilt(
     ]  # of a row without the axis
     given = fitted(rows, widened, targets, held=[never.get(other) for other in basis])
     found = dict(zip(basis, given, strict=True))
-    weights = {other: weights for other, weights in found.items() if weights is not None}
+    weights = {
+        other: np.clip(weights, -MOST_ODDS, MOST_ODDS)
+        for other, weights in found.items()
+        if weights is not None
+    }
     return Tilt(weights) if weights else None
