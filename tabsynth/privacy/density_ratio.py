@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int32]
-Codes = npt.NDArray[np.int32]
-DensityRatio = Callable[..., "list[RatioTree]"]
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, tree_of
 
-MOST_LEAVES = 32
+Floats = npt.NDArray[np.float64]
+DensityRatio = Callable[..., "list[BoostedTree]"]
+
 MOST_TREES = 1000
 LEAST_ROWS = 200
 """Of a table; with fewer, every leaf would be most of it."""
@@ -40,20 +39,6 @@ _ASKED_AT_ONCE = 16  # trees, which stay in the cache
 _MOST_BINS = 63  # of a column, between which trees split
 
 
-@dataclass(frozen=True, eq=False)
-class RatioTree:
-    """Nodes in preorder, all of shape (n_nodes,): rows whose code in column `column` is ≤ `threshold` go left.
-
-    A leaf has column, left and right -1; `value` is what it adds to the logarithm of the ratio, zero at other nodes.
-    """
-
-    column: Integers
-    threshold: Integers
-    left: Integers
-    right: Integers
-    value: npt.NDArray[np.float32]
-
-
 def fit_density_ratio(
     real: Codes,
     drawn: Codes,
@@ -63,7 +48,7 @@ def fit_density_ratio(
     seed: int,
     most_trees: int = MOST_TREES,
     flattered: float = 1.0,
-) -> list[RatioTree]:
+) -> list[BoostedTree]:
     """Trees whose sum is the logarithm of the ratio of `real` rows, (n, d) codes, to `drawn` ones, (m, d), m ≥ 4.
 
     A leaf is grown on about `min_leaf` rows of either table or more. One that holds fewer than `min_group` real rows, and not
@@ -184,7 +169,7 @@ class _Sequence:
         self.booster.eval_valid(listen)
         return Logs(said[0][: self.n_real], said[0][self.n_real :], said[1])
 
-    def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[RatioTree]:
+    def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[BoostedTree]:
         """The first so many, each with its part of the average over sequences."""
         rows, found = real.astype(np.float32), []
         structures = self.booster.dump_model(num_iteration=n_trees)["tree_info"]
@@ -197,30 +182,5 @@ class _Sequence:
             held = np.bincount(leaves.reshape(-1), minlength=MOST_LEAVES * n_asked).reshape(n_asked, -1)
             is_silent = (held > 0) & (held < min_group)
             for tree, silent in zip(structures[first : first + n_asked], is_silent, strict=True):
-                found.append(_as_arrays(tree["tree_structure"], 1 / SEQUENCES, silent))
+                found.append(tree_of(tree["tree_structure"], 1 / SEQUENCES, silent))
         return found
-
-
-def _as_arrays(root: dict[str, Any], scale: float, is_silent: npt.NDArray[np.bool_]) -> RatioTree:
-    nodes: list[tuple[int, int, int, int, float]] = []
-
-    def add(node: dict[str, Any]) -> int:
-        at = len(nodes)
-        if "split_feature" not in node:
-            value = 0.0 if is_silent[node.get("leaf_index", 0)] else scale * node["leaf_value"]
-            nodes.append((-1, 0, -1, -1, value))
-            return at
-        nodes.append((-1, 0, -1, -1, 0.0))
-        left, right = add(node["left_child"]), add(node["right_child"])
-        nodes[at] = (node["split_feature"], int(np.floor(node["threshold"])), left, right, 0.0)
-        return at
-
-    add(root)
-    column, threshold, left, right, value = zip(*nodes, strict=True)
-    return RatioTree(
-        np.array(column, dtype=np.int32),
-        np.array(threshold, dtype=np.int32),
-        np.array(left, dtype=np.int32),
-        np.array(right, dtype=np.int32),
-        np.array(value, dtype=np.float32),
-    )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.trees.axes import ABSENT, MANY_LEVELS
 from tabsynth.models.trees.tree import Integers, Pieces
-from tabsynth.privacy.density_ratio import MOST_LEAVES, RatioTree
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.uint32]
@@ -57,7 +57,7 @@ class Ratio:
     """
 
     codes: tuple[Integers, ...]
-    trees: tuple[RatioTree, ...]
+    trees: tuple[BoostedTree, ...]
     margins: tuple[npt.NDArray[np.float32], ...]
     bound: float
 
@@ -98,7 +98,7 @@ class Forest:
     values: tuple[npt.NDArray[np.float32], ...]
 
     @classmethod
-    def of(cls, trees: Sequence[RatioTree], sizes: Sequence[int]) -> Forest:
+    def of(cls, trees: Sequence[BoostedTree], sizes: Sequence[int]) -> Forest:
         """`sizes`: of each axis the number of its codes, from -1 on."""
         pairs = [trees[first : first + _TOGETHER] for first in range(0, len(trees), _TOGETHER)]
         groups = _grouped(
@@ -177,7 +177,7 @@ def _together(
     return tuple(words), values
 
 
-def _tables(tree: RatioTree, sizes: Sequence[int]) -> tuple[dict[int, Bits], npt.NDArray[np.float32]]:
+def _tables(tree: BoostedTree, sizes: Sequence[int]) -> tuple[dict[int, Bits], npt.NDArray[np.float32]]:
     """A row that goes right at a node cannot reach the leaves on the left of it; of what is left, the first is where it ends."""
     leaves = np.flatnonzero(tree.column < 0)
     values = np.zeros(MOST_LEAVES, dtype=np.float32)

@@ -15,7 +15,8 @@ from tabsynth.models.trees.margins import MOST_ADDED
 from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.refining import MOST_ROUNDS
 from tabsynth.models.trees.tree import Integers
-from tabsynth.privacy.density_ratio import MOST_LEAVES, MOST_TREES, RatioTree
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree
+from tabsynth.privacy.density_ratio import MOST_TREES
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 PREFIX = "ratio."
@@ -45,7 +46,7 @@ def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Inte
     _require(start.size <= _MOST_STORED + 1, f"{PREFIX}start", f"more than {_MOST_STORED:,} trees")
     trees = []
     for first, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
-        tree = RatioTree(**{part: array[first:end] for part, array in parts.items()})
+        tree = BoostedTree(**{part: array[first:end] for part, array in parts.items()})
         _require_tree(tree, len(latents))
         trees.append(tree)
     codes = codes_of(latents, bins)
@@ -57,7 +58,7 @@ def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Inte
     return Ratio(codes, tuple(trees), added, float(bound[0]))
 
 
-def _require_tree(tree: RatioTree, n_axes: int) -> None:
+def _require_tree(tree: BoostedTree, n_axes: int) -> None:
     name, n_nodes = f"{PREFIX}column", len(tree.column)
     inner = np.flatnonzero(tree.column != -1)
     _require(((tree.column >= -1) & (tree.column < n_axes)).all(), name, "asks for axes that there are not")
@@ -78,7 +79,7 @@ def _require_tree(tree: RatioTree, n_axes: int) -> None:
     _require((tree.threshold >= -1).all(), f"{PREFIX}threshold", "values below -1")
 
 
-def _is_nested(tree: RatioTree, inner: npt.NDArray[np.intp]) -> bool:
+def _is_nested(tree: BoostedTree, inner: npt.NDArray[np.intp]) -> bool:
     """Whether what stands on the left of every node ends where what stands on its right begins."""
     ends = np.arange(1, len(tree.column) + 1)
     for node in inner[::-1].tolist():

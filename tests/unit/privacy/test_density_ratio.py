@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tabsynth.privacy.density_ratio import MOST_LEAVES, Logs, _Sequence, expected_gain, fit_density_ratio
+from tabsynth.privacy.boosted import MOST_LEAVES
+from tabsynth.privacy.density_ratio import Logs, _Sequence, expected_gain, fit_density_ratio
 
 SETTINGS = {"min_leaf": 30, "min_group": 11, "seed": 0}
 

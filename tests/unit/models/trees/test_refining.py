@@ -16,7 +16,7 @@ from tabsynth.models.trees.refining import most_trees_for, refine
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
-from tabsynth.privacy.density_ratio import RatioTree
+from tabsynth.privacy.boosted import BoostedTree
 from tabsynth.randomness import Streams
 from tests.unit.hostile import parts_of, put
 from tests.unit.privacy.test_density_ratio import walked
@@ -26,7 +26,7 @@ def tree_of(nodes):
     """Of (column, threshold, left, right, value) in preorder."""
     column, threshold, left, right, value = zip(*nodes, strict=True)
     integers = [np.array(part, dtype=np.int32) for part in (column, threshold, left, right)]
-    return RatioTree(*integers, np.array(value, dtype=np.float32))
+    return BoostedTree(*integers, np.array(value, dtype=np.float32))
 
 
 def random_tree(rng, n_leaves, sizes):
