@@ -30,12 +30,13 @@ from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import order_of, pieces_on
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
-from tabsynth.models.trees.refining import MOST_ROUNDS, refine
+from tabsynth.models.trees.refining import MOST_ROUNDS, refine, refine_target
 from tabsynth.models.trees.stored import restore_trees
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
+from tabsynth.schema.hints import did_you_mean
 
 MANY_ROWS = 400
 """For each column; of tables with fewer, single rows show more, and the penalty is raised in proportion, up to four times."""
@@ -57,7 +58,8 @@ class SequentialTrees:
     found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
     parameter it adds; the larger, the fewer of both and the less of single rows in them. It is raised, up to four times, in a
     table of fewer than 400 rows for each column. `rounds` in 0 to 16: how often drawn rows are told from
-    real ones, and what tells them apart is taken off; none leaves the rows as trees draw them.
+    real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column that the table is
+    to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001).
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -70,6 +72,7 @@ class SequentialTrees:
     growing_share: float = 0.5
     penalty: float = 2.0
     rounds: int = 1
+    target: str = ""
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -90,13 +93,24 @@ class SequentialTrees:
         from threadpoolctl import threadpool_limits
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
+        names = tuple(data.columns)
+        if self.target and self.target not in names:
+            raise UsageError(
+                f"sequential_trees: the target {self.target!r} is not a column that is modelled; "
+                + did_you_mean(self.target, names)
+            )
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
-        fit_ratio = queries.density_ratio(columns=tuple(data.columns)) if self.rounds else None
+        fit_ratio = queries.density_ratio(columns=names) if self.rounds else None
+        fit_scores = (
+            queries.class_scores(columns=(*(name for name in names if name != self.target), self.target))
+            if self.target
+            else None
+        )
         tools = tools_of([latents[axis].variable.name for axis in order], queries)
         settings = replace(self, penalty=self.penalty_for(data.n_rows, len(data.columns)))
 
@@ -119,13 +133,20 @@ class SequentialTrees:
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
         sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts)
-        if fit_ratio is None:
+        if fit_ratio is None and fit_scores is None:
             return sequence
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
         real = [rows[chosen] for rows in pieces]
+        ratio = None
         with threadpool_limits(1, user_api="blas"):
-            ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
+            if fit_ratio is not None:
+                ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
+            if fit_scores is not None:
+                progress("target", 0.9)
+                ratio = refine_target(
+                    sequence, ratio, real, fit_scores, self.target, self, streams, n_rows=data.n_rows
+                )
         return replace(sequence, ratio=ratio)
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:

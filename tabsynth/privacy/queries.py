@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tabsynth.privacy.class_scores import ClassScores, fit_class_scores
 from tabsynth.privacy.density_ratio import DensityRatio, fit_density_ratio
 from tabsynth.privacy.ledger import Ledger
 from tabsynth.privacy.log_odds import LogOdds, fit_log_odds
@@ -157,6 +158,11 @@ class Queries:
         """Charge now; what is returned is `fit_density_ratio`, for the rows of these columns against drawn ones."""
         self.ledger.charge("density ratio to drawn rows", columns)
         return fit_density_ratio
+
+    def class_scores(self, *, columns: Sequence[str]) -> ClassScores:
+        """Charge now; what is returned is `fit_class_scores`, for the last of these columns by the others, and the order that these get by it."""
+        self.ledger.charge("scores of a target's classes", columns)
+        return fit_class_scores
 
     def rows_as_they_are(
         self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]

@@ -14,9 +14,11 @@ from typing import Protocol
 import numpy as np
 
 from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
-from tabsynth.models.trees.margins import cells_of, fit_margins, wanted_in
+from tabsynth.models.trees.margins import MOST_ADDED, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
+from tabsynth.models.trees.target import fit_target
 from tabsynth.models.trees.tree import Pieces
+from tabsynth.privacy.class_scores import ClassScores
 from tabsynth.privacy.density_ratio import LEAST_ROWS, MOST_TREES, DensityRatio
 from tabsynth.randomness import Streams
 
@@ -96,6 +98,55 @@ def refine(
             rng = streams.generator("sequential_trees.thin", number)
             drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
     return ratio
+
+
+def refine_target(
+    model: Model,
+    ratio: Ratio | None,
+    pieces: Sequence[Pieces],
+    fit: ClassScores,
+    target: str,
+    settings: Settings,
+    streams: Streams,
+    *,
+    n_rows: int,
+) -> Ratio | None:
+    """The ratio, and on top of it how much more probable the target's class is by the rest of the row; as it was where that says nothing.
+
+    The last step, so that a row's chance of its class is what was learned from the table, whatever others steps did to it.
+    """
+    if not pieces or len(pieces[0]) < LEAST_ROWS:
+        return ratio
+    codes = codes_of(model.latents, model.bins)
+    if ratio is None:
+        nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
+        ratio = Ratio(codes, (), nothing, 0.0)
+    rng = streams.generator("sequential_trees.target")
+    n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
+    drawn = _pool(model, n_weighed, streams, settings.rounds + 1)
+    kept = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
+    real = dict(enumerate(pieces))
+    found = fit_target(
+        model.latents,
+        codes,
+        target,
+        real,
+        kept.pieces,
+        fit,
+        min_leaf=settings.min_leaf,
+        min_group=settings.min_group,
+        rng=rng,
+    )
+    if found is None:
+        return ratio if ratio.trees else None
+    drawn = _pool(model, n_weighed, streams, settings.rounds + 2)  # none that scores were fitted to
+    logs = Ratio(codes, ratio.trees, ratio.margins, 0.0, found).logs(drawn.pieces)
+    cells = cells_of(model.latents, model.bins)
+    margins, bound = fit_margins(logs, drawn.pieces, cells, wanted_in(model.latents, cells, model.gates))
+    summed = tuple(
+        np.clip(one + more, -MOST_ADDED, MOST_ADDED) for one, more in zip(ratio.margins, margins, strict=True)
+    )
+    return Ratio(codes, ratio.trees, summed, bound, found)
 
 
 def most_trees_for(n_rows: int, n_columns: int) -> int:

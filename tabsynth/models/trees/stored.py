@@ -15,7 +15,8 @@ from tabsynth.models.stored import require_names, stored_array
 from tabsynth.models.trees.axes import tilted_bins
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
-from tabsynth.models.trees.stored_ratio import PREFIX, restore_ratio
+from tabsynth.models.trees.ratios import PREFIX
+from tabsynth.models.trees.stored_ratio import restore_ratio
 from tabsynth.models.trees.tilts import MOST_ODDS, Tilt
 from tabsynth.models.trees.tree import Tree
 

@@ -11,16 +11,18 @@ import numpy.typing as npt
 from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent
 from tabsynth.models.stored import require_names
+from tabsynth.models.trees.forest import NODE_PARTS
 from tabsynth.models.trees.margins import MOST_ADDED
-from tabsynth.models.trees.ratios import Ratio, codes_of
+from tabsynth.models.trees.ratios import PREFIX, Ratio, codes_of
 from tabsynth.models.trees.refining import MOST_ROUNDS
+from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree
+from tabsynth.privacy.class_scores import MOST_STEPS, n_scores
 from tabsynth.privacy.density_ratio import MOST_TREES
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-PREFIX = "ratio."
-_PARTS = {"column": np.int32, "threshold": np.int32, "left": np.int32, "right": np.int32, "value": np.float32}
+TARGET = f"{PREFIX}target."
 _MOST_ADDED_BY_TREE = 100.0
 _MOST_BOUND = 1e6
 _MOST_STORED = MOST_ROUNDS * MOST_TREES
@@ -36,47 +38,86 @@ def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Inte
     if not own:
         return None
     margins = [f"{PREFIX}margin.{axis}" for axis in range(len(latents))]
-    wanted = [f"{PREFIX}{part}" for part in (*_PARTS, "start", "bound")] + margins
-    require_names(own, wanted, what="arrays")
-    n_nodes = arrays[f"{PREFIX}column"].size
-    parts = {part: _typed(arrays, f"{PREFIX}{part}", dtype, n_nodes) for part, dtype in _PARTS.items()}
-    start = _typed(arrays, f"{PREFIX}start", np.int64, arrays[f"{PREFIX}start"].size)
-    is_cut = start.size > 0 and start[0] == 0 and start[-1] == n_nodes and (np.diff(start) > 0).all()
-    _require(is_cut, f"{PREFIX}start", "not the beginnings of its trees")
-    _require(start.size <= _MOST_STORED + 1, f"{PREFIX}start", f"more than {_MOST_STORED:,} trees")
-    trees = []
-    for first, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
-        tree = BoostedTree(**{part: array[first:end] for part, array in parts.items()})
-        _require_tree(tree, len(latents))
-        trees.append(tree)
+    target = [name for name in own if name.startswith(TARGET)]
+    wanted = [*_names_of_trees(PREFIX), f"{PREFIX}bound", *margins]
+    require_names([name for name in own if name not in target], wanted, what="arrays")
+    trees = _trees(arrays, PREFIX, len(latents), _MOST_STORED)
     codes = codes_of(latents, bins)
     added = tuple(
         _within(arrays, name, len(own), MOST_ADDED) for name, own in zip(margins, codes, strict=True)
     )
     bound = _typed(arrays, f"{PREFIX}bound", np.float64, 1)
     _require(np.abs(bound[0]) <= _MOST_BOUND, f"{PREFIX}bound", "not a finite log ratio")
-    return Ratio(codes, tuple(trees), added, float(bound[0]))
+    return Ratio(codes, trees, added, float(bound[0]), _target(arrays, target, latents))
 
 
-def _require_tree(tree: BoostedTree, n_axes: int) -> None:
-    name, n_nodes = f"{PREFIX}column", len(tree.column)
+def _names_of_trees(prefix: str) -> list[str]:
+    return [f"{prefix}{part}" for part in (*NODE_PARTS, "start")]
+
+
+def _trees(arrays: Arrays, prefix: str, n_axes: int, most: int) -> tuple[BoostedTree, ...]:
+    n_nodes = arrays[f"{prefix}column"].size
+    parts = {part: _typed(arrays, f"{prefix}{part}", dtype, n_nodes) for part, dtype in NODE_PARTS.items()}
+    start = _typed(arrays, f"{prefix}start", np.int64, arrays[f"{prefix}start"].size)
+    is_cut = start.size > 0 and start[0] == 0 and start[-1] == n_nodes and (np.diff(start) > 0).all()
+    _require(is_cut, f"{prefix}start", "not the beginnings of its trees")
+    _require(start.size <= most + 1, f"{prefix}start", f"more than {most:,} trees")
+    trees = []
+    for first, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True):
+        tree = BoostedTree(**{part: array[first:end] for part, array in parts.items()})
+        _require_tree(tree, prefix, n_axes)
+        trees.append(tree)
+    return tuple(trees)
+
+
+def _target(arrays: Arrays, own: Sequence[str], latents: Sequence[Latent]) -> TargetRatio | None:
+    """Classes on all axes of one column and no other, codes on all others, and as many trees for every class."""
+    if not own:
+        return None
+    key = f"{TARGET}classes."
+    names = {latent.variable.name for axis, latent in enumerate(latents) if f"{key}{axis}" in own}
+    _require(len(names) == 1, key, "not of one column")
+    target = [latent.variable.name in names for latent in latents]
+    wanted = [f"{key}{axis}" if is_own else f"{TARGET}codes.{axis}" for axis, is_own in enumerate(target)]
+    both = [f"{TARGET}{of}." for of in ("source", "drawn")]
+    require_names(
+        own, [*wanted, *(name for prefix in both for name in _names_of_trees(prefix))], what="arrays"
+    )
+    seen: dict[bool, dict[int, Integers]] = {True: {}, False: {}}
+    for axis, (name, latent) in enumerate(zip(wanted, latents, strict=True)):
+        array = _typed(arrays, name, np.int32, len(latent.marginal.mass) + 1)
+        least, end = -1, MOST_CLASSES if target[axis] else len(array)
+        _require(
+            ((array >= least) & (array < end)).all(), name, f"codes that are not within {least} and {end - 1}"
+        )
+        seen[target[axis]][axis] = array
+    n_classes = int(max(array.max() for array in seen[True].values())) + 1
+    _require(n_classes > 1, key, "a single class")
+    source, drawn = (_trees(arrays, prefix, len(latents), MOST_STEPS * MOST_CLASSES) for prefix in both)
+    for trees, prefix in ((source, both[0]), (drawn, both[1])):
+        _require(len(trees) % n_scores(n_classes) == 0, f"{prefix}start", "not as many trees for every class")
+    return TargetRatio(n_classes, seen[True], seen[False], source, drawn)
+
+
+def _require_tree(tree: BoostedTree, prefix: str, n_axes: int) -> None:
+    name, n_nodes = f"{prefix}column", len(tree.column)
     inner = np.flatnonzero(tree.column != -1)
     _require(((tree.column >= -1) & (tree.column < n_axes)).all(), name, "asks for axes that there are not")
     _require(n_nodes - len(inner) <= MOST_LEAVES, name, f"a tree of more than {MOST_LEAVES} leaves")
     children = np.r_[tree.left[inner], tree.right[inner]]
     is_tree = np.array_equal(np.sort(children), np.arange(1, n_nodes))
     is_preorder = (tree.left[inner] == inner + 1).all() and (tree.right[inner] > inner + 1).all()
-    _require(is_tree and is_preorder and _is_nested(tree, inner), f"{PREFIX}left", "not a tree in preorder")
+    _require(is_tree and is_preorder and _is_nested(tree, inner), f"{prefix}left", "not a tree in preorder")
     leaves = tree.column == -1
     _require(
         (tree.left[leaves] == -1).all() and (tree.right[leaves] == -1).all(),
-        f"{PREFIX}left",
+        f"{prefix}left",
         "leaves with children",
     )
     _require(
-        (np.abs(tree.value) <= _MOST_ADDED_BY_TREE).all(), f"{PREFIX}value", "log ratios that are not finite"
+        (np.abs(tree.value) <= _MOST_ADDED_BY_TREE).all(), f"{prefix}value", "log ratios that are not finite"
     )
-    _require((tree.threshold >= -1).all(), f"{PREFIX}threshold", "values below -1")
+    _require((tree.threshold >= -1).all(), f"{prefix}threshold", "values below -1")
 
 
 def _is_nested(tree: BoostedTree, inner: npt.NDArray[np.intp]) -> bool:

@@ -79,7 +79,7 @@ def _spread(
 def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]) -> Drawn:
     """Rows on all axes as `draw_kept` has them, but that less is left to chance: of as many for each of `rngs`, those that speak for all.
 
-    Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`).
+    Cells of all pairs of axes are about as frequent among them as among those that they come of (kernel thinning: `halved`), of every two together with a target that was named.
     There are 2, 4, … of `rngs`, and rows are drawn by each of them at once; one alone draws independent rows.
     """
     if len(rngs) == 1 or not n_rows or not model.latents:
@@ -87,9 +87,10 @@ def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]
     with ThreadPoolExecutor(max_workers=min(len(rngs), os.cpu_count() or 1)) as pool:
         drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), rngs)))
     cells = cells_of(model.latents, model.bins)
+    target = None if model.ratio is None or model.ratio.target is None else model.ratio.target.axis
     while drawn.n_rows > n_rows:
         states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
-        drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rngs[0]))
+        drawn = drawn.rows(halved(states, [int(own.max()) + 1 for own in cells], rngs[0], target=target))
     return drawn
 
 

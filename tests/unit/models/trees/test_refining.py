@@ -10,8 +10,9 @@ from tabsynth.errors import ConditionError, ModelFileError
 from tabsynth.model_folder import write_folder
 from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.models.trees.drawing import draw_rows
+from tabsynth.models.trees.forest import Forest
 from tabsynth.models.trees.margins import LEAST_KEPT, bound_of, cells_of, fit_margins, wanted_in
-from tabsynth.models.trees.ratios import Forest, Ratio, codes_of
+from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.refining import most_trees_for, refine
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
