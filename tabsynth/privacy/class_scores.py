@@ -20,6 +20,7 @@ Classes = npt.NDArray[np.intp]
 
 MOST_STEPS = 300
 _PATIENCE = 30  # steps that may be taken without a gain on rows held out
+_ERRORS = 2.0  # standard errors that trees must gain on rows held out
 _RATE = 0.1
 _SMOOTHED = 50.0  # rows, below which a leaf says mostly what the node above it does
 _ROWS_ASKED = 0.7  # a share drawn anew for every step
@@ -49,7 +50,7 @@ def fit_class_scores(
     """Trees of every step, `n_scores` of them, for rows of (n, d) codes and their `classes`, 0 to `n_classes` - 1 ≥ 1.
 
     At most `n_steps`; where rows to be `judged_by` are given no more than they bear out, none at all where frequencies
-    alone do as well. A leaf is grown on `min_leaf` rows or more. The same for a seed, whatever else is running.
+    alone do as well but for two standard errors. A leaf is grown on `min_leaf` rows or more. The same for a seed, whatever else is running.
     """
     import lightgbm
 
@@ -89,12 +90,13 @@ def fit_class_scores(
     booster: Any = lightgbm.train(settings, grown, num_boost_round=n_steps, **stop)
     n_taken = n_steps
     if judged_by is not None:
-        losses = next(iter(said["valid_0"].values()))
+        n_taken = int(np.argmin(next(iter(said["valid_0"].values())))) + 1
+        chance = booster.predict(others.astype(np.float32), num_iteration=n_taken, num_threads=1)
+        chance = np.stack([1 - chance, chance], axis=1) if is_binary else chance
         shares = (np.bincount(classes, minlength=n_classes) + 0.5) / (len(classes) + 0.5 * n_classes)
-        alone = float(-np.log(shares[judged_by[1]]).mean())
-        n_taken = int(np.argmin(losses)) + 1 if min(losses) < alone else 0
-    if not n_taken:
-        return []
+        gains = np.log(chance[np.arange(len(their)), their]) - np.log(shares[their])
+        if gains.mean() < _ERRORS * gains.std() / np.sqrt(len(gains)):
+            return []
     return [
         tree_of(tree["tree_structure"]) for tree in booster.dump_model(num_iteration=n_taken)["tree_info"]
     ]

@@ -62,7 +62,8 @@ class TargetRatio:
     def classes_of(self, pieces: Mapping[int, Pieces]) -> npt.NDArray[np.intp]:
         """The class of every row, (n_rows,)."""
         said = [own[pieces[axis]] for axis, own in self.classes.items()]
-        return np.maximum(np.max(said, axis=0), 0).astype(np.intp)
+        found: npt.NDArray[np.intp] = np.maximum(np.max(said, axis=0), 0).astype(np.intp)
+        return found
 
     def arrays(self, prefix: str) -> dict[str, npt.NDArray[Any]]:
         found = arrays_of(self.source, f"{prefix}source.") | arrays_of(self.drawn, f"{prefix}drawn.")

@@ -1,0 +1,232 @@
+"""A target's chances on top of the sequence: by hand, what they make of drawn rows, and stored ones."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tabsynth.errors import ModelFileError, UsageError
+from tabsynth.model_folder import write_folder
+from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio, classes_on
+from tabsynth.pipeline import FittedPipeline, fit
+from tabsynth.privacy import NO_PRIVACY
+from tests.unit.hostile import parts_of, put
+from tests.unit.models.trees.test_refining import random_tree
+from tests.unit.privacy.test_density_ratio import walked
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_logs_are_what_both_sums_of_trees_make_of_a_rows_class(n_classes):
+    """The target on axis 1; axes 0 and 2 of four and six pieces, their codes in another order."""
+    rng = np.random.default_rng(n_classes)
+    codes = {0: np.array([2, 0, 1, 3, -1], np.int32), 2: np.array([5, 4, 0, 1, 2, 3, -1], np.int32)}
+    classes = {1: np.append(np.arange(n_classes), -1).astype(np.int32)}
+    n_scores = 1 if n_classes == 2 else n_classes
+
+    def trees():
+        found = [random_tree(rng, 5, [5, 1, 7]) for _ in range(4 * n_scores)]
+        return tuple(
+            replace(tree, column=np.where(tree.column == 1, 2, tree.column).astype(np.int32))
+            for tree in found
+        )
+
+    ratio = TargetRatio(n_classes, classes, codes, trees(), trees())
+    pieces = {
+        axis: rng.integers(0, size, 300).astype(np.int32) for axis, size in ((0, 4), (1, n_classes), (2, 6))
+    }
+    pieces[0][:40] = -1
+    rows = np.stack([codes[0][pieces[0]], np.zeros(300, np.int32), codes[2][pieces[2]]], axis=1)
+
+    def log_chance(trees):
+        every = np.zeros((n_classes, 300))
+        for number, tree in enumerate(trees):
+            every[number % n_scores + (n_classes == 2)] += tree.value[walked(tree, rows)]
+        return (every - np.log(np.exp(every).sum(axis=0)))[pieces[1], np.arange(300)]
+
+    expected = log_chance(ratio.source) - log_chance(ratio.drawn)
+    assert np.abs(expected).max() > 0.5
+    assert np.allclose(ratio.logs(pieces), expected, atol=1e-5)
+
+
+def classes_of(column):
+    frame = pl.DataFrame({"y": column, "x": np.arange(len(column)) % 7})
+    model = fit(frame, engine="independent", privacy=NO_PRIVACY, seed=0).model
+    return classes_on(model.latents, "y"), [one for one in model.latents if one.variable.name == "y"]
+
+
+def test_classes_are_frequent_levels_and_the_rest_together():
+    levels = [f"l{k:02}" for k in range(30) for _ in range(20 + 10 * (k % 3 == 0) + k)]
+    (n_classes, found), (latent,) = classes_of(levels)
+    assert n_classes == MOST_CLASSES
+    (own,) = found.values()
+    assert own[-1] == -1
+    mass = latent.marginal.mass
+    alone = np.argsort(-mass, kind="stable")[: MOST_CLASSES - 1]
+    assert sorted(own[alone]) == list(range(MOST_CLASSES - 1))
+    assert set(np.delete(own[:-1], alone)) == {MOST_CLASSES - 1}
+
+
+def test_classes_of_numbers_are_stretches_of_as_many_rows_and_nulls_one_of_their_own():
+    rng = np.random.default_rng(3)
+    numbers = [
+        None if gap else x for gap, x in zip(rng.random(4000) < 0.3, rng.normal(size=4000), strict=True)
+    ]
+    (n_classes, found), latents = classes_of(numbers)
+    assert n_classes == MOST_CLASSES
+    levels, values = found.values()
+    assert sorted(set(levels[:-1])) == [-1, 0]  # numbers, of which the other axis tells; and nulls
+    assert sorted(set(values[:-1])) == list(range(1, MOST_CLASSES))
+    assert (np.diff(values[:-1]) >= 0).all()
+    shares = np.bincount(values[:-1], weights=latents[1].marginal.mass)[1:]
+    assert shares.max() < 2 / (MOST_CLASSES - 1)
+
+
+def majority(n, seed=0):
+    """Whether most of five flags are up, with a chance of .9."""
+    rng = np.random.default_rng(seed)
+    flags = rng.random((n, 5)) < 0.5
+    risk = (flags.sum(axis=1) > 2) == (rng.random(n) < 0.9)
+    frame = {f"f{k}": flags[:, k] for k in range(5)}
+    return pl.DataFrame(frame | {"risk": np.where(risk, "high", "low"), "noise": rng.integers(0, 9, n)})
+
+
+def most_are_up(rows):
+    return sum(rows[f"f{k}"].cast(pl.Int64) for k in range(5)) > 2
+
+
+def follows(rows):
+    """The share of rows whose risk is what the number of flags says."""
+    return float((most_are_up(rows) == (rows["risk"] == "high")).mean())
+
+
+SETTINGS = {
+    "rounds": 0,
+    "min_leaf": 600,
+    "penalty": 1e6,
+}  # no split is borne out, so the sequence knows frequencies alone
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return fit(majority(6000), engine="sequential_trees", settings=SETTINGS, privacy=NO_PRIVACY, seed=1)
+
+
+@pytest.fixture(scope="module")
+def aimed():
+    settings = {**SETTINGS, "min_leaf": 30, "target": "risk"}
+    return fit(majority(6000), engine="sequential_trees", settings=settings, privacy=NO_PRIVACY, seed=1)
+
+
+def test_what_the_sequence_misses_of_a_target_is_learned_and_columns_stay_as_they_are(plain, aimed):
+    assert follows(plain.sample(20_000, seed=2)) == pytest.approx(0.5, abs=0.02)
+    rows = aimed.sample(20_000, seed=2)
+    # .9 in the source; a share of 20,000 rows has a standard error below .003, and trees draw chances towards the mean
+    assert 0.82 < follows(rows) < 0.91
+    source = majority(6000)
+    for name in source.columns:
+        for value in source[name].unique():
+            share, own = ((frame[name] == value).mean() for frame in (source, rows))
+            assert own == pytest.approx(share, abs=0.015), (name, value)
+
+
+def test_rows_under_conditions_have_the_targets_chances_too(aimed):
+    free = aimed.sample(40_000, seed=3)
+    for where in ({"risk": "high"}, {"f0": True, "f1": False}):
+        rows = aimed.sample(3000, seed=4, where=where)
+        for name, value in where.items():
+            assert (rows[name] == value).all()
+        same = free.filter(*(pl.col(name) == value for name, value in where.items()))
+        # 3,000 rows: four standard errors of a share are below .03
+        assert follows(rows) == pytest.approx(follows(same), abs=0.03), where
+    given = majority(2000, seed=9).select("f0", "f1", "f2", "f3", "f4")
+    # rows that are completed have four passes of eight proposals, which come near
+    assert follows(aimed.complete(given, seed=5)) == pytest.approx(follows(free), abs=0.05)
+
+
+def test_a_target_of_which_nothing_is_said_changes_nothing():
+    shuffled = {**SETTINGS, "min_leaf": 30, "target": "noise"}
+    found = fit(majority(6000), engine="sequential_trees", settings=shuffled, privacy=NO_PRIVACY, seed=1)
+    assert found.model.ratio is None
+    few = fit(
+        majority(150), engine="sequential_trees", settings={"target": "risk"}, privacy=NO_PRIVACY, seed=1
+    )
+    assert few.model.ratio is None  # nothing to judge trees by
+    assert few.sample(10, seed=0).height == 10
+
+
+def test_a_target_must_be_a_column_that_is_modelled():
+    with pytest.raises(
+        UsageError, match=r"sequential_trees: the target .rusk. is not a column.*did you mean .risk."
+    ):
+        fit(majority(50), engine="sequential_trees", settings={"target": "rusk"}, privacy=NO_PRIVACY)
+
+
+def test_the_ledger_tells_that_a_target_was_learned(plain, aimed):
+    def read(pipeline):
+        return [charge for charge in pipeline.ledger.charges if "target" in charge.statistic]
+
+    assert read(plain) == []
+    (charge,) = read(aimed)
+    assert charge.columns[-1] == "risk"
+    assert sorted(charge.columns) == sorted(majority(1).columns)
+
+
+def test_one_seed_gives_one_target_and_a_folder_samples_as_before(aimed, tmp_path):
+    settings = {**SETTINGS, "min_leaf": 30, "target": "risk"}
+    again = fit(majority(6000), engine="sequential_trees", settings=settings, privacy=NO_PRIVACY, seed=1)
+    assert list(again.model.arrays()) == list(aimed.model.arrays())
+    for name, array in again.model.arrays().items():
+        assert np.array_equal(array, aimed.model.arrays()[name]), name
+    aimed.save(tmp_path / "model")
+    assert FittedPipeline.load(tmp_path / "model").sample(700, seed=4).equals(aimed.sample(700, seed=4))
+
+
+@pytest.fixture(scope="module")
+def stored(aimed, tmp_path_factory):
+    return parts_of(aimed, tmp_path_factory.mktemp("model") / "sound")
+
+
+def key_of(arrays, part):
+    return next(name for name in arrays if name.startswith(f"ratio.target.{part}"))
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "fault"),
+    [
+        ("classes.", put(0, 16), "codes that are not within -1 and 15"),
+        ("classes.", put(0, -2), "codes that are not within -1 and 15"),
+        ("classes.", np.zeros_like, "a single class"),
+        ("classes.", put(1, 4), "not as many trees for every class"),
+        ("classes.", lambda a: a[:-1], "expected int32 of shape"),
+        ("codes.", lambda a: a.astype(np.int64), "expected int32 of shape"),
+        ("codes.", put(0, 1 << 20), "codes that are not within"),
+        ("source.column", put(0, 99), "asks for axes that there are not"),
+        ("source.start", put(0, 1), "not the beginnings of its trees"),
+        ("drawn.value", put(-1, np.nan), "that are not finite"),
+        ("drawn.left", put(0, 2), "not a tree in preorder"),
+    ],
+)
+def test_a_hostile_target_is_refused(stored, tmp_path, part, change, fault):
+    document, arrays = stored
+    name = key_of(arrays, part)
+    hostile = {**arrays, name: change(arrays[name])}
+    if fault.startswith("not as many"):  # for five classes
+        assert (len(arrays["ratio.target.source.start"]) - 1) % 5
+    write_folder(tmp_path / "hostile", document, hostile)
+    with pytest.raises(ModelFileError, match=f"not a model this release can read: array .*({fault})"):
+        FittedPipeline.load(tmp_path / "hostile")
+
+
+def test_a_target_is_whole_and_of_one_column(stored, tmp_path):
+    document, arrays = stored
+    codes, classes = key_of(arrays, "codes."), key_of(arrays, "classes.")
+    half = {name: array for name, array in arrays.items() if name != codes}
+    both = {**arrays, codes.replace("codes", "classes"): np.minimum(arrays[codes], 1)}
+    none = {name: array for name, array in arrays.items() if name != classes}
+    for number, (changed, fault) in enumerate(
+        ((half, "missing"), (both, "not of one column"), (none, "not of one column"))
+    ):
+        write_folder(tmp_path / str(number), document, changed)
+        with pytest.raises(ModelFileError, match=fault):
+            FittedPipeline.load(tmp_path / str(number))
