@@ -58,7 +58,7 @@ class SequentialTrees:
     found on. `penalty` ≥ 0: nats that a split, or a parameter of the log odds on top of leaves, must save for every
     parameter it adds; the larger, the fewer of both and the less of single rows in them. It is raised, up to four times, in a
     table of fewer than 400 rows for each column. `rounds` in 0 to 16: how often drawn rows are told from
-    real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column that the table is
+    real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column of classes that the table is
     to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001).
     """
 
@@ -94,11 +94,7 @@ class SequentialTrees:
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         names = tuple(data.columns)
-        if self.target and self.target not in names:
-            raise UsageError(
-                f"sequential_trees: the target {self.target!r} is not a column that is modelled; "
-                + did_you_mean(self.target, names)
-            )
+        self._require_classes(data)
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents)
@@ -144,10 +140,25 @@ class SequentialTrees:
                 ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
             if fit_scores is not None:
                 progress("target", 0.9)
+                axis = [latent.variable.name for latent in latents].index(self.target)
                 ratio = refine_target(
-                    sequence, ratio, real, fit_scores, self.target, self, streams, n_rows=data.n_rows
+                    sequence, ratio, real, fit_scores, axis, self, streams, n_rows=data.n_rows
                 )
         return replace(sequence, ratio=ratio)
+
+    def _require_classes(self, data: EncodedTable) -> None:
+        if not self.target:
+            return
+        if self.target not in data.columns:
+            raise UsageError(
+                f"sequential_trees: the target {self.target!r} is not a column that is modelled; "
+                + did_you_mean(self.target, tuple(data.columns))
+            )
+        if data.columns[self.target].variable.is_continuous:
+            raise UsageError(
+                f"sequential_trees: the target {self.target!r} is a column of numbers, which it would not serve; declare it "
+                "categorical if its numbers are classes, else leave the target out"
+            )
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:
         """The penalty in a table of that size, in nats: more where rows are few for their columns."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, Integers, tree_of
 
 ClassScores = Callable[..., "list[BoostedTree]"]
-Classes = npt.NDArray[np.intp]
+Classes = npt.NDArray[np.signedinteger[Any]]
 
 MOST_STEPS = 300
 _PATIENCE = 30  # steps that may be taken without a gain on rows held out

@@ -76,8 +76,7 @@ def refine(
     has_learnt = [axis in model.tilts or tree.n_nodes > 1 for axis, tree in enumerate(model.trees)]
     flattered = 1 - _KNOWN * float(np.mean(has_learnt))
     ratio: Ratio | None = None
-    n_drawn = max(DRAWN_PER_ROW * len(real), min(FEWEST_DRAWN, MOST_PER_ROW * len(real)))
-    drawn = _pool(model, min(n_drawn, ENOUGH_DRAWN), streams, 0)
+    drawn = _pool(model, _n_told_from(len(real)), streams, 0)
     for number in range(settings.rounds):
         more = fit(
             real,
@@ -105,15 +104,15 @@ def refine_target(
     ratio: Ratio | None,
     pieces: Sequence[Pieces],
     fit: ClassScores,
-    target: str,
+    target: int,
     settings: Settings,
     streams: Streams,
     *,
     n_rows: int,
 ) -> Ratio | None:
-    """The ratio, and on top of it how much more probable the target's class is by the rest of the row; as it was where that says nothing.
+    """The ratio, and on top of it how much more probable a row's class on the axis `target` is in the source, given the rest of the row.
 
-    The last step, so that a row's chance of its class is what was learned from the table, whatever others steps did to it.
+    As it was where the rest says nothing of it. The last step, so that chances of classes are what was learned of them, whatever was done to rows before.
     """
     if not pieces or len(pieces[0]) < LEAST_ROWS:
         return ratio
@@ -123,8 +122,8 @@ def refine_target(
         ratio = Ratio(codes, (), nothing, 0.0)
     rng = streams.generator("sequential_trees.target")
     n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
-    drawn = _pool(model, n_weighed, streams, settings.rounds + 1)
-    kept = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
+    drawn = _pool(model, _n_told_from(len(pieces[0])), streams, settings.rounds + 1)
+    kept = drawn.rows(np.flatnonzero(rng.random(drawn.n_rows) < ratio.chance(drawn.pieces)))
     real = dict(enumerate(pieces))
     found = fit_target(
         model.latents,
@@ -153,6 +152,11 @@ def most_trees_for(n_rows: int, n_columns: int) -> int:
     """Trees that one round may grow in a table of that size."""
     most = min(TREES_TIMES_ROWS // n_rows, TREES_TIMES_COLUMNS * n_rows // n_columns)
     return int(np.clip(most, FEWEST_TREES, MOST_TREES))
+
+
+def _n_told_from(n_real: int) -> int:
+    """Drawn rows for so many of the table."""
+    return min(max(DRAWN_PER_ROW * n_real, min(FEWEST_DRAWN, MOST_PER_ROW * n_real)), ENOUGH_DRAWN)
 
 
 def _table(codes: Sequence[Pieces], pieces: Mapping[int, Pieces]) -> Pieces:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.errors import ModelFileError
-from tabsynth.models.latent import Latent
+from tabsynth.models.latent import Latent, Part
 from tabsynth.models.stored import require_names
+from tabsynth.models.trees.axes import ABSENT
 from tabsynth.models.trees.forest import NODE_PARTS
 from tabsynth.models.trees.margins import MOST_ADDED
 from tabsynth.models.trees.ratios import PREFIX, Ratio, codes_of
@@ -71,32 +72,43 @@ def _trees(arrays: Arrays, prefix: str, n_axes: int, most: int) -> tuple[Boosted
 
 
 def _target(arrays: Arrays, own: Sequence[str], latents: Sequence[Latent]) -> TargetRatio | None:
-    """Classes on all axes of one column and no other, codes on all others, and as many trees for every class."""
+    """An axis of levels with their classes, codes on all others, and as many trees for every class."""
     if not own:
         return None
-    key = f"{TARGET}classes."
-    names = {latent.variable.name for axis, latent in enumerate(latents) if f"{key}{axis}" in own}
-    _require(len(names) == 1, key, "not of one column")
-    target = [latent.variable.name in names for latent in latents]
-    wanted = [f"{key}{axis}" if is_own else f"{TARGET}codes.{axis}" for axis, is_own in enumerate(target)]
-    both = [f"{TARGET}{of}." for of in ("source", "drawn")]
-    require_names(
-        own, [*wanted, *(name for prefix in both for name in _names_of_trees(prefix))], what="arrays"
+    key = f"{TARGET}axis"
+    _require(key in own, key, "missing")
+    axis = int(_typed(arrays, key, np.int64, 1)[0])
+    is_axis = 0 <= axis < len(latents) and latents[axis].part is Part.LEVEL
+    _require(is_axis, key, "no axis of levels")
+    others = {other: f"{TARGET}codes.{other}" for other in range(len(latents)) if other != axis}
+    trees = [f"{TARGET}source.", f"{TARGET}drawn."]
+    wanted = [
+        key,
+        f"{TARGET}classes",
+        *others.values(),
+        *(name for prefix in trees for name in _names_of_trees(prefix)),
+    ]
+    require_names(own, wanted, what="arrays")
+    classes = _codes(arrays, f"{TARGET}classes", len(latents[axis].marginal.mass), 0, MOST_CLASSES - 1)
+    n_classes = int(classes.max()) + 1
+    _require(n_classes > 1, f"{TARGET}classes", "a single class")
+    codes = {}
+    for other, name in others.items():
+        size = len(latents[other].marginal.mass) + 1
+        codes[other] = _codes(arrays, name, size, ABSENT, size - 1)
+    source, drawn = (_trees(arrays, prefix, len(latents), MOST_STEPS * MOST_CLASSES) for prefix in trees)
+    for found, prefix in ((source, trees[0]), (drawn, trees[1])):
+        is_even = len(found) % n_scores(n_classes) == 0
+        _require(is_even, f"{prefix}start", "not as many trees for every class")
+    return TargetRatio(axis, classes, codes, source, drawn)
+
+
+def _codes(arrays: Arrays, name: str, size: int, least: int, most: int) -> Integers:
+    array = _typed(arrays, name, np.int32, size)
+    _require(
+        ((array >= least) & (array <= most)).all(), name, f"codes that are not within {least} and {most}"
     )
-    seen: dict[bool, dict[int, Integers]] = {True: {}, False: {}}
-    for axis, (name, latent) in enumerate(zip(wanted, latents, strict=True)):
-        array = _typed(arrays, name, np.int32, len(latent.marginal.mass) + 1)
-        least, end = -1, MOST_CLASSES if target[axis] else len(array)
-        _require(
-            ((array >= least) & (array < end)).all(), name, f"codes that are not within {least} and {end - 1}"
-        )
-        seen[target[axis]][axis] = array
-    n_classes = int(max(array.max() for array in seen[True].values())) + 1
-    _require(n_classes > 1, key, "a single class")
-    source, drawn = (_trees(arrays, prefix, len(latents), MOST_STEPS * MOST_CLASSES) for prefix in both)
-    for trees, prefix in ((source, both[0]), (drawn, both[1])):
-        _require(len(trees) % n_scores(n_classes) == 0, f"{prefix}start", "not as many trees for every class")
-    return TargetRatio(n_classes, seen[True], seen[False], source, drawn)
+    return array
 
 
 def _require_tree(tree: BoostedTree, prefix: str, n_axes: int) -> None:

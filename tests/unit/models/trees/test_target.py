@@ -8,7 +8,7 @@ import pytest
 
 from tabsynth.errors import ModelFileError, UsageError
 from tabsynth.model_folder import write_folder
-from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio, classes_on
+from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio, classes_of
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tests.unit.hostile import parts_of, put
@@ -21,7 +21,7 @@ def test_logs_are_what_both_sums_of_trees_make_of_a_rows_class(n_classes):
     """The target on axis 1; axes 0 and 2 of four and six pieces, their codes in another order."""
     rng = np.random.default_rng(n_classes)
     codes = {0: np.array([2, 0, 1, 3, -1], np.int32), 2: np.array([5, 4, 0, 1, 2, 3, -1], np.int32)}
-    classes = {1: np.append(np.arange(n_classes), -1).astype(np.int32)}
+    classes = np.arange(n_classes, dtype=np.int32)
     n_scores = 1 if n_classes == 2 else n_classes
 
     def trees():
@@ -31,7 +31,7 @@ def test_logs_are_what_both_sums_of_trees_make_of_a_rows_class(n_classes):
             for tree in found
         )
 
-    ratio = TargetRatio(n_classes, classes, codes, trees(), trees())
+    ratio = TargetRatio(1, classes, codes, trees(), trees())
     pieces = {
         axis: rng.integers(0, size, 300).astype(np.int32) for axis, size in ((0, 4), (1, n_classes), (2, 6))
     }
@@ -49,37 +49,21 @@ def test_logs_are_what_both_sums_of_trees_make_of_a_rows_class(n_classes):
     assert np.allclose(ratio.logs(pieces), expected, atol=1e-5)
 
 
-def classes_of(column):
-    frame = pl.DataFrame({"y": column, "x": np.arange(len(column)) % 7})
-    model = fit(frame, engine="independent", privacy=NO_PRIVACY, seed=0).model
-    return classes_on(model.latents, "y"), [one for one in model.latents if one.variable.name == "y"]
-
-
 def test_classes_are_frequent_levels_and_the_rest_together():
-    levels = [f"l{k:02}" for k in range(30) for _ in range(20 + 10 * (k % 3 == 0) + k)]
-    (n_classes, found), (latent,) = classes_of(levels)
-    assert n_classes == MOST_CLASSES
-    (own,) = found.values()
-    assert own[-1] == -1
-    mass = latent.marginal.mass
-    alone = np.argsort(-mass, kind="stable")[: MOST_CLASSES - 1]
-    assert sorted(own[alone]) == list(range(MOST_CLASSES - 1))
-    assert set(np.delete(own[:-1], alone)) == {MOST_CLASSES - 1}
+    mass = np.random.default_rng(0).dirichlet(np.ones(30))
+    found = classes_of(mass)
+    order = np.argsort(-mass)
+    assert found[order].tolist() == [*range(MOST_CLASSES - 1), *[MOST_CLASSES - 1] * 15]
+    assert classes_of(np.array([0.2, 0.8])).tolist() == [1, 0]
 
 
-def test_classes_of_numbers_are_stretches_of_as_many_rows_and_nulls_one_of_their_own():
+def test_a_target_of_numbers_is_refused():
     rng = np.random.default_rng(3)
-    numbers = [
-        None if gap else x for gap, x in zip(rng.random(4000) < 0.3, rng.normal(size=4000), strict=True)
-    ]
-    (n_classes, found), latents = classes_of(numbers)
-    assert n_classes == MOST_CLASSES
-    levels, values = found.values()
-    assert sorted(set(levels[:-1])) == [-1, 0]  # numbers, of which the other axis tells; and nulls
-    assert sorted(set(values[:-1])) == list(range(1, MOST_CLASSES))
-    assert (np.diff(values[:-1]) >= 0).all()
-    shares = np.bincount(values[:-1], weights=latents[1].marginal.mass)[1:]
-    assert shares.max() < 2 / (MOST_CLASSES - 1)
+    frame = pl.DataFrame({"amount": rng.normal(size=3000), "x": rng.integers(0, 5, 3000)})
+    with pytest.raises(
+        UsageError, match=r"the target .amount. is a column of numbers.+declare it categorical"
+    ):
+        fit(frame, engine="sequential_trees", settings={"target": "amount"}, privacy=NO_PRIVACY)
 
 
 def majority(n, seed=0):
@@ -88,7 +72,9 @@ def majority(n, seed=0):
     flags = rng.random((n, 5)) < 0.5
     risk = (flags.sum(axis=1) > 2) == (rng.random(n) < 0.9)
     frame = {f"f{k}": flags[:, k] for k in range(5)}
-    return pl.DataFrame(frame | {"risk": np.where(risk, "high", "low"), "noise": rng.integers(0, 9, n)})
+    return pl.DataFrame(
+        frame | {"risk": np.where(risk, "high", "low"), "noise": rng.choice(list("abcde"), n)}
+    )
 
 
 def most_are_up(rows):
@@ -194,11 +180,14 @@ def key_of(arrays, part):
 @pytest.mark.parametrize(
     ("part", "change", "fault"),
     [
-        ("classes.", put(0, 16), "codes that are not within -1 and 15"),
-        ("classes.", put(0, -2), "codes that are not within -1 and 15"),
-        ("classes.", np.zeros_like, "a single class"),
-        ("classes.", put(1, 4), "not as many trees for every class"),
-        ("classes.", lambda a: a[:-1], "expected int32 of shape"),
+        ("axis", put(0, 7), "no axis of levels"),
+        ("axis", put(0, -1), "no axis of levels"),
+        ("classes", put(0, 16), "codes that are not within 0 and 15"),
+        ("classes", put(0, -1), "codes that are not within 0 and 15"),
+        ("classes", np.zeros_like, "a single class"),
+        ("classes", put(1, 4), "not as many trees for every class"),
+        ("classes", lambda a: a[:-1], "expected int32 of shape"),
+        ("codes.", put(0, -2), "codes that are not within -1"),
         ("codes.", lambda a: a.astype(np.int64), "expected int32 of shape"),
         ("codes.", put(0, 1 << 20), "codes that are not within"),
         ("source.column", put(0, 99), "asks for axes that there are not"),
@@ -218,15 +207,14 @@ def test_a_hostile_target_is_refused(stored, tmp_path, part, change, fault):
         FittedPipeline.load(tmp_path / "hostile")
 
 
-def test_a_target_is_whole_and_of_one_column(stored, tmp_path):
+def test_a_target_is_whole_or_not_there(stored, tmp_path):
     document, arrays = stored
-    codes, classes = key_of(arrays, "codes."), key_of(arrays, "classes.")
+    codes = key_of(arrays, "codes.")
     half = {name: array for name, array in arrays.items() if name != codes}
-    both = {**arrays, codes.replace("codes", "classes"): np.minimum(arrays[codes], 1)}
-    none = {name: array for name, array in arrays.items() if name != classes}
-    for number, (changed, fault) in enumerate(
-        ((half, "missing"), (both, "not of one column"), (none, "not of one column"))
-    ):
+    stray = {**arrays, "ratio.target.codes.99": arrays[codes]}
+    axis = {name: array for name, array in arrays.items() if name != "ratio.target.axis"}
+    other = {**arrays, "ratio.target.axis": arrays["ratio.target.axis"] - 1}
+    for number, changed in enumerate((half, stray, axis, other)):
         write_folder(tmp_path / str(number), document, changed)
-        with pytest.raises(ModelFileError, match=fault):
+        with pytest.raises(ModelFileError, match=r"missing|unknown"):
             FittedPipeline.load(tmp_path / str(number))
