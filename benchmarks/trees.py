@@ -1,6 +1,6 @@
 """`sequential_trees` on real tables: fit, sample, and the figures of an independent scorer.
 
-    python -m benchmarks.trees --data DIR --scorer score.py --peer-python PY [--seeds 5] [--out FILE.json] [NAME...]
+    python -m benchmarks.trees --data DIR --scorer score.py --peer-python PY [--seeds 5] [--target] [--out FILE.json] [NAME...]
         [--products PY --product mostly --product sdv_gaussian_copula --minutes 10]
 
 `--products PY`, a Python with mostlyai-engine or sdv, runs those products on the same halves, by their own settings
@@ -105,6 +105,7 @@ def measure(
     holdout.write_parquet(folder / "holdout.parquet")
     run: dict[str, Any] = {"table": name, "seed": seed, "rows": train.height, "columns": train.width}
     if engine == arguments.engine:
+        settings = settings | ({"target": TABLES[name][1]} if arguments.target else {})
         run |= ours(train, seed, arguments, settings, folder / "synthetic.parquet")
     else:
         run |= product(engine, folder, arguments)
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--peer-python", required=True)
     parser.add_argument("--engine", default="sequential_trees")
     parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--target", action="store_true", help="name each table's target to the engine")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--products")
     parser.add_argument("--product", action="append", default=[])
