@@ -1,6 +1,6 @@
 """`sequential_trees` on real tables: fit, sample, and the figures of an independent scorer.
 
-    python -m benchmarks.trees --data DIR --scorer score.py --peer-python PY [--seeds 5] [--target] [--out FILE.json] [NAME...]
+    python -m benchmarks.trees --data DIR --scorer score.py --peer-python PY [--seeds 5] [--target] [--cut 0] [--out FILE.json] [NAME...]
         [--products PY --product mostly --product sdv_gaussian_copula --minutes 10]
 
 `--products PY`, a Python with mostlyai-engine or sdv, runs those products on the same halves, by their own settings
@@ -42,7 +42,7 @@ TABLES = {
 }
 
 
-def halves(path: Path, unit: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def halves(path: Path, unit: str | None, cut: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     if path.is_dir():
         return pl.read_parquet(path / "train.parquet"), pl.read_parquet(path / "holdout.parquet")
     frame = (
@@ -50,13 +50,13 @@ def halves(path: Path, unit: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         if path.suffix == ".parquet"
         else pl.read_csv(path, null_values=[""], infer_schema_length=None)
     )
-    train, holdout = split_rows(frame, unit=unit, holdout=0.5, seed=0)
+    train, holdout = split_rows(frame, unit=unit, holdout=0.5, seed=cut)
     return train, holdout
 
 
 def modelled(name: str, arguments: argparse.Namespace) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Train and holdout with the columns that an engine learns."""
-    train, holdout = halves(arguments.data / TABLES[name][0], UNITS.get(name))
+    train, holdout = halves(arguments.data / TABLES[name][0], UNITS.get(name), arguments.cut)
     schema = tabsynth.draft_schema(train)
     kept = [column.name for column in schema.only_table.columns if column.kind.is_modelled]
     return train.select(kept), holdout.select(kept)
@@ -103,7 +103,13 @@ def measure(
     train, holdout = modelled(name, arguments)
     train.write_parquet(folder / "train.parquet")
     holdout.write_parquet(folder / "holdout.parquet")
-    run: dict[str, Any] = {"table": name, "seed": seed, "rows": train.height, "columns": train.width}
+    run: dict[str, Any] = {
+        "table": name,
+        "cut": arguments.cut,
+        "seed": seed,
+        "rows": train.height,
+        "columns": train.width,
+    }
     if engine == arguments.engine:
         settings = settings | ({"target": TABLES[name][1]} if arguments.target else {})
         run |= ours(train, seed, arguments, settings, folder / "synthetic.parquet")
@@ -126,6 +132,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--target", action="store_true", help="name each table's target to the engine")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--cut", type=int, default=0, help="seed by which tables are halved")
     parser.add_argument("--products")
     parser.add_argument("--product", action="append", default=[])
     parser.add_argument("--minutes", type=float, default=10.0)
