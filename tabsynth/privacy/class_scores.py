@@ -13,20 +13,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, Integers, tree_of
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, as_tree, trees_of
 
-ClassScores = Callable[..., "list[BoostedTree]"]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int32]
 Classes = npt.NDArray[np.signedinteger[Any]]
+ClassScores = Callable[..., "list[BoostedTree]"]
 
 MOST_STEPS = 300
+MOST_PLACES = 63
+"""Of a column's codes, in an order between which trees split."""
 _PATIENCE = 30  # steps that may be taken without a gain on rows held out
 _ERRORS = 2.0  # standard errors that trees must gain on rows held out
 _RATE = 0.1
+_MOST_STEP = 4.0  # of a leaf, times the rate: where a class is all but excluded Newton's step is anything
 _SMOOTHED = 50.0  # rows, below which a leaf says mostly what the node above it does
 _ROWS_ASKED = 0.7  # a share drawn anew for every step
 _COLUMNS_ASKED = 0.3
 _FEWEST_COLUMNS = 4
-_MOST_BINS = 63
 _COUNTED_ALIKE = (
     30.0  # rows in proportion to the whole table, added to those of each level before levels are ordered
 )
@@ -43,79 +47,109 @@ def fit_class_scores(
     *,
     n_classes: int,
     min_leaf: int,
+    min_group: int,
     seed: int,
     n_steps: int,
     judged_by: tuple[Codes, Classes] | None = None,
 ) -> list[BoostedTree]:
-    """Trees of every step, `n_scores` of them, for rows of (n, d) codes and their `classes`, 0 to `n_classes` - 1 ≥ 1.
+    """Trees of every step, `n_scores` of them, for rows of (n, d) codes and their `classes`, 0 to `n_classes` - 1 ≥ 1, each of which some row has.
 
-    At most `n_steps`; where rows to be `judged_by` are given no more than they bear out, none at all where frequencies
-    alone do as well but for two standard errors. A leaf is grown on `min_leaf` rows or more. The same for a seed, whatever else is running.
+    The first step, of trees that ask for nothing, has the frequencies of classes; at most `n_steps` come after it. Where rows to be `judged_by` are
+    given no more than they bear out, and none at all where frequencies alone do as well but for two standard errors. A leaf is grown on about `min_leaf` rows
+    or more, and one that fewer than `min_group` rows reach adds nothing. The same for a seed, whatever else is running.
     """
     import lightgbm
 
-    is_binary = n_classes == 2
+    n = n_scores(n_classes)
     settings: dict[str, Any] = {
-        "objective": "binary" if is_binary else "multiclass",
-        "metric": "binary_logloss" if is_binary else "multi_logloss",
+        "objective": "binary" if n == 1 else "multiclass",
+        "num_class": n,
+        "metric": "binary_logloss" if n == 1 else "multi_logloss",
         "num_leaves": MOST_LEAVES,
         "learning_rate": _RATE,
-        "max_bin": _MOST_BINS,
+        "max_delta_step": _MOST_STEP,
+        "max_bin": MOST_PLACES + 1,
+        "min_data_in_bin": 1,
         "min_data_in_leaf": min_leaf,
         "path_smooth": _SMOOTHED * min_leaf / 30,
         "bagging_fraction": _ROWS_ASKED,
         "bagging_freq": 1,
         "feature_fraction": min(1.0, max(_COLUMNS_ASKED, _FEWEST_COLUMNS / codes.shape[1])),
+        "boost_from_average": False,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,
         "seed": seed,
         "verbose": -1,
     }
-    if not is_binary:
-        settings["num_class"] = n_classes
-    grown = lightgbm.Dataset(codes.astype(np.float32), classes, params=settings, free_raw_data=False)
+    shares = np.log(np.bincount(classes, minlength=n_classes) / len(classes))
+    start = shares if n > 1 else shares[1:] - shares[:1]
+
+    def table(rows: Codes, labels: Classes, **more: Any) -> Any:
+        begun = np.repeat(start, len(rows))
+        return lightgbm.Dataset(
+            rows.astype(np.float32), labels, init_score=begun, params=settings, free_raw_data=False, **more
+        )
+
+    grown = table(codes, classes)
     said: dict[str, dict[str, list[float]]] = {}
     stop: dict[str, Any] = {}
     if judged_by is not None:
-        others, their = judged_by
-        apart = lightgbm.Dataset(others.astype(np.float32), their, reference=grown, params=settings)
-        stop = {
-            "valid_sets": [apart],
-            "callbacks": [
-                lightgbm.early_stopping(_PATIENCE, verbose=False),
-                lightgbm.record_evaluation(said),
-            ],
-        }
+        stop["valid_sets"] = [table(*judged_by, reference=grown)]
+        stop["callbacks"] = [
+            lightgbm.early_stopping(_PATIENCE, verbose=False),
+            lightgbm.record_evaluation(said),
+        ]
     booster: Any = lightgbm.train(settings, grown, num_boost_round=n_steps, **stop)
-    n_taken = n_steps
+    n_taken = booster.current_iteration()
     if judged_by is not None:
         n_taken = int(np.argmin(next(iter(said["valid_0"].values())))) + 1
-        chance = booster.predict(others.astype(np.float32), num_iteration=n_taken, num_threads=1)
-        chance = np.stack([1 - chance, chance], axis=1) if is_binary else chance
-        shares = (np.bincount(classes, minlength=n_classes) + 0.5) / (len(classes) + 0.5 * n_classes)
-        gains = np.log(chance[np.arange(len(their)), their]) - np.log(shares[their])
-        if gains.mean() < _ERRORS * gains.std() / np.sqrt(len(gains)):
+        others, their = judged_by
+        scores = booster.predict(
+            others.astype(np.float32), num_iteration=n_taken, raw_score=True, num_threads=1
+        )
+        gains = log_chances(scores.reshape(len(their), n).T + start[:, None], their) - shares[their]
+        if not gains.mean() > _ERRORS * gains.std() / np.sqrt(len(gains)):
             return []
-    return [
-        tree_of(tree["tree_structure"]) for tree in booster.dump_model(num_iteration=n_taken)["tree_info"]
-    ]
+    constant = [as_tree([(-1, 0, -1, -1, float(one))]) for one in start]
+    return [*constant, *trees_of(booster, codes, n_taken, min_group=min_group, each=n)]
 
 
-def order_of_codes(
-    codes: Integers, classes: Classes, *, n_codes: int, n_classes: int, min_group: int
-) -> Integers:
-    """The place of every code, (n_codes,), in an order in which neighbours have like shares of the classes; `codes` are 0 to `n_codes` - 1.
+def log_chances(scores: Floats, classes: Classes) -> Floats:
+    """Of each row's class, (n_rows,), from the scores of all classes, (n_scores, n_rows)."""
+    if len(scores) == 1:
+        binary: Floats = -np.logaddexp(0.0, np.where(classes == 1, -scores[0], scores[0]))
+        return binary
+    found: Floats = scores[classes, np.arange(len(classes))] - np.logaddexp.reduce(scores, axis=0)
+    return found
 
-    By the first principal component of the shares, of a code of few rows drawn towards the table's. Codes of fewer than `min_group` rows
-    stand where the table does, so that their place tells nothing of those rows.
+
+def places_of_codes(
+    codes: Integers, classes: Classes, folds: Integers, *, n_codes: int, n_classes: int, min_group: int
+) -> tuple[Integers, Integers]:
+    """The place of every code, (n_codes,), 0 to `MOST_PLACES` - 1, such that codes of like shares of the classes have the same place or ones beside it; and the places of rows.
+
+    `codes`, (n_rows,), are 0 to `n_codes` - 1. By the first principal component of the shares, those of a code of few rows drawn towards the table's. Codes of fewer than `min_group` rows
+    have the table's own place, which tells nothing of those rows. Rows have the place that their code has by the rows of other `folds`, 0, 1, …: their own
+    class is not in it, else what chance made of a code of few rows would seem to tell of their classes (target encoding: Micci-Barreca 2001).
     """
-    counts = np.zeros((n_codes, n_classes))
-    np.add.at(counts, (codes, classes), 1.0)
-    n_rows, whole = counts.sum(axis=1, keepdims=True), counts.sum(axis=0) / max(counts.sum(), 1.0)
-    apart = (counts + _COUNTED_ALIKE * whole) / (n_rows + _COUNTED_ALIKE) - whole
-    apart[n_rows[:, 0] < min_group] = 0.0
-    axis = np.linalg.svd(apart * np.sqrt(n_rows), full_matrices=False)[2][0]
-    place = np.empty(n_codes, dtype=np.int32)
-    place[np.argsort(apart @ axis, kind="stable")] = np.arange(n_codes, dtype=np.int32)
-    return place
+    n_folds = int(folds.max(initial=0)) + 1
+    counts = np.zeros((n_folds, n_codes, n_classes))
+    np.add.at(counts, (folds, codes, classes), 1.0)
+    total = counts.sum(axis=0)
+    whole = total.sum(axis=0) / max(total.sum(), 1.0)
+
+    def apart(own: Floats) -> Floats:
+        n_rows = own.sum(axis=-1, keepdims=True)
+        found = (own + _COUNTED_ALIKE * whole) / (n_rows + _COUNTED_ALIKE) - whole
+        return np.where(n_rows < min_group, 0.0, found)
+
+    axis = np.linalg.svd(apart(total) * np.sqrt(total.sum(axis=-1, keepdims=True)), full_matrices=False)[2][0]
+    values, value_of = np.unique(apart(total) @ axis, return_inverse=True)
+    shares = np.bincount(value_of.reshape(-1), weights=total.sum(axis=-1)) / max(total.sum(), 1.0)
+    place = np.floor((np.cumsum(shares) - shares / 2) * MOST_PLACES)
+    ends = np.flatnonzero(place[1:] > place[:-1])
+    edges = (values[ends] + values[ends + 1]) / 2
+    of_code = np.searchsorted(edges, values).astype(np.int32)[value_of.reshape(-1)]
+    without = np.stack([apart(total - own) @ axis for own in counts])
+    return of_code, np.searchsorted(edges, without).astype(np.int32)[folds, codes]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, tree_of
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, trees_of
 
 Floats = npt.NDArray[np.float64]
 DensityRatio = Callable[..., "list[BoostedTree]"]
@@ -35,7 +35,6 @@ _MOST_FRESH = 12_288
 _RATE = 0.4
 _RIDGE = 10.0  # rows, as LightGBM counts them
 _SMOOTHED = 100.0  # rows, below which a leaf says mostly what the node above it does
-_ASKED_AT_ONCE = 16  # trees, which stay in the cache
 _MOST_BINS = 63  # of a column, between which trees split
 
 
@@ -171,16 +170,4 @@ class _Sequence:
 
     def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[BoostedTree]:
         """The first so many, each with its part of the average over sequences."""
-        rows, found = real.astype(np.float32), []
-        structures = self.booster.dump_model(num_iteration=n_trees)["tree_info"]
-        for first in range(0, n_trees, _ASKED_AT_ONCE):
-            n_asked = min(_ASKED_AT_ONCE, n_trees - first)
-            reached = self.booster.predict(
-                rows, pred_leaf=True, start_iteration=first, num_iteration=n_asked, num_threads=1
-            )
-            leaves = reached.reshape(len(rows), n_asked).astype(np.int64) + MOST_LEAVES * np.arange(n_asked)
-            held = np.bincount(leaves.reshape(-1), minlength=MOST_LEAVES * n_asked).reshape(n_asked, -1)
-            is_silent = (held > 0) & (held < min_group)
-            for tree, silent in zip(structures[first : first + n_asked], is_silent, strict=True):
-                found.append(tree_of(tree["tree_structure"], 1 / SEQUENCES, silent))
-        return found
+        return trees_of(self.booster, real, n_trees, scale=1 / SEQUENCES, min_group=min_group)

@@ -98,7 +98,7 @@ def _grouped(axes: set[int], sizes: Sequence[int]) -> tuple[tuple[tuple[int, int
     groups: list[list[tuple[int, int]]] = []
     n_codes = _MOST_CODES
     for size, axis in sorted((sizes[axis], axis) for axis in axes):
-        if n_codes * size > _MOST_CODES:
+        if not groups or n_codes * size > _MOST_CODES:
             groups.append([])
             n_codes = 1
         groups[-1].append((axis, size))

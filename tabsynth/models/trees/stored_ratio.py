@@ -16,10 +16,10 @@ from tabsynth.models.trees.forest import NODE_PARTS
 from tabsynth.models.trees.margins import MOST_ADDED
 from tabsynth.models.trees.ratios import PREFIX, Ratio, codes_of
 from tabsynth.models.trees.refining import MOST_ROUNDS
-from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio
+from tabsynth.models.trees.target import MOST_CLASSES, NO_CLASS, TargetRatio
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree
-from tabsynth.privacy.class_scores import MOST_STEPS, n_scores
+from tabsynth.privacy.class_scores import MOST_PLACES, MOST_STEPS, n_scores
 from tabsynth.privacy.density_ratio import MOST_TREES
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -89,14 +89,16 @@ def _target(arrays: Arrays, own: Sequence[str], latents: Sequence[Latent]) -> Ta
         *(name for prefix in trees for name in _names_of_trees(prefix)),
     ]
     require_names(own, wanted, what="arrays")
-    classes = _codes(arrays, f"{TARGET}classes", len(latents[axis].marginal.mass), 0, MOST_CLASSES - 1)
+    classes = _codes(arrays, f"{TARGET}classes", len(latents[axis].marginal.mass), NO_CLASS, MOST_CLASSES - 1)
     n_classes = int(classes.max()) + 1
     _require(n_classes > 1, f"{TARGET}classes", "a single class")
     codes = {}
     for other, name in others.items():
         size = len(latents[other].marginal.mass) + 1
-        codes[other] = _codes(arrays, name, size, ABSENT, size - 1)
-    source, drawn = (_trees(arrays, prefix, len(latents), MOST_STEPS * MOST_CLASSES) for prefix in trees)
+        codes[other] = _codes(arrays, name, size, ABSENT, MOST_PLACES - 1)
+    source, drawn = (
+        _trees(arrays, prefix, len(latents), (MOST_STEPS + 1) * MOST_CLASSES) for prefix in trees
+    )
     for found, prefix in ((source, trees[0]), (drawn, trees[1])):
         is_even = len(found) % n_scores(n_classes) == 0
         _require(is_even, f"{prefix}start", "not as many trees for every class")

@@ -19,18 +19,29 @@ from tabsynth.models.trees.axes import ABSENT
 from tabsynth.models.trees.forest import Forest, arrays_of
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.boosted import BoostedTree
-from tabsynth.privacy.class_scores import MOST_STEPS, ClassScores, n_scores, order_of_codes
+from tabsynth.privacy.class_scores import (
+    MOST_PLACES,
+    MOST_STEPS,
+    ClassScores,
+    log_chances,
+    n_scores,
+    places_of_codes,
+)
 
 Floats = npt.NDArray[np.float64]
 
 MOST_CLASSES = 16
 """Of a target: its most frequent levels, and the others together."""
-_HELD_OUT = 0.2
+MOST_SAID = 5.0
+"""Of a row's class, as a logarithm, either way."""
+NO_CLASS = -1
+"""Of levels that even together have too few rows: nothing is said of them."""
+_FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class TargetRatio:
-    """`classes`: of every level on the target's `axis`, (n_levels,); `codes`: for all other axes what trees see of every piece, and of a row
+    """`classes`: of every level on the target's `axis`, (n_levels,), or `NO_CLASS`; `codes`: for all other axes what trees see of every piece, and of a row
     without the axis, (n_pieces + 1,). `source` and `drawn`: trees of the scores of classes, step by step, in the source and among drawn rows.
     """
 
@@ -49,9 +60,10 @@ class TargetRatio:
         classes = self.classes[pieces[self.axis]]
         rows = list(_seen(self.axis, self.codes, pieces))
         source, drawn = (
-            _log_chances([forest.logs(rows) for forest in forests], classes) for forests in self._forests
+            log_chances(np.stack([forest.logs(rows) for forest in forests]), np.maximum(classes, 0))
+            for forests in self._forests
         )
-        return source - drawn
+        return np.where(classes == NO_CLASS, 0.0, np.clip(source - drawn, -MOST_SAID, MOST_SAID))
 
     def arrays(self, prefix: str) -> dict[str, npt.NDArray[Any]]:
         found = arrays_of(self.source, f"{prefix}source.") | arrays_of(self.drawn, f"{prefix}drawn.")
@@ -74,20 +86,22 @@ def _seen(target: int, codes: Mapping[int, Integers], pieces: Mapping[int, Piece
         yield codes[axis][pieces[axis]] if axis != target else np.zeros(len(pieces[axis]), dtype=np.int32)
 
 
-def _log_chances(scores: Sequence[Floats], classes: Integers) -> Floats:
-    """Of each row's class, (n_rows,), from the scores of all classes, or the log odds of the second."""
-    if len(scores) == 1:
-        return -np.logaddexp(0.0, np.where(classes == 1, -scores[0], scores[0]))
-    every = np.stack(scores)
-    found: Floats = every[classes, np.arange(len(classes))] - np.logaddexp.reduce(every, axis=0)
+def classes_of(n_rows: npt.NDArray[np.intp], least: int) -> Integers:
+    """The class of every level, (n_levels,), by how many rows have it: the most frequent first, what is left together; none has fewer than `least` rows."""
+    order = np.argsort(-n_rows, kind="stable")
+    n_own = int((n_rows >= least).sum())
+    if n_own > MOST_CLASSES or (n_own == MOST_CLASSES and n_rows[order[n_own:]].any()):
+        n_own = MOST_CLASSES - 1
+    rest = n_own if n_rows[order[n_own:]].sum() >= least else NO_CLASS
+    found = np.full(len(n_rows), rest, dtype=np.int32)
+    found[order[:n_own]] = np.arange(n_own, dtype=np.int32)
     return found
 
 
-def classes_of(mass: Floats) -> Integers:
-    """The class of every level, (n_levels,), from how frequent they are: the most frequent ones first, what is left together."""
-    rank = np.empty(len(mass), dtype=np.int32)
-    rank[np.argsort(-mass, kind="stable")] = np.arange(len(mass), dtype=np.int32)
-    return np.minimum(rank, np.int32(MOST_CLASSES - 1))
+def places_of_values(mass: Floats) -> Integers:
+    """The place of every piece of numbers, and of a row without one, (n_pieces + 1,): stretches of as many rows."""
+    place = np.floor((np.cumsum(mass) - mass / 2) * MOST_PLACES).clip(0, MOST_PLACES - 1)
+    return np.append(np.unique(place, return_inverse=True)[1].reshape(-1), ABSENT).astype(np.int32)
 
 
 def fit_target(
@@ -106,39 +120,57 @@ def fit_target(
 
     `codes`: of every piece on every axis, and of a row without one. `target`: an axis of levels.
     """
-    classes = classes_of(latents[target].marginal.mass)
+    least = max(min_leaf, min_group)
+    n_levels = len(latents[target].marginal.mass)
+    fewest = np.minimum(*(np.bincount(rows[target], minlength=n_levels) for rows in (real, drawn)))
+    classes = classes_of(fewest, least)
     n_classes = int(classes.max()) + 1
     if n_classes < 2 or len(latents) < 2:
         return None
+    real, drawn = (
+        {axis: own[classes[rows[target]] != NO_CLASS] for axis, own in rows.items()} for rows in (real, drawn)
+    )
     theirs, ours = classes[real[target]], classes[drawn[target]]
-    seen = {axis: own for axis, own in enumerate(codes) if axis != target}
-    for axis, own in seen.items():
-        if latents[axis].part is Part.LEVEL:
-            place = order_of_codes(
-                own[real[axis]] - ABSENT,
-                theirs,
-                n_codes=int(own.max()) - ABSENT + 1,
+    folds = rng.integers(0, _FOLDS, len(theirs)).astype(np.int32)
+    settings = {"n_classes": n_classes, "seed": int(rng.integers(1 << 30))}
+
+    def placed(taught: npt.NDArray[np.bool_]) -> tuple[dict[int, Integers], npt.NDArray[np.int32]]:
+        """What trees see of every piece by the classes of rows that are taught, and of these rows."""
+        pieces = {axis: own[taught] for axis, own in real.items()}
+        seen, rows = {}, np.zeros((int(taught.sum()), len(latents)), dtype=np.int32)
+        for axis, latent in enumerate(latents):
+            if axis == target:
+                continue
+            if latent.part is Part.VALUE:
+                seen[axis] = places_of_values(latent.marginal.mass)
+                rows[:, axis] = seen[axis][pieces[axis]]
+                continue
+            own = codes[axis] - ABSENT
+            place, rows[:, axis] = places_of_codes(
+                own[pieces[axis]],
+                theirs[taught],
+                folds[taught],
+                n_codes=int(own.max()) + 1,
                 n_classes=n_classes,
                 min_group=min_group,
             )
-            seen[axis] = place[own - ABSENT]
-    rows, asked = (np.stack(list(_seen(target, seen, table)), axis=1) for table in (real, drawn))
-    settings = {"n_classes": n_classes, "seed": int(rng.integers(1 << 30))}
-    least = max(min_leaf, min_group)
-    is_apart = rng.random(len(rows)) < _HELD_OUT
+            seen[axis] = place[own]
+        return seen, rows
+
+    apart = folds == _FOLDS - 1
+    seen, rows = placed(~apart)
+    others = np.stack(list(_seen(target, seen, {axis: own[apart] for axis, own in real.items()})), axis=1)
+    limits = {"min_leaf": least, "min_group": min_group}
     judged = fit(
-        rows[~is_apart],
-        theirs[~is_apart],
-        min_leaf=least,
-        n_steps=MOST_STEPS,
-        judged_by=(rows[is_apart], theirs[is_apart]),
-        **settings,
+        rows, theirs[~apart], n_steps=MOST_STEPS, judged_by=(others, theirs[apart]), **limits, **settings
     )
     if not judged:
         return None
-    n_steps = len(judged) // n_scores(n_classes)
+    n_steps = len(judged) // n_scores(n_classes) - 1
+    seen, rows = placed(np.ones(len(theirs), dtype=np.bool_))
+    asked = np.stack(list(_seen(target, seen, drawn)), axis=1)
     alike = max(1, round(least * len(asked) / len(rows)))  # of as large a share of the rows
     with ThreadPoolExecutor(2) as pool:
-        source = pool.submit(fit, rows, theirs, min_leaf=least, n_steps=n_steps, **settings)
-        among_drawn = pool.submit(fit, asked, ours, min_leaf=alike, n_steps=n_steps, **settings)
+        source = pool.submit(fit, rows, theirs, n_steps=n_steps, **limits, **settings)
+        among_drawn = pool.submit(fit, asked, ours, n_steps=n_steps, min_leaf=alike, min_group=1, **settings)
         return TargetRatio(target, classes, seen, tuple(source.result()), tuple(among_drawn.result()))

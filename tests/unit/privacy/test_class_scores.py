@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tabsynth.privacy.boosted import MOST_LEAVES
-from tabsynth.privacy.class_scores import fit_class_scores, n_scores, order_of_codes
+from tabsynth.privacy.class_scores import MOST_PLACES, fit_class_scores, n_scores, places_of_codes
 from tests.unit.privacy.test_density_ratio import total, walked
 
-SETTINGS = {"min_leaf": 30, "seed": 0, "n_steps": 80}
+SETTINGS = {"min_leaf": 30, "min_group": 11, "seed": 0, "n_steps": 80}
 
 
 def scores(trees, rows, n_classes):
@@ -36,22 +36,40 @@ def classed(n, n_classes, seed=5):
 def test_chances_are_those_that_the_classes_were_drawn_with(n_classes):
     rows, classes, every, true = classed(24_000, n_classes)
     trees = fit_class_scores(rows, classes, n_classes=n_classes, **SETTINGS)
-    assert len(trees) == 80 * n_scores(n_classes)
+    assert len(trees) == 81 * n_scores(n_classes)
     # 1,000 rows of each cell: four standard errors of a share are below .064
     assert np.abs(chances(trees, every, n_classes).T - true).max() < 0.075
     frequencies = np.bincount(classes, minlength=n_classes) / len(classes)
     assert np.abs(frequencies - true).max() > 0.2  # which frequencies alone are not
 
 
-def test_a_leaf_has_as_many_rows_as_are_asked():
-    rows, classes, *_ = classed(3000, 3)
-    trees = fit_class_scores(rows, classes, n_classes=3, min_leaf=200, seed=1, n_steps=20)
-    for tree in trees:
-        leaves = np.flatnonzero(tree.column == -1)
-        assert len(leaves) <= MOST_LEAVES
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_leaf_that_few_rows_reach_adds_nothing(n_classes):
+    """Of classes that are rare in most cells LightGBM counts rows wrongly, as it does so by their weight."""
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 12, (4000, 4), dtype=np.int32)
+    rare = rng.random(4000) < np.where(rows[:, 0] == 0, 0.6, 0.004)
+    classes = np.where(rare, rng.integers(1, n_classes, 4000), 0)
+    settings = {"n_classes": n_classes, "min_leaf": 30, "seed": 1, "n_steps": 100}
+    spoken, silent = (fit_class_scores(rows, classes, min_group=group, **settings) for group in (1, 11))
+    n_few = 0
+    for loud, tree in zip(spoken, silent, strict=True):
+        assert (tree.column == -1).sum() <= MOST_LEAVES
         held = np.bincount(walked(tree, rows), minlength=len(tree.column))
-        assert held[leaves].min() >= 200
-    assert max(len(tree.column) for tree in trees) > 1
+        few = (tree.column == -1) & (held < 11)
+        n_few += int((loud.value[few] != 0).sum())
+        assert (tree.value[few] == 0).all()
+        assert np.array_equal(tree.value[~few], loud.value[~few])
+    assert n_few > 5
+
+
+def test_scores_of_rare_classes_stay_small():
+    """Where a class is all but excluded Newton's step has hardly a denominator; what is stored must be read again."""
+    rng = np.random.default_rng(3)
+    rows = rng.integers(0, 12, (20_000, 5), dtype=np.int32)
+    classes = np.repeat(np.arange(5), [14_000, 5900, 40, 30, 30])[rng.permutation(20_000)]
+    trees = fit_class_scores(rows, classes, n_classes=5, **SETTINGS | {"n_steps": 300})
+    assert max(float(np.abs(tree.value).max()) for tree in trees) < 10
 
 
 def test_rows_held_out_decide_how_far_to_go_and_whether():
@@ -62,11 +80,11 @@ def test_rows_held_out_decide_how_far_to_go_and_whether():
         return np.c_[rows, np.random.default_rng(seed).integers(0, 9, (n, 8), dtype=np.int32)], classes
 
     rows, classes = beside(2000, 5)
-    settings = {"n_classes": 3, "min_leaf": 30, "seed": 0, "n_steps": 300}
+    settings = {"n_classes": 3, "min_leaf": 30, "min_group": 11, "seed": 0, "n_steps": 300}
     judged = fit_class_scores(rows, classes, judged_by=beside(1000, 6), **settings)
     through = fit_class_scores(rows, classes, **settings)
-    assert len(through) == 900
-    assert 0 < len(judged) < 450
+    assert len(through) == 903
+    assert 3 < len(judged) < 450
     assert len(judged) % 3 == 0
     new, their = beside(2000, 7)
     judged_loss, loss, alone = (
@@ -82,10 +100,17 @@ def test_rows_held_out_decide_how_far_to_go_and_whether():
     # one step is at best worth nothing: a gain of two standard errors has a probability below .03
     for seed in range(3):
         found = fit_class_scores(
-            nothing[:4000], free[:4000], n_classes=3, min_leaf=30, seed=seed, n_steps=50, judged_by=apart
+            nothing[:4000],
+            free[:4000],
+            n_classes=3,
+            min_leaf=30,
+            min_group=11,
+            seed=seed,
+            n_steps=50,
+            judged_by=apart,
         )
         assert found == []
-    assert len(fit_class_scores(nothing, free, n_classes=3, **SETTINGS)) == 240
+    assert len(fit_class_scores(nothing, free, n_classes=3, **SETTINGS)) == 243
 
 
 def test_the_same_rows_and_seed_give_the_same_trees_in_silence(capfd):
@@ -97,25 +122,54 @@ def test_the_same_rows_and_seed_give_the_same_trees_in_silence(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def table_of(sizes, shares):
+    """Codes with so many rows each, and so many of them of the second class."""
+    codes = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    ones = [np.arange(size) < round(size * share) for size, share in zip(sizes, shares, strict=True)]
+    return codes, np.concatenate(ones).astype(np.intp)
+
+
 def test_codes_stand_beside_those_of_like_shares_and_rare_ones_where_the_table_does():
-    """Shares of the second class of .9, .1, .5 and .7, and two codes of ten rows, all of one class or the other."""
-    sizes, shares = [500, 500, 800, 500, 10, 10], [0.9, 0.1, 0.5, 0.7, 1.0, 0.0]
-    codes = np.repeat(np.arange(6), sizes)
-    classes = np.concatenate(
-        [np.arange(size) < round(size * share) for size, share in zip(sizes, shares, strict=True)]
-    ).astype(np.intp)
-    settings = {"n_codes": 6, "n_classes": 2}
-    place = order_of_codes(codes, classes, min_group=11, **settings)
-    assert sorted(place) == list(range(6))
-    order = np.argsort(place)
-    order = order if order[0] == 1 else order[::-1]
-    # the table has .55: the two stand together between the codes of .5 and .7, whatever their classes are
-    assert order[[0, 1, 4, 5]].tolist() == [1, 2, 3, 0]
-    assert sorted(order[[2, 3]]) == [4, 5]
-    swapped = np.where(codes >= 4, 1 - classes, classes)
-    assert np.array_equal(order_of_codes(codes, swapped, min_group=11, **settings), place)
-    seen = np.argsort(order_of_codes(codes, classes, min_group=1, **settings))
-    seen = (seen if seen[0] == 1 else seen[::-1]).tolist()
-    assert (
-        seen.index(5) < seen.index(2) < seen.index(4)
-    )  # ten rows count: .41 and .66 of them, drawn to the table's
+    """Shares of .9, .1, .5, .7 and .5 again, and two codes of ten rows, all of one class or the other."""
+    codes, classes = table_of([500, 500, 800, 500, 800, 10, 10], [0.9, 0.1, 0.5, 0.7, 0.5, 1.0, 0.0])
+    settings = {"n_codes": 7, "n_classes": 2}
+    folds = np.random.default_rng(0).integers(0, 5, len(codes)).astype(np.int32)
+    place, _ = places_of_codes(codes, classes, folds, min_group=11, **settings)
+    place = place if place[1] == 0 else place.max() - place
+    # the table has .53: the two rare ones have one place, after those of .5, whatever their classes are
+    assert place.tolist() == [4, 0, 1, 3, 1, 2, 2]
+    swapped = np.where(codes >= 5, 1 - classes, classes)
+    again, _ = places_of_codes(codes, swapped, folds, min_group=11, **settings)
+    assert (again if again[1] == 0 else again.max() - again).tolist() == place.tolist()
+    seen, _ = places_of_codes(codes, classes, folds, min_group=1, **settings)
+    seen = seen if seen[1] == 0 else seen.max() - seen
+    assert seen[6] < seen[2] < seen[5]  # ten rows count: .40 and .65 of them, drawn to the table's
+
+
+def test_a_rows_own_class_is_not_in_its_place():
+    """By brute force: rows of a fold have the place that codes have in a table without that fold's rows."""
+    rng = np.random.default_rng(2)
+    codes, classes = rng.integers(0, 40, 3000).astype(np.int32), rng.integers(0, 2, 3000)
+    folds = rng.integers(0, 5, 3000).astype(np.int32)
+    settings = {"n_codes": 40, "n_classes": 2, "min_group": 11}
+    place, rows = places_of_codes(codes, classes, folds, **settings)
+    assert len(np.unique(place)) > 30
+    assert not np.array_equal(rows, place[codes])
+    flipped = np.where(folds == 3, 1 - classes, classes)
+    for code in range(40):
+        one = (codes == code) & (folds == 3)
+        assert len(np.unique(rows[one])) == 1
+    # what chance made of a code goes with the classes of its rows; of others' rows it does not
+    # a correlation of 3,000 rows has a standard error of .018
+    assert np.abs(np.corrcoef(place[codes], classes)[0, 1]) > 0.08
+    assert np.abs(np.corrcoef(rows, classes)[0, 1]) < 0.06
+    assert not np.array_equal(places_of_codes(codes, flipped, folds, **settings)[0], place)
+
+
+def test_many_codes_have_no_more_places_than_trees_see():
+    rng = np.random.default_rng(4)
+    codes, classes = rng.integers(0, 400, 20_000).astype(np.int32), rng.integers(0, 4, 20_000)
+    place, rows = places_of_codes(codes, classes, codes % 5, n_codes=400, n_classes=4, min_group=11)
+    assert place.max() == MOST_PLACES - 1
+    assert rows.max() <= MOST_PLACES - 1
+    assert np.bincount(place[codes]).max() < 3 * 20_000 / MOST_PLACES

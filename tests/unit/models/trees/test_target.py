@@ -8,7 +8,15 @@ import pytest
 
 from tabsynth.errors import ModelFileError, UsageError
 from tabsynth.model_folder import write_folder
-from tabsynth.models.trees.target import MOST_CLASSES, TargetRatio, classes_of
+from tabsynth.models.trees.target import (
+    MOST_CLASSES,
+    MOST_PLACES,
+    MOST_SAID,
+    NO_CLASS,
+    TargetRatio,
+    classes_of,
+    places_of_values,
+)
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tests.unit.hostile import parts_of, put
@@ -46,15 +54,33 @@ def test_logs_are_what_both_sums_of_trees_make_of_a_rows_class(n_classes):
 
     expected = log_chance(ratio.source) - log_chance(ratio.drawn)
     assert np.abs(expected).max() > 0.5
-    assert np.allclose(ratio.logs(pieces), expected, atol=1e-5)
+    assert np.allclose(ratio.logs(pieces), np.clip(expected, -MOST_SAID, MOST_SAID), atol=1e-5)
+    unknown = replace(ratio, classes=np.where(classes == 0, NO_CLASS, classes).astype(np.int32))
+    some = np.where(pieces[1] == 0, 0.0, np.clip(expected, -MOST_SAID, MOST_SAID))
+    assert np.allclose(unknown.logs(pieces), some, atol=1e-5)
 
 
-def test_classes_are_frequent_levels_and_the_rest_together():
-    mass = np.random.default_rng(0).dirichlet(np.ones(30))
-    found = classes_of(mass)
-    order = np.argsort(-mass)
+def test_classes_are_frequent_levels_and_the_rest_together_none_of_few_rows():
+    n_rows = np.random.default_rng(0).integers(50, 900, 30)
+    order = np.argsort(-n_rows, kind="stable")
+    found = classes_of(n_rows, 30)
     assert found[order].tolist() == [*range(MOST_CLASSES - 1), *[MOST_CLASSES - 1] * 15]
-    assert classes_of(np.array([0.2, 0.8])).tolist() == [1, 0]
+    assert classes_of(np.array([20, 80]), 30).tolist() == [NO_CLASS, 0]
+    assert classes_of(np.array([200, 800, 29, 0]), 30).tolist() == [1, 0, NO_CLASS, NO_CLASS]
+    assert classes_of(np.array([200, 800, 20, 10]), 30).tolist() == [1, 0, 2, 2]
+    sixteen = np.arange(16) * 10 + 100
+    assert classes_of(sixteen, 30).tolist() == list(range(15, -1, -1))
+    assert classes_of(np.append(sixteen, 1), 30).tolist() == [15, *range(14, -1, -1), 15]
+    assert classes_of(np.append(sixteen, 0), 30)[:16].tolist() == list(range(15, -1, -1))
+
+
+def test_places_of_numbers_are_stretches_of_as_many_rows():
+    mass = np.random.default_rng(1).dirichlet(np.ones(300))
+    found = places_of_values(mass)
+    assert found[-1] == -1
+    assert (np.diff(found[:-1]) >= 0).all()
+    assert np.bincount(found[:-1], weights=mass).max() < 3 / MOST_PLACES
+    assert places_of_values(np.array([0.5, 0.3, 0.2])).tolist() == [0, 1, 2, -1]
 
 
 def test_a_target_of_numbers_is_refused():
@@ -141,6 +167,38 @@ def test_a_target_of_which_nothing_is_said_changes_nothing():
     assert few.sample(10, seed=0).height == 10
 
 
+def test_rare_classes_are_neither_told_of_nor_lost():
+    """Six of 12 rows, of which one alone has its own value of a flag's level, in a table that is told apart: the folder loads, and they are drawn."""
+    frame = majority(12_000)
+    rare = np.repeat([f"rare{k}" for k in range(6)], 12)
+    labels = np.r_[rare[:24], frame["risk"].to_numpy()[24:]]
+    for n_rare in (24, 72):
+        labels[:n_rare] = rare[:n_rare]
+        named = frame.with_columns(risk=pl.Series(labels))
+        settings = {"rounds": 0, "target": "risk"}
+        found = fit(named, engine="sequential_trees", settings=settings, privacy=NO_PRIVACY, seed=3)
+        target = found.model.ratio.target
+        # 24 rows together are too few for a class, 72 are one
+        assert (target.classes == NO_CLASS).sum() == (2 if n_rare == 24 else 0)
+        assert target.n_classes == (2 if n_rare == 24 else 3)
+        drawn = found.sample(60_000, seed=1)
+        share = drawn["risk"].str.starts_with("rare").mean()
+        # 120 or 360 rows expected: four standard errors are 40 and 22 %
+        assert share == pytest.approx(n_rare / 12_000, rel=0.4)
+
+
+def test_what_chance_made_of_many_levels_is_not_learned():
+    """Three columns of 150 levels and classes that have nothing to do with them."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        frame = pl.DataFrame(
+            {f"c{k}": [f"l{level}" for level in rng.integers(0, 150, 3000)] for k in range(3)}
+            | {"y": rng.choice(["p", "q"], 3000)}
+        )
+        found = fit(frame, engine="sequential_trees", settings={"target": "y"}, privacy=NO_PRIVACY, seed=seed)
+        assert found.model.ratio is None or found.model.ratio.target is None
+
+
 def test_a_target_must_be_a_column_that_is_modelled():
     with pytest.raises(
         UsageError, match=r"sequential_trees: the target .rusk. is not a column.*did you mean .risk."
@@ -182,18 +240,18 @@ def key_of(arrays, part):
     [
         ("axis", put(0, 7), "no axis of levels"),
         ("axis", put(0, -1), "no axis of levels"),
-        ("classes", put(0, 16), "codes that are not within 0 and 15"),
-        ("classes", put(0, -1), "codes that are not within 0 and 15"),
+        ("classes", put(0, 16), "codes that are not within -1 and 15"),
+        ("classes", put(0, -2), "codes that are not within -1 and 15"),
         ("classes", np.zeros_like, "a single class"),
         ("classes", put(1, 4), "not as many trees for every class"),
         ("classes", lambda a: a[:-1], "expected int32 of shape"),
         ("codes.", put(0, -2), "codes that are not within -1"),
         ("codes.", lambda a: a.astype(np.int64), "expected int32 of shape"),
-        ("codes.", put(0, 1 << 20), "codes that are not within"),
+        ("codes.", put(0, 63), "codes that are not within -1 and 62"),
         ("source.column", put(0, 99), "asks for axes that there are not"),
         ("source.start", put(0, 1), "not the beginnings of its trees"),
         ("drawn.value", put(-1, np.nan), "that are not finite"),
-        ("drawn.left", put(0, 2), "not a tree in preorder"),
+        ("drawn.left", put(1, 3), "not a tree in preorder"),
     ],
 )
 def test_a_hostile_target_is_refused(stored, tmp_path, part, change, fault):
@@ -205,6 +263,17 @@ def test_a_hostile_target_is_refused(stored, tmp_path, part, change, fault):
     write_folder(tmp_path / "hostile", document, hostile)
     with pytest.raises(ModelFileError, match=f"not a model this release can read: array .*({fault})"):
         FittedPipeline.load(tmp_path / "hostile")
+
+
+def test_codes_that_say_nothing_are_no_crash(stored, tmp_path):
+    document, arrays = stored
+    nowhere = {
+        name: np.full_like(array, -1)
+        for name, array in arrays.items()
+        if name.startswith("ratio.target.codes")
+    }
+    write_folder(tmp_path / "model", document, {**arrays, **nowhere})
+    assert FittedPipeline.load(tmp_path / "model").sample(50, seed=0).height == 50
 
 
 def test_a_target_is_whole_or_not_there(stored, tmp_path):
