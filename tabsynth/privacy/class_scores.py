@@ -24,13 +24,14 @@ MOST_STEPS = 300
 MOST_PLACES = 63
 """Of a column's codes, in an order between which trees split."""
 _PATIENCE = 30  # steps that may be taken without a gain on rows held out
-_ERRORS = 2.0  # standard errors that trees must gain on rows held out
+_ERRORS = 3.0  # standard errors that trees must gain on rows held out, which also say where they stop
 _RATE = 0.1
 _MOST_STEP = 4.0  # of a leaf, times the rate: where a class is all but excluded Newton's step is anything
 _SMOOTHED = 50.0  # rows, below which a leaf says mostly what the node above it does
 _ROWS_ASKED = 0.7  # a share drawn anew for every step
 _COLUMNS_ASKED = 0.3
 _FEWEST_COLUMNS = 4
+_FALSE_DISCOVERIES = 0.1  # among codes that have a place of their own
 _COUNTED_ALIKE = (
     30.0  # rows in proportion to the whole table, added to those of each level before levels are ordered
 )
@@ -55,7 +56,7 @@ def fit_class_scores(
     """Trees of every step, `n_scores` of them, for rows of (n, d) codes and their `classes`, 0 to `n_classes` - 1 ≥ 1, each of which some row has.
 
     The first step, of trees that ask for nothing, has the frequencies of classes; at most `n_steps` come after it. Where rows to be `judged_by` are
-    given no more than they bear out, and none at all where frequencies alone do as well but for two standard errors. A leaf is grown on about `min_leaf` rows
+    given no more than they bear out, and none at all where frequencies alone do as well but for three standard errors. A leaf is grown on about `min_leaf` rows
     or more, and one that fewer than `min_group` rows reach adds nothing. The same for a seed, whatever else is running.
     """
     import lightgbm
@@ -125,31 +126,30 @@ def log_chances(scores: Floats, classes: Classes) -> Floats:
 
 
 def places_of_codes(
-    codes: Integers, classes: Classes, folds: Integers, *, n_codes: int, n_classes: int, min_group: int
-) -> tuple[Integers, Integers]:
-    """The place of every code, (n_codes,), 0 to `MOST_PLACES` - 1, such that codes of like shares of the classes have the same place or ones beside it; and the places of rows.
+    codes: Integers, classes: Classes, *, n_codes: int, n_classes: int, min_group: int
+) -> Integers:
+    """The place of every code, (n_codes,), 0 to `MOST_PLACES` - 1, such that codes of like shares of the classes have the same place or ones beside it.
 
-    `codes`, (n_rows,), are 0 to `n_codes` - 1. By the first principal component of the shares, those of a code of few rows drawn towards the table's. Codes of fewer than `min_group` rows
-    have the table's own place, which tells nothing of those rows. Rows have the place that their code has by the rows of other `folds`, 0, 1, …: their own
-    class is not in it, else what chance made of a code of few rows would seem to tell of their classes (target encoding: Micci-Barreca 2001).
+    `codes`, (n_rows,), are 0 to `n_codes` - 1. By the first principal component of the shares, those of a code of few rows drawn towards the table's. Codes whose shares differ from the
+    table's by no more than chance (Pearson's statistic; Benjamini and Hochberg 1995) have the table's own place, else trees would learn of each row's class by what it did to its own code's place; and so have codes of fewer
+    than `min_group` rows, which tells nothing of those rows.
     """
-    n_folds = int(folds.max(initial=0)) + 1
-    counts = np.zeros((n_folds, n_codes, n_classes))
-    np.add.at(counts, (folds, codes, classes), 1.0)
-    total = counts.sum(axis=0)
-    whole = total.sum(axis=0) / max(total.sum(), 1.0)
+    from scipy.stats import chi2, false_discovery_control
 
-    def apart(own: Floats) -> Floats:
-        n_rows = own.sum(axis=-1, keepdims=True)
-        found = (own + _COUNTED_ALIKE * whole) / (n_rows + _COUNTED_ALIKE) - whole
-        return np.where(n_rows < min_group, 0.0, found)
-
-    axis = np.linalg.svd(apart(total) * np.sqrt(total.sum(axis=-1, keepdims=True)), full_matrices=False)[2][0]
-    values, value_of = np.unique(apart(total) @ axis, return_inverse=True)
-    shares = np.bincount(value_of.reshape(-1), weights=total.sum(axis=-1)) / max(total.sum(), 1.0)
-    place = np.floor((np.cumsum(shares) - shares / 2) * MOST_PLACES)
-    ends = np.flatnonzero(place[1:] > place[:-1])
-    edges = (values[ends] + values[ends + 1]) / 2
-    of_code = np.searchsorted(edges, values).astype(np.int32)[value_of.reshape(-1)]
-    without = np.stack([apart(total - own) @ axis for own in counts])
-    return of_code, np.searchsorted(edges, without).astype(np.int32)[folds, codes]
+    counts = np.zeros((n_codes, n_classes))
+    np.add.at(counts, (codes, classes), 1.0)
+    n_rows = counts.sum(axis=1)
+    whole = counts.sum(axis=0) / max(counts.sum(), 1.0)
+    apart = counts - n_rows[:, None] * whole
+    statistic = (apart**2 / np.maximum(n_rows[:, None] * whole, 1e-300)).sum(axis=1)
+    is_many = n_rows >= min_group
+    differs = is_many.copy()
+    differs[is_many] = (
+        false_discovery_control(chi2.sf(statistic[is_many], n_classes - 1)) <= _FALSE_DISCOVERIES
+    )
+    shares = np.where(differs[:, None], apart / (n_rows[:, None] + _COUNTED_ALIKE), 0.0)
+    axis = np.linalg.svd(shares * np.sqrt(n_rows)[:, None], full_matrices=False)[2][0]
+    along, value_of = np.unique(shares @ axis, return_inverse=True)
+    held = np.bincount(value_of.reshape(-1), weights=n_rows, minlength=len(along)) / max(n_rows.sum(), 1.0)
+    place = np.floor((np.cumsum(held) - held / 2) * MOST_PLACES).clip(0, MOST_PLACES - 1)
+    return np.unique(place, return_inverse=True)[1].reshape(-1).astype(np.int32)[value_of.reshape(-1)]

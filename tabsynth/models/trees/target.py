@@ -36,7 +36,7 @@ MOST_SAID = 5.0
 """Of a row's class, as a logarithm, either way."""
 NO_CLASS = -1
 """Of levels that even together have too few rows: nothing is said of them."""
-_FOLDS = 5
+_HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,44 +131,47 @@ def fit_target(
         {axis: own[classes[rows[target]] != NO_CLASS] for axis, own in rows.items()} for rows in (real, drawn)
     )
     theirs, ours = classes[real[target]], classes[drawn[target]]
-    folds = rng.integers(0, _FOLDS, len(theirs)).astype(np.int32)
     settings = {"n_classes": n_classes, "seed": int(rng.integers(1 << 30))}
 
-    def placed(taught: npt.NDArray[np.bool_]) -> tuple[dict[int, Integers], npt.NDArray[np.int32]]:
-        """What trees see of every piece by the classes of rows that are taught, and of these rows."""
-        pieces = {axis: own[taught] for axis, own in real.items()}
-        seen, rows = {}, np.zeros((int(taught.sum()), len(latents)), dtype=np.int32)
+    def seen_by(taught: npt.NDArray[np.bool_]) -> dict[int, Integers]:
+        """What trees see of every piece on the other axes, by the classes of these rows."""
+        seen = {}
         for axis, latent in enumerate(latents):
             if axis == target:
                 continue
             if latent.part is Part.VALUE:
                 seen[axis] = places_of_values(latent.marginal.mass)
-                rows[:, axis] = seen[axis][pieces[axis]]
                 continue
             own = codes[axis] - ABSENT
-            place, rows[:, axis] = places_of_codes(
-                own[pieces[axis]],
+            place = places_of_codes(
+                own[real[axis][taught]],
                 theirs[taught],
-                folds[taught],
                 n_codes=int(own.max()) + 1,
                 n_classes=n_classes,
                 min_group=min_group,
             )
             seen[axis] = place[own]
-        return seen, rows
+        return seen
 
-    apart = folds == _FOLDS - 1
-    seen, rows = placed(~apart)
-    others = np.stack(list(_seen(target, seen, {axis: own[apart] for axis, own in real.items()})), axis=1)
+    def table(seen: Mapping[int, Integers], rows: Mapping[int, Pieces]) -> npt.NDArray[np.int32]:
+        return np.stack(list(_seen(target, seen, rows)), axis=1)
+
+    apart = rng.random(len(theirs)) < _HELD_OUT
+    judging = table(seen_by(~apart), real)
     limits = {"min_leaf": least, "min_group": min_group}
     judged = fit(
-        rows, theirs[~apart], n_steps=MOST_STEPS, judged_by=(others, theirs[apart]), **limits, **settings
+        judging[~apart],
+        theirs[~apart],
+        n_steps=MOST_STEPS,
+        judged_by=(judging[apart], theirs[apart]),
+        **limits,
+        **settings,
     )
     if not judged:
         return None
     n_steps = len(judged) // n_scores(n_classes) - 1
-    seen, rows = placed(np.ones(len(theirs), dtype=np.bool_))
-    asked = np.stack(list(_seen(target, seen, drawn)), axis=1)
+    seen = seen_by(np.ones(len(theirs), dtype=np.bool_))
+    rows, asked = table(seen, real), table(seen, drawn)
     alike = max(1, round(least * len(asked) / len(rows)))  # of as large a share of the rows
     with ThreadPoolExecutor(2) as pool:
         source = pool.submit(fit, rows, theirs, n_steps=n_steps, **limits, **settings)
