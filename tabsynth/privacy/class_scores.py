@@ -25,6 +25,7 @@ MOST_PLACES = 63
 """Of a column's codes, in an order between which trees split."""
 _PATIENCE = 30  # steps that may be taken without a gain on rows held out
 _ERRORS = 3.0  # standard errors that trees must gain on rows held out, which also say where they stop
+_ROUNDING = 1e-6  # nats a row, below which nothing is gained
 _RATE = 0.1
 _MOST_STEP = 4.0  # of a leaf, times the rate: where a class is all but excluded Newton's step is anything
 _SMOOTHED = 50.0  # rows, below which a leaf says mostly what the node above it does
@@ -110,7 +111,7 @@ def fit_class_scores(
             others.astype(np.float32), num_iteration=n_taken, raw_score=True, num_threads=1
         )
         gains = log_chances(scores.reshape(len(their), n).T + start[:, None], their) - shares[their]
-        if not gains.mean() > _ERRORS * gains.std() / np.sqrt(len(gains)):
+        if not gains.mean() > max(_ERRORS * gains.std() / np.sqrt(len(gains)), _ROUNDING):
             return []
     constant = [as_tree([(-1, 0, -1, -1, float(one))]) for one in start]
     return [*constant, *trees_of(booster, codes, n_taken, min_group=min_group, each=n)]

@@ -110,6 +110,9 @@ def test_rows_held_out_decide_how_far_to_go_and_whether():
             judged_by=apart,
         )
         assert found == []
+    same = np.zeros_like(nothing)  # every column has one value
+    judges = (same[4000:], free[4000:])
+    assert fit_class_scores(same[:4000], free[:4000], n_classes=3, judged_by=judges, **SETTINGS) == []
     assert len(fit_class_scores(nothing, free, n_classes=3, **SETTINGS)) == 243
 
 
