@@ -36,6 +36,8 @@ MOST_SAID = 5.0
 """Of a row's class, as a logarithm, either way."""
 NO_CLASS = -1
 """Of levels that even together have too few rows: nothing is said of them."""
+FEWEST_OF_CLASS = 30
+"""Rows, whatever a leaf may have: some are held out."""
 _HELD_OUT = 0.2
 
 
@@ -123,7 +125,7 @@ def fit_target(
     least = max(min_leaf, min_group)
     n_levels = len(latents[target].marginal.mass)
     fewest = np.minimum(*(np.bincount(rows[target], minlength=n_levels) for rows in (real, drawn)))
-    classes = classes_of(fewest, least)
+    classes = classes_of(fewest, max(least, FEWEST_OF_CLASS))
     n_classes = int(classes.max()) + 1
     if n_classes < 2 or len(latents) < 2:
         return None

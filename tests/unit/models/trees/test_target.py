@@ -167,15 +167,16 @@ def test_a_target_of_which_nothing_is_said_changes_nothing():
     assert few.sample(10, seed=0).height == 10
 
 
-def test_rare_classes_are_neither_told_of_nor_lost():
-    """Six of 12 rows, of which one alone has its own value of a flag's level, in a table that is told apart: the folder loads, and they are drawn."""
+@pytest.mark.parametrize("limits", [{}, {"min_leaf": 1, "min_group": 1}])
+def test_rare_classes_are_neither_told_of_nor_lost(limits):
+    """Two or six of 12 rows each, whatever a leaf may hold."""
     frame = majority(12_000)
     rare = np.repeat([f"rare{k}" for k in range(6)], 12)
     labels = np.r_[rare[:24], frame["risk"].to_numpy()[24:]]
     for n_rare in (24, 72):
         labels[:n_rare] = rare[:n_rare]
         named = frame.with_columns(risk=pl.Series(labels))
-        settings = {"rounds": 0, "target": "risk"}
+        settings = {"rounds": 0, "target": "risk", **limits}
         found = fit(named, engine="sequential_trees", settings=settings, privacy=NO_PRIVACY, seed=3)
         target = found.model.ratio.target
         # 24 rows together are too few for a class, 72 are one
