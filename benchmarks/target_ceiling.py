@@ -2,7 +2,7 @@
 
     python -m benchmarks.target_ceiling --data DIR [--seeds 3] [--draws 4] [--out FILE.json]
 
-diabetes130 is cut between patients: trees learn `readmitted` from half of them (as many rows as an engine gets), a quarter gives rows, and a quarter tests.
+diabetes130 is cut between patients: trees learn `readmitted` from a third of them, a third gives as many rows, and a third tests.
 A learner (LightGBM, as the independent scorer sets it) is trained on the second part as it is, and on the same rows with labels drawn
 from the chances that the first part taught. Rows are perfect there, real ones of other persons, so what is lost is lost by learning the target
 from the table, whoever makes the rows. Beside it the same number of rows of `sequential_trees`, fitted to the first part, with its target named.
@@ -93,7 +93,7 @@ def mean_of(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def measure(data: Path, seed: int, draws: int) -> dict[str, Any]:
     frame = pl.read_parquet(data / "diabetes130" / "diabetes130.parquet")
-    taught, rest = split_rows(frame, unit=UNIT, holdout=0.5, seed=seed)
+    taught, rest = split_rows(frame, unit=UNIT, holdout=2 / 3, seed=seed)
     given, test = split_rows(rest, unit=UNIT, holdout=0.5, seed=seed + 1)
     schema = tabsynth.draft_schema(taught)
     kept = [column.name for column in schema.only_table.columns if column.kind.is_modelled]
