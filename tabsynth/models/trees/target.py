@@ -172,7 +172,6 @@ def fit_target(
     if not judged:
         return None
     n_steps = len(judged) // n_scores(n_classes) - 1
-    n_steps = min(round(n_steps / (1 - _HELD_OUT)), MOST_STEPS)  # more rows bear out more
     seen = seen_by(np.ones(len(theirs), dtype=np.bool_))
     rows, asked = table(seen, real), table(seen, drawn)
     alike = max(1, round(least * len(asked) / len(rows)))  # of as large a share of the rows
