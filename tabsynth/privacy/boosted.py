@@ -31,6 +31,21 @@ class BoostedTree:
     value: npt.NDArray[np.float32]
 
 
+def repeatable(seed: int) -> dict[str, Any]:
+    """Settings by which LightGBM grows the same trees for a seed, whatever else is running, in silence, from nothing.
+
+    On one thread, as more of its own wait for one another in a loop where other work takes a core.
+    """
+    return {
+        "boost_from_average": False,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "seed": seed,
+        "verbose": -1,
+    }
+
+
 def trees_of(
     booster: Any, rows: Codes, n_trees: int, *, scale: float = 1.0, min_group: int, each: int = 1
 ) -> list[BoostedTree]:

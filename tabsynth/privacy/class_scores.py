@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, as_tree, trees_of
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, as_tree, repeatable, trees_of
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
@@ -77,12 +77,7 @@ def fit_class_scores(
         "bagging_fraction": _ROWS_ASKED,
         "bagging_freq": 1,
         "feature_fraction": min(1.0, max(_COLUMNS_ASKED, _FEWEST_COLUMNS / codes.shape[1])),
-        "boost_from_average": False,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "seed": seed,
-        "verbose": -1,
+        **repeatable(seed),
     }
     shares = np.log(np.bincount(classes, minlength=n_classes) / len(classes))
     start = shares if n > 1 else shares[1:] - shares[:1]

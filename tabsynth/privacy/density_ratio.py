@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, trees_of
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, repeatable, trees_of
 
 Floats = npt.NDArray[np.float64]
 DensityRatio = Callable[..., "list[BoostedTree]"]
@@ -115,11 +115,7 @@ def expected_gain(sequences: Sequence[Logs], flattered: float) -> tuple[float, f
 
 
 class _Sequence:
-    """Trees that LightGBM grows to tell `real` rows from `drawn` ones.
-
-    On one thread each, always the same, as LightGBM is silent only where it was told to be: more of its own wait for one another in a
-    loop where other work takes a core.
-    """
+    """Trees that LightGBM grows to tell `real` rows from `drawn` ones."""
 
     def __init__(self, real: Codes, drawn: Codes, fresh: Codes, *, min_leaf: int, seed: int) -> None:
         import lightgbm
@@ -135,12 +131,7 @@ class _Sequence:
             "min_data_in_leaf": min(round(min_leaf * (1 + drawn_per_real)), len(real) + len(drawn)),
             "lambda_l2": _RIDGE,
             "path_smooth": _SMOOTHED,
-            "boost_from_average": False,
-            "deterministic": True,
-            "force_row_wise": True,
-            "num_threads": 1,
-            "seed": seed,
-            "verbose": -1,
+            **repeatable(seed),
         }
         grown = lightgbm.Dataset(
             np.concatenate([real, drawn]).astype(np.float32),
