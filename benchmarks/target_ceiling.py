@@ -7,7 +7,7 @@ A learner (LightGBM, as the independent scorer sets it) is trained on the second
 from the chances that the first part taught. Rows are perfect there, real ones of other persons, so what is lost is lost by learning the target
 from the table, whoever makes the rows. Beside it the same number of rows of `sequential_trees`, fitted to the first part, with its target named.
 
-Three settings of the trees that teach; macro-F1 of three classes, and the AUC of each against the others.
+Three settings of the trees that teach; macro-F1 of three classes, the learner's log loss, and the AUC of each class against the others.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ TEACHERS = {
     "150 careful trees": LEARNER | _CAREFUL | {"n_estimators": 150},
     "800 slow ones": LEARNER | _CAREFUL | {"n_estimators": 800, "learning_rate": 0.02},
 }
+MANY_LABELS, N_LABELS = "150 careful trees", 4
+"""Whose labels are also drawn so many times for each row: what is lost to drawing is less there."""
 _MANY = 20
 
 
@@ -79,14 +81,21 @@ def judged(coded: Coded, rows: Any, labels: Any, test: tuple[Any, Any], seed: in
     chances = learner.predict_proba(test[0])
     return {
         "macro_f1": f1_score(test[1], chances.argmax(axis=1), average="macro"),
+        "learner_log_loss": log_loss(test[1], chances),
         "auc": roc_auc_score(test[1], chances, multi_class="ovr", average=None).tolist(),
     }
+
+
+def drawn_classes(chances: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """A class for every row by its chances, (n_rows, n_classes)."""
+    return (rng.random(len(chances))[:, None] > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
 
 def mean_of(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "macro_f1": round(float(np.mean([one["macro_f1"] for one in found])), 4),
         "error": round(float(np.std([one["macro_f1"] for one in found]) / np.sqrt(len(found))), 4),
+        "learner_log_loss": round(float(np.mean([one["learner_log_loss"] for one in found])), 4),
         "auc": np.mean([one["auc"] for one in found], axis=0).round(4).tolist(),
     }
 
@@ -105,13 +114,16 @@ def measure(data: Path, seed: int, draws: int) -> dict[str, Any]:
     for name, settings in TEACHERS.items():
         teacher = coded.fit(rows, labels, **settings, random_state=seed)
         run[name] = {"log_loss": round(float(log_loss(apart[1], teacher.predict_proba(apart[0]))), 4)}
-        chances = teacher.predict_proba(others).cumsum(axis=1)
+        chances = teacher.predict_proba(others)
         found = []
         for k in range(draws):
-            drawn = np.random.default_rng([seed, k]).random(len(others))
-            made = (drawn[:, None] > chances[:, :-1]).sum(axis=1)
+            made = drawn_classes(chances, np.random.default_rng([seed, k]))
             found.append(judged(coded, others, made, apart, k))
         run[name] |= mean_of(found)
+        if name == MANY_LABELS:
+            many = pd.concat([others] * N_LABELS, ignore_index=True)
+            made = drawn_classes(np.tile(chances, (N_LABELS, 1)), np.random.default_rng([seed, draws]))
+            run[f"{name}, {N_LABELS} labels a row"] = mean_of([judged(coded, many, made, apart, 0)])
     for name, chosen in {
         "sequential_trees": {},
         "sequential_trees, target named": {"target": TARGET},

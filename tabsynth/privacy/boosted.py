@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
 
 MOST_LEAVES = 32
 """Of a tree: as many as a word of 32 bits tells apart."""
@@ -55,7 +56,7 @@ def trees_of(
     """
     found: list[BoostedTree] = []
     asked = rows.astype(np.float32)
-    structures = booster.dump_model(num_iteration=n_trees)["tree_info"]
+    written = _written(booster.model_to_string(num_iteration=n_trees))
     for first in range(0, n_trees, _ASKED_AT_ONCE):
         n_asked = min(_ASKED_AT_ONCE, n_trees - first)
         reached = booster.predict(
@@ -65,37 +66,47 @@ def trees_of(
         leaves = reached.astype(np.int64) + MOST_LEAVES * np.arange(n_found)
         held = np.bincount(leaves.reshape(-1), minlength=MOST_LEAVES * n_found).reshape(n_found, -1)
         is_silent = (held > 0) & (held < min_group)
-        own = structures[each * first : each * first + n_found]
-        for tree, silent in zip(own, is_silent, strict=True):
-            found.append(_tree(tree["tree_structure"], scale, silent))
+        own = written[each * first : each * first + n_found]
+        found += [_tree(tree, scale, silent) for tree, silent in zip(own, is_silent, strict=True)]
     return found
 
 
-def _tree(root: dict[str, Any], scale: float, is_silent: npt.NDArray[np.bool_]) -> BoostedTree:
-    nodes: list[tuple[int, int, int, int, float]] = []
-
-    def add(node: dict[str, Any]) -> int:
-        at = len(nodes)
-        if "split_feature" not in node:
-            value = 0.0 if is_silent[node.get("leaf_index", 0)] else scale * node["leaf_value"]
-            nodes.append((-1, 0, -1, -1, value))
-            return at
-        nodes.append((-1, 0, -1, -1, 0.0))
-        left, right = add(node["left_child"]), add(node["right_child"])
-        nodes[at] = (node["split_feature"], int(np.floor(node["threshold"])), left, right, 0.0)
-        return at
-
-    add(root)
-    return as_tree(nodes)
+def _written(model: str) -> list[dict[str, str]]:
+    """The fields of every tree in LightGBM's text form (`model_to_string`), which takes a tenth of the time of its JSON."""
+    trees = model.partition("end of trees")[0].split("Tree=")[1:]
+    return [dict(line.split("=", 1) for line in tree.splitlines() if "=" in line) for tree in trees]
 
 
-def as_tree(nodes: Sequence[tuple[int, int, int, int, float]]) -> BoostedTree:
-    """Of nodes in preorder: column, threshold, left, right and value of each."""
-    column, threshold, left, right, value = zip(*nodes, strict=True)
-    return BoostedTree(
-        np.array(column, dtype=np.int32),
-        np.array(threshold, dtype=np.int32),
-        np.array(left, dtype=np.int32),
-        np.array(right, dtype=np.int32),
-        np.array(value, dtype=np.float32),
-    )
+def _tree(written: Mapping[str, str], scale: float, is_silent: npt.NDArray[np.bool_]) -> BoostedTree:
+    """Inner nodes are numbered from 0 there, children that are leaves as -1, -2, …"""
+
+    def numbers(field: str) -> Floats:
+        return np.array(written.get(field, "").split(), dtype=np.float64)
+
+    said = numbers("leaf_value")
+    below = [numbers(field).astype(np.intp) for field in ("left_child", "right_child")]
+    left, right = (own.tolist() for own in below)
+    order, waiting = [], [0 if left else -1]
+    while waiting:
+        node = waiting.pop()
+        order.append(node)
+        if node >= 0:
+            waiting += (right[node], left[node])
+    preorder = np.array(order)
+    place = np.empty(len(order), dtype=np.int32)
+    place[preorder] = np.arange(len(order))  # leaves stand at its end, from behind
+    is_inner = preorder >= 0
+    inner, leaf = preorder[is_inner], -1 - preorder[~is_inner]
+    column, towards_left, towards_right = (np.full(len(order), -1, dtype=np.int32) for _ in range(3))
+    threshold, value = np.zeros(len(order), dtype=np.int32), np.zeros(len(order), dtype=np.float32)
+    column[is_inner] = numbers("split_feature")[inner]
+    threshold[is_inner] = np.floor(numbers("threshold"))[inner]
+    towards_left[is_inner], towards_right[is_inner] = (place[own[inner]] for own in below)
+    value[~is_inner] = np.where(is_silent[leaf], 0.0, scale * said[leaf])
+    return BoostedTree(column, threshold, towards_left, towards_right, value)
+
+
+def constant(value: float) -> BoostedTree:
+    """A tree of one leaf."""
+    one = np.full(1, -1, dtype=np.int32)
+    return BoostedTree(one, np.zeros(1, dtype=np.int32), one, one, np.full(1, value, dtype=np.float32))

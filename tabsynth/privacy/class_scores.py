@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, as_tree, repeatable, trees_of
+from tabsynth.privacy.boosted import MOST_LEAVES, BoostedTree, Codes, constant, repeatable, trees_of
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
@@ -108,8 +108,7 @@ def fit_class_scores(
         gains = log_chances(scores.reshape(len(their), n).T + start[:, None], their) - shares[their]
         if not gains.mean() > max(_ERRORS * gains.std() / np.sqrt(len(gains)), _ROUNDING):
             return []
-    constant = [as_tree([(-1, 0, -1, -1, float(one))]) for one in start]
-    return [*constant, *trees_of(booster, codes, n_taken, min_group=min_group, each=n)]
+    return [*map(constant, start.tolist()), *trees_of(booster, codes, n_taken, min_group=min_group, each=n)]
 
 
 def log_chances(scores: Floats, classes: Classes) -> Floats:

@@ -133,19 +133,22 @@ def _together(
 
 def _tables(tree: BoostedTree, sizes: Sequence[int]) -> tuple[dict[int, Bits], npt.NDArray[np.float32]]:
     """A row that goes right at a node cannot reach the leaves on the left of it; of what is left, the first is where it ends."""
-    leaves = np.flatnonzero(tree.column < 0)
+    is_leaf = tree.column < 0
+    before = (
+        np.cumsum(is_leaf) - is_leaf
+    )  # leaves in preorder: those on the left of a node stand between it and its right
     values = np.zeros(MOST_LEAVES, dtype=np.float32)
-    values[: len(leaves)] = tree.value[leaves]
+    values[: int(is_leaf.sum())] = tree.value[is_leaf]
+    nodes = np.flatnonzero(~is_leaf)
+    bit = np.uint64(1)
+    closed = (bit << before[tree.right[nodes]].astype(np.uint64)) - (bit << before[nodes].astype(np.uint64))
+    left_open = (~closed).astype(np.uint32)
+    axes, firsts = tree.column[nodes].tolist(), np.maximum(tree.threshold[nodes] + 2, 0).tolist()
     tables: dict[int, Bits] = {}
-    for node in np.flatnonzero(tree.column >= 0).tolist():
-        axis = int(tree.column[node])
-        table = tables.setdefault(axis, np.full(sizes[axis], _ALL, dtype=np.uint32))
-        begins, ends = np.searchsorted(
-            leaves, (node, tree.right[node])
-        )  # in preorder those on the left stand between
-        closed = (1 << int(ends)) - (1 << int(begins))
-        first = max(0, int(tree.threshold[node]) + 2)
-        table[first:] &= _ALL - np.uint32(closed)
+    for axis, first, remaining in zip(axes, firsts, left_open, strict=True):
+        if axis not in tables:
+            tables[axis] = np.full(sizes[axis], _ALL, dtype=np.uint32)
+        tables[axis][first:] &= remaining
     return tables, values
 
 

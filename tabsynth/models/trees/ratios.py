@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,12 @@ class Ratio:
     def chance(self, pieces: Mapping[int, Pieces]) -> Floats:
         """Of every drawn row to be kept, (n_rows,), in (0, 1]."""
         return np.exp(np.minimum(self.logs(pieces) - self.bound, 0.0))
+
+    def weighed(self, margins: tuple[npt.NDArray[np.float32], ...], bound: float) -> Ratio:
+        """The same with other margins."""
+        found = replace(self, margins=margins, bound=bound)
+        found.__dict__["forest"] = self.forest  # the tables of trees are made once
+        return found
 
     @cached_property
     def forest(self) -> Forest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -91,8 +92,8 @@ def refine(
             break
         trees = (*(() if ratio is None else ratio.trees), *more)
         drawn = _pool(model, n_weighed, streams, number + 1)  # none that the trees were grown on
-        logs = Ratio(codes, trees, nothing, 0.0).logs(drawn.pieces)
-        ratio = Ratio(codes, trees, *fit_margins(logs, drawn.pieces, cells, wanted))
+        bare = Ratio(codes, trees, nothing, 0.0)
+        ratio = bare.weighed(*fit_margins(bare.logs(drawn.pieces), drawn.pieces, cells, wanted))
         if number < settings.rounds - 1:
             rng = streams.generator("sequential_trees.thin", number)
             drawn = drawn.rows(np.flatnonzero(rng.random(n_weighed) < ratio.chance(drawn.pieces)))
@@ -139,13 +140,13 @@ def refine_target(
     if found is None:
         return ratio if ratio.trees else None
     drawn = _pool(model, n_weighed, streams, settings.rounds + 2)  # none that scores were fitted to
-    logs = Ratio(codes, ratio.trees, ratio.margins, 0.0, found).logs(drawn.pieces)
-    cells = cells_of(model.latents, model.bins)
+    more_said = replace(ratio, target=found)
+    cells, logs = cells_of(model.latents, model.bins), more_said.logs(drawn.pieces)
     margins, bound = fit_margins(logs, drawn.pieces, cells, wanted_in(model.latents, cells, model.gates))
     summed = tuple(
         np.clip(one + more, -MOST_ADDED, MOST_ADDED) for one, more in zip(ratio.margins, margins, strict=True)
     )
-    return Ratio(codes, ratio.trees, summed, bound, found)
+    return more_said.weighed(summed, bound)
 
 
 def most_trees_for(n_rows: int, n_columns: int) -> int:

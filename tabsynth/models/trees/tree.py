@@ -56,20 +56,21 @@ class Tree:
     def leaf_of(self, pieces: Mapping[int, Pieces], n_rows: int) -> Integers:
         """The leaf of every row, (n_rows,), from its pieces on the axes."""
         node = np.zeros(n_rows, dtype=np.int32)
-        if self.n_nodes == 1:
+        if self.n_nodes == 1 or not n_rows:
             return node
         used = np.unique(self.axis[self.axis >= 0])
         slot = np.zeros(int(used[-1]) + 2, dtype=np.intp)  # the last: of a leaf, any
         slot[used] = np.arange(len(used))
-        table = np.stack([self._ranked(int(axis), pieces[int(axis)]) for axis in used])
-        flat, place = table.reshape(-1), slot[self.axis] * n_rows
-        rows = np.arange(n_rows)
+        flat = np.concatenate([self._ranked(int(axis), pieces[int(axis)]) for axis in used])
+        place, is_inner = slot[self.axis] * n_rows, self.axis >= 0
+        below = np.stack([self.left, self.right], axis=1).reshape(-1).astype(np.intp)
+        rows, at = np.arange(n_rows), np.zeros(n_rows, dtype=np.intp)
         while len(rows):
-            at = node[rows]
-            goes_left = flat[place[at] + rows] <= self.threshold[at]
-            at = np.where(goes_left, self.left[at], self.right[at])
+            goes_right = flat.take(place.take(at) + rows) > self.threshold.take(at)
+            at = below.take(2 * at + goes_right)
             node[rows] = at
-            rows = rows[self.axis[at] >= 0]
+            waiting = np.flatnonzero(is_inner.take(at))
+            rows, at = rows.take(waiting), at.take(waiting)
         return node
 
     def _ranked(self, axis: int, pieces: Pieces) -> Integers:
