@@ -17,6 +17,7 @@ import polars as pl
 from tabsynth.constraints.base import ComputedConstraint, Constraint, Mask, RowConstraint, TableConstraint
 from tabsynth.constraints.cells import Combined, number
 from tabsynth.errors import UsageError
+from tabsynth.schema.expressions import columns_in, expression
 from tabsynth.schema.rules import (
     AnyRule,
     Check,
@@ -39,7 +40,6 @@ from tabsynth.schema.rules import (
     title_of,
 )
 from tabsynth.schema.types import Column, Kind, TableSchema
-from tabsynth.schema.validate_rules import columns_in
 
 _RELATIVE = 1e-9
 
@@ -70,7 +70,7 @@ def computed_value(rule: Formula | Sum, schema: TableSchema) -> pl.Expr:
             parts = [part.cast(pl.Float64) for part in parts]
         total = functools.reduce(lambda one, other: one + other, parts)
         return total if column.kind is Kind.DURATION else _rounded(total, column, None)
-    value = pl.sql_expr(rule.sql).cast(pl.Float64, strict=False).fill_nan(None)
+    value = expression(rule.sql, schema).cast(pl.Float64, strict=False).fill_nan(None)
     return _rounded(value, column, rule.decimals)
 
 
@@ -151,12 +151,12 @@ def _exactly(rule: Exactly, _schema: TableSchema) -> Constraint:
     return RowConstraint(rule, rule.columns, pl.sum_horizontal(flags) != rule.count)
 
 
-def _conditional(rule: Conditional, _schema: TableSchema) -> Constraint:
+def _conditional(rule: Conditional, schema: TableSchema) -> Constraint:
     texts = [rule.condition, rule.then, *([rule.otherwise] if rule.otherwise is not None else [])]
-    when = pl.sql_expr(rule.condition).fill_null(value=False)
-    broken = when & ~pl.sql_expr(rule.then).fill_null(value=True)
+    when = expression(rule.condition, schema).fill_null(value=False)
+    broken = when & ~expression(rule.then, schema).fill_null(value=True)
     if rule.otherwise is not None:
-        broken = broken | (~when & ~pl.sql_expr(rule.otherwise).fill_null(value=True))
+        broken = broken | (~when & ~expression(rule.otherwise, schema).fill_null(value=True))
     names = dict.fromkeys(name for text in texts for name in columns_in(text))
     return RowConstraint(rule, tuple(names), broken)
 
@@ -171,8 +171,8 @@ def _exclusive(rule: Exclusive, _schema: TableSchema) -> Constraint:
     return RowConstraint(rule, rule.columns, n_there > 1)
 
 
-def _expression(rule: Expression, _schema: TableSchema) -> Constraint:
-    return RowConstraint(rule, columns_in(rule.sql), ~pl.sql_expr(rule.sql))
+def _expression(rule: Expression, schema: TableSchema) -> Constraint:
+    return RowConstraint(rule, columns_in(rule.sql), ~expression(rule.sql, schema))
 
 
 def _check(rule: Check, _schema: TableSchema) -> Constraint:

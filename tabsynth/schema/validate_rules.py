@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from tabsynth.errors import Fault, SchemaError
-from tabsynth.schema.dtypes import DTYPES, polars_dtype
+from tabsynth.schema.dtypes import DTYPES
+from tabsynth.schema.expressions import columns_in, type_of
 from tabsynth.schema.findings import Finding, Path, at_first
 from tabsynth.schema.hints import counted, did_you_mean, path_of
 from tabsynth.schema.rules import (
@@ -260,8 +261,7 @@ def sql_type(path: Path, sql: str, table: TableSchema) -> pl.DataType | Finding:
     """The type that an expression gives on the table, or why it gives none."""
     hint = "an expression of polars' SQL over the columns, names with spaces or points in double quotes"
     try:
-        expression = pl.sql_expr(sql)
-        names = expression.meta.root_names()
+        names = pl.sql_expr(sql).meta.root_names()
     except (pl.exceptions.PolarsError, ValueError):
         return Finding(path, "is not SQL that polars reads", hint)
     unknown = [name for name in names if name not in table.column_names]
@@ -272,17 +272,10 @@ def sql_type(path: Path, sql: str, table: TableSchema) -> pl.DataType | Finding:
         return Finding(path, "names no column", hint)
     if any(table[name].dtype not in DTYPES for name in names):
         return pl.Boolean()  # the column's own fault is told elsewhere
-    empty = pl.DataFrame(schema={name: polars_dtype(table[name]) for name in names})
     try:
-        found = empty.lazy().select(expression.alias("found")).collect()
+        return type_of(sql, table)
     except pl.exceptions.PolarsError:
         return Finding(path, "cannot be computed from columns of these types", hint)
-    return found["found"].dtype
-
-
-def columns_in(sql: str) -> tuple[str, ...]:
-    """The columns that an expression reads, each once, in order; the SQL is known to be read."""
-    return tuple(dict.fromkeys(pl.sql_expr(sql).meta.root_names()))
 
 
 _CHECKS: Mapping[type[Rule], Callable[[Path, Any, TableSchema], Iterator[Finding]]] = {

@@ -134,9 +134,8 @@ def _together(
 def _tables(tree: BoostedTree, sizes: Sequence[int]) -> tuple[dict[int, Bits], npt.NDArray[np.float32]]:
     """A row that goes right at a node cannot reach the leaves on the left of it; of what is left, the first is where it ends."""
     is_leaf = tree.column < 0
-    before = (
-        np.cumsum(is_leaf) - is_leaf
-    )  # leaves in preorder: those on the left of a node stand between it and its right
+    # of every node the leaves before it: in preorder those on its left stand between it and its right
+    before: npt.NDArray[np.intp] = np.cumsum(is_leaf) - is_leaf
     values = np.zeros(MOST_LEAVES, dtype=np.float32)
     values[: int(is_leaf.sum())] = tree.value[is_leaf]
     nodes = np.flatnonzero(~is_leaf)

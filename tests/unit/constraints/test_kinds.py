@@ -129,7 +129,8 @@ def test_rules_that_share_a_column_are_mended_together():
         Exclusive(columns=("licence", "other")),
         Expression(sql="x > 3"),
     ]
-    constraints = [constraint_of(rule, SCHEMA) for rule in rules]
+    schema = table(*SCHEMA.columns, whole("x", 0, 9))
+    constraints = [constraint_of(rule, schema) for rule in rules]
     found = groups_of(constraints, [one.columns for one in constraints], SCHEMA.column_names)
     assert sorted(group.rules for group in found) == [(0, 2), (1,)]
     [joined] = [group for group in found if len(group.rules) == 2]

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from tabsynth.constraints.check import check_rules
-from tabsynth.constraints.rules import constraint_of, is_per_row
+from tabsynth.constraints.rules import computed_value, constraint_of, is_per_row
 from tabsynth.errors import UsageError
+from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.rules import (
     Check,
     Combinations,
@@ -119,6 +120,33 @@ def test_sums_of_narrow_types_do_not_wrap():
     frame = frame.cast({"a": pl.Int8, "b": pl.Int8})
     broken = constraint_of(rule, table(*parts, whole("c", -200, 254))).violations(frame)
     assert broken.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sql", "given", "told"),
+    [
+        ("int8", "a * b", (100, 3), 300),
+        ("int16", "a * b + 1", (300, 300), 90_001),
+        ("int32", "a * b", (100_000, 100_000), 10**10),
+        ("uint8", "a - b", (1, 2), -1),
+        ("uint16", "a * b", (300, 300), 90_000),
+        ("uint32", "b - a", (7, 2), -5),
+        ("uint64", "a - b", (1, 2), -1),
+        ("uint64", "a / b", (2**63 + 2**20, 2), 2**62 + 2**19),
+    ],
+)
+def test_expressions_of_narrow_types_do_not_wrap(dtype, sql, given, told):
+    """What they compute is checked, computed and asked for in the same width."""
+    schema = table(*(whole(name, 0, 9, dtype=dtype) for name in "ab"), whole("c", -(2**60), 2**60))
+    cells = zip(schema.columns, (*given, told), strict=True)
+    frame = pl.DataFrame([pl.Series(own.name, [cell], dtype=polars_dtype(own)) for own, cell in cells])
+    assert frame.select(computed_value(Formula(column="c", sql=sql), schema)).item() == told
+    for rule in (
+        Formula(column="c", sql=sql),
+        Expression(sql=f"{sql} = c"),
+        Conditional(condition=f"{sql} = c", then=f"{sql} = {told}", otherwise="a < 0"),
+    ):
+        assert not constraint_of(rule, schema).violations(frame).any()
 
 
 def test_a_null_between_hides_nothing():

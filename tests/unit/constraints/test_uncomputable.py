@@ -10,15 +10,21 @@ from tabsynth.errors import ConstraintError
 from tabsynth.schema.rules import Expression, Formula
 from tests.unit.constraints.tables import levels, table, whole
 
-SCHEMA = table(levels("c", "1", "2", "secret"), whole("x", 0, 9))
-ROWS = pl.DataFrame({"c": ["1", "2", "secret"] * 40, "x": [1, 2, 3] * 40})
+SCHEMA = table(levels("c", "1", "2", "secret"), whole("x", 0, 9), whole("n", 0, 9, dtype="int8"))
+ROWS = pl.DataFrame({"c": ["1", "2", "secret"] * 40, "x": [1, 2, 3] * 40, "n": [1, 2, 3] * 40})
+ROWS = ROWS.cast({"n": pl.Int8})
 CAST = Expression(sql="CAST(c AS INTEGER) <= x", name="no more than x")
 PLAIN = Expression(sql="x >= 0")
 
 
 @pytest.mark.parametrize(
     "rule",
-    [CAST, Expression(sql="STRPTIME(c, '%Y') IS NULL"), Expression(sql="CAST(c AS DATE) IS NULL")],
+    [
+        CAST,
+        Expression(sql="CAST(c AS INTEGER) <= n"),
+        Expression(sql="STRPTIME(c, '%Y') IS NULL"),
+        Expression(sql="CAST(c AS DATE) IS NULL"),
+    ],
 )
 def test_a_cell_that_a_cast_does_not_take_is_not_shown(rule):
     with pytest.raises(ConstraintError, match="cannot be computed for every row") as one:

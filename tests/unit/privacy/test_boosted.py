@@ -73,7 +73,8 @@ def test_leaves_that_few_rows_reach_add_nothing():
     told = trees_of(booster, few, 5, min_group=0)
     for number, tree in enumerate(trees_of(booster, few, 5, min_group=11)):
         held = np.bincount(reached[:, number], minlength=32)[reached[:, number]]
-        assert (held < 11).any() and (held >= 11).any()
+        assert (held < 11).any()
+        assert (held >= 11).any()
         whole = walked(told[number], few)
         assert (whole[held < 11] != 0).any()
         np.testing.assert_array_equal(walked(tree, few), np.where(held < 11, 0.0, whole))
