@@ -8,16 +8,18 @@ and no rows unless `retains_rows` says so. What an engine that can be private wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
+from tabsynth.errors import UsageError
 from tabsynth.models.condition import Condition, Conditioned, Given
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
+from tabsynth.schema.hints import did_you_mean
 
 BLOCK_ROWS = 32_768
 """Rows are drawn in blocks of this many, each from a stream of its own, so that they do not depend on
@@ -31,6 +33,15 @@ Progress = Callable[[str, float], None]
 
 def no_progress(_stage: str, _share: float) -> None:
     """Report to nobody."""
+
+
+def require_modelled(engine: str, setting: str, name: str, known: Collection[str]) -> None:
+    """Raise `UsageError` where the column `name`, which a setting of an engine names, is not one that it learns."""
+    if name not in known:
+        raise UsageError(
+            f"{engine}: the {setting} {name!r} is not a column that is modelled; "
+            + did_you_mean(name, tuple(known))
+        )
 
 
 class FittedModel(Protocol):

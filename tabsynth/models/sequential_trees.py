@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.errors import UsageError
-from tabsynth.models.base import Progress, no_progress
+from tabsynth.models.base import Progress, no_progress, require_modelled
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
@@ -36,7 +36,6 @@ from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
-from tabsynth.schema.hints import did_you_mean
 
 MANY_ROWS = 400
 """For each column; of tables with fewer, single rows show more, and the penalty is raised in proportion, up to four times."""
@@ -149,11 +148,7 @@ class SequentialTrees:
     def _require_classes(self, data: EncodedTable) -> None:
         if not self.target:
             return
-        if self.target not in data.columns:
-            raise UsageError(
-                f"sequential_trees: the target {self.target!r} is not a column that is modelled; "
-                + did_you_mean(self.target, tuple(data.columns))
-            )
+        require_modelled(self.name, "target", self.target, data.columns)
         if data.columns[self.target].variable.is_continuous:
             raise UsageError(
                 f"sequential_trees: the target {self.target!r} is a column of numbers, which it would not serve; declare it "

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.errors import ConditionError, DataError, UsageError
-from tabsynth.models.base import NOTHING_GIVEN, Progress, no_progress
+from tabsynth.models.base import NOTHING_GIVEN, Progress, no_progress, require_modelled
 from tabsynth.models.condition import Condition, Conditioned, Given, pinned
 from tabsynth.models.smote_samples import Axes, Rows, between, decoded, in_danger, require_library
 from tabsynth.models.spans import snapped
@@ -223,9 +223,9 @@ class Smote:
                 raise UsageError(
                     "smote needs a target where no column holds numbers: levels are compared by what they say of it"
                 )
-        elif self.target not in data.columns:
-            raise UsageError(f"smote's target {self.target!r} is not a column that is modelled")
-        elif data.columns[self.target].variable.is_continuous:
+            return
+        require_modelled(self.name, "target", self.target, data.columns)
+        if data.columns[self.target].variable.is_continuous:
             raise UsageError(f"smote's target {self.target!r} holds numbers: it takes a column of classes")
 
     def _kept(self, classes: npt.NDArray[np.int64], code: int, rng: np.random.Generator) -> Rows:

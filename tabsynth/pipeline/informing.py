@@ -32,7 +32,8 @@ def require_informed(recipe: Synthesizer, privacy: Privacy, *, public: Any, data
         raise UsageError(
             "public rows are for private fits: without privacy nothing hides the rows of the table, so leave them out"
         )
-    if not isinstance(recipe, (InformedSynthesizer, Auto)):
+    is_able = isinstance(recipe, InformedSynthesizer) and recipe.takes_public_rows
+    if not (is_able or isinstance(recipe, Auto)):
         able = [name for name, each in ENGINES.items() if getattr(each, "takes_public_rows", False)]
         raise UsageError(f"engine {recipe.name!r} takes no public rows; engines that do: {', '.join(able)}")
     is_path = isinstance(public, (str, Path)) and isinstance(data, (str, Path))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabsynth.errors import UsageError
+from tabsynth.models.base import require_modelled
 from tabsynth.models.network.triangulation import Pair
-from tabsynth.schema.hints import did_you_mean
 
 _SCORE = 4.0  # how many times over a dependence that is asked for counts
 _RELEASES = 2.0  # how many times the releases its pair gets
@@ -53,9 +53,5 @@ def workload_of(names: Sequence[str], *, target: str = "", pairs: str = "") -> W
 
 
 def _place(place: dict[str, int], name: str, what: str) -> int:
-    if name not in place:
-        raise UsageError(
-            f"bayesian_network: the {what} {name!r} is not a column that is modelled; "
-            + did_you_mean(name, tuple(place))
-        )
+    require_modelled("bayesian_network", what, name, place)
     return place[name]

@@ -129,7 +129,9 @@ def _require_tree(tree: BoostedTree, prefix: str, n_axes: int) -> None:
         "leaves with children",
     )
     _require(
-        (np.abs(tree.value) <= _MOST_ADDED_BY_TREE).all(), f"{prefix}value", "log ratios that are not finite"
+        (np.abs(tree.value) <= _MOST_ADDED_BY_TREE).all(),
+        f"{prefix}value",
+        "sums of logarithms that are not finite",
     )
     _require((tree.threshold >= -1).all(), f"{prefix}threshold", "values below -1")
 

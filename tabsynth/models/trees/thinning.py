@@ -56,7 +56,7 @@ def draw_kept(model: Refined, n_rows: int, rng: np.random.Generator, *, spread: 
         left, n_drawn = max(left - len(kept), 0), n_drawn + n_more
         share = max(len(kept) / n_more, _LEAST_SHARE)
     if left:
-        parts.append(draw_rows(model, left, rng))
+        parts.append(draw_rows(model, left, rng, spread=spread))
     return joined(parts)
 
 
