@@ -24,6 +24,7 @@ from tabsynth.cli.options import (
     TableOption,
 )
 from tabsynth.cli.session import BAD_INPUT, Session
+from tabsynth.cli.ways import Step, after_schema
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draft(
                     "--column",
                     "COLUMN",
                 ],
-                ["tabsynth", "split", data, "--schema", out, "--out", "parts"],
+                after_schema(data, out),
             ],
         )
 
@@ -234,10 +235,10 @@ def check(
             raise typer.Exit(BAD_INPUT)
 
 
-def _after_check(data: Path, schema: Path, *, has_rules: bool) -> list[list[str | Path]]:
+def _after_check(data: Path, schema: Path, *, has_rules: bool) -> list[Step]:
     """The commands after a table was found to fit its schema."""
-    rules: list[list[str | Path]] = [["tabsynth", "constraints", "check", data, "--schema", schema]]
-    return [*(rules if has_rules else []), ["tabsynth", "split", data, "--schema", schema, "--out", "parts"]]
+    rules: list[Step] = [["tabsynth", "constraints", "check", data, "--schema", schema]]
+    return [*(rules if has_rules else []), after_schema(data, schema)]
 
 
 def _has_comments(text: str) -> bool:

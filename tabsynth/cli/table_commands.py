@@ -34,6 +34,7 @@ from tabsynth.cli.options import (
     WhereOption,
 )
 from tabsynth.cli.session import Session
+from tabsynth.cli.ways import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ if TYPE_CHECKING:
     from tabsynth.pipeline import FittedPipeline
     from tabsynth.plan_report import PlanReport
     from tabsynth.schema.types import TableSchema
-
-_TRAIN, _HOLDOUT = "train.parquet", "holdout.parquet"
-
-_REAL_FILES = ["--train", "TRAIN", "--holdout", "HOLDOUT", "--schema", "SCHEMA", "--out", "report"]
 
 
 def split(
@@ -101,10 +98,10 @@ def split(
         chosen = None if schema is None else table_of(read_schema(schema), table)
         _note_unit(session, chosen)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
-        with staged(out, (_TRAIN, _HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
+        with staged(out, (TRAIN, HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
             halves = _halves(data, chosen, csv=csv, unit=unit, holdout=holdout, seed=seed)
-            parts = dict(zip((_TRAIN, _HOLDOUT), halves, strict=True))
+            parts = dict(zip((TRAIN, HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
                 write_frame(part, folder / name, schema=chosen, provenance=SplitMark())
@@ -114,14 +111,14 @@ def split(
         session.finish(
             f"Split {sum(rows.values()):,} rows by {'row' if unit is None else repr(unit)}, seed {seed}",
             data={
-                "train_rows": rows[_TRAIN],
-                "holdout_rows": rows[_HOLDOUT],
+                "train_rows": rows[TRAIN],
+                "holdout_rows": rows[HOLDOUT],
                 "unit": unit,
                 "left_out": unknown,
                 "seed": seed,
             },
             files={out / name: f"{n:,} real rows; private" for name, n in rows.items()},
-            next_steps=[_after_split(data, out / _TRAIN, schema)],
+            next_steps=[_after_split(data, out / TRAIN, schema)],
         )
 
 
@@ -141,9 +138,9 @@ def _halves(
     return train.frame, held.frame
 
 
-def _after_split(data: Path, train: Path, schema: Path | None) -> list[str | Path]:
+def _after_split(data: Path, train: Path, schema: Path | None) -> Step:
     if schema is not None:
-        return ["tabsynth", "fit", train, "--schema", schema, "--out", "model"]
+        return after_schema(train, schema)
     name = data.name.partition(".")[0]
     return ["tabsynth", "schema", "draft", train, "--name", name, "--out", "schema.yaml"]
 
@@ -443,7 +440,5 @@ def sample(
                 "guarantee": pipeline.guarantee,
             },
             files={out: "the synthetic table"},
-            next_steps=[]
-            if conditions or shares or factors
-            else [["tabsynth", "evaluate", "--synthetic", out, *_REAL_FILES]],
+            next_steps=[] if conditions or shares or factors else [after_sample(out, pipeline.engine)],
         )
