@@ -8,7 +8,7 @@ free need no proposals: there the rows are exact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,7 @@ PROPOSALS = 4
 FEWEST = 4096
 MOST = 1 << 18
 """Proposals of a block after which, if none meets the conditions, these count as impossible."""
+_LOOKED_AT = 1 << 14  # for which of them it takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,11 @@ class Asked:
     @property
     def axes(self) -> set[int]:
         return {*self.within, *self.given}
+
+    def on(self, columns: Collection[str], latents: Sequence[Latent]) -> Asked:
+        """What is asked of all rows alike on these columns alone."""
+        within = {axis: one for axis, one in self.within.items() if latents[axis].variable.name in columns}
+        return Asked(within, {}, self.is_moved)
 
 
 def asked_of(latents: Sequence[Latent], conditions: Sequence[Condition], given: Given, n_rows: int) -> Asked:
@@ -138,11 +144,26 @@ def draw_asked(
             effective = min(float(n_rows), share * n_proposals)
             return Proposed(drawn.rows(chosen), effective, asked.is_moved)
         if n_proposals >= MOST:
-            raise ConditionError(
-                f"the conditions together have probability zero under the model, or close to it: none of {n_proposals:,} "
-                "rows drawn towards them meets them all"
-            )
+            raise _none_together(model, asked, n_proposals, rng)
         n_proposals = min(8 * n_proposals, max(MOST, n_proposals))
+
+
+def _none_together(model: Model, asked: Asked, n_proposals: int, rng: np.random.Generator) -> ConditionError:
+    """The error for conditions that no proposal meets, which names those that it takes: without any of them some do."""
+    names = list(
+        dict.fromkeys(model.latents[axis].variable.name for axis in model.order if axis in asked.axes)
+    )
+    for name in tuple(names):
+        fewer = asked.on({other for other in names if other != name}, model.latents)
+        if fewer.axes and carried(model, Drawn(_LOOKED_AT, {}, {}), fewer, model.order, None, rng)[0] is None:
+            names.remove(name)
+    named = ", ".join(map(repr, names))
+    many = len(names) > 1
+    what = f"conditions on {named} together have" if many else f"condition on {named} has"
+    return ConditionError(
+        f"the {what} probability zero under the model, or close to it: none of {n_proposals:,} rows drawn towards "
+        + ("them meets them all" if many else "it meets it")
+    )
 
 
 def carried(

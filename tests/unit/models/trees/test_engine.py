@@ -82,7 +82,10 @@ def test_conditions_elsewhere_change_what_comes_before(model, where):
 
 
 def test_conditions_that_no_leaf_reaches_are_refused_after_a_bounded_search_and_completed_all_the_same(model):
-    with pytest.raises(ConditionError, match="none of 262,144 rows drawn towards them meets them all"):
+    with pytest.raises(
+        ConditionError,
+        match=r"on 'ward', 'age' together .* none of 262,144 rows drawn towards them meets them all",
+    ):
         model.sample(50, seed=1, where={"ward": "icu", "age": 21, "ill": False})
     given = pl.DataFrame({"ward": ["icu"] * 50, "age": [21] * 50})
     rows = model.complete(given, seed=1)
@@ -217,6 +220,28 @@ def test_what_never_goes_together_is_not_drawn_together(rounds):
     for column, value in (("sex", "f"), ("dead", True), ("stay", "home"), ("specialty", "s71")):
         share = (frame[column] == value).mean()
         assert (rows[column] == value).mean() == pytest.approx(share, rel=0.04, abs=0.002)
+
+
+def test_conditions_that_exclude_one_another_are_named_alone():
+    """Men are never pregnant; wards and ages, asked for as well, are met by both."""
+    rng = np.random.default_rng(4)
+    n = 3000
+    sex = rng.choice(["f", "m"], n)
+    pregnant = (sex == "f") & (rng.random(n) < 0.3)
+    frame = pl.DataFrame({"sex": sex, "pregnant": pregnant, "ward": rng.choice(["a", "b"], n), "age": rng.integers(18, 50, n)})  # fmt: skip
+    schema = TableSchema(name="t", columns=(
+        Column(name="sex", kind=Kind.CATEGORICAL, dtype="string", categories=("f", "m")),
+        Column(name="pregnant", kind=Kind.BOOLEAN, dtype="bool"),
+        Column(name="ward", kind=Kind.CATEGORICAL, dtype="string", categories=("a", "b")),
+        Column(name="age", kind=Kind.INTEGER, dtype="int64", bounds=(18, 49)),
+    ))  # fmt: skip
+    fitted = fit(frame, schema=schema, engine="sequential_trees", privacy=NO_PRIVACY, seed=0)
+    asked = {"sex": "m", "pregnant": True, "ward": "a", "age": {">=": 20, "<=": 40}}
+    with pytest.raises(ConditionError, match="probability zero under the model, or close to it") as error:
+        fitted.sample(100, where=asked, seed=1)
+    named = {name for name in asked if repr(name) in str(error.value)}
+    assert named == {"sex", "pregnant"}
+    assert fitted.sample(100, where=asked | {"sex": "f"}, seed=1).height == 100
 
 
 def test_sixty_rows_are_enough_for_what_always_goes_together():
