@@ -19,6 +19,9 @@ ABSENT = -1
 MANY_LEVELS = 64
 """Above this many levels their order matters: frequent ones are told apart, others by where they stand."""
 _SPIKE = 3.0
+_HEAVY = 1 / 8  # of a column's variance in one of its bins
+_FEWEST_OF_BIN = 11  # rows, of those that are cut
+_FAR = 0.7
 _WAVES = 6
 _INDICATORS = 16
 _FREQUENT = 0.02
@@ -74,7 +77,7 @@ def singles(latent: Latent) -> npt.NDArray[np.bool_]:
     return np.asarray(is_point & (marginal.mass > _SPIKE * beside), dtype=np.bool_)
 
 
-def embedding(latent: Latent, positions: Floats) -> Floats:
+def embedding(latent: Latent, positions: Floats, bins: Integers) -> Floats:
     """Coordinates of every piece, (n_pieces, d), whose variance within leaves a split is to lower.
 
     `positions`, (n_pieces,), in [0, 1]: where each stands in the order of the pieces (`positions_of`).
@@ -93,19 +96,68 @@ def embedding(latent: Latent, positions: Floats) -> Floats:
         frequent = frequent[1:]  # the other says the same
     if latent.part is Part.VALUE:
         frequent = frequent[latent.marginal.lower[frequent] == latent.marginal.upper[frequent]]
+        far = far_out(latent, bins)
+        waves += [] if far is None else [_FAR * far[bins]]
     indicators = [(np.arange(len(mass)) == j) / max(float(mass[j]), 1e-3) ** 0.25 for j in frequent.tolist()]
     return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1)
 
 
-def bins_of(latent: Latent, positions: Floats) -> Integers:
-    """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by position."""
+def bins_of(latent: Latent, positions: Floats, n_rows: int) -> Integers:
+    """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by position.
+
+    Of numbers, a bin in which much of their variance lies is cut in half, as often as its share of `n_rows` allows.
+    """
     mass = latent.marginal.mass
     if len(mass) <= MANY_LEVELS:
         return np.arange(len(mass), dtype=np.int32)
     is_own = (mass >= 0.01) & singles(latent)
     n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
-    key = np.where(is_own, n_bins + np.arange(len(mass)), np.floor(positions * n_bins))
+    place = np.floor(positions * n_bins)
+    if latent.part is Part.VALUE:
+        place = _cut(place, np.where(is_own, 0.0, mass), _values(latent), n_rows)
+    key = np.where(is_own, n_bins + np.arange(len(mass)), place)
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
+
+
+def _values(latent: Latent) -> Floats:
+    """The middle of every piece, (n_pieces,)."""
+    marginal = latent.marginal
+    middle: Floats = marginal.lower / 2.0 + marginal.upper / 2.0
+    return middle
+
+
+def _cut(place: Floats, mass: Floats, values: Floats, n_rows: int) -> Floats:
+    """Places in [0, n), cut where the values in one spread too far: strata of a heavy tail (Dalenius and Hodges 1959)."""
+    mean = np.average(values, weights=np.maximum(mass, 1e-300))
+    spread = mass * (values - mean) ** 2
+    most = _HEAVY * spread.sum()
+    for bin_ in np.unique(place).tolist():
+        waiting, width = [np.flatnonzero(place == bin_)], 1.0
+        while waiting:
+            at = waiting.pop()
+            if len(at) < 2 or spread[at].sum() <= most or mass[at].sum() * n_rows < 2 * _FEWEST_OF_BIN:
+                continue
+            total = np.cumsum(mass[at])
+            half = int(np.searchsorted(total, total[-1] / 2, side="right"))
+            lower, upper = at[: max(half, 1)], at[max(half, 1) :]
+            width /= 2
+            if min(mass[lower].sum(), mass[upper].sum()) * n_rows < _FEWEST_OF_BIN:
+                continue
+            place[upper] += width
+            waiting += [lower, upper]
+    return place
+
+
+def far_out(latent: Latent, bins: Integers) -> Floats | None:
+    """How far from the mean the numbers of every bin lie, standardised, (n_bins,); None where they spread as evenly as places do."""
+    mass = latent.marginal.mass
+    share = np.maximum(np.bincount(bins, weights=mass), 1e-12)
+    means = np.bincount(bins, weights=mass * _values(latent)) / share
+    means -= share @ means
+    spread = share @ means**2
+    if not spread > 0 or (share * means**2).max() <= _HEAVY / 2 * spread:
+        return None
+    return means / np.sqrt(spread)
 
 
 def tilted_bins(latent: Latent, bins: Integers) -> Integers:
@@ -135,6 +187,8 @@ def coordinates_of_bins(latent: Latent, bins: Integers, positions: Floats) -> np
     if is_wavy:
         middle = np.bincount(bins, weights=latent.marginal.mass * positions) / np.maximum(mass, 1e-12)
         waves = [np.sqrt(2) * np.cos(k * np.pi * middle) for k in range(1, _WAVES + 1)]
+        far = far_out(latent, bins) if latent.part is Part.VALUE else None
+        waves += [] if far is None else [far]
     is_own = (np.bincount(bins) == 1) & (np.bincount(bins, weights=singles(latent)) > 0)
     frequent = np.flatnonzero(
         is_own & (mass >= (_FREQUENT if latent.part is Part.VALUE else _SHARE_OF_LEVEL))

@@ -97,7 +97,7 @@ def positions_and_bins(
     known = {other: pieces[other][present] for other in order[:place]}
     sizes = [len(latent.marginal.mass) for latent in latents]
     positions = positions_of(latents[axis], pieces[axis][present], known, sizes, count)
-    return positions, bins_of(latents[axis], positions)
+    return positions, bins_of(latents[axis], positions, int(present.sum()))
 
 
 def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted:
@@ -113,7 +113,7 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
     tree = grow(
         _at(known, growing),
         axes.latents,
-        embedding(latent, axes.positions[axis])[wanted[growing]],
+        embedding(latent, axes.positions[axis], bins)[wanted[growing]],
         tools.splits,
         min_leaf=max(1, round(min_leaf * settings.growing_share)),
         min_group=settings.min_group,
