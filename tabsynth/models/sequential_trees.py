@@ -110,7 +110,8 @@ class SequentialTrees:
         settings = replace(self, penalty=self.penalty_for(data.n_rows, len(data.columns)))
 
         def place_axis(place: int) -> tuple[Floats, Integers]:
-            return positions_and_bins(latents, order, pieces, place, tools[place].leaf_counts)
+            count = tools[place].leaf_counts
+            return positions_and_bins(latents, order, pieces, place, count, min_group=self.min_group)
 
         # every axis has a thread of its own; those of linear algebra, which wait for one another in a loop, would double the seconds
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -19,9 +19,7 @@ ABSENT = -1
 MANY_LEVELS = 64
 """Above this many levels their order matters: frequent ones are told apart, others by where they stand."""
 _SPIKE = 3.0
-_HEAVY = 1 / 8  # of a column's variance in one of its bins
-_FEWEST_OF_BIN = 11  # rows, of those that are cut
-_FAR = 0.7
+_HEAVY = 1 / 8
 _WAVES = 6
 _INDICATORS = 16
 _FREQUENT = 0.02
@@ -77,7 +75,7 @@ def singles(latent: Latent) -> npt.NDArray[np.bool_]:
     return np.asarray(is_point & (marginal.mass > _SPIKE * beside), dtype=np.bool_)
 
 
-def embedding(latent: Latent, positions: Floats, bins: Integers) -> Floats:
+def embedding(latent: Latent, positions: Floats) -> Floats:
     """Coordinates of every piece, (n_pieces, d), whose variance within leaves a split is to lower.
 
     `positions`, (n_pieces,), in [0, 1]: where each stands in the order of the pieces (`positions_of`).
@@ -96,16 +94,14 @@ def embedding(latent: Latent, positions: Floats, bins: Integers) -> Floats:
         frequent = frequent[1:]  # the other says the same
     if latent.part is Part.VALUE:
         frequent = frequent[latent.marginal.lower[frequent] == latent.marginal.upper[frequent]]
-        far = far_out(latent, bins)
-        waves += [] if far is None else [_FAR * far[bins]]
     indicators = [(np.arange(len(mass)) == j) / max(float(mass[j]), 1e-3) ** 0.25 for j in frequent.tolist()]
     return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1)
 
 
-def bins_of(latent: Latent, positions: Floats, n_rows: int) -> Integers:
+def bins_of(latent: Latent, positions: Floats, *, least: float) -> Integers:
     """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by position.
 
-    Of numbers, a bin in which much of their variance lies is cut in half, as often as its share of `n_rows` allows.
+    Where numbers have heavy tails, bins in which much of the variance lies are cut further, none to less than a share of `least`.
     """
     mass = latent.marginal.mass
     if len(mass) <= MANY_LEVELS:
@@ -113,9 +109,9 @@ def bins_of(latent: Latent, positions: Floats, n_rows: int) -> Integers:
     is_own = (mass >= 0.01) & singles(latent)
     n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
     place = np.floor(positions * n_bins)
-    if latent.part is Part.VALUE:
-        place = _cut(place, np.where(is_own, 0.0, mass), _values(latent), n_rows)
-    key = np.where(is_own, n_bins + np.arange(len(mass)), place)
+    if has_heavy_tails(latent):
+        place = _cut(place, np.where(is_own, 0.0, mass), _values(latent), least)
+    key = np.where(is_own, len(mass) + np.arange(len(mass)), place)
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
 
 
@@ -126,38 +122,49 @@ def _values(latent: Latent) -> Floats:
     return middle
 
 
-def _cut(place: Floats, mass: Floats, values: Floats, n_rows: int) -> Floats:
-    """Places in [0, n), cut where the values in one spread too far: strata of a heavy tail (Dalenius and Hodges 1959)."""
-    mean = np.average(values, weights=np.maximum(mass, 1e-300))
-    spread = mass * (values - mean) ** 2
+def has_heavy_tails(latent: Latent) -> bool:
+    """Whether the axis is of numbers whose fourth moment, standardised, is above that of a normal distribution."""
+    if latent.part is not Part.VALUE:
+        return False
+    mass, values = latent.marginal.mass, _values(latent)
+    centred = values - mass @ values
+    return bool(mass @ centred**4 > 3 * (mass @ centred**2) ** 2)
+
+
+def _cut(place: Floats, mass: Floats, values: Floats, least: float) -> Floats:
+    """The places of pieces, (n_pieces,), numbered anew: halved by mass while more than an eighth of the variance is in one.
+
+    Strata of a heavy tail (Dalenius and Hodges 1959): Pearson's correlation rests on them.
+    """
+    centred = values - mass @ values / max(mass.sum(), 1e-300)
+    spread = mass * centred**2
     most = _HEAVY * spread.sum()
-    for bin_ in np.unique(place).tolist():
-        waiting, width = [np.flatnonzero(place == bin_)], 1.0
-        while waiting:
-            at = waiting.pop()
-            if len(at) < 2 or spread[at].sum() <= most or mass[at].sum() * n_rows < 2 * _FEWEST_OF_BIN:
-                continue
-            total = np.cumsum(mass[at])
-            half = int(np.searchsorted(total, total[-1] / 2, side="right"))
-            lower, upper = at[: max(half, 1)], at[max(half, 1) :]
-            width /= 2
-            if min(mass[lower].sum(), mass[upper].sum()) * n_rows < _FEWEST_OF_BIN:
-                continue
-            place[upper] += width
-            waiting += [lower, upper]
-    return place
+
+    def parts_of(pieces: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+        if len(pieces) == 1 or not spread[pieces].sum() > most:
+            return [pieces]
+        total = np.cumsum(mass[pieces])
+        half = int(np.clip(np.searchsorted(total, total[-1] / 2, side="right"), 1, len(pieces) - 1))
+        if min(total[half - 1], total[-1] - total[half - 1]) < least:
+            return [pieces]
+        return [*parts_of(pieces[:half]), *parts_of(pieces[half:])]
+
+    cut = np.empty(len(place))
+    parts = [part for one in np.unique(place) for part in parts_of(np.flatnonzero(place == one))]
+    for number, part in enumerate(parts):
+        cut[part] = number
+    return cut
 
 
 def far_out(latent: Latent, bins: Integers) -> Floats | None:
-    """How far from the mean the numbers of every bin lie, standardised, (n_bins,); None where they spread as evenly as places do."""
-    mass = latent.marginal.mass
-    share = np.maximum(np.bincount(bins, weights=mass), 1e-12)
-    means = np.bincount(bins, weights=mass * _values(latent)) / share
-    means -= share @ means
-    spread = share @ means**2
-    if not spread > 0 or (share * means**2).max() <= _HEAVY / 2 * spread:
+    """How many standard deviations from the mean the numbers of every bin lie, (n_bins,); None for axes without heavy tails."""
+    if not has_heavy_tails(latent):
         return None
-    return means / np.sqrt(spread)
+    share = np.bincount(bins, weights=latent.marginal.mass)
+    sums = np.bincount(bins, weights=latent.marginal.mass * _values(latent))
+    centred = np.where(share > 0, sums / np.maximum(share, 1e-300) - sums.sum(), 0.0)
+    deviation = np.sqrt(share @ centred**2)
+    return centred / deviation if deviation > 0 else None
 
 
 def tilted_bins(latent: Latent, bins: Integers) -> Integers:
@@ -187,7 +194,7 @@ def coordinates_of_bins(latent: Latent, bins: Integers, positions: Floats) -> np
     if is_wavy:
         middle = np.bincount(bins, weights=latent.marginal.mass * positions) / np.maximum(mass, 1e-12)
         waves = [np.sqrt(2) * np.cos(k * np.pi * middle) for k in range(1, _WAVES + 1)]
-        far = far_out(latent, bins) if latent.part is Part.VALUE else None
+        far = far_out(latent, bins)
         waves += [] if far is None else [far]
     is_own = (np.bincount(bins) == 1) & (np.bincount(bins, weights=singles(latent)) > 0)
     frequent = np.flatnonzero(

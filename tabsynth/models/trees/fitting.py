@@ -89,7 +89,13 @@ class Axes:
 
 
 def positions_and_bins(
-    latents: Sequence[Latent], order: Sequence[int], pieces: Sequence[Pieces], place: int, count: CountByLeaf
+    latents: Sequence[Latent],
+    order: Sequence[int],
+    pieces: Sequence[Pieces],
+    place: int,
+    count: CountByLeaf,
+    *,
+    min_group: int,
 ) -> tuple[Floats, Integers]:
     """Of the axis at that place of the order, where its pieces stand and their bins, both (n_pieces,)."""
     axis = order[place]
@@ -97,7 +103,7 @@ def positions_and_bins(
     known = {other: pieces[other][present] for other in order[:place]}
     sizes = [len(latent.marginal.mass) for latent in latents]
     positions = positions_of(latents[axis], pieces[axis][present], known, sizes, count)
-    return positions, bins_of(latents[axis], positions, int(present.sum()))
+    return positions, bins_of(latents[axis], positions, least=min_group / max(int(present.sum()), 1))
 
 
 def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted:
@@ -113,7 +119,7 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
     tree = grow(
         _at(known, growing),
         axes.latents,
-        embedding(latent, axes.positions[axis], bins)[wanted[growing]],
+        embedding(latent, axes.positions[axis])[wanted[growing]],
         tools.splits,
         min_leaf=max(1, round(min_leaf * settings.growing_share)),
         min_group=settings.min_group,
