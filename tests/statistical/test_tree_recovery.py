@@ -66,3 +66,28 @@ def test_numbers_have_the_distribution_that_they_came_from(drawn):
     for column in ("wave", "amount"):
         # Two samples of 20,000 rows stray by D = .0195 with probability .001.
         assert ks_2samp(drawn[column].to_numpy(), truth(N, 7)[column].to_numpy()).statistic < 0.0195
+
+
+def test_heavy_tails_that_go_together_stay_together():
+    """Two amounts of one lognormal size, in three tables that are always the same: with tails in one sixteenth of the rows 0.33 of Pearson's correlation was lost in sum, now 0.17."""
+    amounts = [Column(name=name, kind=Kind.NUMBER, dtype="float64", bounds=(0.0, 1e6)) for name in "xy"]
+    schema = TableSchema(name="t", columns=tuple(amounts))
+    lost = 0.0
+    for seed in (1, 2, 6):
+        rng = np.random.default_rng(seed)
+        size = 1.3 * rng.normal(size=5000)
+        frame = pl.DataFrame({name: np.exp(size + rng.normal(0, 0.3, 5000)) for name in "xy"})
+        fitted = fit(
+            frame,
+            schema=schema,
+            engine="sequential_trees",
+            settings={"rounds": 0},
+            privacy=NO_PRIVACY,
+            seed=0,
+        )
+        real, drawn = (
+            np.corrcoef(np.minimum(rows["x"], 50), np.minimum(rows["y"], 50))[0, 1]
+            for rows in (frame, fitted.sample(20_000, seed=1))
+        )
+        lost += real - drawn
+    assert lost < 0.25

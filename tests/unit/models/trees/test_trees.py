@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 from sklearn.tree import DecisionTreeRegressor
 
 from tabsynth.encode import Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal, level_marginal
-from tabsynth.models.trees.axes import bins_of, embedding, order_of, positions_of, singles
+from tabsynth.models.trees.axes import bins_of, embedding, far_out, order_of, positions_of, singles
 from tabsynth.models.trees.growing import grow, ranks_for
 from tabsynth.models.trees.pruning import prune
 from tabsynth.models.trees.tree import Tree, stump
@@ -145,13 +146,62 @@ def test_embeddings_tell_distributions_apart_that_have_one_mean():
 
 
 def test_bins_keep_few_pieces_apart_and_pool_many():
-    assert bins_of(levels("a", *range(1, 60)), np.zeros(59)).tolist() == list(range(59))
+    assert bins_of(levels("a", *range(1, 60)), np.zeros(59), least=0.0).tolist() == list(range(59))
     mass = np.full(1000, 0.5 / 999)
     mass[500] = 0.5
     many = numbers("x", range(0, 3000, 3), range(0, 3000, 3), mass)
-    bins = bins_of(many, placed(many))
+    bins = bins_of(many, placed(many), least=0.0)
     assert (bins == bins[500]).sum() == 1
     assert 9 <= len(np.unique(bins)) <= 18
+
+
+def tail(*, is_heavy):
+    """A thousand pieces of as many rows, of a lognormal or of a uniform distribution."""
+    at = (np.arange(1000) + 0.5) / 1000
+    values = np.exp(1.5 * ndtri(at)) if is_heavy else at
+    edges = np.r_[values - 1e-6, values[-1]]
+    return numbers("x", edges[:-1], edges[1:], np.full(1000, 0.001), is_lattice=False)
+
+
+def test_bins_are_cut_where_a_heavy_tail_spreads_and_no_further_than_they_may():
+    heavy = tail(is_heavy=True)
+    middle = (heavy.marginal.lower + heavy.marginal.upper) / 2
+    spread = (middle - middle.mean()) ** 2
+    for least in (0.005, 0.02, 0.04):
+        bins = bins_of(heavy, placed(heavy), least=least)
+        assert (np.diff(bins) >= 0).all()
+        share = np.bincount(bins) / 1000
+        assert share.min() >= least - 1e-9
+        whole = bins_of(heavy, placed(heavy), least=1.0)
+        assert len(np.unique(whole)) == 16
+        assert (np.bincount(whole)[:14] / 1000 == share[:14]).all()  # but for the last the variance is small
+        held = np.bincount(bins, weights=spread) / spread.sum()
+        assert (held[share >= 2 * least + 0.002] <= 1 / 8).all()
+    light = tail(is_heavy=False)
+    assert len(np.unique(bins_of(light, placed(light), least=0.001))) == 16
+
+
+def test_how_far_out_bins_lie_is_standardised_and_said_of_heavy_tails_alone():
+    heavy, light = tail(is_heavy=True), tail(is_heavy=False)
+    bins = bins_of(heavy, placed(heavy), least=0.01)
+    far, share = far_out(heavy, bins), np.bincount(bins) / 1000
+    assert share @ far == pytest.approx(0, abs=1e-9)
+    assert share @ far**2 == pytest.approx(1)
+    middle = (heavy.marginal.lower + heavy.marginal.upper) / 2
+    means = np.array([middle[bins == b].mean() for b in range(len(far))])
+    assert np.corrcoef(means, far)[0, 1] == pytest.approx(1)
+    assert far_out(light, bins_of(light, placed(light), least=0.01)) is None
+    many = levels("a", *range(1, 100))
+    assert far_out(many, bins_of(many, placed(many), least=0.0)) is None
+    one = numbers("x", [5.0], [5.0], [1.0], is_lattice=False)
+    assert far_out(one, np.zeros(1, dtype=np.int32)) is None
+
+
+def test_values_of_one_frequent_one_and_nothing_beside_it_have_bins():
+    mass = np.zeros(100)
+    mass[0] = 1
+    latent = numbers("x", range(100), range(100), mass)
+    assert bins_of(latent, placed(latent), least=0.01)[0] != bins_of(latent, placed(latent), least=0.01)[1]
 
 
 def test_positions_are_middles_of_mass():
