@@ -20,6 +20,8 @@ MANY_LEVELS = 64
 """Above this many levels their order matters: frequent ones are told apart, others by where they stand."""
 _SPIKE = 3.0
 _HEAVY = 1 / 8
+_OF_FAR = 0.7  # beside waves of 1, 1/2, …
+_FARTHEST = 3.0  # standard deviations, so that few rows do not outweigh all others
 _WAVES = 6
 _INDICATORS = 16
 _FREQUENT = 0.02
@@ -75,13 +77,14 @@ def singles(latent: Latent) -> npt.NDArray[np.bool_]:
     return np.asarray(is_point & (marginal.mass > _SPIKE * beside), dtype=np.bool_)
 
 
-def embedding(latent: Latent, positions: Floats) -> Floats:
+def embedding(latent: Latent, positions: Floats, bins: Integers) -> Floats:
     """Coordinates of every piece, (n_pieces, d), whose variance within leaves a split is to lower.
 
     `positions`, (n_pieces,), in [0, 1]: where each stands in the order of the pieces (`positions_of`).
 
-    Waves over the distribution function of ordered pieces, and indicators of frequent ones, those of rarer
-    ones larger: the variance of all of them is a distance between whole distributions, not between means.
+    Waves over the distribution function of ordered pieces, how far out those of heavy tails lie, and indicators of
+    frequent ones, those of rarer ones larger: the variance of all of them is a distance between whole distributions, not
+    between means.
     """
     mass = latent.marginal.mass
     waves, least = [], 0.0
@@ -94,6 +97,8 @@ def embedding(latent: Latent, positions: Floats) -> Floats:
         frequent = frequent[1:]  # the other says the same
     if latent.part is Part.VALUE:
         frequent = frequent[latent.marginal.lower[frequent] == latent.marginal.upper[frequent]]
+        far = far_out(latent, bins)
+        waves += [] if far is None else [_OF_FAR * np.clip(far, -_FARTHEST, _FARTHEST)[bins]]
     indicators = [(np.arange(len(mass)) == j) / max(float(mass[j]), 1e-3) ** 0.25 for j in frequent.tolist()]
     return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1)
 

@@ -119,7 +119,7 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
     tree = grow(
         _at(known, growing),
         axes.latents,
-        embedding(latent, axes.positions[axis])[wanted[growing]],
+        embedding(latent, axes.positions[axis], bins)[wanted[growing]],
         tools.splits,
         min_leaf=max(1, round(min_leaf * settings.growing_share)),
         min_group=settings.min_group,

@@ -139,10 +139,10 @@ def test_a_value_that_stands_out_from_its_neighbours_stands_for_itself():
 
 def test_embeddings_tell_distributions_apart_that_have_one_mean():
     flat = numbers("x", range(100), range(100), np.full(100, 0.01))
-    at = embedding(flat, placed(flat))
+    at = embedding(flat, placed(flat), bins_of(flat, placed(flat), least=0.0))
     middle, ends = at[25:75].mean(axis=0), np.r_[at[:25], at[75:]].mean(axis=0)
     assert np.abs(middle - ends).max() > 0.5
-    assert np.ptp(embedding(levels("a", 90, 10), np.array([0.45, 0.95])), axis=0).max() > 0
+    assert np.ptp(embedding(levels("a", 90, 10), np.array([0.45, 0.95]), ints(0, 1)), axis=0).max() > 0
 
 
 def test_bins_keep_few_pieces_apart_and_pool_many():
