@@ -121,10 +121,11 @@ def bins_of(latent: Latent, positions: Floats, *, least: float) -> Integers:
 
 
 def _values(latent: Latent) -> Floats:
-    """The middle of every piece, (n_pieces,)."""
+    """The middle of every piece, (n_pieces,), in [-1, 1]: in a unit of their own, so that no power of them is too large."""
     marginal = latent.marginal
-    middle: Floats = marginal.lower / 2.0 + marginal.upper / 2.0
-    return middle
+    middle = marginal.lower / 2.0 + marginal.upper / 2.0
+    scaled: Floats = middle / max(float(np.abs(middle).max()), 1e-300)
+    return scaled
 
 
 def has_heavy_tails(latent: Latent) -> bool:

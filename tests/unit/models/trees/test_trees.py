@@ -1,5 +1,7 @@
 """Trees as arrays, their splits, and which of these are taken back: by hand and by scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -195,6 +197,20 @@ def test_how_far_out_bins_lie_is_standardised_and_said_of_heavy_tails_alone():
     assert far_out(many, bins_of(many, placed(many), least=0.0)) is None
     one = numbers("x", [5.0], [5.0], [1.0], is_lattice=False)
     assert far_out(one, np.zeros(1, dtype=np.int32)) is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-290, 1.0, 1e307])
+def test_tails_are_alike_in_every_unit(scale):
+    plain, other = tail(is_heavy=True), tail(is_heavy=True)
+    top = plain.marginal.upper.max()
+    wide = replace(
+        other.marginal, lower=other.marginal.lower / top * scale, upper=other.marginal.upper / top * scale
+    )
+    other = replace(other, marginal=wide)
+    bins = bins_of(plain, placed(plain), least=0.01)
+    assert (bins_of(other, placed(other), least=0.01) == bins).all()
+    assert far_out(other, bins) == pytest.approx(far_out(plain, bins))
 
 
 def test_values_of_one_frequent_one_and_nothing_beside_it_have_bins():
