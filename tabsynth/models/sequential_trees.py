@@ -12,6 +12,7 @@ It gives no privacy guarantee: nothing is noisy. What attacks found is in docs/e
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -120,11 +121,14 @@ class SequentialTrees:
             bins = tuple(placed[axis][1] for axis in range(len(latents)))
             axes = Axes(latents, order, pieces, positions, bins, growing, tilting)
 
+            n_fitted = itertools.count()
+
             def fit_place(place: int) -> Fitted:
-                progress("trees", 0.2 + 0.6 * place / len(order))
+                progress("trees", 0.2 + 0.6 * next(n_fitted) / len(order))
                 return fit_axis(axes, place, tools[place], settings)
 
-            found = dict(zip(order, pool.map(fit_place, range(len(order))), strict=True))
+            last_first = range(len(order) - 1, -1, -1)  # those of many pieces on many axes take the longest
+            found = dict(zip(reversed(order), pool.map(fit_place, last_first), strict=True))
         trees = tuple(found[axis][0] for axis in range(len(latents)))
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,13 @@ class Logs:
     drawn: Floats
     fresh: Floats
 
+    @cached_property
+    def flattery(self) -> tuple[float, float]:
+        """Nats a row by which drawn rows that trees were grown on are told better than others, and the variance of that."""
+        fresh, drawn = _losses(self.fresh), _losses(self.drawn)
+        variance = fresh.var() / len(fresh) + drawn.var() / len(drawn)
+        return float(fresh.mean() - drawn.mean()), float(variance)
+
 
 def expected_gain(sequences: Sequence[Logs], flattered: float) -> tuple[float, float]:
     """Nats a row by which the average of sequences is expected to tell real from drawn rows better than a coin, both such as it was not grown on, and the standard error of that.
@@ -102,16 +110,17 @@ def expected_gain(sequences: Sequence[Logs], flattered: float) -> tuple[float, f
     are fewer of them, and by less as far as the model that drew was fitted to the same. The error is mostly
     that of the flattery; sequences share the fresh rows, so it is no smaller for their number.
     """
-
-    def losses(logs: Floats) -> Floats:
-        return np.logaddexp(0, logs)
-
-    flattery = float(np.mean([losses(one.fresh).mean() - losses(one.drawn).mean() for one in sequences]))
-    variances = [losses(own).var() / len(own) for one in sequences for own in (one.fresh, one.drawn)]
-    on_real = losses(-np.mean([one.real for one in sequences], axis=0)).mean()
-    on_fresh = losses(np.mean([one.fresh for one in sequences], axis=0)).mean()
-    error = flattered * float(np.sqrt(sum(variances) / len(sequences)))
+    flattery = float(np.mean([one.flattery[0] for one in sequences]))
+    variance = float(np.mean([one.flattery[1] for one in sequences]))
+    on_real = _losses(-np.mean([one.real for one in sequences], axis=0)).mean()
+    on_fresh = _losses(np.mean([one.fresh for one in sequences], axis=0)).mean()
+    error = flattered * float(np.sqrt(variance))
     return float(np.log(2) - (on_real + flattered * max(flattery, 0.0) + on_fresh) / 2), error / 2
+
+
+def _losses(logs: Floats) -> Floats:
+    """Nats that a drawn row costs at each log ratio; a real one, at minus that."""
+    return np.logaddexp(0, logs)
 
 
 class _Sequence:
@@ -157,7 +166,9 @@ class _Sequence:
 
         self.booster.eval_train(listen)
         self.booster.eval_valid(listen)
-        return Logs(said[0][: self.n_real], said[0][self.n_real :], said[1])
+        logs = Logs(said[0][: self.n_real], said[0][self.n_real :], said[1])
+        _ = logs.flattery  # computed here, by this sequence's thread
+        return logs
 
     def trees(self, real: Codes, n_trees: int, *, min_group: int) -> list[BoostedTree]:
         """The first so many, each with its part of the average over sequences."""
