@@ -11,6 +11,7 @@ from tabsynth.report import text
 from tabsynth.report.score import Score
 from tabsynth.report.verdict import Level
 
+_KEPT = 0.03  # of a coefficient
 _SMALLEST_GAP = 0.005  # shares closer than this are not worth a sentence
 
 
@@ -75,8 +76,10 @@ def _span_name(distribution: Binned, first: int, last: int) -> str:
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
-def of_association(columns: tuple[str, ...], associations: Associations) -> list[str]:
-    """How the association of a pair has changed."""
+def of_association(
+    columns: tuple[str, ...], associations: Associations, scores: Sequence[Score] = ()
+) -> list[str]:
+    """How the association of a pair has changed; of two numbers, whose is that of ranks, also where values far out went together less or more."""
     positions = {name: i for i, name in enumerate(associations.columns)}
     if columns[0] not in positions or columns[1] not in positions:
         return []
@@ -85,11 +88,22 @@ def of_association(columns: tuple[str, ...], associations: Associations) -> list
     if real is None or made is None:
         return []
     said = f"association {made:.2f}, {real:.2f} in train"
-    if abs(made - real) < 0.03:
-        return [f"{said}: kept; the joint counts differ"]
+    if abs(made - real) < _KEPT:
+        return [_far_out(scores) or f"{said}: kept; the joint counts differ"]
     if made > real:
         return [f"{said}: stronger than real"]
     return [f"{said}: {'mostly lost' if made < real / 2 else 'weaker than real'}"]
+
+
+def _far_out(scores: Sequence[Score]) -> str:
+    """What to say of two numbers whose ranks go together as they did and whose values do not; "" of others."""
+    results = (score.result for score in scores if score.info.name == "pearson_difference")
+    told = {detail.label: detail.value for result in results for detail in result.details}
+    if not {"train", "synthetic"} <= told.keys() or abs(told["synthetic"] - told["train"]) < _KEPT:
+        return ""
+    how = "less" if abs(told["synthetic"]) < abs(told["train"]) else "more"
+    said = f"Pearson correlation {told['synthetic']:.2f}, {told['train']:.2f} in train"
+    return f"{said}, by rank as in train: values far out go together {how}"
 
 
 def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:

@@ -234,7 +234,7 @@ def _subject(
     is_short = score.verdict.level is not Level.MET
     said = []
     if len(columns) == 2 and associations is not None:
-        said += reasons.of_association(columns, associations)
+        said += reasons.of_association(columns, associations, scores)
     said += reasons.of_scores(scores, leading=leading)
     return Subject(
         columns=columns,

@@ -114,6 +114,28 @@ def test_how_an_association_changed() -> None:
     assert reasons.of_association(("a", "unknown"), associations(0.5, 0.5)) == []
 
 
+def test_values_far_out_that_no_longer_go_together() -> None:
+    def said(pearson: float, rank: float = 0.71) -> str:
+        info = MetricInfo(
+            name="pearson_difference",
+            title="Pearson correlation",
+            group="fidelity",
+            direction=Direction.LOWER,
+        )
+        tables = (("train", 0.83), ("synthetic", pearson), ("holdout", 0.8))
+        details = tuple(Detail(label=label, value=value) for label, value in tables)
+        result = MetricResult(metric=info.name, value=abs(pearson - 0.83), floor=0.03, details=details)
+        return reasons.of_association(("a", "b"), associations(0.72, rank), [Score.of(result, info)])[0]
+
+    assert (
+        said(0.69)
+        == "Pearson correlation 0.69, 0.83 in train, by rank as in train: values far out go together less"
+    )
+    assert said(0.9).endswith("far out go together more")
+    assert said(0.82) == "association 0.71, 0.72 in train: kept; the joint counts differ"
+    assert said(0.5, rank=0.6) == "association 0.60, 0.72 in train: weaker than real"
+
+
 def score(value: float, *, details: tuple[Detail, ...] = (), reason: str = "") -> Score:
     info = MetricInfo(
         name="tail_error", title="Tails", group="fidelity", direction=Direction.LOWER, percent=True
