@@ -88,6 +88,8 @@ def of_association(
     if real is None or made is None:
         return []
     said = f"association {made:.2f}, {real:.2f} in train"
+    if _reversed(scores):
+        return [f"{said}: reversed, one falls where it rose with the other, or rises where it fell"]
     if abs(made - real) < _KEPT:
         return [_far_out(scores) or f"{said}: kept; the joint counts differ"]
     if made > real:
@@ -97,13 +99,29 @@ def of_association(
 
 def _far_out(scores: Sequence[Score]) -> str:
     """What to say of two numbers whose ranks go together as they did and whose values do not; "" of others."""
-    results = (score.result for score in scores if score.info.name == "pearson_difference")
-    told = {detail.label: detail.value for result in results for detail in result.details}
-    if not {"train", "synthetic"} <= told.keys() or abs(told["synthetic"] - told["train"]) < _KEPT:
+    ranks, values = (_coefficients(scores, of) for of in ("spearman_difference", "pearson_difference"))
+    if ranks is None or values is None or abs(ranks[1] - ranks[0]) >= _KEPT:
         return ""
-    how = "less" if abs(told["synthetic"]) < abs(told["train"]) else "more"
-    said = f"Pearson correlation {told['synthetic']:.2f}, {told['train']:.2f} in train"
-    return f"{said}, by rank as in train: values far out go together {how}"
+    real, made = values
+    if abs(made - real) < _KEPT:
+        return ""
+    said = f"Pearson correlation {made:.2f}, {real:.2f} in train, by rank as in train"
+    if made * real <= 0:
+        return f"{said}: values far out go together otherwise"
+    return f"{said}: values far out go together {'less' if abs(made) < abs(real) else 'more'}"
+
+
+def _reversed(scores: Sequence[Score]) -> bool:
+    """Whether one number of two falls with the other that rose with it, by rank."""
+    ranks = _coefficients(scores, "spearman_difference")
+    return ranks is not None and ranks[0] * ranks[1] < 0 and min(map(abs, ranks)) >= _KEPT
+
+
+def _coefficients(scores: Sequence[Score], metric: str) -> tuple[float, float] | None:
+    """Of train and synthetic, signed; None where a figure was not computed or has none."""
+    results = (score.result for score in scores if score.info.name == metric)
+    told = {detail.label: detail.value for result in results for detail in result.details}
+    return (told["train"], told["synthetic"]) if {"train", "synthetic"} <= told.keys() else None
 
 
 def of_scores(scores: Sequence[Score], *, leading: str) -> list[str]:

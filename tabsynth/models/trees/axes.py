@@ -103,10 +103,11 @@ def embedding(latent: Latent, positions: Floats, bins: Integers) -> Floats:
     return np.stack([*waves, *indicators, np.zeros(len(mass))], axis=1)
 
 
-def bins_of(latent: Latent, positions: Floats, *, least: float) -> Integers:
+def bins_of(latent: Latent, positions: Floats, rows: Counts, *, min_group: int) -> Integers:
     """A coarse bin for every piece, (n_pieces,): few or frequent pieces by themselves, others by position.
 
-    Where numbers have heavy tails, bins in which much of the variance lies are cut further, none to less than a share of `least`.
+    Where numbers have heavy tails, bins in which much of the variance lies are cut further, none to fewer than `min_group` of
+    the `rows` that each piece has, (n_pieces,).
     """
     mass = latent.marginal.mass
     if len(mass) <= MANY_LEVELS:
@@ -115,7 +116,7 @@ def bins_of(latent: Latent, positions: Floats, *, least: float) -> Integers:
     n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
     place = np.floor(positions * n_bins)
     if has_heavy_tails(latent):
-        place = _cut(place, np.where(is_own, 0.0, mass), _values(latent), least)
+        place = _cut(place, np.where(is_own, 0, rows), _values(latent), min_group)
     key = np.where(is_own, len(mass) + np.arange(len(mass)), place)
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
 
@@ -137,21 +138,21 @@ def has_heavy_tails(latent: Latent) -> bool:
     return bool(mass @ centred**4 > 3 * (mass @ centred**2) ** 2)
 
 
-def _cut(place: Floats, mass: Floats, values: Floats, least: float) -> Floats:
-    """The places of pieces, (n_pieces,), numbered anew: halved by mass while more than an eighth of the variance is in one.
+def _cut(place: Floats, rows: Counts, values: Floats, min_group: int) -> Floats:
+    """The places of pieces, (n_pieces,), numbered anew: halved by rows while more than an eighth of the variance is in one.
 
     Strata of a heavy tail (Dalenius and Hodges 1959): Pearson's correlation rests on them.
     """
-    centred = values - mass @ values / max(mass.sum(), 1e-300)
-    spread = mass * centred**2
+    centred = values - rows @ values / max(rows.sum(), 1)
+    spread = rows * centred**2
     most = _HEAVY * spread.sum()
 
     def parts_of(pieces: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
         if len(pieces) == 1 or not spread[pieces].sum() > most:
             return [pieces]
-        total = np.cumsum(mass[pieces])
+        total = np.cumsum(rows[pieces])
         half = int(np.clip(np.searchsorted(total, total[-1] / 2, side="right"), 1, len(pieces) - 1))
-        if min(total[half - 1], total[-1] - total[half - 1]) < least:
+        if min(total[half - 1], total[-1] - total[half - 1]) < min_group:
             return [pieces]
         return [*parts_of(pieces[:half]), *parts_of(pieces[half:])]
 

@@ -103,7 +103,10 @@ def positions_and_bins(
     known = {other: pieces[other][present] for other in order[:place]}
     sizes = [len(latent.marginal.mass) for latent in latents]
     positions = positions_of(latents[axis], pieces[axis][present], known, sizes, count)
-    return positions, bins_of(latents[axis], positions, least=min_group / max(int(present.sum()), 1))
+    held, n_held = count(np.zeros(int(present.sum()), dtype=np.int32), pieces[axis][present], sizes[axis])
+    rows = np.zeros(sizes[axis], dtype=np.int64)
+    rows[held] = n_held
+    return positions, bins_of(latents[axis], positions, rows, min_group=min_group)
 
 
 def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted:

@@ -149,6 +149,35 @@ def test_expressions_of_narrow_types_do_not_wrap(dtype, sql, given, told):
         assert not constraint_of(rule, schema).violations(frame).any()
 
 
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("EXTRACT(MONTH FROM d) * 30", 360),
+        ("extract(day FROM d) * 10 + n", 320),
+        ("DATE_PART('year', d) * 10000000", 20_240_000_000),
+        ("LENGTH(s) - 5", -1),
+        ("LENGTH(CONCAT(s, ' (LENGTH(')) - 20", -7),
+        ("(LENGTH(s) - OCTET_LENGTH(s)) * n", -10),
+        ("\"length (x)\" * 100 + LENGTH(REPLACE(s, 'it''s )', ''))", 704),
+        ("STRPOS(s, 'x') - 3", -3),
+    ],
+)
+def test_functions_that_give_narrow_numbers_do_not_wrap(sql, told):
+    """December is an int8, and lengths are uint32; what stands in quotes is left alone."""
+    schema = table(
+        column("d", Kind.DATE, dtype="date"),
+        levels("s", "abcé"),
+        whole("n", 0, 99, dtype="int8"),
+        whole("length (x)", 0, 99, dtype="int8"),
+        whole("c", -(2**40), 2**40),
+    )
+    cells = {"d": [dt.date(2024, 12, 31)], "s": ["abcé"], "n": [10], "length (x)": [7], "c": [told]}
+    types = {"n": pl.Int8, "length (x)": pl.Int8}
+    frame = pl.DataFrame(cells).cast(types)
+    assert frame.select(computed_value(Formula(column="c", sql=sql), schema)).item() == told
+    assert not constraint_of(Expression(sql=f"{sql} = c"), schema).violations(frame).any()
+
+
 def test_a_null_between_hides_nothing():
     schema = table(whole("x", 0, 9), whole("y", 0, 9, nullable=True), whole("z", 0, 9))
     frame = pl.DataFrame({"x": [5, 1], "y": pl.Series([None, None], dtype=pl.Int64), "z": [3, 3]})

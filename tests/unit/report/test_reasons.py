@@ -114,26 +114,34 @@ def test_how_an_association_changed() -> None:
     assert reasons.of_association(("a", "unknown"), associations(0.5, 0.5)) == []
 
 
+def pair_scores(pearson: tuple[float, float], spearman: tuple[float, float]) -> list[Score]:
+    """Of two numbers, coefficients of train and synthetic."""
+    found = []
+    for name, (train, synthetic) in (("pearson_difference", pearson), ("spearman_difference", spearman)):
+        info = MetricInfo(name=name, title=name, group="fidelity", direction=Direction.LOWER)
+        details = (Detail(label="train", value=train), Detail(label="synthetic", value=synthetic))
+        result = MetricResult(metric=name, value=abs(synthetic - train), floor=0.03, details=details)
+        found.append(Score.of(result, info))
+    return found
+
+
 def test_values_far_out_that_no_longer_go_together() -> None:
     def said(pearson: float, rank: float = 0.71) -> str:
-        info = MetricInfo(
-            name="pearson_difference",
-            title="Pearson correlation",
-            group="fidelity",
-            direction=Direction.LOWER,
-        )
-        tables = (("train", 0.83), ("synthetic", pearson), ("holdout", 0.8))
-        details = tuple(Detail(label=label, value=value) for label, value in tables)
-        result = MetricResult(metric=info.name, value=abs(pearson - 0.83), floor=0.03, details=details)
-        return reasons.of_association(("a", "b"), associations(0.72, rank), [Score.of(result, info)])[0]
+        scores = pair_scores((0.83, pearson), (0.72, rank))
+        return reasons.of_association(("a", "b"), associations(0.72, abs(rank)), scores)[0]
 
-    assert (
-        said(0.69)
-        == "Pearson correlation 0.69, 0.83 in train, by rank as in train: values far out go together less"
-    )
+    start = "Pearson correlation 0.69, 0.83 in train, by rank as in train: values far out go together"
+    assert said(0.69) == f"{start} less"
     assert said(0.9).endswith("far out go together more")
+    assert said(-0.1).endswith("far out go together otherwise")
     assert said(0.82) == "association 0.71, 0.72 in train: kept; the joint counts differ"
     assert said(0.5, rank=0.6) == "association 0.60, 0.72 in train: weaker than real"
+    assert "reversed" in said(-0.8, rank=-0.72)
+    assert "reversed" in said(0.8, rank=-0.1)
+    hardly = pair_scores((0.5, 0.4), (0.02, -0.01))
+    assert (
+        "reversed" not in reasons.of_association(("a", "b"), associations(0.02, 0.01), hardly)[0]
+    )  # of no rank correlation at all
 
 
 def score(value: float, *, details: tuple[Detail, ...] = (), reason: str = "") -> Score:

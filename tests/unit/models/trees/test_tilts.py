@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tabsynth.models.trees.axes import bins_of, coordinates_of_bins, tilted_bins
+from tabsynth.models.trees.axes import coordinates_of_bins, tilted_bins
 from tabsynth.models.trees.discounts import discounts, handed_up
 from tabsynth.models.trees.drawing import draw_tilted
 from tabsynth.models.trees.filling import fill_leaves
@@ -12,7 +12,7 @@ from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, times_likelier
 from tabsynth.models.trees.tree import Tree, stump
 from tabsynth.privacy.log_odds import fit_log_odds
 from tabsynth.privacy.splits import count_by_leaf
-from tests.unit.models.trees.test_trees import ints, levels, numbers, placed
+from tests.unit.models.trees.test_trees import binned, ints, levels, numbers, placed
 
 # node 0 has children 1 and 4, node 1 has 2 and 3: leaves 2, 3 and 4
 DEEP = Tree(ints(0, 0, -1, -1, -1), ints(1, 0, 0, 0, 0), ints(1, 2, -1, -1, -1), ints(4, 3, -1, -1, -1), {})
@@ -203,10 +203,10 @@ def test_held_log_odds_stay_as_they_are_and_frequencies_are_right_with_them():
 
 def test_many_levels_are_tilted_by_the_most_frequent_ones_and_neighbours_of_the_others():
     few = levels("a", *range(1, 60))
-    assert (tilted_bins(few, bins_of(few, placed(few), least=0.0)) == np.arange(59)).all()
+    assert (tilted_bins(few, binned(few)) == np.arange(59)).all()
     shares = np.random.default_rng(3).permutation(np.arange(1, 201))
     many = levels("a", *shares.tolist())
-    bins = bins_of(many, placed(many), least=0.0)
+    bins = binned(many)
     found = tilted_bins(many, bins)
     assert found.max() == 63
     size = np.bincount(found)
@@ -229,19 +229,19 @@ def test_log_odds_that_exclude_everything_leave_a_choice():
 
 def test_coordinates_of_bins_are_waves_and_own_levels():
     few = levels("a", 500, 499, 1)
-    found = coordinates_of_bins(few, bins_of(few, placed(few), least=0.0), placed(few))
+    found = coordinates_of_bins(few, binned(few), placed(few))
     assert found.tolist() == [
         [1, 0, 0],
         [0, 1, 0],
         [0, 0, 0],
     ]  # the third has .1 % of the rows, and the last is empty
     two = levels("b", 3, 1)
-    assert coordinates_of_bins(two, bins_of(two, placed(two), least=0.0), placed(two)).tolist() == [
+    assert coordinates_of_bins(two, binned(two), placed(two)).tolist() == [
         [1, 0],
         [0, 0],
     ]
     smooth = numbers("c", range(0, 640, 10), range(9, 649, 10), [1 / 64] * 64)
-    bins = bins_of(smooth, placed(smooth), least=0.0)
+    bins = binned(smooth)
     found = coordinates_of_bins(smooth, bins, placed(smooth))
     assert found.shape == (len(np.unique(bins)), 7)
     middle = np.array([placed(smooth)[bins == b].mean() for b in range(len(found))])

@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.special import ndtri
 from sklearn.tree import DecisionTreeRegressor
 
+import tabsynth
 from tabsynth.encode import Variable
+from tabsynth.models import sequential_trees
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal, level_marginal
 from tabsynth.models.trees.axes import bins_of, embedding, far_out, order_of, positions_of, singles
+from tabsynth.models.trees.fitting import positions_and_bins
 from tabsynth.models.trees.growing import grow, ranks_for
 from tabsynth.models.trees.pruning import prune
 from tabsynth.models.trees.tree import Tree, stump
@@ -35,6 +39,12 @@ def numbers(name, lower, upper, mass, *, is_lattice=True, n_levels=1):
 
 def placed(latent):
     return positions_of(latent, ints(), {}, [], count_by_leaf)
+
+
+def binned(latent, *, min_group=1):
+    """Bins where a thousand rows are spread as the masses say."""
+    rows = np.round(1000 * latent.marginal.mass).astype(np.int64)
+    return bins_of(latent, placed(latent), rows, min_group=min_group)
 
 
 # if piece on axis 0 ≤ 1: leaf 1; else by axis 2, whose pieces have ranks 2, 0, 1: ≤ 0: leaf 3, else leaf 4
@@ -141,18 +151,18 @@ def test_a_value_that_stands_out_from_its_neighbours_stands_for_itself():
 
 def test_embeddings_tell_distributions_apart_that_have_one_mean():
     flat = numbers("x", range(100), range(100), np.full(100, 0.01))
-    at = embedding(flat, placed(flat), bins_of(flat, placed(flat), least=0.0))
+    at = embedding(flat, placed(flat), binned(flat))
     middle, ends = at[25:75].mean(axis=0), np.r_[at[:25], at[75:]].mean(axis=0)
     assert np.abs(middle - ends).max() > 0.5
     assert np.ptp(embedding(levels("a", 90, 10), np.array([0.45, 0.95]), ints(0, 1)), axis=0).max() > 0
 
 
 def test_bins_keep_few_pieces_apart_and_pool_many():
-    assert bins_of(levels("a", *range(1, 60)), np.zeros(59), least=0.0).tolist() == list(range(59))
+    assert binned(levels("a", *range(1, 60))).tolist() == list(range(59))
     mass = np.full(1000, 0.5 / 999)
     mass[500] = 0.5
     many = numbers("x", range(0, 3000, 3), range(0, 3000, 3), mass)
-    bins = bins_of(many, placed(many), least=0.0)
+    bins = binned(many)
     assert (bins == bins[500]).sum() == 1
     assert 9 <= len(np.unique(bins)) <= 18
 
@@ -169,32 +179,32 @@ def test_bins_are_cut_where_a_heavy_tail_spreads_and_no_further_than_they_may():
     heavy = tail(is_heavy=True)
     middle = (heavy.marginal.lower + heavy.marginal.upper) / 2
     spread = (middle - middle.mean()) ** 2
-    for least in (0.005, 0.02, 0.04):
-        bins = bins_of(heavy, placed(heavy), least=least)
+    for least in (5, 20, 40):
+        bins = binned(heavy, min_group=least)
         assert (np.diff(bins) >= 0).all()
         share = np.bincount(bins) / 1000
-        assert share.min() >= least - 1e-9
-        whole = bins_of(heavy, placed(heavy), least=1.0)
+        assert share.min() >= least / 1000 - 1e-9
+        whole = binned(heavy, min_group=1000)
         assert len(np.unique(whole)) == 16
         assert (np.bincount(whole)[:14] / 1000 == share[:14]).all()  # but for the last the variance is small
         held = np.bincount(bins, weights=spread) / spread.sum()
-        assert (held[share >= 2 * least + 0.002] <= 1 / 8).all()
+        assert (held[share >= 2 * least / 1000 + 0.002] <= 1 / 8).all()
     light = tail(is_heavy=False)
-    assert len(np.unique(bins_of(light, placed(light), least=0.001))) == 16
+    assert len(np.unique(binned(light, min_group=1))) == 16
 
 
 def test_how_far_out_bins_lie_is_standardised_and_said_of_heavy_tails_alone():
     heavy, light = tail(is_heavy=True), tail(is_heavy=False)
-    bins = bins_of(heavy, placed(heavy), least=0.01)
+    bins = binned(heavy, min_group=10)
     far, share = far_out(heavy, bins), np.bincount(bins) / 1000
     assert share @ far == pytest.approx(0, abs=1e-9)
     assert share @ far**2 == pytest.approx(1)
     middle = (heavy.marginal.lower + heavy.marginal.upper) / 2
     means = np.array([middle[bins == b].mean() for b in range(len(far))])
     assert np.corrcoef(means, far)[0, 1] == pytest.approx(1)
-    assert far_out(light, bins_of(light, placed(light), least=0.01)) is None
+    assert far_out(light, binned(light, min_group=10)) is None
     many = levels("a", *range(1, 100))
-    assert far_out(many, bins_of(many, placed(many), least=0.0)) is None
+    assert far_out(many, binned(many)) is None
     one = numbers("x", [5.0], [5.0], [1.0], is_lattice=False)
     assert far_out(one, np.zeros(1, dtype=np.int32)) is None
 
@@ -208,16 +218,44 @@ def test_tails_are_alike_in_every_unit(scale):
         other.marginal, lower=other.marginal.lower / top * scale, upper=other.marginal.upper / top * scale
     )
     other = replace(other, marginal=wide)
-    bins = bins_of(plain, placed(plain), least=0.01)
-    assert (bins_of(other, placed(other), least=0.01) == bins).all()
+    bins = binned(plain, min_group=10)
+    assert (binned(other, min_group=10) == bins).all()
     assert far_out(other, bins) == pytest.approx(far_out(plain, bins))
+
+
+def test_no_bin_that_is_cut_has_fewer_rows_than_a_group(monkeypatch):
+    """Counted row by row: frequent values beside a heavy tail, where the masses of pieces are not their shares of rows (masses left 5 and 10 rows)."""
+    fewest = {}
+
+    def watched(latents, order, pieces, place, count, *, min_group):
+        found = positions_and_bins(latents, order, pieces, place, count, min_group=min_group)
+        own = pieces[order[place]]
+        if len(found[1]) > 64:
+            fewest[seed] = np.bincount(found[1][own[own >= 0]], minlength=found[1].max() + 1).min()
+        return found
+
+    monkeypatch.setattr(sequential_trees, "positions_and_bins", watched)
+    for seed in (28, 55, 56, 58):
+        rng = np.random.default_rng(seed)
+        spiked = np.where(rng.random(1500) < 0.4, rng.choice(np.arange(1, 30) * 3.0, 1500), np.exp(3 * rng.normal(size=1500)))  # fmt: skip
+        values = spiked * rng.choice([-1, 1], 1500)
+        frame = pl.DataFrame({"g": rng.choice(["a", "b"], 1500), "v": values})
+        tabsynth.fit(
+            frame,
+            engine="sequential_trees",
+            settings={"rounds": 0},
+            privacy=tabsynth.NO_PRIVACY,
+            seed=seed,
+        )
+    assert len(fewest) == 4
+    assert min(fewest.values()) >= 11
 
 
 def test_values_of_one_frequent_one_and_nothing_beside_it_have_bins():
     mass = np.zeros(100)
     mass[0] = 1
     latent = numbers("x", range(100), range(100), mass)
-    assert bins_of(latent, placed(latent), least=0.01)[0] != bins_of(latent, placed(latent), least=0.01)[1]
+    assert binned(latent, min_group=10)[0] != binned(latent, min_group=10)[1]
 
 
 def test_positions_are_middles_of_mass():
