@@ -70,7 +70,7 @@ class SequentialTrees:
     min_leaf: int = 30
     min_group: int = MIN_GROUP
     growing_share: float = 0.5
-    penalty: float = 2.0
+    penalty: float = 2.2
     rounds: int = 1
     target: str = ""
 
