@@ -18,10 +18,10 @@ import pandas as pd
 import polars as pl
 from sklearn.metrics import r2_score
 
+from benchmarks.target_ceiling import LEARNER
 from tabsynth.pipeline import split_rows
 
 TARGET = "pm2.5"
-LEARNER = {"n_estimators": 200, "learning_rate": 0.1, "num_leaves": 31, "verbose": -1, "n_jobs": 1}
 _UNITS = {
     "day": pl.format("{}-{}-{}", "year", "month", "day"),
     "week": pl.format("{}-{}", "year", pl.date("year", "month", "day").dt.ordinal_day() // 7),
@@ -53,14 +53,14 @@ def main() -> None:
     path = arguments.data / "beijing_pm25" / "beijing_pm25.csv.gz"
     frame = pl.read_csv(path, null_values=[""], infer_schema_length=None).drop("No")
     frame = frame.with_columns(**{f"by {unit}": key for unit, key in _UNITS.items()})
-    found: dict[str, list[float]] = {}
-    for unit in (None, *_UNITS):
-        found["row" if unit is None else unit] = []
+    found = {}
+    for unit in ("row", *_UNITS):
+        column = None if unit == "row" else f"by {unit}"
+        found[unit] = []
         for seed in range(arguments.seeds):
-            unit_column = None if unit is None else f"by {unit}"
-            halves = split_rows(frame, unit=unit_column, holdout=0.5, seed=seed)
+            halves = split_rows(frame, unit=column, holdout=0.5, seed=seed)
             train, holdout = (half.drop([f"by {name}" for name in _UNITS]) for half in halves)
-            found["row" if unit is None else unit].append(round(explained(train, holdout, seed), 4))
+            found[unit].append(round(explained(train, holdout, seed), 4))
     text = json.dumps(
         {"held out by": found, "mean": {k: round(float(np.mean(v)), 3) for k, v in found.items()}}, indent=1
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.columns import column_data, count, show_columns, to_review
+from tabsynth.cli.next_steps import Step, after_schema
 from tabsynth.cli.notes import note_new_folder, what_is_left_out
 from tabsynth.cli.options import (
     DataArgument,
@@ -24,7 +25,6 @@ from tabsynth.cli.options import (
     TableOption,
 )
 from tabsynth.cli.session import BAD_INPUT, Session
-from tabsynth.cli.ways import Step, after_schema
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tabsynth.cli.constraint_commands import rule_data, show_rules
+from tabsynth.cli.next_steps import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.cli.notes import note_left_out, note_mark, note_new_folder, note_public, note_weak
 from tabsynth.cli.options import (
     DataArgument,
@@ -34,7 +35,6 @@ from tabsynth.cli.options import (
     WhereOption,
 )
 from tabsynth.cli.session import Session
-from tabsynth.cli.ways import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:

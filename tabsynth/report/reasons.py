@@ -88,7 +88,7 @@ def of_association(
     if real is None or made is None:
         return []
     said = f"association {made:.2f}, {real:.2f} in train"
-    if _reversed(scores):
+    if _is_reversed(scores):
         return [f"{said}: reversed, one falls where it rose with the other, or rises where it fell"]
     if abs(made - real) < _KEPT:
         return [_far_out(scores) or f"{said}: kept; the joint counts differ"]
@@ -111,7 +111,7 @@ def _far_out(scores: Sequence[Score]) -> str:
     return f"{said}: values far out go together {'less' if abs(made) < abs(real) else 'more'}"
 
 
-def _reversed(scores: Sequence[Score]) -> bool:
+def _is_reversed(scores: Sequence[Score]) -> bool:
     """Whether one number of two falls with the other that rose with it, by rank."""
     ranks = _coefficients(scores, "spearman_difference")
     return ranks is not None and ranks[0] * ranks[1] < 0 and min(map(abs, ranks)) >= _KEPT

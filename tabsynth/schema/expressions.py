@@ -17,7 +17,8 @@ from tabsynth.schema.types import TableSchema
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*\s*\(|[()]""")
 _OF_DATES = frozenset({"EXTRACT", "DATE_PART"})
 _PARTS = frozenset(
-    {
+    [
+        "MILLENNIUM",
         "CENTURY",
         "DECADE",
         "YEAR",
@@ -30,11 +31,16 @@ _PARTS = frozenset(
         "DOY",
         "DOW",
         "ISODOW",
-    }
-    | {"HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "MILLENNIUM"}
+        "HOUR",
+        "MINUTE",
+        "SECOND",
+        "MILLISECOND",
+        "MICROSECOND",
+        "NANOSECOND",
+    ]
 )
 _LENGTHS = frozenset(
-    {"LENGTH", "LEN", "CHAR_LENGTH", "CHARACTER_LENGTH", "OCTET_LENGTH", "BIT_LENGTH", "STRPOS", "BIT_COUNT"}
+    ["LENGTH", "LEN", "CHAR_LENGTH", "CHARACTER_LENGTH", "OCTET_LENGTH", "BIT_LENGTH", "STRPOS", "BIT_COUNT"]
 )
 _NARROW = (pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 

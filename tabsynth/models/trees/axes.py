@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedTable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats
+from tabsynth.models.trees.tails import cut, far_out, has_heavy_tails
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.splits import CountByLeaf, Counts
 
@@ -19,7 +20,6 @@ ABSENT = -1
 MANY_LEVELS = 64
 """Above this many levels their order matters: frequent ones are told apart, others by where they stand."""
 _SPIKE = 3.0
-_HEAVY = 1 / 8
 _OF_FAR = 0.7  # beside waves of 1, 1/2, …
 _FARTHEST = 3.0  # standard deviations, so that few rows do not outweigh all others
 _WAVES = 6
@@ -116,62 +116,9 @@ def bins_of(latent: Latent, positions: Floats, rows: Counts, *, min_group: int) 
     n_bins = _BINS if latent.part is Part.VALUE else _BINS_OF_LEVELS
     place = np.floor(positions * n_bins)
     if has_heavy_tails(latent):
-        place = _cut(place, np.where(is_own, 0, rows), _values(latent), min_group)
+        place = cut(latent, place, np.where(is_own, 0, rows), min_group)
     key = np.where(is_own, len(mass) + np.arange(len(mass)), place)
     return np.unique(key, return_inverse=True)[1].astype(np.int32)
-
-
-def _values(latent: Latent) -> Floats:
-    """The middle of every piece, (n_pieces,), in [-1, 1]: in a unit of their own, so that no power of them is too large."""
-    marginal = latent.marginal
-    middle = marginal.lower / 2.0 + marginal.upper / 2.0
-    scaled: Floats = middle / max(float(np.abs(middle).max()), 1e-300)
-    return scaled
-
-
-def has_heavy_tails(latent: Latent) -> bool:
-    """Whether the axis is of numbers whose fourth moment, standardised, is above that of a normal distribution."""
-    if latent.part is not Part.VALUE:
-        return False
-    mass, values = latent.marginal.mass, _values(latent)
-    centred = values - mass @ values
-    return bool(mass @ centred**4 > 3 * (mass @ centred**2) ** 2)
-
-
-def _cut(place: Floats, rows: Counts, values: Floats, min_group: int) -> Floats:
-    """The places of pieces, (n_pieces,), numbered anew: halved by rows while more than an eighth of the variance is in one.
-
-    Strata of a heavy tail (Dalenius and Hodges 1959): Pearson's correlation rests on them.
-    """
-    centred = values - rows @ values / max(rows.sum(), 1)
-    spread = rows * centred**2
-    most = _HEAVY * spread.sum()
-
-    def parts_of(pieces: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
-        if len(pieces) == 1 or not spread[pieces].sum() > most:
-            return [pieces]
-        total = np.cumsum(rows[pieces])
-        half = int(np.clip(np.searchsorted(total, total[-1] / 2, side="right"), 1, len(pieces) - 1))
-        if min(total[half - 1], total[-1] - total[half - 1]) < min_group:
-            return [pieces]
-        return [*parts_of(pieces[:half]), *parts_of(pieces[half:])]
-
-    cut = np.empty(len(place))
-    parts = [part for one in np.unique(place) for part in parts_of(np.flatnonzero(place == one))]
-    for number, part in enumerate(parts):
-        cut[part] = number
-    return cut
-
-
-def far_out(latent: Latent, bins: Integers) -> Floats | None:
-    """How many standard deviations from the mean the numbers of every bin lie, (n_bins,); None for axes without heavy tails."""
-    if not has_heavy_tails(latent):
-        return None
-    share = np.bincount(bins, weights=latent.marginal.mass)
-    sums = np.bincount(bins, weights=latent.marginal.mass * _values(latent))
-    centred = np.where(share > 0, sums / np.maximum(share, 1e-300) - sums.sum(), 0.0)
-    deviation = np.sqrt(share @ centred**2)
-    return centred / deviation if deviation > 0 else None
 
 
 def tilted_bins(latent: Latent, bins: Integers) -> Integers:

@@ -38,7 +38,6 @@ PROPOSALS = 4
 FEWEST = 4096
 MOST = 1 << 18
 """Proposals of a block after which, if none meets the conditions, these count as impossible."""
-_LOOKED_AT = 1 << 14  # for which of them it takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +154,9 @@ def _none_together(model: Model, asked: Asked, n_proposals: int, rng: np.random.
     )
     for name in tuple(names):
         fewer = asked.on({other for other in names if other != name}, model.latents)
-        if fewer.axes and carried(model, Drawn(_LOOKED_AT, {}, {}), fewer, model.order, None, rng)[0] is None:
+        if fewer.axes and not any(
+            carried(model, Drawn(n, {}, {}), fewer, model.order, None, rng)[0] for n in (FEWEST, n_proposals)
+        ):
             names.remove(name)
     named = ", ".join(map(repr, names))
     many = len(names) > 1

@@ -13,10 +13,11 @@ from tabsynth.encode import Variable
 from tabsynth.models import sequential_trees
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal, level_marginal
-from tabsynth.models.trees.axes import bins_of, embedding, far_out, order_of, positions_of, singles
+from tabsynth.models.trees.axes import bins_of, embedding, order_of, positions_of, singles
 from tabsynth.models.trees.fitting import positions_and_bins
 from tabsynth.models.trees.growing import grow, ranks_for
 from tabsynth.models.trees.pruning import prune
+from tabsynth.models.trees.tails import far_out
 from tabsynth.models.trees.tree import Tree, stump
 from tabsynth.privacy.splits import count_by_leaf, grow_splits
 

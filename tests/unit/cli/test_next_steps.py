@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tabsynth.cli.ways import after_sample, after_schema
+from tabsynth.cli.next_steps import after_sample, after_schema
 from tabsynth.models.registry import make_engine
 
 
