@@ -91,7 +91,7 @@ def of_association(
     if _is_reversed(scores):
         return [f"{said}: reversed, one falls where it rose with the other, or rises where it fell"]
     if abs(made - real) < _KEPT:
-        return [_far_out(scores) or f"{said}: kept; the joint counts differ"]
+        return [_far_out(scores) or f"{said}: kept; {_what_differs(scores)}"]
     if made > real:
         return [f"{said}: stronger than real"]
     return [f"{said}: {'mostly lost' if made < real / 2 else 'weaker than real'}"]
@@ -109,6 +109,14 @@ def _far_out(scores: Sequence[Score]) -> str:
     if made * real <= 0:
         return f"{said}: values far out go together otherwise"
     return f"{said}: values far out go together {'less' if abs(made) < abs(real) else 'more'}"
+
+
+def _what_differs(scores: Sequence[Score]) -> str:
+    """What the trend of a pair is measured by, where the association is as it was: of two numbers Pearson's correlation."""
+    values = _coefficients(scores, "pearson_difference")
+    if values is None:
+        return "the joint counts differ"
+    return f"Pearson correlation {values[1]:.3f}, {values[0]:.3f} in train"
 
 
 def _is_reversed(scores: Sequence[Score]) -> bool:
