@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 MOST_LINKS = 16
 """Rows that may take part for one row with a gap; every one of them loses a little of its dependence."""
+_DRAWS, _CHOICES = 48, 3
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 
@@ -41,6 +42,44 @@ def chains(
             free[links] = False
             found.append(np.array([*links, gap], dtype=np.int64))
     return found
+
+
+def reaching_over(
+    first: Floats,
+    second: Floats,
+    gaps: Positions,
+    free: Positions,
+    rng: np.random.Generator,
+    *,
+    window: int,
+    strict: bool,
+) -> Positions:
+    """For rows `gaps` another that reaches over the whole gap, each a different one of the rows `free`; -1 where none was found, (n_gaps,).
+
+    Rows are drawn at random, at most 48 times, from the `window` ones whose first numbers are the nearest below the gap's lower end. Of the first three that reach over it
+    the one is taken that leaves the longer of the shorter intervals: an exchange at random makes too many short ones.
+    """
+    partner = np.full(len(gaps), -1, dtype=np.int64)
+    shorter = np.full(len(gaps), -np.inf)
+    n_seen = np.zeros(len(gaps), dtype=np.int64)
+    free = free[np.argsort(first[free], kind="stable")]
+    below = np.searchsorted(first[free], second[gaps], side="left" if strict else "right")
+    for _ in range(_DRAWS):
+        left = np.flatnonzero((n_seen < _CHOICES) & (below > 0))
+        if not len(left):
+            break
+        back = rng.random(len(left)) * np.minimum(below[left], window)
+        candidate = free[below[left] - 1 - back.astype(np.int64)]
+        gap = gaps[left]
+        ends = np.minimum(second[candidate] - first[gap], second[gap] - first[candidate])
+        reaches = second[candidate] > first[gap] if strict else second[candidate] >= first[gap]
+        n_seen[left[reaches]] += 1
+        better = reaches & (ends > shorter[left])
+        partner[left[better]], shorter[left[better]] = candidate[better], ends[better]
+    alone = np.full(len(gaps), -1, dtype=np.int64)
+    once = np.unique(partner, return_index=True)[1]
+    alone[once] = partner[once]
+    return alone
 
 
 def _links(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.constraints.base import Constraint, Mask, masks_of
-from tabsynth.constraints.chains import chains
+from tabsynth.constraints.chains import chains, reaching_over
 from tabsynth.constraints.failure import Beside, failure
 from tabsynth.constraints.kinds import exchanged, groups_of
 from tabsynth.errors import ConstraintError
@@ -28,9 +28,11 @@ MOST_TRIES = 40
 """Blocks of rows that are drawn to replace what a block cannot repair, before it is an error."""
 _ROUNDS = 64
 _FEWEST = 512
-_SHARES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_SHARES = (0.5, 1.0, 2.0, 4.0)
 _FEW = 4.0
 """How many rows with room are paired anew with every row that breaks an order, from few to many."""
+_WINDOWS, _TURNS = (64, 512, 4096, 1 << 15), 8
+"""Rows beside one that breaks an order among which a partner is looked for, and how often."""
 _MOST_CHAINS = 1_000
 _Positions = npt.NDArray[np.int64]
 
@@ -180,14 +182,16 @@ def _align(
     where: tuple[int, str, str],
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Pair the cells of two columns that must not fall anew, in order, over the rows that do and some with room.
+    """Let two columns that must not fall rise in every row: rows that do fall exchange with ones beside them that reach over what they lack.
 
-    Rows with room are those with the longest gaps among some drawn at random: a model that makes too many gaps
+    What is left is paired anew, in order, over those rows and some with room. Rows with room are those with the longest gaps among some drawn at random: a model that makes too many gaps
     below zero makes too many long ones too. The last few rows are paired with any rows. If any pairing of these rows keeps the order, the sorted one does.
     """
     index, one, other = where
     values = [block.number(learnt, name) for name in (one, other)]
     there = ~(np.isnan(values[0]) | np.isnan(values[1]))
+    learnt = _hand_over(learnt, block, broken, where, rng)
+    values[1] = block.number(learnt, other)
     for share in _SHARES:
         rows = np.flatnonzero(broken[index])
         if not len(rows):
@@ -209,6 +213,36 @@ def _align(
             learnt = learnt.with_columns(learnt[other].gather(order))
             broken[:, taker], values[1] = after, values[1][order]
     return _chain(learnt, block, broken, where, (values[0], values[1]), rng)
+
+
+def _hand_over(
+    learnt: pl.DataFrame,
+    block: Block,
+    broken: npt.NDArray[np.bool_],
+    where: tuple[int, str, str],
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Rows that fall exchange their second number with one of the rows beside them that reach over their gap, as long as there are any.
+
+    Two rows of about the same first number: what else goes along with either column is hardly disturbed, and rows that take no part keep the length of their interval.
+    """
+    index, one, other = where
+    rule = block.constraints[index].rule
+    strict = isinstance(rule, Inequality) and rule.strict
+    first = block.number(learnt, one)
+    for window in _WINDOWS:
+        for _ in range(_TURNS):
+            second = block.number(learnt, other)
+            there = ~(np.isnan(first) | np.isnan(second))
+            rows = rng.permutation(np.flatnonzero(broken[index] & there))
+            free = np.flatnonzero(~broken.any(axis=0) & there)
+            partner = reaching_over(first, second, rows, free, rng, window=window, strict=strict)
+            found = partner >= 0
+            tried = _try(learnt, block, broken, [other], rows[found], partner[found])
+            if tried is None:
+                break
+            learnt = tried
+    return learnt
 
 
 def _chain(
