@@ -29,7 +29,7 @@ from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 from tabsynth.privacy.mechanisms import Exact
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
@@ -41,6 +41,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "privacy": (str, dict),
     "n_rows": int,
     "generation": int,
+    "real_share": (float, type(None)),
     "public_rows": int,
     "schema": dict,
     "layout": dict,
@@ -105,13 +106,17 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]
 def require_fields(document: Mapping[str, Any]) -> None:
     """Raise `ModelFileError` naming every field of the document that is missing, of a wrong type or range."""
     names = {*_FIELDS, *document}
-    wrong = sorted(name for name in names if not _is_of(document.get(name), _FIELDS.get(name, ())))
+    wrong = sorted(
+        name for name in names if name not in document or not _is_of(document[name], _FIELDS.get(name, ()))
+    )
     if not wrong:
         shares = document["distinct_shares"].values()
         sound = {
             "privacy": _is_read(privacy_from_data, document["privacy"]),
             "n_rows": 1 <= document["n_rows"] <= _MOST_ROWS,
             "generation": 1 <= document["generation"] <= _MOST_GENERATIONS,
+            "real_share": document["real_share"] is None
+            or (document["generation"] > 1 and 0 <= document["real_share"] <= 1),
             "public_rows": 0
             <= document["public_rows"]
             <= (0 if document["privacy"] == "none" else _MOST_ROWS),

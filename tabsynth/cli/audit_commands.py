@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.notes import note_left_out, note_not_real
 from tabsynth.cli.options import (
     DebugOption,
     DecimalOption,
@@ -98,6 +98,7 @@ def audit(
         keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         paths = (synthetic, train, holdout)
+        note_not_real(session, (train, holdout))
         with session.progress() as report:
             report("Reading", 0.0)
             tables = [read_real(path, chosen, csv=csv) for path in paths]

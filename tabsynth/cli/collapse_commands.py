@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tabsynth.cli.black_box import Named, black_box
-from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.notes import note_left_out, note_not_real
 from tabsynth.cli.options import (
     CommandFormatOption,
     CommandOption,
@@ -96,6 +96,7 @@ def collapse(
             function=function,
         )
         box = black_box(named, epsilon=epsilon, delta=delta, no_privacy=no_privacy)
+        note_not_real(session, (train, holdout))
         with staged(out, (_RESULTS, _PAGE), overwrite=overwrite) as folder, session.progress() as report:
             report("Reading", 0.0)
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)

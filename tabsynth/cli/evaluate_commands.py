@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import note_left_out
+from tabsynth.cli.notes import note_left_out, note_not_real
 from tabsynth.cli.options import (
     DebugOption,
     DecimalOption,
@@ -88,6 +88,7 @@ def evaluate(
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             paths = (synthetic, train, holdout)
             tables = [read_real(path, chosen, csv=csv) for path in paths]
+            note_not_real(session, (train, holdout))
             unknown, mark = note_left_out(session, paths, chosen, csv=csv), read_provenance(synthetic)
             results = evaluate_tables(
                 *tables,

@@ -50,13 +50,28 @@ def note_mark(session: Session, path: Path, real_share: float | None) -> Provena
     Raises `UsageError` where the share of fresh real rows must be stated and is not.
     """
     from tabsynth.io import read_provenance
-    from tabsynth.pipeline.synthetic import next_generation, warning_of
+    from tabsynth.pipeline.synthetic import next_generation, outdated_mark, warning_of
 
     mark = read_provenance(path)
     next_generation(mark, real_share)
-    if mark is not None:
-        session.note(f"Warning: {warning_of(mark)}")
+    if warning := outdated_mark(path) if mark is None else warning_of(mark):
+        session.note(f"Warning: {warning}")
     return mark
+
+
+def note_not_real(session: Session, paths: Iterable[Path]) -> None:
+    """A line for every file that should hold real rows and is marked as synthetic, or was."""
+    from tabsynth.io import read_provenance
+    from tabsynth.pipeline.synthetic import outdated_mark
+
+    for path in dict.fromkeys(paths):
+        mark = read_provenance(path)
+        if mark is not None:
+            session.note(
+                f"Warning: {path.name} is marked as synthetic (generation {mark.generation}, by {mark.engine}), and is read here as if its rows were real"
+            )
+        elif outdated := outdated_mark(path):
+            session.note(f"Warning: {outdated}")
 
 
 def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:

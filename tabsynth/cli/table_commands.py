@@ -9,7 +9,14 @@ import typer
 
 from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.next_steps import HOLDOUT, TRAIN, Step, after_sample, after_schema
-from tabsynth.cli.notes import note_left_out, note_mark, note_new_folder, note_public, note_weak
+from tabsynth.cli.notes import (
+    note_left_out,
+    note_mark,
+    note_new_folder,
+    note_not_real,
+    note_public,
+    note_weak,
+)
 from tabsynth.cli.options import (
     DataArgument,
     DebugOption,
@@ -85,7 +92,7 @@ def split(
     with Session(command="split", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import staged, table_of
         from tabsynth.config.types import csv_options
-        from tabsynth.io import write_frame
+        from tabsynth.io import read_provenance, write_frame
         from tabsynth.io.provenance import SplitMark
         from tabsynth.randomness import fresh_seed
         from tabsynth.schema import read_schema
@@ -98,13 +105,15 @@ def split(
         chosen = None if schema is None else table_of(read_schema(schema), table)
         _note_unit(session, chosen)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        note_not_real(session, (data,))
+        mark = read_provenance(data)
         with staged(out, (TRAIN, HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
             halves = _halves(data, chosen, csv=csv, unit=unit, holdout=holdout, seed=seed)
             parts = dict(zip((TRAIN, HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
-                write_frame(part, folder / name, schema=chosen, provenance=SplitMark())
+                write_frame(part, folder / name, schema=chosen, provenance=mark or SplitMark())
         unknown = [] if chosen is None else note_left_out(session, (data,), chosen, csv=csv)
         rows = {name: part.height for name, part in parts.items()}
         unit = unit if chosen is None else chosen.unit.column
@@ -117,7 +126,10 @@ def split(
                 "left_out": unknown,
                 "seed": seed,
             },
-            files={out / name: f"{n:,} real rows; private" for name, n in rows.items()},
+            files={
+                out / name: f"{n:,} {'real rows' if mark is None else 'rows, marked as synthetic'}; private"
+                for name, n in rows.items()
+            },
             next_steps=[_after_split(data, out / TRAIN, schema)],
         )
 
@@ -335,6 +347,7 @@ def _fit_data(
         "columns": len(pipeline.schema.columns),
         "left_out": left_out,
         "generation": pipeline.generation,
+        "real_share": pipeline.real_share,
         "public_rows": pipeline.n_public,
         "seed": seed,
     }

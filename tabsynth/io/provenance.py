@@ -114,6 +114,17 @@ def read_provenance(path: str | Path) -> Provenance | None:
     return None if text is None else provenance_from_text(text)
 
 
+def has_outdated_mark(path: str | Path) -> bool:
+    """Whether beside a CSV file lies a mark that was written for other contents of it; reads no cell."""
+    path = Path(path)
+    if not path.is_file() or file_format(path) is not FileFormat.CSV:
+        return False
+    beside = sidecar_of(path)
+    if not beside.is_file() or beside.stat().st_size > _MOST_BYTES or _entry_of(path) is not None:
+        return False
+    return _object(beside.read_bytes()).get("format") == FORMAT
+
+
 @contextmanager
 def sidecar_written(path: Path, content: Path, provenance: Provenance) -> Iterator[None]:
     """The file beside a CSV file is there before the CSV is: a block that puts `content` in the place of `path`.

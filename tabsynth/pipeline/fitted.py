@@ -64,6 +64,8 @@ class FittedPipeline:
     surrogates: tuple[Surrogate, ...] = field(default=())
     generation: int = 1
     """1 where it was fitted to rows that bear no mark, one more than the table's where it was fitted to synthetic ones."""
+    real_share: float | None = None
+    """Of the rows that it was fitted to, fresh real ones, where these were marked as synthetic and that is known."""
     n_public: int = 0
     """Public rows that a private fit took beside the table; nothing is promised to anybody in them."""
 
@@ -382,6 +384,7 @@ class FittedPipeline:
             "privacy": asdict(self.privacy) if isinstance(self.privacy, Budget) else "none",
             "n_rows": self.n_rows,
             "generation": self.generation,
+            "real_share": self.real_share,
             "public_rows": self.n_public,
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
@@ -419,6 +422,7 @@ class FittedPipeline:
                 model=model,
                 n_rows=document["n_rows"],
                 generation=document["generation"],
+                real_share=document["real_share"],
                 n_public=document["public_rows"],
                 privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),

@@ -13,10 +13,13 @@ from typing import Any
 
 from tabsynth.errors import UsageError
 from tabsynth.io import Provenance, read_provenance
+from tabsynth.io.provenance import has_outdated_mark, sidecar_of
 
 
 def source_mark(data: Any) -> Provenance | None:
-    """The mark of a file; None for tables in memory, which bear none."""
+    """The mark of a file; None for tables in memory, which bear none. A `UserWarning` where a mark is out of date."""
+    if outdated := outdated_mark(data):
+        warnings.warn(outdated, UserWarning, stacklevel=3)
     return read_provenance(data) if isinstance(data, (str, Path)) else None
 
 
@@ -35,6 +38,25 @@ def next_generation(mark: Provenance | None, real_share: float | None) -> int:
             "loses rare rows. Mix fresh real rows in, and state their share (real_share, --real-share; 0 for none)"
         )
     return mark.generation + 1
+
+
+def fresh_share(mark: Provenance | None, real_share: float | None) -> float | None:
+    """The share of fresh real rows in a table of that mark, as was stated or else as the mark has it; None without a mark, and where nobody knows."""
+    if mark is None:
+        return None
+    share = mark.real_share if real_share is None else real_share
+    return None if share is None else float(share)
+
+
+def outdated_mark(data: Any) -> str:
+    """What to know of a file beside which lies the mark of other contents; "" for every other table."""
+    if not isinstance(data, (str, Path)) or not has_outdated_mark(data):
+        return ""
+    path = Path(data)
+    return (
+        f"{sidecar_of(path).name} says that {path.name} was made of synthetic rows, but {path.name} was changed since, so it is taken "
+        "for a table of real rows; if synthetic ones are still in it, what is fitted to it is a copy of a copy"
+    )
 
 
 def warning_of(mark: Provenance) -> str:

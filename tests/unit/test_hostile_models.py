@@ -78,6 +78,7 @@ def test_an_engine_that_cannot_be_private_is_not_believed_to_have_been(tmp_path,
     [
         *[("n_rows", value) for value in (-3, 0, True, "5", 5.0, None, 2**60)],
         *[("generation", value) for value in (0, -1, True, 1.0, "1", None, 2**60)],
+        *[("real_share", value) for value in (-0.5, 1.5, True, 1, "1", 0.5)],  # of real rows, too
         *[("engine", value) for value in ("nonsense", ["gaussian_copula"], None)],
         *[("settings", value) for value in ([], None, {"unknown": 1}, {"min_group": []}, {"min_group": True})],
         *[("settings", {"marginals": value}) for value in ([], {}, "nonsense")],

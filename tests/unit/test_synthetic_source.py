@@ -83,6 +83,61 @@ def test_on_the_command_line(synthetic):
     assert "Warning: the table is marked as synthetic" in done.err
 
 
+def test_the_halves_of_a_synthetic_table_are_synthetic_too(synthetic):
+    folder = synthetic.parent
+    tabsynth_here("schema", "draft", synthetic, "--out", "s.yaml", cwd=folder)
+    done = tabsynth_here("split", synthetic, "--schema", "s.yaml", "--out", "parts", cwd=folder)
+    assert done.code == 0
+    assert "Warning: synthetic.parquet is marked as synthetic (generation 1, by independent)" in done.err
+    assert "real rows; private" not in done.out + done.err
+    for name in ("train.parquet", "holdout.parquet"):
+        assert read_provenance(folder / "parts" / name) == read_provenance(synthetic)
+    fit = ("fit", "parts/train.parquet", "--schema", "s.yaml", "--engine", "independent", "--no-privacy")
+    assert tabsynth_here(*fit, "--out", "m", cwd=folder).code == 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "audit", "collapse"])
+def test_who_takes_synthetic_rows_for_real_ones_is_told(synthetic, command):
+    folder = synthetic.parent
+    tabsynth_here("schema", "draft", synthetic, "--out", "s.yaml", cwd=folder)
+    FRAME.write_parquet(folder / "holdout.parquet")
+    what = {
+        "evaluate": ("--synthetic", "holdout.parquet", "--out", "report"),
+        "audit": ("--synthetic", "holdout.parquet"),
+        "collapse": ("--engine", "independent", "--no-privacy", "--generations", "1", "--out", "lines"),
+    }[command]
+    real = ("--train", synthetic, "--holdout", "holdout.parquet", "--schema", "s.yaml")
+    done = tabsynth_here(command, *what, *real, cwd=folder)
+    assert "Warning: synthetic.parquet is marked as synthetic" in done.err
+    assert "holdout.parquet is marked" not in done.err
+
+
+def test_a_mark_of_other_contents_is_spoken_of(tmp_path):
+    path = tmp_path / "s.csv"
+    write_rows(fitted(FRAME), path, seed=1)
+    with path.open("a") as file:
+        file.write("3,a\n")
+    with pytest.warns(UserWarning, match=r"s\.csv was changed since"):
+        assert fitted(path).generation == 1
+    tabsynth_here("schema", "draft", path, "--out", "s.yaml", cwd=tmp_path)
+    fit = ("fit", path, "--schema", "s.yaml", "--engine", "independent", "--no-privacy", "--out", "m")
+    done = tabsynth_here(*fit, cwd=tmp_path)
+    assert (done.code, "Warning: s.csv.provenance.json says" in done.err) == (0, True)
+    (tmp_path / "s.csv.provenance.json").write_text("{}")
+    assert "Warning" not in tabsynth_here(*fit, "--overwrite", cwd=tmp_path).err
+
+
+def test_the_share_of_fresh_rows_is_kept_in_the_model(synthetic, tmp_path):
+    assert fitted(FRAME).real_share is None
+    with pytest.warns(UserWarning, match="0% real rows"):
+        model = fitted(synthetic, real_share=0.25)
+    model.save(tmp_path / "m")
+    assert FittedPipeline.load(tmp_path / "m").real_share == 0.25
+    write_frame(FRAME, tmp_path / "mixed.parquet", provenance=Provenance(engine="e", real_share=0.4))
+    with pytest.warns(UserWarning, match="40% real rows"):
+        assert fitted(tmp_path / "mixed.parquet").real_share == 0.4
+
+
 def test_in_a_run_file(synthetic, tmp_path):
     source = tmp_path / "run.yaml"
     text = f"version: 1\nprivacy: none\nevaluation: false\ntables: {{t: {{source: {synthetic}, engine: independent}}}}\n"
