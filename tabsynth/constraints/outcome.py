@@ -48,7 +48,7 @@ class ConditionOutcome:
     """What was asked of rows beside the rules, and what that took.
 
     `columns` are those asked about. `n_effective` is how many independent rows of the model under the conditions the rows are worth: all
-    of them where they were drawn exactly, fewer where they were drawn again by weights. `acceptance` in [0, 1] is the share of rows
+    of them where they were drawn exactly, or chosen from enough others, fewer where they were drawn again by weights. `acceptance` in [0, 1] is the share of rows
     that met everything as the model first made them; others were drawn anew. In `n_moved` rows the given cells were none
     that the model makes, alone or together, so that the others follow from the nearest that it does; `n_outside` rows had one outside
     a domain that the model learnt. `shares` are those of groups that were oversampled.
@@ -65,7 +65,7 @@ class ConditionOutcome:
     def __str__(self) -> str:
         """In a sentence or more: names of columns and counts, never a cell."""
         names = ", ".join(self.columns[:8]) + (" …" if len(self.columns) > 8 else "")
-        how = "drawn exactly" + (" but for those that follow from near cells" if self.n_moved else "")
+        how = "worth as many independent ones"
         if self.n_effective < self.n_rows:
             how = f"worth {int(self.n_effective):,} independent rows (effective sample size)"
         said = f"Asked for by {names}: {self.n_rows:,} row{'' if self.n_rows == 1 else 's'}, {how}."

@@ -36,6 +36,8 @@ _LEAST_CHANCE = 1e-9
 _EXPECTED = 30.0  # rows of two bins together, by chance, of which none is there
 _FEWEST_EXPECTED = 12.0  # of tables of fewer than 150 rows, of which so many are a fifth or more
 _NEVER = -12.0
+_GROWN = 1.25
+"""Times its share of `min_leaf`: a part of a leaf's rows grows it, by chance a smaller one, and a split that leaves too few of all rows is taken back with all below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,13 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
         rows[is_present] for rows in (axes.pieces[axis], axes.is_growing, axes.is_tilting)
     )
     min_leaf, n_pieces = max(settings.min_leaf, settings.min_group), len(bins)
+    share = settings.growing_share
     tree = grow(
         _at(known, growing),
         axes.latents,
         embedding(latent, axes.positions[axis], bins)[wanted[growing]],
         tools.splits,
-        min_leaf=max(1, round(min_leaf * settings.growing_share)),
+        min_leaf=max(1, round(min_leaf * share * (_GROWN if share < 1 else 1))),
         min_group=settings.min_group,
         seed=axis,
     )

@@ -10,9 +10,9 @@ from tabsynth.constraints.outcome import ConditionOutcome, Tally
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        (ConditionOutcome(columns=("a", "b"), n_rows=1200, n_effective=1200.0, acceptance=1.0), "Asked for by a, b: 1,200 rows, drawn exactly."),
+        (ConditionOutcome(columns=("a", "b"), n_rows=1200, n_effective=1200.0, acceptance=1.0), "Asked for by a, b: 1,200 rows, worth as many independent ones."),
         (ConditionOutcome(columns=("a",), n_rows=20, n_effective=19.7, acceptance=1.0), "Asked for by a: 20 rows, worth 19 independent rows (effective sample size)."),
-        (ConditionOutcome(columns=("a",), n_rows=20, n_effective=20.0, acceptance=0.125), "Asked for by a: 20 rows, drawn exactly. 12.5 % met it as first drawn; the others were drawn anew."),
+        (ConditionOutcome(columns=("a",), n_rows=20, n_effective=20.0, acceptance=0.125), "Asked for by a: 20 rows, worth as many independent ones. 12.5 % met it as first drawn; the others were drawn anew."),
     ],
 )  # fmt: skip
 def test_an_outcome_in_words(outcome, words):
