@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tabsynth.config.types import CsvOptions
     from tabsynth.io import Provenance
+    from tabsynth.models.base import Synthesizer
     from tabsynth.privacy import Budget
     from tabsynth.schema.types import TableSchema
 
@@ -72,6 +73,16 @@ def note_not_real(session: Session, paths: Iterable[Path]) -> None:
             )
         elif outdated := outdated_mark(path):
             session.note(f"Warning: {outdated}")
+
+
+def note_kept_rows(session: Session, engine: Synthesizer) -> str:
+    """What a fitted model of the engine is, with a warning where it holds real rows."""
+    if not engine.retains_rows:
+        return "the model"
+    session.note(
+        f"Warning: {engine.name} keeps real rows, cells and all. They lie in the model, and can be reconstructed from what it makes: both are as private as the table"
+    )
+    return "the model; private: it holds real rows"
 
 
 def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:

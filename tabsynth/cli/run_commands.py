@@ -138,6 +138,8 @@ def run(
             share = "all" if table.n_fitted == table.n_source else f"{table.n_fitted:,} of"
             learnt = f"learnt from {'about ' if is_private else ''}{share} {table.n_source:,}"
             session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
+            if table.why:
+                session.show(f"  {table.why}")
             session.show_lead(table.results)
             session.show(f"  {table.guarantee}")
             show_conditions(session, table.conditions)
@@ -166,6 +168,7 @@ def run(
                 "tables": {
                     table.name: {
                         "engine": table.engine,
+                        "why": table.why or None,
                         "rows": table.n_synthetic,
                         "fitted_rows": table.n_fitted,
                         "guarantee": table.guarantee,

@@ -10,6 +10,7 @@ import typer
 from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.next_steps import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.cli.notes import (
+    note_kept_rows,
     note_left_out,
     note_mark,
     note_new_folder,
@@ -214,7 +215,7 @@ def fit(
     with Session(command="fit", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.config.steps import opened_ledger, read_real, require_free, table_of
         from tabsynth.config.types import csv_options, privacy_of
-        from tabsynth.models.auto import Auto
+        from tabsynth.models.auto import why_chosen
         from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
         from tabsynth.pipeline import fit as fit_table
         from tabsynth.pipeline.informing import require_informed
@@ -265,35 +266,31 @@ def fit(
         pipeline.save(out, overwrite=overwrite)
         if checkpoint is not None:
             remove_checkpoint(checkpoint)
-        session.show(pipeline.guarantee)
-        if isinstance(recipe, Auto):
-            n_rows = None if is_private else pipeline.n_rows
-            session.show(
-                recipe.choose(n_columns=len(chosen.columns), is_private=is_private, n_rows=n_rows).why
-            )
-        if plan is not None:
-            _show_purchase(session, pipeline, plan, chosen)
+        n_columns = len(chosen.columns)
+        why = why_chosen(recipe, n_columns=n_columns, is_private=is_private, n_rows=pipeline.n_rows)
+        _show_fitted(session, pipeline, plan, why=why)
         session.finish(
             f"Fitted {pipeline.engine.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "
-            f"{len(chosen.columns)} columns",
-            data=_fit_data(pipeline, plan, left_out=unknown, seed=seed),
-            files={out: "the model"},
+            f"{n_columns} columns",
+            data={"why": why or None, **_fit_data(pipeline, plan, left_out=unknown, seed=seed)},
+            files={out: note_kept_rows(session, pipeline.engine)},
             next_steps=[
                 ["tabsynth", "sample", out, "--rows", str(pipeline.n_rows), "--out", "synthetic.csv"]
             ],
         )
 
 
-def _show_purchase(session: Session, pipeline: FittedPipeline, plan: PlanReport, schema: TableSchema) -> None:
-    """What a private fit bought, what its unit cost, and which columns noise left with one level."""
+def _show_fitted(session: Session, pipeline: FittedPipeline, plan: PlanReport | None, *, why: str) -> None:
+    """The guarantee, why `auto` chose the engine, and what a private fit bought, what its unit cost, and which columns noise left with one level."""
     from tabsynth.privacy.domains import describe_constants
     from tabsynth.schema.unit import unit_cost
 
-    session.show(plan.purchase or "All domains are public: none had to be bought.")
-    if cost := unit_cost(schema.unit):
-        session.show(cost)
-    if constants := describe_constants(pipeline.schema):
-        session.show(constants)
+    said = [pipeline.guarantee, why]
+    if plan is not None:
+        said.append(plan.purchase or "All domains are public: none had to be bought.")
+        said += [unit_cost(pipeline.schema.unit), describe_constants(pipeline.schema)]
+    for text in filter(None, said):
+        session.show(text)
 
 
 def _note_checkpoint(session: Session, folder: Path | None, recipe: Synthesizer) -> bool:

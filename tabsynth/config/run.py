@@ -41,6 +41,7 @@ from tabsynth.constraints.outcome import ConditionOutcome, RuleOutcome, Tally
 from tabsynth.errors import DataError, UsageError
 from tabsynth.evaluate import Results, evaluate
 from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, read_provenance, read_table
+from tabsynth.models.auto import why_chosen
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_rows
 from tabsynth.privacy import Budget, Charge, Ledger
@@ -67,7 +68,7 @@ class TableOutcome:
 
     `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
     the rules of the schema fared, `conditions` what was asked of the rows beside them, `audit` what attacks on the
-    rows found, or why there were none.
+    rows found, or why there were none. `why`: the reason for the `engine`, where `auto` chose it, else "".
     """
 
     name: str
@@ -75,6 +76,7 @@ class TableOutcome:
     n_fitted: int
     n_synthetic: int
     engine: str
+    why: str
     pipeline: FittedPipeline
     files: Mapping[Path, str]
     results: Results | None
@@ -225,7 +227,13 @@ def run_table(
         n_source=n_source,
         n_fitted=pipeline.n_rows,
         n_synthetic=rows,
-        engine=table.engine.name,
+        engine=pipeline.engine.name,
+        why=why_chosen(
+            table.engine,
+            n_columns=len(train.schema.columns),
+            is_private=isinstance(config.privacy, Budget),
+            n_rows=pipeline.n_rows,
+        ),
         pipeline=pipeline,
         files=files,
         results=results,

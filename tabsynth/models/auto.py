@@ -109,6 +109,15 @@ class Auto:
         raise ModelFileError("a model is of the engine that auto chose, not of auto")
 
 
+def why_chosen(recipe: Synthesizer, *, n_columns: int, is_private: bool, n_rows: int | None = None) -> str:
+    """In a line, what `auto` chooses for the table and why; "" for any other recipe. Rows count without a budget alone."""
+    if not isinstance(recipe, Auto):
+        return ""
+    return recipe.choose(
+        n_columns=n_columns, is_private=is_private, n_rows=None if is_private else n_rows
+    ).why
+
+
 def settled(
     recipe: Synthesizer, *, n_columns: int, is_private: bool, n_rows: int | None = None
 ) -> Synthesizer:

@@ -59,7 +59,8 @@ class SequentialTrees:
     parameter it adds; the larger, the fewer of both and the less of single rows in them. It is raised, up to four times, in a
     table of fewer than 400 rows for each column. `rounds` in 0 to 16: how often drawn rows are told from
     real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column of classes that the table is
-    to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001).
+    to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001). `first`: columns that
+    are drawn before all others, in that order, such as `age; sex`: conditions on them cost nothing. Others follow from few levels or values to many.
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -73,6 +74,7 @@ class SequentialTrees:
     penalty: float = 2.2
     rounds: int = 1
     target: str = ""
+    first: str = ""
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -95,9 +97,10 @@ class SequentialTrees:
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         names = tuple(data.columns)
         self._require_classes(data)
+        first = self._first(data)
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
-        order = order_of(latents)
+        order = order_of(latents, first)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
@@ -159,6 +162,14 @@ class SequentialTrees:
                 f"sequential_trees: the target {self.target!r} is a column of numbers, which it would not serve; declare it "
                 "categorical if its numbers are classes, else leave the target out"
             )
+
+    def _first(self, data: EncodedTable) -> list[str]:
+        names = [name.strip() for name in self.first.split(";") if name.strip()]
+        for name in names:
+            require_modelled(self.name, "first column", name, data.columns)
+        if len(set(names)) < len(names):
+            raise UsageError("sequential_trees: a column can be first once; `first` names one twice")
+        return names
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:
         """The penalty in a table of that size, in nats: more where rows are few for their columns."""

@@ -42,8 +42,8 @@ def pieces_on(latent: Latent, data: EncodedTable) -> Pieces:
     return pieces if present is None else np.where(present, pieces, np.int32(ABSENT))
 
 
-def order_of(latents: Sequence[Latent]) -> tuple[int, ...]:
-    """Axes from few pieces to many, so that each tree has what it can tell apart well before it.
+def order_of(latents: Sequence[Latent], first: Sequence[str] = ()) -> tuple[int, ...]:
+    """Axes from few pieces to many, so that each tree has what it can tell apart well before it; those of the columns `first` before all others, as they are named.
 
     Whether there is a number comes just before the number.
     """
@@ -51,10 +51,11 @@ def order_of(latents: Sequence[Latent]) -> tuple[int, ...]:
     for latent in latents:
         size[latent.variable.name] = max(size[latent.variable.name], len(latent.marginal.mass))
     place = {name: k for k, name in enumerate(size)}
+    asked = {name: k for k, name in enumerate(first)}
 
-    def key(axis: int) -> tuple[int, int, bool]:
+    def key(axis: int) -> tuple[int, int, int, bool]:
         name = latents[axis].variable.name
-        return size[name], place[name], latents[axis].part is Part.VALUE
+        return asked.get(name, len(asked)), size[name], place[name], latents[axis].part is Part.VALUE
 
     return tuple(sorted(range(len(latents)), key=key))
 

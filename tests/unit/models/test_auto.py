@@ -108,4 +108,33 @@ def test_the_command_line_says_what_was_chosen(tmp_path):
     )
     assert "auto: sequential_trees, the most faithful without a budget (2 columns)" in done.out
     assert "Fitted sequential_trees to 3,000 rows" in done.out
+    fit = ("fit", "t.parquet", "--schema", "s.yaml", "--no-privacy", "--json", "--engine")
+    chosen, named = (tabsynth_here(*fit, name, "--out", name, cwd=tmp_path) for name in ("auto", "smote"))
+    assert chosen.json["why"].startswith("auto: sequential_trees, ")
+    assert named.json["why"] is None
     assert "auto" in tabsynth_here("engines", cwd=tmp_path).out
+
+
+def test_a_run_says_what_was_chosen_and_why(tmp_path):
+    pl.DataFrame({"x": np.arange(3_000) % 17, "c": ["a", "b", "b"] * 1_000}).write_parquet(
+        tmp_path / "t.parquet"
+    )
+    (tmp_path / "run.yaml").write_text(
+        "version: 1\nprivacy: none\nevaluation: false\ntables: {t: {source: t.parquet, engine: auto}}\n"
+    )
+    done = tabsynth_here("run", "run.yaml", "--out", "made", cwd=tmp_path)
+    assert "t: 3,000 rows by sequential_trees" in done.out
+    assert "auto: sequential_trees, the most faithful without a budget (2 columns)" in done.out
+    found = tabsynth_here("run", "run.yaml", "--out", "again", "--json", cwd=tmp_path).json["tables"]["t"]
+    assert (found["engine"], found["why"][:5]) == ("sequential_trees", "auto:")
+
+
+def test_whoever_fits_an_engine_that_keeps_rows_is_told(tmp_path):
+    pl.DataFrame({"x": np.arange(300) % 17, "c": ["a", "b", "b"] * 100}).write_parquet(tmp_path / "t.parquet")
+    tabsynth_here("schema", "draft", "t.parquet", "--out", "s.yaml", cwd=tmp_path)
+    fit = "fit t.parquet --schema s.yaml --no-privacy --out {0} --engine {0}"
+    keeps = tabsynth_here(*fit.format("smote").split(), cwd=tmp_path)
+    assert (keeps.code, "Warning: smote keeps real rows" in keeps.err) == (0, True)
+    assert "private: it holds real rows" in keeps.out
+    plain = tabsynth_here(*fit.format("independent").split(), cwd=tmp_path)
+    assert "real rows" not in plain.out + plain.err

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tabsynth.constraints.outcome import Tally
 from tabsynth.errors import ConditionError, ModelFileError, PrivacyError, UsageError
 from tabsynth.model_folder import read_folder, write_folder
 from tabsynth.models.sequential_trees import MOST_GROWING_ROWS, SequentialTrees
@@ -65,6 +66,29 @@ def test_conditions_on_the_first_axes_are_exact(model):
     for ward in ("icu", "er", "or"):
         # two shares of 4,000 and of about 7,000 rows: five standard errors are .05
         assert (rows["ward"] == ward).mean() == pytest.approx((free["ward"] == ward).mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_conditions_on_columns_that_are_first_cost_no_row(rounds):
+    where = {"cost": {"<": 300}, "ill": True, "age": {">=": 60}}
+
+    def worth(**settings):
+        tally, settings = Tally(), settings | {"rounds": rounds}
+        fitted = fit(visits(), engine="sequential_trees", settings=settings, privacy=NO_PRIVACY)
+        rows = fitted.sample(2000, seed=1, where=where, tally=tally)
+        assert ((rows["cost"] < 300) & rows["ill"] & (rows["age"] >= 60)).all()
+        return tally.conditions.n_effective
+
+    assert worth(first="cost; ill; age") > 1900
+    assert worth() < 800
+
+
+@pytest.mark.parametrize(
+    ("first", "said"), [("aeg", "the first column 'aeg' is not"), ("age; ward; age", "names one twice")]
+)
+def test_impossible_first_columns_are_refused(first, said):
+    with pytest.raises(UsageError, match=said):
+        fit(visits(), engine="sequential_trees", settings={"first": first}, privacy=NO_PRIVACY)
 
 
 @pytest.mark.parametrize("where", [{"age": 65}, {"age": None}, {"ward": "icu", "age": 70}])

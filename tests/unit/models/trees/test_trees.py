@@ -139,6 +139,7 @@ def test_few_pieces_come_first_and_a_gap_just_before_its_numbers():
     gap = Latent(wide.variable, Part.LEVEL, level_marginal(np.array([9.0, 1.0])))
     latents = [gap, wide, levels("b", 1, 1, 1), levels("a", 1, 1)]
     assert order_of(latents) == (3, 2, 0, 1)
+    assert order_of(latents, ["w", "b"]) == (0, 1, 2, 3)
 
 
 def test_a_value_that_stands_out_from_its_neighbours_stands_for_itself():
