@@ -2,7 +2,7 @@
 
     python -m benchmarks.collapse --data DIR [--rows 5000] [--generations 10] [--out FILE.json] [NAME...]
 
-On halved Adult (`--rows` of each half), without privacy. `half fresh` mixes as many real rows into what sequential_trees is fitted
+On halved Adult (`--rows` of each half), without privacy but where ε is named: there each generation is fitted with that budget, δ = 1e-6. `half fresh` mixes as many real rows into what sequential_trees is fitted
 to as synthetic ones. Results are written after every engine, and a Markdown table is printed.
 """
 
@@ -27,6 +27,12 @@ ENGINES: dict[str, dict[str, Any]] = {
     "bayesian_network": {},
     "sequential_trees": {},
     "smote": {"target": TARGET},
+    "ctgan": {},
+    "tvae": {},
+}
+BUDGETS = {
+    "bayesian_network, epsilon 1": ("bayesian_network", 1.0),
+    "dp_ctgan, epsilon 10": ("dp_ctgan", 10.0),
 }
 FRESH = "half fresh"
 SHOWN = ("shape_error", "trend_error", "c2st_auc", "tstr_auc", "distinct_combinations")
@@ -49,6 +55,9 @@ def watched(
 ) -> CollapseResults:
     schema = tabsynth.draft_schema(train)
     named: dict[str, Any] = {"engine": name, "settings": ENGINES.get(name), "privacy": tabsynth.NO_PRIVACY}
+    if name in BUDGETS:
+        engine, epsilon = BUDGETS[name]
+        named = {"engine": engine, "privacy": tabsynth.Budget(epsilon=epsilon, delta=1e-6)}
     if name == FRESH:
         function: Callable[..., pl.DataFrame] = partial(half_fresh, real=train, schema=schema)
         named = {"engine": function}
@@ -65,7 +74,7 @@ def watched(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=[*ENGINES, FRESH])
+    parser.add_argument("names", nargs="*", default=[*ENGINES, FRESH, *BUDGETS])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=5_000)
     parser.add_argument("--generations", type=int, default=10)

@@ -1,7 +1,7 @@
 """The only loop that repairs and resamples: the rows of a block, until none of them breaks a rule.
 
 First cells are exchanged: by kinds, where rules tell few kinds of cells apart (`tabsynth.constraints.kinds`); where two numbers must
-keep an order, those of many rows are paired anew at once; then a row that breaks a rule and another one swap the cells of one or two
+keep an order, rows that break it exchange with rows beside them (`tabsynth.constraints.chains`); then a row that breaks a rule and another one swap the cells of one or two
 learnt columns, where fewer rows break a rule afterwards. Whatever is swapped, every column keeps exactly the cells it had, so shapes
 stay as the model made them. Rows that still break a rule are then drawn anew, at most `MOST_TRIES` blocks of
 them; what is left then is an error that names the rules. Both depend on the seed and the block alone.
@@ -29,7 +29,6 @@ MOST_TRIES = 40
 _ROUNDS = 64
 _FEWEST = 512
 _SHARES = (0.5, 1.0, 2.0, 4.0)
-_FEW = 4.0
 """How many rows with room are paired anew with every row that breaks an order, from few to many."""
 _WINDOWS, _TURNS = (64, 512, 4096, 1 << 15), 8
 """Rows beside one that breaks an order among which a partner is looked for, and how often."""
@@ -185,7 +184,7 @@ def _align(
     """Let two columns that must not fall rise in every row: rows that do fall exchange with ones beside them that reach over what they lack.
 
     What is left is paired anew, in order, over those rows and some with room. Rows with room are those with the longest gaps among some drawn at random: a model that makes too many gaps
-    below zero makes too many long ones too. The last few rows are paired with any rows. If any pairing of these rows keeps the order, the sorted one does.
+    below zero makes too many long ones too. If any pairing of these rows keeps the order, the sorted one does.
     """
     index, one, other = where
     values = [block.number(learnt, name) for name in (one, other)]
@@ -201,7 +200,6 @@ def _align(
         ]
         gaps = values[1][others] - values[0][others]
         chosen = others[np.argsort(-gaps, kind="stable")][: int(share * len(rows)) + 4]
-        chosen = others if share > _FEW else chosen
         both = np.r_[rows[there[rows]], chosen]
         taker = both[np.argsort(values[0][both], kind="stable")]
         giver = both[np.argsort(values[1][both], kind="stable")]
