@@ -30,8 +30,8 @@ _ROUNDS = 64
 _FEWEST = 512
 _SHARES = (0.5, 1.0, 2.0, 4.0)
 """How many rows with room are paired anew with every row that breaks an order, from few to many."""
-_WINDOWS, _TURNS = (64, 512, 4096, 1 << 15), 8
-"""Rows beside one that breaks an order among which a partner is looked for, and how often."""
+_WINDOWS, _FEWEST_BESIDE, _TURNS = (1 / 64, 1 / 16, 1 / 4, 1.0), 64, 8
+"""The share of the rows, nearest to one that breaks an order, among which a partner is looked for, of how many at least, and how often."""
 _MOST_CHAINS = 1_000
 _Positions = npt.NDArray[np.int64]
 
@@ -234,7 +234,8 @@ def _hand_over(
             there = ~(np.isnan(first) | np.isnan(second))
             rows = rng.permutation(np.flatnonzero(broken[index] & there))
             free = np.flatnonzero(~broken.any(axis=0) & there)
-            partner = reaching_over(first, second, rows, free, rng, window=window, strict=strict)
+            n_beside = max(int(window * len(free)), _FEWEST_BESIDE)
+            partner = reaching_over(first, second, rows, free, rng, window=n_beside, strict=strict)
             found = partner >= 0
             tried = _try(learnt, block, broken, [other], rows[found], partner[found])
             if tried is None:
