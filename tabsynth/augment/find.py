@@ -1,4 +1,4 @@
-"""Which slices are thin, and where a model fails: levels of one column or two, by out-of-fold predictions.
+"""Which slices are thin, and where a model fails: levels and stretches of one column or two, by out-of-fold predictions.
 
 The loss of a row is the negative logarithm of the probability that boosted trees, taught on other persons' rows, gave to
 what it is (of the rarest class of the target, or not). A slice fails where its mean loss is above that of the other rows by
@@ -8,20 +8,22 @@ and never named.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tabsynth.augment.slices import rarest_class, require_classes
 from tabsynth.augment.splits import stratified_splits
+from tabsynth.augment.stretches import COARSE, FINE, Axis, Text, axis_of
 from tabsynth.augment.trial import MAX_ROWS, MIN_POSITIVE, affordable, label_of
-from tabsynth.encode import EncodedTable, decode_table, encode_table
-from tabsynth.encode.table import EncodedColumn
+from tabsynth.encode import EncodedColumn, EncodedTable, encode_table
 from tabsynth.errors import DataError
 from tabsynth.metrics.plain_learners import Boosted
 from tabsynth.metrics.sampling import take_rows
@@ -30,7 +32,7 @@ from tabsynth.models.base import Progress, no_progress
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.plain_results import PlainResults
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import TableSchema
+from tabsynth.schema.types import Column
 from tabsynth.table import Table
 
 FORMAT = "tabsynth-slices/1"
@@ -44,13 +46,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A slice of at least 11 rows: the levels that it holds columns at, as text; None is null.
+    """A slice of at least 11 rows: levels and comparisons that its rows meet, as text and as `where` takes them; None is null.
 
     `n_class` of its rows are of the class, None where that is from 1 to 10. `loss` is its mean loss, `z` how many standard errors
     that is above the other rows'.
     """
 
-    where: dict[str, str | None]
+    where: dict[str, Text]
     n_rows: int
     n_class: int | None
     loss: float
@@ -81,8 +83,16 @@ class SliceResults(PlainResults):
 
     @property
     def proposals(self) -> tuple[Finding, ...]:
-        """What to try first: slices that are thin and fail."""
-        return tuple(one for one in self.findings if one.is_thin and one.fails)
+        """What to try first: the slice that fails most and all that are thin and fail; the worst thin one where none is both.
+
+        None of fewer rows of the class than a trial needs.
+        """
+        able = [one for one in self.findings if (one.n_class or 0) >= MIN_POSITIVE]
+        failing = [one for one in able if one.fails]
+        chosen = [*failing[:1], *(one for one in failing[1:] if one.is_thin)]
+        if not any(one.is_thin for one in chosen):
+            chosen += [one for one in able if one.is_thin][:1]
+        return tuple(chosen)
 
 
 def find_slices(
@@ -95,7 +105,8 @@ def find_slices(
 ) -> SliceResults:
     """Look at every level of every column, and every pair of levels of columns with 20 or fewer.
 
-    Columns of numbers are not cut: of them only nulls and special values are slices, as conditions hold single values.
+    Numbers and times are cut at about their tenths, finer at the ends and coarser in pairs; a stretch that many rows do not
+    share by one value is told where it fails alone, as quantiles say how rare it is.
     Raises `UsageError` for an unknown target or one without classes, `DataError` where fewer than 20 rows are of its
     rarest class.
     """
@@ -111,7 +122,7 @@ def find_slices(
     losses = _losses(table, encoded, target, positive, seed, progress)
     progress("Looking at slices", 0.9)
     columns = {
-        name: column
+        table.schema[name]: column
         for name, column in encoded.columns.items()
         if name != target and table.schema[name].kind.is_modelled
     }
@@ -120,7 +131,7 @@ def find_slices(
         n_examined += int((cells.is_slice & (cells.n >= MIN_GROUP)).sum())
         n_small += int((cells.is_slice & (cells.n > 0) & (cells.n < MIN_GROUP)).sum())
         found.append(cells)
-    findings = _worth_telling(found, columns, table.schema, losses, max(1, n_examined))
+    findings = _worth_telling(found, losses, max(1, n_examined))
     progress("Done", 1.0)
     return SliceResults(
         table=table.schema.name,
@@ -160,19 +171,43 @@ def _losses(
 class _Cells:
     """All cells of one column or two; (n_cells,) each.
 
-    Whether it is a slice (no column at "a number"), rows, rows of the class, sums of losses and of their squares.
+    Whether it is a slice, rows, rows of the class, sums of losses and of their squares. Of one column each reaches from the
+    cell `first` of its axis to the cell `last`; of two, `parents` is the worst mean loss of each column by itself there.
     """
 
-    names: tuple[str, ...]
-    shape: tuple[int, ...]
+    axes: tuple[Axis, ...]
     is_slice: npt.NDArray[np.bool_]
     n: Floats
     n_class: Floats
     loss: Floats
     square: Floats
+    parents: tuple[Floats, ...] = ()
+    first: npt.NDArray[np.intp] | None = None
+    last: npt.NDArray[np.intp] | None = None
 
-    def codes(self, cell: int) -> tuple[int, ...]:
-        return tuple(int(code) for code in np.unravel_index(cell, self.shape))
+    def places(self, cell: int) -> tuple[int, ...]:
+        """The cell of each column."""
+        shape = tuple(axis.n_cells for axis in self.axes)
+        return tuple(int(place) for place in np.unravel_index(cell, shape))
+
+    def is_level(self, cell: int) -> bool:
+        """Whether it is one value of one column, and no stretch that is as rare as quantiles make it."""
+        return (
+            self.first is not None
+            and self.last is not None
+            and bool(self.first[cell] == self.last[cell])
+            and self.axes[0].is_level(int(self.first[cell]))
+        )
+
+    def where(self, cell: int) -> dict[str, Text]:
+        """What its rows meet."""
+        if self.first is not None and self.last is not None:
+            [axis] = self.axes
+            return {axis.column.name: axis.text(int(self.first[cell]), int(self.last[cell]))}
+        return {
+            axis.column.name: axis.text(place, place)
+            for axis, place in zip(self.axes, self.places(cell), strict=True)
+        }
 
     @property
     def mean(self) -> Floats:
@@ -180,82 +215,95 @@ class _Cells:
 
 
 def _cells(
-    columns: Mapping[str, EncodedColumn], is_class: npt.NDArray[np.bool_], losses: Floats
+    columns: Mapping[Column, EncodedColumn], is_class: npt.NDArray[np.bool_], losses: Floats
 ) -> Iterator[_Cells]:
-    for name, column in columns.items():
-        yield _counted((name,), (column,), is_class, losses)
-    few = [name for name, column in columns.items() if 1 < column.variable.n_levels <= MOST_LEVELS]
+    alone = dict[str, _Cells]()
+    for column, encoded in columns.items():
+        cells = _counted((axis_of(column, encoded, at=FINE),), is_class, losses)
+        alone[column.name] = cells
+        yield cells
+    coarse = (axis_of(column, encoded, at=COARSE) for column, encoded in columns.items())
+    few = [axis for axis in coarse if 1 < axis.is_slice.sum() <= MOST_LEVELS]
+    worst = {axis.column.name: _worst_within(axis, alone[axis.column.name]) for axis in few}
     for pair in itertools.combinations(few, 2):
-        yield _counted(pair, tuple(columns[name] for name in pair), is_class, losses)
+        parents = tuple(worst[axis.column.name] for axis in pair)
+        yield replace(_counted(pair, is_class, losses), parents=parents)
 
 
-def _counted(
-    names: tuple[str, ...],
-    columns: tuple[EncodedColumn, ...],
-    is_class: npt.NDArray[np.bool_],
-    losses: Floats,
-) -> _Cells:
-    shape = tuple(column.variable.n_levels for column in columns)
-    flat = np.ravel_multi_index([column.codes.astype(np.int64) for column in columns], shape)
-    size = int(np.prod(shape))
+def _worst_within(axis: Axis, alone: _Cells) -> Floats:
+    """The largest mean loss of the finer cells of the column that rows of each cell are in, (n_cells,)."""
+    [fine] = alone.axes
+    found = np.zeros(axis.n_cells)
+    np.maximum.at(found, axis.codes, np.where(alone.n >= MIN_GROUP, alone.mean, 0.0)[fine.codes])
+    return found
+
+
+def _counted(axes: tuple[Axis, ...], is_class: npt.NDArray[np.bool_], losses: Floats) -> _Cells:
+    shape = tuple(axis.n_cells for axis in axes)
+    flat = np.ravel_multi_index([axis.codes for axis in axes], shape)
     weights = (None, is_class.astype(np.float64), losses, losses**2)
-    counts = (np.bincount(flat, weights=weight, minlength=size).astype(np.float64) for weight in weights)
-    is_slice = np.ones(shape, dtype=np.bool_)
-    for axis, column in enumerate(columns):
-        if column.values is not None:
-            np.moveaxis(is_slice, axis, 0)[0] = False
-    return _Cells(names, shape, is_slice.ravel(), *counts)
+    n, n_class, loss, square = (
+        np.bincount(flat, weights=weight, minlength=math.prod(shape)).astype(np.float64) for weight in weights
+    )
+    is_slice = functools.reduce(np.logical_and.outer, [axis.is_slice for axis in axes])
+    return _Cells(axes, is_slice.ravel(), n, n_class, loss, square)
 
 
-def _worth_telling(
-    found: list[_Cells],
-    columns: Mapping[str, EncodedColumn],
-    schema: TableSchema,
-    losses: Floats,
-    n_examined: int,
-) -> list[Finding]:
+def _worth_telling(found: list[_Cells], losses: Floats, n_examined: int) -> list[Finding]:
     """Slices that fail, and single levels that are thin; failing ones first, by how far they are above the rest."""
     from scipy.stats import norm
 
-    limit = float(norm.isf(0.05 / n_examined))
-    n_rows, whole, whole_square = len(losses), float(losses.sum()), float((losses**2).sum())
-    of_one = {cells.names[0]: cells.mean for cells in found if len(cells.names) == 1}
+    limit, n_rows = float(norm.isf(0.05 / n_examined)), len(losses)
     findings = []
-    for cells in found:
-        rest = np.maximum(n_rows - cells.n, 1)
-        rest_mean = (whole - cells.loss) / rest
-        variance = np.maximum(cells.square / np.maximum(cells.n, 1) - cells.mean**2, 0) / np.maximum(
-            cells.n, 1
-        )
-        variance += np.maximum((whole_square - cells.square) / rest - rest_mean**2, 0) / rest
-        z = (cells.mean - rest_mean) / np.sqrt(np.maximum(variance, 1e-12))
-        for cell in np.flatnonzero(cells.is_slice & (cells.n >= MIN_GROUP) & (cells.n < n_rows)):
-            codes = cells.codes(int(cell))
+    for each in found:
+        cells = each if each.parents else _joined(each, _above_rest(each, losses) > limit)
+        z = _above_rest(cells, losses)
+        for cell in np.flatnonzero(cells.is_slice & (cells.n >= MIN_GROUP) & (cells.n < n_rows)).tolist():
             fails, is_thin = bool(z[cell] > limit), bool(cells.n[cell] < THIN_SHARE * n_rows)
-            if len(codes) == 2:
-                parents = max(of_one[name][code] for name, code in zip(cells.names, codes, strict=True))
+            if cells.parents:
+                places = cells.places(cell)
+                parents = max(means[place] for means, place in zip(cells.parents, places, strict=True))
                 fails = fails and bool(cells.mean[cell] > _WORSE_THAN_EITHER * parents)
-            if fails or (is_thin and len(codes) == 1):
-                findings.append(_finding(cells, int(cell), codes, columns, schema, z=float(z[cell]), is_thin=is_thin, fails=fails))  # fmt: skip
+            if fails or (is_thin and cells.is_level(cell)):
+                findings.append(_finding(cells, cell, z=float(z[cell]), is_thin=is_thin, fails=fails))
     return sorted(findings, key=lambda one: (not one.fails, -one.z, one.n_rows))
 
 
-def _finding(
-    cells: _Cells,
-    cell: int,
-    codes: tuple[int, ...],
-    columns: Mapping[str, EncodedColumn],
-    schema: TableSchema,
-    *,
-    z: float,
-    is_thin: bool,
-    fails: bool,
-) -> Finding:
+def _above_rest(cells: _Cells, losses: Floats) -> Floats:
+    """How many standard errors the mean loss of each cell is above that of the other rows, (n_cells,)."""
+    rest, n = np.maximum(len(losses) - cells.n, 1), np.maximum(cells.n, 1)
+    rest_mean = (losses.sum() - cells.loss) / rest
+    variance = np.maximum(cells.square / n - cells.mean**2, 0) / n
+    variance += np.maximum(((losses**2).sum() - cells.square) / rest - rest_mean**2, 0) / rest
+    found: Floats = (cells.mean - rest_mean) / np.sqrt(np.maximum(variance, 1e-12))
+    return found
+
+
+def _joined(cells: _Cells, fails: npt.NDArray[np.bool_]) -> _Cells:
+    """Cells of one column, with neighbouring stretches that fail about equally as one."""
+    mean = np.where(fails & (cells.n >= MIN_GROUP), cells.mean, np.nan)
+    mean[cells.axes[0].n_stretches :] = np.nan
+    low, high = np.minimum(mean[1:], mean[:-1]), np.maximum(mean[1:], mean[:-1])
+    starts = np.flatnonzero(np.r_[True, ~(high <= _WORSE_THAN_EITHER * low)])
+    n, n_class, loss, square = (
+        np.add.reduceat(sums, starts) for sums in (cells.n, cells.n_class, cells.loss, cells.square)
+    )
+    return _Cells(
+        cells.axes,
+        cells.is_slice[starts],
+        n,
+        n_class,
+        loss,
+        square,
+        first=starts,
+        last=np.r_[starts[1:], len(mean)] - 1,
+    )
+
+
+def _finding(cells: _Cells, cell: int, *, z: float, is_thin: bool, fails: bool) -> Finding:
     n_class = int(cells.n_class[cell])
     return Finding(
-        where={
-            name: _text(columns[name], code, schema) for name, code in zip(cells.names, codes, strict=True)
-        },
+        where=cells.where(cell),
         n_rows=int(cells.n[cell]),
         n_class=None if 0 < n_class < MIN_GROUP else n_class,
         loss=float(cells.mean[cell]),
@@ -263,15 +311,3 @@ def _finding(
         is_thin=is_thin,
         fails=fails,
     )
-
-
-def _text(column: EncodedColumn, code: int, schema: TableSchema) -> str | None:
-    """The level as text, None for null."""
-    variable = column.variable
-    if code == variable.null_code:
-        return None
-    values: Any = None if column.values is None else np.zeros(1, dtype=column.values.dtype)
-    one = EncodedColumn(variable, np.array([code], dtype=column.codes.dtype), values)
-    single = TableSchema(name="level", columns=(schema[variable.name],))
-    cell: Any = decode_table(EncodedTable(1, {variable.name: one}), single)[variable.name][0]
-    return str(cell)

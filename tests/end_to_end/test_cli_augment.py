@@ -117,11 +117,12 @@ def test_a_ratio_is_needed(folder: Path):
 
 
 def test_slices_are_looked_for(folder: Path):
-    done = run(folder, "--target", "fraud", "--find-slices")
+    asked = ("augment", "claims.csv", "--target", "fraud", "--find-slices")
+    done = tabsynth_here(*asked, cwd=folder)
     assert done.code == 0, done.err
     assert "Looked at" in done.out
     assert "Private output" in done.out
-    found = run(folder, "--target", "fraud", "--find-slices", "--json").json
+    found = tabsynth_here(*asked, "--json", cwd=folder).json
     assert (found["format"], found["target"], found["n_rows"]) == ("tabsynth-slices/1", "fraud", 300)
 
 
