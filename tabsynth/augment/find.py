@@ -8,22 +8,19 @@ and never named.
 
 from __future__ import annotations
 
-import functools
-import itertools
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from tabsynth.augment.cells import WORSE_THAN_EITHER, Cells, above_rest, cells_of, joined
 from tabsynth.augment.slices import rarest_class, require_classes
 from tabsynth.augment.splits import stratified_splits
-from tabsynth.augment.stretches import COARSE, FINE, Axis, Text, axis_of
+from tabsynth.augment.stretches import Text
 from tabsynth.augment.trial import MAX_ROWS, MIN_POSITIVE, affordable, label_of
-from tabsynth.encode import EncodedColumn, EncodedTable, encode_table
+from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.errors import DataError
 from tabsynth.metrics.plain_learners import Boosted
 from tabsynth.metrics.sampling import take_rows
@@ -32,15 +29,13 @@ from tabsynth.models.base import Progress, no_progress
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.plain_results import PlainResults
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import Column
 from tabsynth.table import Table
 
 FORMAT = "tabsynth-slices/1"
-MOST_LEVELS = 20  # of a column that is crossed with others
 MOST_SHOWN = 20
 THIN_SHARE = 0.05
+MOST_TRIED = 0.4  # of the rows, in a slice that is proposed
 _FOLDS = 3
-_WORSE_THAN_EITHER = 1.25
 Floats = npt.NDArray[np.float64]
 
 
@@ -85,9 +80,10 @@ class SliceResults(PlainResults):
     def proposals(self) -> tuple[Finding, ...]:
         """What to try first: the slice that fails most and all that are thin and fail; the worst thin one where none is both.
 
-        None of fewer rows of the class than a trial needs.
+        None of fewer rows of the class than a trial needs, and none of more than two fifths of the rows, which are no few.
         """
-        able = [one for one in self.findings if (one.n_class or 0) >= MIN_POSITIVE]
+        most = MOST_TRIED * self.n_rows
+        able = [one for one in self.findings if (one.n_class or 0) >= MIN_POSITIVE and one.n_rows <= most]
         failing = [one for one in able if one.fails]
         chosen = [*failing[:1], *(one for one in failing[1:] if one.is_thin)]
         if not any(one.is_thin for one in chosen):
@@ -126,8 +122,8 @@ def find_slices(
         for name, column in encoded.columns.items()
         if name != target and table.schema[name].kind.is_modelled
     }
-    found, n_examined, n_small = list[_Cells](), 0, 0
-    for cells in _cells(columns, is_class, losses):
+    found, n_examined, n_small = list[Cells](), 0, 0
+    for cells in cells_of(columns, is_class, losses):
         n_examined += int((cells.is_slice & (cells.n >= MIN_GROUP)).sum())
         n_small += int((cells.is_slice & (cells.n > 0) & (cells.n < MIN_GROUP)).sum())
         found.append(cells)
@@ -167,140 +163,27 @@ def _losses(
     return total
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """All cells of one column or two; (n_cells,) each.
-
-    Whether it is a slice, rows, rows of the class, sums of losses and of their squares. Of one column each reaches from the
-    cell `first` of its axis to the cell `last`; of two, `parents` is the worst mean loss of each column by itself there.
-    """
-
-    axes: tuple[Axis, ...]
-    is_slice: npt.NDArray[np.bool_]
-    n: Floats
-    n_class: Floats
-    loss: Floats
-    square: Floats
-    parents: tuple[Floats, ...] = ()
-    first: npt.NDArray[np.intp] | None = None
-    last: npt.NDArray[np.intp] | None = None
-
-    def places(self, cell: int) -> tuple[int, ...]:
-        """The cell of each column."""
-        shape = tuple(axis.n_cells for axis in self.axes)
-        return tuple(int(place) for place in np.unravel_index(cell, shape))
-
-    def is_level(self, cell: int) -> bool:
-        """Whether it is one value of one column, and no stretch that is as rare as quantiles make it."""
-        return (
-            self.first is not None
-            and self.last is not None
-            and bool(self.first[cell] == self.last[cell])
-            and self.axes[0].is_level(int(self.first[cell]))
-        )
-
-    def where(self, cell: int) -> dict[str, Text]:
-        """What its rows meet."""
-        if self.first is not None and self.last is not None:
-            [axis] = self.axes
-            return {axis.column.name: axis.text(int(self.first[cell]), int(self.last[cell]))}
-        return {
-            axis.column.name: axis.text(place, place)
-            for axis, place in zip(self.axes, self.places(cell), strict=True)
-        }
-
-    @property
-    def mean(self) -> Floats:
-        return self.loss / np.maximum(self.n, 1)
-
-
-def _cells(
-    columns: Mapping[Column, EncodedColumn], is_class: npt.NDArray[np.bool_], losses: Floats
-) -> Iterator[_Cells]:
-    alone = dict[str, _Cells]()
-    for column, encoded in columns.items():
-        cells = _counted((axis_of(column, encoded, at=FINE),), is_class, losses)
-        alone[column.name] = cells
-        yield cells
-    coarse = (axis_of(column, encoded, at=COARSE) for column, encoded in columns.items())
-    few = [axis for axis in coarse if 1 < axis.is_slice.sum() <= MOST_LEVELS]
-    worst = {axis.column.name: _worst_within(axis, alone[axis.column.name]) for axis in few}
-    for pair in itertools.combinations(few, 2):
-        parents = tuple(worst[axis.column.name] for axis in pair)
-        yield replace(_counted(pair, is_class, losses), parents=parents)
-
-
-def _worst_within(axis: Axis, alone: _Cells) -> Floats:
-    """The largest mean loss of the finer cells of the column that rows of each cell are in, (n_cells,)."""
-    [fine] = alone.axes
-    found = np.zeros(axis.n_cells)
-    np.maximum.at(found, axis.codes, np.where(alone.n >= MIN_GROUP, alone.mean, 0.0)[fine.codes])
-    return found
-
-
-def _counted(axes: tuple[Axis, ...], is_class: npt.NDArray[np.bool_], losses: Floats) -> _Cells:
-    shape = tuple(axis.n_cells for axis in axes)
-    flat = np.ravel_multi_index([axis.codes for axis in axes], shape)
-    weights = (None, is_class.astype(np.float64), losses, losses**2)
-    n, n_class, loss, square = (
-        np.bincount(flat, weights=weight, minlength=math.prod(shape)).astype(np.float64) for weight in weights
-    )
-    is_slice = functools.reduce(np.logical_and.outer, [axis.is_slice for axis in axes])
-    return _Cells(axes, is_slice.ravel(), n, n_class, loss, square)
-
-
-def _worth_telling(found: list[_Cells], losses: Floats, n_examined: int) -> list[Finding]:
+def _worth_telling(found: list[Cells], losses: Floats, n_examined: int) -> list[Finding]:
     """Slices that fail, and single levels that are thin; failing ones first, by how far they are above the rest."""
     from scipy.stats import norm
 
     limit, n_rows = float(norm.isf(0.05 / n_examined)), len(losses)
     findings = []
     for each in found:
-        cells = each if each.parents else _joined(each, _above_rest(each, losses) > limit)
-        z = _above_rest(cells, losses)
+        cells = each if each.parents else joined(each, above_rest(each, losses) > limit)
+        z = above_rest(cells, losses)
         for cell in np.flatnonzero(cells.is_slice & (cells.n >= MIN_GROUP) & (cells.n < n_rows)).tolist():
             fails, is_thin = bool(z[cell] > limit), bool(cells.n[cell] < THIN_SHARE * n_rows)
             if cells.parents:
                 places = cells.places(cell)
                 parents = max(means[place] for means, place in zip(cells.parents, places, strict=True))
-                fails = fails and bool(cells.mean[cell] > _WORSE_THAN_EITHER * parents)
+                fails = fails and bool(cells.mean[cell] > WORSE_THAN_EITHER * parents)
             if fails or (is_thin and cells.is_level(cell)):
                 findings.append(_finding(cells, cell, z=float(z[cell]), is_thin=is_thin, fails=fails))
     return sorted(findings, key=lambda one: (not one.fails, -one.z, one.n_rows))
 
 
-def _above_rest(cells: _Cells, losses: Floats) -> Floats:
-    """How many standard errors the mean loss of each cell is above that of the other rows, (n_cells,)."""
-    rest, n = np.maximum(len(losses) - cells.n, 1), np.maximum(cells.n, 1)
-    rest_mean = (losses.sum() - cells.loss) / rest
-    variance = np.maximum(cells.square / n - cells.mean**2, 0) / n
-    variance += np.maximum(((losses**2).sum() - cells.square) / rest - rest_mean**2, 0) / rest
-    found: Floats = (cells.mean - rest_mean) / np.sqrt(np.maximum(variance, 1e-12))
-    return found
-
-
-def _joined(cells: _Cells, fails: npt.NDArray[np.bool_]) -> _Cells:
-    """Cells of one column, with neighbouring stretches that fail about equally as one."""
-    mean = np.where(fails & (cells.n >= MIN_GROUP), cells.mean, np.nan)
-    mean[cells.axes[0].n_stretches :] = np.nan
-    low, high = np.minimum(mean[1:], mean[:-1]), np.maximum(mean[1:], mean[:-1])
-    starts = np.flatnonzero(np.r_[True, ~(high <= _WORSE_THAN_EITHER * low)])
-    n, n_class, loss, square = (
-        np.add.reduceat(sums, starts) for sums in (cells.n, cells.n_class, cells.loss, cells.square)
-    )
-    return _Cells(
-        cells.axes,
-        cells.is_slice[starts],
-        n,
-        n_class,
-        loss,
-        square,
-        first=starts,
-        last=np.r_[starts[1:], len(mean)] - 1,
-    )
-
-
-def _finding(cells: _Cells, cell: int, *, z: float, is_thin: bool, fails: bool) -> Finding:
+def _finding(cells: Cells, cell: int, *, z: float, is_thin: bool, fails: bool) -> Finding:
     n_class = int(cells.n_class[cell])
     return Finding(
         where=cells.where(cell),

@@ -24,7 +24,7 @@ _REPEATED = (
 )  # fmt: skip
 """What a command that is proposed takes over as it was given."""
 _HEEDED = frozenset({*_REPEATED, "data", "find_slices", "json_output", "quiet", "debug"})
-_RATIOS = ((1, 10), (1, 5), (1, 3), (1, 2), (1, 1), (2, 1), (5, 1), (10, 1), (20, 1), (50, 1), (100, 1))
+_RATIOS = ((1, 10), (1, 5), (1, 3), (1, 2), (1, 1))
 _WORTH_WHILE = 1.5  # so many times the rows that the slice has
 _MOST_STEPS = 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tabsynth.augment.find import Finding, SliceResults
+from tabsynth.augment.find import MOST_TRIED, Finding, SliceResults
 from tabsynth.augment.trial import MIN_POSITIVE
 from tabsynth.report import text
 
@@ -49,7 +49,7 @@ def proposed_for(proposals: Sequence[Finding], *, n_found: int) -> str:
     if not n_found:
         return ""
     if not proposals:
-        return f"No trial is proposed: no slice that is shown has the {MIN_POSITIVE} rows of the class that one needs."
+        return f"No trial is proposed: one needs a slice of {MIN_POSITIVE} rows of the class, and of {MOST_TRIED:.0%} of all rows at most."
     words = {
         (True, True): "thin and failing",
         (False, True): "failing, not thin",

@@ -1,6 +1,7 @@
 """Slices: a planted failure is found and named, small slices are counted and not named."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -173,7 +174,11 @@ def finding(n_class: int | None, *, is_thin: bool, fails: bool, z: float = 9.0) 
             "failing, not thin; thin, not failing",
         ),
         ([(40, True, False), (40, True, False)], [0], "that is thin, not failing."),
-        ([(19, True, True), (None, False, True), (0, True, False)], [], "has the 20 rows of the class"),
+        (
+            [(19, True, True), (None, False, True), (0, True, False)],
+            [],
+            "of 20 rows of the class, and of 40% of all",
+        ),
         ([], [], ""),
     ],
 )
@@ -187,6 +192,17 @@ def test_what_is_proposed_can_be_tried_and_is_explained(findings, chosen, said):
     assert results.proposals == tuple(made[at] for at in chosen)
     assert said in proposed_for(results.proposals, n_found=len(made))
     assert bool(said) == bool(proposed_for(results.proposals, n_found=len(made)))
+
+
+def test_most_of_the_rows_are_not_proposed():
+    made = tuple(
+        replace(finding(90, is_thin=False, fails=True), where={"a": "b"}, n_rows=n_rows)
+        for n_rows in (201, 200)
+    )
+    results = SliceResults(
+        table="t", target="y", n_rows=500, n_examined=9, n_small=0, loss=0.1, findings=made
+    )
+    assert results.proposals == made[1:]
 
 
 @pytest.mark.parametrize(
