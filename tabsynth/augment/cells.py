@@ -46,13 +46,8 @@ class Cells:
         return tuple(int(place) for place in np.unravel_index(cell, shape))
 
     def is_level(self, cell: int) -> bool:
-        """Whether it is one value of one column, and no stretch that is as rare as quantiles make it."""
-        return (
-            self.first is not None
-            and self.last is not None
-            and bool(self.first[cell] == self.last[cell])
-            and self.axes[0].is_level(int(self.first[cell]))
-        )
+        """Whether it is a level of one column, and no stretch, which is as rare as quantiles make it."""
+        return self.first is not None and self.axes[0].is_level(int(self.first[cell]))
 
     def where(self, cell: int) -> dict[str, Text]:
         """What its rows meet."""

@@ -101,8 +101,8 @@ def find_slices(
 ) -> SliceResults:
     """Look at every level of every column, and every pair of levels of columns with 20 or fewer.
 
-    Numbers and times are cut at about their tenths, finer at the ends and coarser in pairs; a stretch that many rows do not
-    share by one value is told where it fails alone, as quantiles say how rare it is.
+    Numbers and times are cut at about their tenths, finer at the ends and coarser in pairs; a stretch is told where it
+    fails alone, as quantiles say how rare it is.
     Raises `UsageError` for an unknown target or one without classes, `DataError` where fewer than 20 rows are of its
     rarest class.
     """

@@ -75,15 +75,15 @@ class Axis:
         return found
 
     def is_level(self, cell: int) -> bool:
-        """Whether the cell is one value, and no stretch that is as rare as quantiles make it."""
-        return cell >= self.n_stretches or self._is_single(*self._ends(cell, cell))
+        """Whether the cell is a level, and nothing that numbers were cut into."""
+        return cell >= self.n_stretches
 
     def text(self, first: int, last: int) -> Text:
         """The cell, or the stretches from one to another, as a condition that its rows meet."""
-        if first >= self.n_stretches:
+        if self.is_level(first):
             return self._level(first - self.n_stretches + (self.n_stretches > 0))
         low, high = self._ends(first, last)
-        if low is not None and self._is_single(low, high):
+        if low is not None and high is not None and low.value == high.value:
             return self._number(low.value)
         found = {}
         if low is not None:
@@ -95,10 +95,6 @@ class Axis:
     def _ends(self, first: int, last: int) -> tuple[Cut | None, Cut | None]:
         low = self.cuts[first - 1] if 0 < first <= len(self.cuts) else None
         return low, self.cuts[last] if last < len(self.cuts) else None
-
-    @staticmethod
-    def _is_single(low: Cut | None, high: Cut | None) -> bool:
-        return low is not None and high is not None and low.value == high.value
 
     def _level(self, code: int) -> str | None:
         if code == self.encoded.variable.null_code:

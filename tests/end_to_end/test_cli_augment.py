@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tabsynth.augment import TrialResults
-from tabsynth.io import Provenance, read_provenance
+from tabsynth.io import Provenance, read_provenance, write_frame
 from tabsynth.models.registry import ENGINES
 from tabsynth.schema import write_schema
 from tabsynth.schema.types import Column, Kind, Schema, TableSchema
@@ -170,6 +170,19 @@ def test_the_commands_that_are_proposed_run_as_they_are_printed(tmp_path: Path):
         assert tried.code == 0, tried.err
         results = TrialResults.from_dict(json.loads((tmp_path / folder / "augment.json").read_text("utf-8")))
         assert (results.n_rows, results.seed, results.target) == (2_000, 4, "y")
+
+
+def test_slices_of_a_table_that_is_marked_synthetic_are_asked_for_like_its_rows(folder: Path):
+    frame = claims(3_000).frame
+    mark = Provenance(engine="independent", generation=1, real_share=0.0)
+    write_frame(frame, folder / "marked.csv", provenance=mark)
+    asked = ("augment", "marked.csv", "--target", "fraud", "--find-slices", "--json")
+    refused = tabsynth_here(*asked, cwd=folder)
+    assert (refused.code, "generation 1" in refused.err) == (2, True)
+    found = tabsynth_here(*asked, "--real-share", "0.5", cwd=folder)
+    assert found.code == 0, found.err
+    assert found.json["next"]
+    assert all("--real-share 0.5" in command for command in found.json["next"])
 
 
 def test_slices_are_not_looked_for_with_options_that_are_ignored(folder: Path):

@@ -149,6 +149,16 @@ def test_a_level_of_a_stretch_fails_where_neither_does_by_itself():
     assert any({"age", "ward"} == set(one.where) and one.where["ward"] == "b" for one in found.findings)
 
 
+def test_a_stretch_that_is_thin_alone_is_no_news():
+    """Ward a has 4 % of the rows, and so have the ends of age and of the dates, where a model does as well as elsewhere."""
+    table = old("age >= 200", 1_500)
+    is_rare = pl.int_range(pl.len()) % 25 == 0
+    frame = table.frame.with_columns(ward=pl.when(is_rare).then(pl.lit("a")).otherwise(pl.lit("b")))
+    thin = [one.where for one in find_slices(Table(OLD, frame), target="y").findings if one.is_thin]
+    assert {"ward": "a"} in thin
+    assert not any(set(where) & {"age", "since"} for where in thin)
+
+
 def test_unknown_levels_are_no_slice():
     table = old("age >= 85", 1_500)
     frame = table.frame.with_columns(ward=pl.when(pl.col("age") < 30).then(pl.lit("zz")).otherwise("ward"))
