@@ -65,6 +65,7 @@ class Cells:
 
 
 def cells_of(columns: Mapping[Column, EncodedColumn], is_class: Mask, losses: Floats) -> Iterator[Cells]:
+    """Every column by itself, then pairs of those with few levels and coarser stretches."""
     alone = dict[str, Cells]()
     for column, encoded in columns.items():
         cells = _counted((axis_of(column, encoded, at=FINE),), is_class, losses)
@@ -108,11 +109,14 @@ def above_rest(cells: Cells, losses: Floats) -> Floats:
 
 
 def joined(cells: Cells, fails: Mask) -> Cells:
-    """Cells of one column, with neighbouring stretches that fail about equally as one."""
+    """Cells of one column, with neighbouring stretches that fail about equally as one; as two, if it were all of them: no range."""
+    n_stretches = cells.axes[0].n_stretches
     mean = np.where(fails & (cells.n >= MIN_GROUP), cells.mean, np.nan)
-    mean[cells.axes[0].n_stretches :] = np.nan
+    mean[n_stretches:] = np.nan
     low, high = np.minimum(mean[1:], mean[:-1]), np.maximum(mean[1:], mean[:-1])
-    starts = np.flatnonzero(np.r_[True, ~(high <= WORSE_THAN_EITHER * low)])
+    begins = np.r_[True, ~(high <= WORSE_THAN_EITHER * low)]
+    begins[n_stretches // 2] |= not begins[1:n_stretches].any()
+    starts = np.flatnonzero(begins)
     n, n_class, loss, square = (
         np.add.reduceat(sums, starts) for sums in (cells.n, cells.n_class, cells.loss, cells.square)
     )

@@ -113,9 +113,7 @@ def plan_rows(
         raise UsageError(
             "a share of synthetic rows is one beside real rows, and none are kept: keep some, or ask for a ratio"
         )
-    counted = (
-        is_thin[stays] if len(stays) else is_thin
-    )  # without real rows the table's own count says how many
+    counted = is_thin[stays] if len(stays) else is_thin  # without real rows the whole table says how many
     n_thin = int(counted.sum())
     return Plan(
         thin=thin,
@@ -149,10 +147,10 @@ def augment(
 
     The slice are the rows that meet `where`, or those of the rarest class of `target`. The engine is fitted to the
     whole table and sampled under the slice's conditions. `made_from` is the mark of the table where it has synthetic rows
-    already. `keep_real` in [0, 1] is the share of the real rows that are
-    kept, drawn at random: 1 for all, 0 for synthetic rows alone, as many as the whole table would need. Real rows come first, in their order. Where any are
-    kept, identifiers of synthetic rows are ones that no real row has; else they are made without a look at the real ones,
-    and some real row may have the same.
+    already. `keep_real` in [0, 1] is the share of the real rows that are kept, drawn at random: 1 for all, 0 for synthetic rows
+    alone, as many as the whole table would need. Real rows come first, in their order. Where any are kept, identifiers of
+    synthetic rows are ones that no real row has; else they are made without a look at the real ones, and some real row may have
+    the same.
 
     Raises `UsageError` where the slice is not thinner than `to` asks, for more than ten million rows, for an impossible share and
     for a name of the provenance column that is taken, and whatever `slice_of`, the fit and the sampling raise.

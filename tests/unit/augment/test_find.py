@@ -159,6 +159,19 @@ def test_a_stretch_that_is_thin_alone_is_no_news():
     assert not any(set(where) & {"age", "since"} for where in thin)
 
 
+def test_all_numbers_of_a_column_are_two_stretches():
+    """Where age is known y is a coin flip: all of its stretches fail alike, and no range holds all numbers and no null."""
+    schema = OLD.with_column(replace(OLD["age"], nullable=True))
+    frame = old("ward = 'b'").frame.with_columns(age=pl.when(ward="b").then("age")).drop("ward")
+    schema = replace(schema, columns=tuple(one for one in schema.columns if one.name != "ward"))
+    found = [
+        one.where["age"]
+        for one in find_slices(Table(schema, frame), target="y").findings
+        if "age" in one.where
+    ]
+    assert sorted(list(where) for where in found if where is not None) == [["<"], [">="]]
+
+
 def test_unknown_levels_are_no_slice():
     table = old("age >= 85", 1_500)
     frame = table.frame.with_columns(ward=pl.when(pl.col("age") < 30).then(pl.lit("zz")).otherwise("ward"))
