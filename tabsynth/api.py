@@ -24,9 +24,10 @@ from tabsynth.audit import audit as audit_tables
 from tabsynth.audit.bound import bound_of
 from tabsynth.audit.shadow import ShadowResults
 from tabsynth.audit.shadow import shadow_audit as audit_by_shadows
-from tabsynth.augment import Augmented, TrialResults, read_ratio
+from tabsynth.augment import Augmented, TrialResults, read_amount, recipe_for
 from tabsynth.augment import augment as add_rows
 from tabsynth.augment import trial as try_rows
+from tabsynth.augment.recipes import settled_for
 from tabsynth.check import check_personal, check_table
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
@@ -39,7 +40,7 @@ from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import FittedPipeline, split_rows
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
@@ -341,7 +342,8 @@ def collapse(
 def augment(
     data: Any,
     *,
-    to: str,
+    to: str | None = None,
+    synthetic_share: float | None = None,
     target: str | None = None,
     where: Mapping[str, Any] | None = None,
     engine: str | Synthesizer = "sequential_trees",
@@ -355,18 +357,21 @@ def augment(
 ) -> Augmented:
     """Add synthetic rows of the rarest class of `target`, or of the slice that `where` names, until it is `to` the rest.
 
-    `to` is a ratio such as "1:10". The rows are of the kind that `data` is, with a column `origin` that says "real" or
-    "synthetic"; `keep_real` is the share of real rows that stay. The rows are as private as `data`, and no
-    guarantee covers them: rows of a slice with one are `fit` with a budget and `sample(where=…)`. A file that is marked synthetic needs a `real_share`, as in `fit`. Raises what `fit` and `sample` raise, `UsageError` where the slice is as frequent
-    already.
+    `to` is a ratio such as "1:10", which holds in the result; `synthetic_share` in its place is the share of the result that is
+    synthetic. The rows are of the kind that `data` is, with a column `origin` that says "real" or "synthetic"; `keep_real` is the
+    share of real rows that stay. An `engine` by name that has a setting `target` is told of the target where the slice is of it
+    and `settings` say nothing of it. The rows are as private as `data`, and no guarantee covers them: rows of a slice with one
+    are `fit` with a budget and `sample(where=…)`. A file that is marked synthetic needs a `real_share`, as in `fit`. Raises what
+    `fit` and `sample` raise, `UsageError` where the slice is as frequent already, and for more than ten million rows.
     """
+    amount = read_amount(to, synthetic_share)
     mark = noted(source_mark(data))
     next_generation(mark, real_share)
     table, layout = as_table(data, schema)
     found = add_rows(
         table,
-        to=read_ratio(to),
-        recipe=_recipe(engine, settings),
+        to=amount,
+        recipe=_told(engine, settings, table, target=target, where=where),
         target=target,
         where=where,
         keep_real=keep_real,
@@ -381,7 +386,8 @@ def augment(
 def augment_trial(
     data: Any,
     *,
-    to: str,
+    to: str | None = None,
+    synthetic_share: float | None = None,
     target: str,
     where: Mapping[str, Any] | None = None,
     engine: str | Synthesizer = "sequential_trees",
@@ -397,13 +403,17 @@ def augment_trial(
 ) -> TrialResults:
     """Does `augment` help a model to find the class? Learners taught with and without, on repeated stratified splits.
 
-    Against nothing, class weights, random oversampling and, with the extra `smote`, SMOTE-NC. The result is private
+    Against nothing, class weights, random oversampling and, with the extra `smote`, SMOTE-NC. `to`, `synthetic_share` and
+    `engine` are as in `augment`. The result is private
     output. Raises as `augment` does, `DataError` where fewer than 20 rows are of the class.
     """
+    amount = read_amount(to, synthetic_share)
+    table = as_table(data, schema)[0]
+    is_private = isinstance(privacy, Budget)
     return try_rows(
-        as_table(data, schema)[0],
-        to=read_ratio(to),
-        recipe=_recipe(engine, settings),
+        table,
+        to=amount,
+        recipe=_told(engine, settings, table, target=target, where=where, is_private=is_private),
         target=target,
         where=where,
         splits=splits,
@@ -416,12 +426,20 @@ def augment_trial(
     )
 
 
-def _recipe(engine: str | Synthesizer, settings: Mapping[str, Any] | None) -> Synthesizer:
-    if isinstance(engine, str):
-        return make_engine(engine, settings)
-    if settings:
+def _told(
+    engine: str | Synthesizer,
+    settings: Mapping[str, Any] | None,
+    table: Table,
+    *,
+    target: str | None,
+    where: Mapping[str, Any] | None,
+    is_private: bool = False,
+) -> Synthesizer:
+    """The recipe of augmented rows: an engine by name is told of the target, a recipe is taken as it is."""
+    if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
-    return engine
+    recipe = recipe_for(engine, settings, target=target, where=where) if isinstance(engine, str) else engine
+    return settled_for(recipe, table, is_private=is_private, target=target, where=where)[0]
 
 
 def _black_box(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from tabsynth.augment.slices import Ratio, Slice, slice_of
+from tabsynth.augment.slices import Amount, Share, Slice, rows_wanted, slice_of
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.encode import Surrogate, encode_table
 from tabsynth.errors import UsageError
@@ -79,10 +80,60 @@ class Augmented:
         return self.n_real / n_rows if n_rows else 1.0
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """What is added to what: `kept` are the real rows that stay, `n_wanted` rows of the slice join them."""
+
+    thin: Slice
+    n_slice: int
+    n_rest: int
+    kept: pl.DataFrame
+    n_wanted: int
+
+
+def plan_rows(
+    table: Table,
+    *,
+    to: Amount,
+    target: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    keep_real: float = 1.0,
+    origin: str = ORIGIN,
+    seed: int = 0,
+) -> Plan:
+    """What `augment` would add, before anything is fitted; raises what it raises but for the fit and the sampling."""
+    if not 0 <= keep_real <= 1:
+        raise UsageError(f"the share of real rows to keep lies in [0, 1], found {keep_real}")
+    require_free_name(origin, table.schema)
+    encoded = encode_table(table)
+    thin = slice_of(encoded, table.schema, target=target, where=where)
+    is_thin = thin.mask(encoded)
+    stays = _kept(table.n_rows, keep_real, Streams(seed))
+    if isinstance(to, Share) and not len(stays):
+        raise UsageError(
+            "a share of synthetic rows is one beside real rows, and none are kept: keep some, or ask for a ratio"
+        )
+    counted = is_thin[stays] if len(stays) else is_thin  # without real rows the whole table says how many
+    n_thin = int(counted.sum())
+    return Plan(
+        thin=thin,
+        n_slice=int(is_thin.sum()),
+        n_rest=int((~is_thin).sum()),
+        kept=table.frame if len(stays) == table.n_rows else table.frame[stays],
+        n_wanted=rows_wanted(
+            to,
+            label=thin.label,
+            n_thin=n_thin,
+            n_rest=len(counted) - n_thin,
+            among="kept " if 0 < len(stays) < table.n_rows else "",
+        ),
+    )
+
+
 def augment(
     table: Table,
     *,
-    to: Ratio,
+    to: Amount,
     recipe: Synthesizer,
     target: str | None = None,
     where: Mapping[str, Any] | None = None,
@@ -92,43 +143,32 @@ def augment(
     made_from: Provenance | None = None,
     progress: Progress = no_progress,
 ) -> Augmented:
-    """Add synthetic rows of a slice until it stands to the other rows as `to` says.
+    """Add synthetic rows of a slice until the result is as `to` says: the slice to its other rows, or the share of synthetic rows.
 
     The slice are the rows that meet `where`, or those of the rarest class of `target`. The engine is fitted to the
     whole table and sampled under the slice's conditions. `made_from` is the mark of the table where it has synthetic rows
-    already. `keep_real` in [0, 1] is the share of the real rows that are
-    kept, drawn at random: 1 for all, 0 for synthetic rows alone. Real rows come first, in their order. Where any are
-    kept, identifiers of synthetic rows are ones that no real row has; else they are made without a look at the real ones,
-    and some real row may have the same.
+    already. `keep_real` in [0, 1] is the share of the real rows that are kept, drawn at random: 1 for all, 0 for synthetic rows
+    alone, as many as the whole table would need. Real rows come first, in their order. Where any are kept, identifiers of
+    synthetic rows are ones that no real row has; else they are made without a look at the real ones, and some real row may have
+    the same.
 
-    Raises `UsageError` where the slice is not thinner than `to` asks, for an impossible share and for a name of the
-    provenance column that is taken, and whatever `slice_of`, the fit and the sampling raise.
+    Raises `UsageError` where the slice is not thinner than `to` asks, for more than ten million rows, for an impossible share and
+    for a name of the provenance column that is taken, and whatever `slice_of`, the fit and the sampling raise.
     """
-    if not 0 <= keep_real <= 1:
-        raise UsageError(f"the share of real rows to keep lies in [0, 1], found {keep_real}")
-    require_free_name(origin, table.schema)
-    encoded = encode_table(table)
-    thin = slice_of(encoded, table.schema, target=target, where=where)
-    is_thin = thin.mask(encoded)
-    n_slice, n_rest = int(is_thin.sum()), int((~is_thin).sum())
-    n_wanted = to.missing(n_thin=n_slice, n_rest=n_rest)
-    if n_wanted == 0:
-        raise UsageError(
-            f"{thin.label} has {n_slice:,} rows for {n_rest:,} others, which is {to} or more already: nothing is to be added"
-        )
+    plan = plan_rows(table, to=to, target=target, where=where, keep_real=keep_real, origin=origin, seed=seed)
     made, rules = synthetic_rows(
-        table, thin, n_wanted, recipe=recipe, privacy=NO_PRIVACY, seed=seed, progress=progress
+        table, plan.thin, plan.n_wanted, recipe=recipe, privacy=NO_PRIVACY, seed=seed, progress=progress
     )
-    real = _kept(table.frame, keep_real, Streams(seed))
+    real = plan.kept
     if real.height:
         made = _with_new_identifiers(made, table)
     progress("Done", 1.0)
     return Augmented(
         rows=pl.concat([_marked(real, origin, REAL), _marked(made, origin, SYNTHETIC)]),
         origin=origin,
-        slice_label=thin.label,
-        n_slice=n_slice,
-        n_rest=n_rest,
+        slice_label=plan.thin.label,
+        n_slice=plan.n_slice,
+        n_rest=plan.n_rest,
         n_real=real.height,
         n_synthetic=made.height,
         engine=recipe.name,
@@ -175,12 +215,10 @@ def require_free_name(origin: str, schema: TableSchema) -> None:
         )
 
 
-def _kept(frame: pl.DataFrame, share: float, streams: Streams) -> pl.DataFrame:
-    n_rows = round(share * frame.height)
-    if n_rows == frame.height:
-        return frame
-    chosen = streams.generator("augment.keep").permutation(frame.height)[:n_rows]
-    return frame[np.sort(chosen)]
+def _kept(n_rows: int, share: float, streams: Streams) -> npt.NDArray[np.intp]:
+    """Indices of the rows that stay, ascending."""
+    chosen = streams.generator("augment.keep").permutation(n_rows)[: round(share * n_rows)]
+    return np.sort(chosen)
 
 
 def _marked(frame: pl.DataFrame, origin: str, mark: str) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,15 +31,81 @@ class Ratio:
 
     def missing(self, *, n_thin: int, n_rest: int) -> int:
         """How many rows of the slice are to be added; 0 where there are enough."""
-        return max(0, math.ceil(n_rest * self.thin / self.rest) - n_thin)
+        return max(0, -(-n_rest * self.thin // self.rest) - n_thin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """So much of the result, strictly between 0 and 1, is synthetic."""
+
+    synthetic: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.synthetic < 1:
+            raise UsageError(
+                f"the share of synthetic rows lies strictly between 0 and 1, found {self.synthetic}"
+            )
+
+    def __str__(self) -> str:
+        return f"{100 * self.synthetic:.4g} % synthetic rows"
+
+    def missing(self, *, n_thin: int, n_rest: int) -> int:
+        """How many rows are to be added, to the nearest."""
+        return round((n_thin + n_rest) * self.synthetic / (1 - self.synthetic))
+
+
+Amount = Ratio | Share
+"""How many rows are wanted."""
+
+MOST_ADDED = 10_000_000
+"""Rows that are added are held in memory together."""
 
 
 def read_ratio(text: str) -> Ratio:
     """`1:10` as one row of the slice for ten others. Raises `UsageError` for anything else."""
-    parts = text.split(":")
-    if len(parts) != 2 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"a ratio is two whole numbers of 1 or more such as 1:10, found {text!r}")
+    parts = [part.strip() for part in text.split(":")]
+    if len(parts) != 2 or not all(part.isdecimal() and len(part) <= 18 and int(part) > 0 for part in parts):
+        raise UsageError(f"a ratio is two whole numbers of 1 or more such as 1:10, found {text!r:.60}")
     return Ratio(thin=int(parts[0]), rest=int(parts[1]))
+
+
+def read_amount(to: str | None, synthetic_share: float | None) -> Amount:
+    """The ratio, or the share of synthetic rows. Raises `UsageError` unless one of the two is given."""
+    if to is not None and synthetic_share is None:
+        return read_ratio(to)
+    if to is None and synthetic_share is not None:
+        return Share(synthetic=synthetic_share)
+    raise UsageError(
+        "say how many rows are wanted, by a ratio (to) or by the share of synthetic rows (synthetic_share), not by both"
+    )
+
+
+def rows_wanted(
+    amount: Amount,
+    *,
+    label: str,
+    n_thin: int,
+    n_rest: int,
+    among: str = "",
+    nothing: str = "nothing is to be added",
+) -> int:
+    """How many rows of the slice are to be added to these, which are the rows `among` all; 1 or more.
+
+    Raises `UsageError` where none is, and where they are more than are held in memory.
+    """
+    n_wanted = amount.missing(n_thin=n_thin, n_rest=n_rest)
+    if n_wanted == 0 and isinstance(amount, Share):
+        raise UsageError(f"{amount} beside {n_thin + n_rest:,} {among}rows are none: {nothing}")
+    if n_wanted == 0:
+        raise UsageError(
+            f"{label} has {n_thin:,} {among}rows for {n_rest:,} others, which is {amount} or more already: {nothing}"
+        )
+    if n_wanted > MOST_ADDED:
+        raise UsageError(
+            f"{n_wanted:,} rows would be added, and {MOST_ADDED:,} is the most, since they are held in memory together: ask for "
+            "fewer, or fit the table (tabsynth fit) and have tabsynth sample --where write them in batches"
+        )
+    return n_wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

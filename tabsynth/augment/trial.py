@@ -20,10 +20,10 @@ from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.augment.mixing import NO_GUARANTEE, synthetic_rows
 from tabsynth.augment.results import FIGURES, NOTHING, OVERSAMPLED, SMOTE, WEIGHTS, Outcome, TrialResults
 from tabsynth.augment.scores import average_precision, brier, recall_at, roc_auc
-from tabsynth.augment.slices import Mask, Ratio, Slice, rarest_class, require_classes, slice_of
+from tabsynth.augment.slices import Amount, Mask, Slice, rarest_class, require_classes, rows_wanted, slice_of
 from tabsynth.augment.splits import Split, stratified_splits
 from tabsynth.encode import EncodedColumn, EncodedTable, encode_table
-from tabsynth.errors import DataError, TabsynthError, UsageError
+from tabsynth.errors import DataError, TabsynthError
 from tabsynth.metrics.learners import in_parallel
 from tabsynth.metrics.plain_learners import Boosted, Forest, Learner, Linear
 from tabsynth.metrics.sampling import drawn_rows, join_rows, take_rows
@@ -54,7 +54,7 @@ class _Asked:
     table: Table
     encoded: EncodedTable
     thin: Slice
-    to: Ratio
+    to: Amount
     target: str
     positive: int
     recipe: Synthesizer
@@ -87,7 +87,7 @@ def learners_of(seed: int) -> dict[str, Learner]:
 def trial(
     table: Table,
     *,
-    to: Ratio,
+    to: Amount,
     recipe: Synthesizer,
     target: str,
     where: Mapping[str, Any] | None = None,
@@ -231,12 +231,10 @@ def _arms(
     """The ways to teach by name, each to be made when it is wanted."""
     is_thin = asked.thin.mask(train)
     n_thin = int(is_thin.sum())
-    n_wanted = asked.to.missing(n_thin=n_thin, n_rest=train.n_rows - n_thin)
-    if n_wanted == 0:
-        raise UsageError(
-            f"{asked.thin.label} has {n_thin:,} of {train.n_rows:,} train rows, which is {asked.to} or more already: "
-            "there is nothing to try"
-        )
+    n_wanted = rows_wanted(
+        asked.to, label=asked.thin.label, n_thin=n_thin, n_rest=train.n_rows - n_thin, among="train ",
+        nothing="there is nothing to try",
+    )  # fmt: skip
     rng = Streams(asked.seed).generator("augment.trial.oversample", number)
     yield NOTHING, lambda: Lesson(train)
     yield WEIGHTS, lambda: Lesson(train, np.where(is_thin, (n_thin + n_wanted) / max(1, n_thin), 1.0))

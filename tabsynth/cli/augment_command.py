@@ -10,7 +10,7 @@ import typer
 from tabsynth.cli.augment_output import (
     data_of,
     files_of,
-    require_place,
+    require_places,
     show_trial,
     summary_of,
     write_rows_of,
@@ -37,11 +37,8 @@ from tabsynth.cli.session import Session, printable
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tabsynth.augment import Ratio
+    from tabsynth.augment import Amount
     from tabsynth.config.types import CsvOptions
-    from tabsynth.models.base import Synthesizer
     from tabsynth.table import Table
 
 _TRIAL = "Trial"
@@ -53,10 +50,17 @@ _NO_EPSILON = (
 
 
 def augment(
+    context: typer.Context,
     data: DataArgument,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="A:B", help="So many rows of the slice for so many others, as 1:10."),
+    ] = None,
+    synthetic_share: Annotated[
+        float | None,
+        typer.Option(
+            "--synthetic-share", metavar="SHARE", help="In place of --to: so much of the result is synthetic."
+        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -148,66 +152,59 @@ def augment(
     """
     with Session(command="augment", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.augment import augment as add_rows
-        from tabsynth.augment import trial
+        from tabsynth.augment import plan_rows, recipe_for, trial
+        from tabsynth.augment.recipes import is_of, settled_for
+        from tabsynth.cli.augment_slices import look_for_slices
         from tabsynth.cli.conditions import read_conditions
         from tabsynth.cli.table_commands import read_settings
-        from tabsynth.config.steps import require_free
         from tabsynth.config.types import csv_options, privacy_of
-        from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+        from tabsynth.models.registry import DEFAULT_ENGINE
 
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         if find_slices:
-            if out is not None or evaluate is not None or where or target is None:
-                raise UsageError(
-                    "--find-slices looks at all rows: give it a --target, and no --where, --out or --evaluate"
-                )
-            _look_for_slices(
-                session, data, schema, table, csv=csv, target=target, max_rows=max_rows, seed=seed
-            )
+            look_for_slices(session, context, csv=csv)
             return
-        ratio = _ratio_asked(to=to, target=target, where=where, out=out, evaluate=evaluate)
-        if delta is not None and epsilon is None:
-            raise UsageError("a δ belongs to an ε: give --epsilon too")
-        if epsilon is not None and out is not None:
-            raise UsageError(_NO_EPSILON)
-        for path in (out,) if out is not None else ():
-            require_free(path, overwrite=overwrite)
+        amount = _amount_asked(
+            to=to, synthetic_share=synthetic_share, target=target, out=out, evaluate=evaluate, epsilon=epsilon, delta=delta
+        )  # fmt: skip
+        require_places(out, evaluate, overwrite=overwrite)
         privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
         name = engine or ("sequential_trees" if epsilon is None else DEFAULT_ENGINE)
-        recipe = make_engine(name, read_settings(settings or []))
-        if evaluate is not None:
-            require_place(evaluate, overwrite=overwrite)
+        given = read_settings(settings or [])
+        recipe_for(name, given, target=target)
         mark = note_mark(session, data, real_share)
         with session.progress() as report:
             report("Reading", 0.0)
             real = read_for(data, schema, table, csv=csv)
             unknown = [] if schema is None else note_left_out(session, (data,), real.schema, csv=csv)
-            recipe = _settled(recipe, real, is_private=epsilon is not None)
-            slice_where = read_conditions(where or [], real.schema)
-            shared: dict[str, Any] = {"to": ratio, "recipe": recipe, "where": slice_where}
+            sliced = read_conditions(where or [], real.schema)
+            if evaluate is None and target is not None and not is_of(target, sliced):
+                raise UsageError(
+                    "--where says which rows are made, so --target would do nothing: leave one of them out, or add --evaluate"
+                )
+            recipe, why = settled_for(
+                recipe_for(name, given, target=target, where=sliced),
+                real, is_private=epsilon is not None, target=target, where=sliced,
+            )  # fmt: skip
+            rows: dict[str, Any] = {
+                "to": amount, "target": target, "where": sliced, "keep_real": keep_real, "origin": origin, "seed": seed,
+            }  # fmt: skip
             results = None
             if evaluate is not None:
                 assert target is not None
+                if out is not None:
+                    plan_rows(real, **rows)  # what is wrong with the rows is said before the trial
                 results = trial(
-                    real, target=target, splits=splits, precision=precision, max_rows=max_rows, seed=seed,
-                    privacy=privacy, progress=report, **shared,
+                    real, to=amount, recipe=recipe, target=target, where=sliced, splits=splits, precision=precision,
+                    max_rows=max_rows, seed=seed, privacy=privacy, progress=report,
                 )  # fmt: skip
                 write_trial(results, evaluate, overwrite=overwrite)
             made = None
             if out is not None:
-                made = add_rows(
-                    real,
-                    target=target,
-                    keep_real=keep_real,
-                    origin=origin,
-                    seed=seed,
-                    made_from=mark,
-                    progress=report,
-                    **shared,
-                )
+                made = add_rows(real, recipe=recipe, made_from=mark, progress=report, **rows)
                 write_rows_of(made, real, out, overwrite=overwrite)
-        rarest = rarest_level(real, target) if target is not None and not slice_where else None
-        session.show(_what_is_made(recipe.name, target, rarest))
+        rarest = rarest_level(real, target) if target is not None and not sliced else None
+        session.show(_what_is_made(recipe.name, target, rarest, why))
         show_trial(session, results)
         if made is not None:
             session.show(made.guarantee)
@@ -219,76 +216,39 @@ def augment(
         )
 
 
-def _ratio_asked(
+def _amount_asked(
     *,
     to: str | None,
+    synthetic_share: float | None,
     target: str | None,
-    where: list[str] | None,
     out: Path | None,
     evaluate: Path | None,
-) -> Ratio:
-    """The ratio; raises `UsageError` for options that do not go together."""
-    from tabsynth.augment import read_ratio
+    epsilon: float | None,
+    delta: float | None,
+) -> Amount:
+    """How many rows; raises `UsageError` for options that do not go together."""
+    from tabsynth.augment import read_amount
 
     if out is None and evaluate is None:
         raise UsageError(
             "nothing is asked for: name a file for the rows (--out), a folder for a trial (--evaluate)"
         )
-    if to is None:
-        raise UsageError("say how many rows are wanted: --to 1:10 is one of the slice for ten others")
+    if to is None and synthetic_share is None:
+        raise UsageError(
+            "say how many rows are wanted: --to 1:10 is one of the slice for ten others, --synthetic-share 0.2 one synthetic row "
+            "in five"
+        )
+    if to is not None and synthetic_share is not None:
+        raise UsageError(
+            "--to and --synthetic-share both say how many rows are wanted: leave one of them out"
+        )
     if evaluate is not None and target is None:
         raise UsageError("--evaluate needs a --target: what learners are to find")
-    if evaluate is None and target is not None and where:
-        raise UsageError(
-            "--where says which rows are made, so --target would do nothing: leave one of them out, or add --evaluate"
-        )
-    return read_ratio(to)
-
-
-def _look_for_slices(
-    session: Session,
-    data: Path,
-    schema: Path | None,
-    table: str | None,
-    *,
-    csv: CsvOptions,
-    target: str,
-    max_rows: int,
-    seed: int,
-) -> None:
-    """The audit of slices, shown and given as data."""
-    from rich.console import Console
-
-    from tabsynth.augment.find import find_slices
-    from tabsynth.report.slices import render_slices
-
-    with session.progress() as report:
-        report("Reading", 0.0)
-        real = read_for(data, schema, table, csv=csv)
-        found = find_slices(real, target=target, max_rows=max_rows, seed=seed, progress=report)
-    if not session.json_output and not session.quiet:
-        render_slices(found, Console(highlight=False))
-    step: list[str | Path] = [
-        "tabsynth",
-        "augment",
-        data,
-        "--target",
-        target,
-        "--to",
-        "1:10",
-        "--evaluate",
-        "trial",
-    ]
-    session.finish(
-        f"Looked at {found.n_examined:,} slices of {found.n_rows:,} rows",
-        data=found.to_dict(),
-        next_steps=[[*step, *_condition_options(one.where)] for one in found.proposals[:3]],
-    )
-
-
-def _condition_options(where: Mapping[str, str | None]) -> list[str]:
-    """`--where` for each column of a slice; nothing after the = is null."""
-    return [part for name, value in where.items() for part in ("--where", f"{name}={value or ''}")]
+    if delta is not None and epsilon is None:
+        raise UsageError("a δ belongs to an ε: give --epsilon too")
+    if epsilon is not None and out is not None:
+        raise UsageError(_NO_EPSILON)
+    return read_amount(to, synthetic_share)
 
 
 def read_for(data: Path, schema: Path | None, table: str | None, *, csv: CsvOptions) -> Table:
@@ -304,14 +264,6 @@ def read_for(data: Path, schema: Path | None, table: str | None, *, csv: CsvOpti
     return read_real(data, table_of(read_schema(schema), table), csv=csv)
 
 
-def _settled(recipe: Synthesizer, real: Table, *, is_private: bool) -> Synthesizer:
-    """The engine that `auto` chooses for the table, so that rows and trial have the same; any other as it is."""
-    from tabsynth.models.auto import settled
-
-    n_rows = None if is_private else real.n_rows
-    return settled(recipe, n_columns=len(real.schema.columns), is_private=is_private, n_rows=n_rows)
-
-
 def rarest_level(real: Table, target: str) -> str:
     """The rarest class of a target, as a text; raises as `slice_of` does."""
     from tabsynth.augment.slices import slice_of
@@ -320,9 +272,7 @@ def rarest_level(real: Table, target: str) -> str:
     return str(slice_of(encode_table(real), real.schema, target=target, where=None).where[target])
 
 
-def _what_is_made(engine: str, target: str | None, rarest: str | None) -> str:
-    """Which engine makes the rows, and of which class; private, as all of the output is."""
-    made = f"Rows are made by {engine}"
-    return (
-        f"{made}." if rarest is None else f"{made}, of {printable(f'{target} = {rarest}')}, the rarest class."
-    )
+def _what_is_made(engine: str, target: str | None, rarest: str | None, why: str) -> str:
+    """Which engine makes the rows, and of which class, then why it is chosen; private, as all of the output is."""
+    of = "" if rarest is None else f", of {printable(f'{target} = {rarest}')}, the rarest class"
+    return f"Rows are made by {engine}{of}." + (f"\n{why}" if why else "")

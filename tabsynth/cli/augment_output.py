@@ -16,14 +16,26 @@ if TYPE_CHECKING:
 _RESULTS, _PAGE = "augment.json", "augment.html"
 
 
-def require_place(folder: Path, *, overwrite: bool) -> None:
-    """Raise where a trial cannot be written into `folder`: asked before it is carried out."""
+def require_places(out: Path | None, evaluate: Path | None, *, overwrite: bool) -> None:
+    """Raise where the rows or the trial cannot be written: asked before anything is read."""
     from tabsynth.config.steps import require_free
+    from tabsynth.io import file_format, require_place
 
-    if folder.is_file():
-        raise UsageError(f"{folder} is a file, and a trial is written into a folder: name another place")
+    if out is not None:
+        file_format(out)
+        require_free(out, overwrite=overwrite)
+        require_place(out)
+    if evaluate is None:
+        return
+    if evaluate.is_file():
+        raise UsageError(f"{evaluate} is a file, and a trial is written into a folder: name another place")
+    if out is not None and evaluate.resolve().is_relative_to(out.resolve()):
+        raise UsageError(
+            f"{out} is to be a file of rows, and the trial's folder {evaluate} cannot lie there: name another place"
+        )
     for name in (_RESULTS, _PAGE):
-        require_free(folder / name, overwrite=overwrite)
+        require_free(evaluate / name, overwrite=overwrite)
+        require_place(evaluate / name)
 
 
 def write_trial(results: TrialResults, folder: Path, *, overwrite: bool) -> None:

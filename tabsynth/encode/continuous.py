@@ -72,6 +72,15 @@ class ContinuousEncoder:
         return max(1, step // physical)
 
     @property
+    def nanoseconds(self) -> int:
+        """How long one step of the lattice is (times only)."""
+        return (
+            _NANOSECONDS["day"]
+            if self.column.kind is Kind.DATE
+            else self.ticks * _UNIT_NANOSECONDS[self._time_unit]
+        )
+
+    @property
     def _time_unit(self) -> str:
         dtype = self.column.dtype
         return dtype.split("[")[1].rstrip("]") if "[" in dtype else "us"

@@ -5,7 +5,7 @@ null as the only mark of absence, and a `Layout` by which the same kind of table
 """
 
 from tabsynth.io.arrow import read_arrow
-from tabsynth.io.atomic import atomic_folder, atomic_path
+from tabsynth.io.atomic import atomic_folder, atomic_path, require_place
 from tabsynth.io.columns import ColumnLayout
 from tabsynth.io.csv import read_csv
 from tabsynth.io.dialect import sniff_dialect
@@ -35,6 +35,7 @@ __all__ = [
     "read_parquet",
     "read_provenance",
     "read_table",
+    "require_place",
     "schema_layout",
     "sniff_dialect",
     "to_layout",

@@ -55,6 +55,13 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_place(path: str | Path) -> None:
+    """Raise `UsageError` where no file can be put at `path`, overwritten or not: asked before long work, not after it."""
+    target = Path(os.path.realpath(path))
+    _check_file(target, overwrite=True)
+    _require_folder_above(target)
+
+
 def _swap(new: Path, target: Path) -> None:
     """Put `new` in the place of `target`; an older folder stands aside until the new one is there."""
     if not target.exists():
@@ -102,9 +109,7 @@ def _sibling(target: Path) -> Path:
 def _parents(target: Path) -> Iterator[None]:
     """Make the parent folders that are missing; remove them again if the block fails."""
     missing = [folder for folder in target.parents if not folder.exists()]
-    there = next(folder for folder in target.parents if folder.exists())
-    if not there.is_dir():
-        raise UsageError(f"{there} is a file: nothing can be written below it")
+    _require_folder_above(target)
     made: list[Path] = []
     try:
         for folder in reversed(missing):
@@ -116,3 +121,10 @@ def _parents(target: Path) -> Iterator[None]:
             with suppress(OSError):  # somebody else has put something there meanwhile
                 folder.rmdir()
         raise
+
+
+def _require_folder_above(target: Path) -> None:
+    """Raise `UsageError` where the nearest name above that exists is no folder."""
+    there = next(folder for folder in target.parents if folder.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file: nothing can be written below it")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tabsynth.augment.find import Finding, SliceResults
+from tabsynth.augment.find import MOST_TRIED, Finding, SliceResults
+from tabsynth.augment.trial import MIN_POSITIVE
 from tabsynth.report import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
 _PRIVATE = "Private output: computed from the real tables, not covered by any guarantee. Not for publication."
@@ -19,10 +22,12 @@ def lead_of_slices(results: SliceResults) -> str:
     thin = sum(one.is_thin for one in results.findings)
     if not failing and not thin:
         return f"No slice of {results.table} is thin, and a model of {results.target} fails in none by more than chance."
-    both = len(results.proposals)
+    both = sum(one.is_thin and one.fails for one in results.findings)
     if not thin:
         return f"A model of {results.target} fails in {failing} of the slices looked at; none that is shown is thin."
-    last = "none is both" if not both else f"{both} {'is' if both == 1 else 'are'} both: try there first"
+    first = results.proposals[:1]
+    hint = ": try there first" if first and first[0].is_thin and first[0].fails else ""
+    last = "none is both" if not both else f"{both} {'is' if both == 1 else 'are'} both{hint}"
     return (
         f"A model of {results.target} fails in {failing} of the {len(results.findings)} slices shown, {thin} "
         f"{'is' if thin == 1 else 'are'} thin (under 5 % of the rows), {last}."
@@ -30,9 +35,30 @@ def lead_of_slices(results: SliceResults) -> str:
 
 
 def name_of(finding: Finding) -> str:
-    """`ward = surgery, sex = null`, printable."""
-    levels = (f"{name} = {'null' if value is None else value}" for name, value in finding.where.items())
-    return text.printable(", ".join(levels))
+    """`ward = surgery, age >= 80, sex = null`, printable."""
+    said = [
+        f"{name} {sign} {'null' if value is None else value}"
+        for name, asked in finding.where.items()
+        for sign, value in (asked.items() if isinstance(asked, dict) else (("=", asked),))
+    ]
+    return text.printable(", ".join(said))
+
+
+def proposed_for(proposals: Sequence[Finding], *, n_found: int) -> str:
+    """Why these of the slices found are proposed; "" where all of them are thin and fail, or none was found."""
+    if not n_found:
+        return ""
+    if not proposals:
+        return f"No trial is proposed: one needs a slice of {MIN_POSITIVE} rows of the class, and of {MOST_TRIED:.0%} of all rows at most."
+    words = {
+        (True, True): "thin and failing",
+        (False, True): "failing, not thin",
+        (True, False): "thin, not failing",
+    }
+    said = [words[one.is_thin, one.fails] for one in proposals]
+    if set(said) == {words[True, True]}:
+        return ""
+    return f"Proposed, in this order: a slice that is {'; '.join(said)}."
 
 
 def render_slices(results: SliceResults, console: Console) -> None:

@@ -25,6 +25,7 @@ def found(table=None, **named):
         ("1:1", 50, 550, 500),
         ("3:2", 1, 3, 4),
         (" 1 : 4 ", 0, 9, 3),
+        ("1:3", 0, 3 * 10**17 + 3, 10**17 + 1),
     ],
 )
 def test_ratios_say_how_many_rows_are_missing(text, n_thin, n_rest, missing):
@@ -32,7 +33,9 @@ def test_ratios_say_how_many_rows_are_missing(text, n_thin, n_rest, missing):
     assert read_ratio(text).missing(n_thin=n_thin, n_rest=n_rest) == missing
 
 
-@pytest.mark.parametrize("text", ["10", "1:0", "0:1", "1:2:3", "a:b", "-1:2", "1.5:2", ""])
+@pytest.mark.parametrize(
+    "text", ["10", "1:0", "0:1", "1:2:3", "a:b", "-1:2", "1.5:2", "", "9" * 5_000 + ":1"]
+)
 def test_other_texts_are_no_ratios(text):
     with pytest.raises(UsageError, match="two whole numbers"):
         read_ratio(text)
