@@ -43,7 +43,7 @@ from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import FittedPipeline, split_rows
 from tabsynth.pipeline import split as split_table
-from tabsynth.pipeline.synthetic import next_generation, noted, source_mark
+from tabsynth.pipeline.synthetic import marked_source, next_generation, source_mark, warn_of_marks
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
 from tabsynth.pseudonymise import pseudonymise_table, read_key
 from tabsynth.refit import BlackBox, UserFunction, command_box, engine_box, function_box, pipeline_box
@@ -106,6 +106,7 @@ def split(
     side. Without a schema the unit is the row, or the person whom the column `unit` names. Raises `InputError` where the data does not fit the schema and
     `UsageError` for both a schema and a unit.
     """
+    warn_of_marks(data)
     table, layout = as_table(data, schema)
     if unit is not None and (schema is not None or isinstance(data, Table)):
         raise UsageError("the schema states the unit: leave unit out")
@@ -197,6 +198,7 @@ def evaluate(
     """
     first, _ = as_table(train, schema)
     mark = source_mark(synthetic)
+    warn_of_marks(train, holdout)
     others = [as_table(data, first.schema)[0] for data in (synthetic, holdout)]
     return evaluate_tables(
         others[0],
@@ -365,7 +367,7 @@ def augment(
     `fit` and `sample` raise, `UsageError` where the slice is as frequent already, and for more than ten million rows.
     """
     amount = read_amount(to, synthetic_share)
-    mark = noted(source_mark(data))
+    mark = marked_source(data)
     next_generation(mark, real_share)
     table, layout = as_table(data, schema)
     found = add_rows(

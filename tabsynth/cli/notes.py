@@ -62,17 +62,11 @@ def note_mark(session: Session, path: Path, real_share: float | None) -> Provena
 
 def note_not_real(session: Session, paths: Iterable[Path]) -> None:
     """A line for every file that should hold real rows and is marked as synthetic, or was."""
-    from tabsynth.io import read_provenance
-    from tabsynth.pipeline.synthetic import outdated_mark
+    from tabsynth.pipeline.synthetic import not_real
 
     for path in dict.fromkeys(paths):
-        mark = read_provenance(path)
-        if mark is not None:
-            session.note(
-                f"Warning: {path.name} is marked as synthetic (generation {mark.generation}, by {mark.engine}), and is read here as if its rows were real"
-            )
-        elif outdated := outdated_mark(path):
-            session.note(f"Warning: {outdated}")
+        if warning := not_real(path):
+            session.note(f"Warning: {warning}")
 
 
 def note_kept_rows(session: Session, engine: Synthesizer) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from tabsynth.cli.condition_notes import condition_data, show_conditions
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import note_left_out, note_weak
+from tabsynth.cli.notes import note_kept_rows, note_left_out, note_mark, note_weak
 from tabsynth.cli.options import (
     DebugOption,
     DeltaOption,
@@ -125,6 +125,8 @@ def run(
         if isinstance(config.privacy, Budget):
             note_weak(session, config.privacy)
         session.has_ledger = config.ledger is not None
+        for table_run in config.tables:
+            note_mark(session, table_run.source, table_run.real_share)
         with session.progress() as report:
             outcome = carry_out(config, out, overwrite=overwrite, progress=report)
         schemas = () if outcome.run.schema is None else outcome.run.schema.tables
@@ -137,9 +139,9 @@ def run(
         for table in outcome.tables:
             share = "all" if table.n_fitted == table.n_source else f"{table.n_fitted:,} of"
             learnt = f"learnt from {'about ' if is_private else ''}{share} {table.n_source:,}"
-            session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}")
-            if table.why:
-                session.show(f"  {table.why}")
+            why = f"\n  {table.why}" if table.why else ""
+            session.show(f"{table.name}: {table.n_synthetic:,} rows by {table.engine}, {learnt}{why}")
+            note_kept_rows(session, table.pipeline.engine)
             session.show_lead(table.results)
             session.show(f"  {table.guarantee}")
             show_conditions(session, table.conditions)

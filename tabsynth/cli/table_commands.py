@@ -108,13 +108,19 @@ def split(
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         note_not_real(session, (data,))
         mark = read_provenance(data)
+        is_made = mark is not None and mark.real_share == 0
         with staged(out, (TRAIN, HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
             report("reading", 0.0)
             halves = _halves(data, chosen, csv=csv, unit=unit, holdout=holdout, seed=seed)
             parts = dict(zip((TRAIN, HOLDOUT), halves, strict=True))
             for name, part in parts.items():
                 report(f"writing {name}", 0.5)
-                write_frame(part, folder / name, schema=chosen, provenance=mark or SplitMark())
+                write_frame(
+                    part,
+                    folder / name,
+                    schema=chosen,
+                    provenance=mark if is_made else SplitMark(provenance=mark),
+                )
         unknown = [] if chosen is None else note_left_out(session, (data,), chosen, csv=csv)
         rows = {name: part.height for name, part in parts.items()}
         unit = unit if chosen is None else chosen.unit.column
@@ -124,6 +130,7 @@ def split(
                 "train_rows": rows[TRAIN],
                 "holdout_rows": rows[HOLDOUT],
                 "unit": unit,
+                "is_synthetic": mark is not None,
                 "left_out": unknown,
                 "seed": seed,
             },

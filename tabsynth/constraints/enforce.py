@@ -30,7 +30,7 @@ _ROUNDS = 64
 _FEWEST = 512
 _SHARES = (0.5, 1.0, 2.0, 4.0)
 """How many rows with room are paired anew with every row that breaks an order, from few to many."""
-_WINDOWS, _FEWEST_BESIDE, _TURNS = (1 / 64, 1 / 16, 1 / 4, 1.0), 64, 8
+_WINDOWS, _FEWEST_BESIDE, _TURNS = (1 / 64, 1 / 16), 64, 8
 """The share of the rows, nearest to one that breaks an order, among which a partner is looked for, of how many at least, and how often."""
 _MOST_CHAINS = 1_000
 _Positions = npt.NDArray[np.int64]
@@ -220,18 +220,17 @@ def _hand_over(
     where: tuple[int, str, str],
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Rows that fall exchange their second number with one of the rows beside them that reach over their gap, as long as there are any.
+    """Rows that fall exchange their second number with one of the rows beside them that reach over their gap, as long as there are any that did not yet.
 
-    Two rows of about the same first number: what else goes along with either column is hardly disturbed, and rows that take no part keep the length of their interval.
+    Rows that take no part keep the length of their interval, and what goes along with their second number.
     """
     index, one, other = where
     rule = block.constraints[index].rule
     strict = isinstance(rule, Inequality) and rule.strict
-    first = block.number(learnt, one)
+    first, second = (block.number(learnt, name) for name in (one, other))
+    there = ~(np.isnan(first) | np.isnan(second))
     for window in _WINDOWS:
         for _ in range(_TURNS):
-            second = block.number(learnt, other)
-            there = ~(np.isnan(first) | np.isnan(second))
             rows = rng.permutation(np.flatnonzero(broken[index] & there))
             free = np.flatnonzero(~broken.any(axis=0) & there)
             n_beside = max(int(window * len(free)), _FEWEST_BESIDE)
@@ -240,7 +239,9 @@ def _hand_over(
             tried = _try(learnt, block, broken, [other], rows[found], partner[found])
             if tried is None:
                 break
-            learnt = tried
+            learnt, before = tried, second
+            second = block.number(learnt, other)
+            there &= second == before  # a row takes part once
     return learnt
 
 

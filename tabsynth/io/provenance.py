@@ -25,6 +25,7 @@ KEY, SPLIT_KEY = b"tabsynth.provenance", b"tabsynth.split"
 FORMAT = "tabsynth-provenance/1"
 _MOST_GENERATIONS = 1_000_000
 _MOST_BYTES = 10_000
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +54,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitMark:
-    """A file of real rows that a split wrote, so that it can be told from a table that somebody brought."""
+    """A file of real rows that a split wrote, so that it can be told from a table that somebody brought. `provenance`: the mark of the table that was split, if it bore one."""
 
     key: ClassVar[bytes] = SPLIT_KEY
+
+    provenance: Provenance | None = None
 
     def to_text(self) -> str:
         """JSON."""
@@ -77,6 +80,8 @@ def provenance_from_text(text: str | bytes) -> Provenance | None:
         return None
     if not isinstance(augmented, bool) or not isinstance(steered, list):
         return None
+    if len(engine) > _LONGEST_NAME or not engine.isprintable():
+        engine = "another engine"
     if not all(isinstance(name, str) for name in steered):
         return None
     if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
@@ -157,11 +162,9 @@ def is_half_of_split(path: Path) -> bool:
 
 def with_mark(fields: pa.Schema, provenance: Provenance | SplitMark | None) -> pa.Schema:
     """The Arrow schema with the mark in its metadata."""
-    return (
-        fields
-        if provenance is None
-        else fields.with_metadata({provenance.key: provenance.to_text().encode()})
-    )
+    marks = [provenance, provenance.provenance if isinstance(provenance, SplitMark) else None]
+    texts = {mark.key: mark.to_text().encode() for mark in marks if mark is not None}
+    return fields.with_metadata(texts) if texts else fields
 
 
 def _entry(provenance: Provenance, content: Path) -> dict[str, object]:

@@ -26,7 +26,7 @@ from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
 from tabsynth.pipeline.splitting import bound_rows
-from tabsynth.pipeline.synthetic import fresh_share, next_generation, noted, source_mark
+from tabsynth.pipeline.synthetic import fresh_share, marked_source, next_generation, stated_share
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.checkpoint import opened_ledger_of
 from tabsynth.privacy.kept_queries import KeptQueries, uncharged
@@ -87,8 +87,8 @@ def fit(
     privacy, `DataError` lists the cells that contradict the schema, or says that there are no rows.
     """
     refuse((whole_number_fault(seed, "the seed"),))
-    mark = noted(source_mark(data)) if made_from is None else made_from
-    generation, fresh = next_generation(mark, real_share), fresh_share(mark, real_share)
+    mark = marked_source(data) if made_from is None else made_from
+    generation = next_generation(mark, real_share)
     recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
     if not isinstance(engine, str) and settings:
         raise UsageError("settings belong to an engine's name; set them on the recipe itself")
@@ -118,11 +118,11 @@ def fit(
             )
         if folder is not None and ledger is None:  # the folder's ledger is of this fit alone
             fitted = replace(fitted, ledger=replace(fitted.ledger, source=None, series=None, head=None))
-        return replace(fitted, generation=generation, real_share=fresh)
+        return replace(fitted, generation=generation, real_share=stated_share(mark, real_share))
     if ledger is not None:
         raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
     fitted = _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
-    return replace(fitted, generation=generation, real_share=fresh)
+    return replace(fitted, generation=generation, real_share=fresh_share(mark, real_share))
 
 
 def _fit_within(

@@ -17,9 +17,7 @@ from tabsynth.io.provenance import has_outdated_mark, sidecar_of
 
 
 def source_mark(data: Any) -> Provenance | None:
-    """The mark of a file; None for tables in memory, which bear none. A `UserWarning` where a mark is out of date."""
-    if outdated := outdated_mark(data):
-        warnings.warn(outdated, UserWarning, stacklevel=3)
+    """The mark of a file; None for tables in memory, which bear none."""
     return read_provenance(data) if isinstance(data, (str, Path)) else None
 
 
@@ -40,12 +38,16 @@ def next_generation(mark: Provenance | None, real_share: float | None) -> int:
     return mark.generation + 1
 
 
+def stated_share(mark: Provenance | None, real_share: float | None) -> float | None:
+    """The share as whoever fits states it, of a marked table; a private fit keeps no other, as a mark's is a quotient of exact counts of rows."""
+    return None if mark is None or real_share is None else float(real_share)
+
+
 def fresh_share(mark: Provenance | None, real_share: float | None) -> float | None:
     """The share of fresh real rows in a table of that mark, as was stated or else as the mark has it; None without a mark, and where nobody knows."""
-    if mark is None:
+    if mark is None or (mark.real_share is None and real_share is None):
         return None
-    share = mark.real_share if real_share is None else real_share
-    return None if share is None else float(share)
+    return float(mark.real_share if real_share is None else real_share)  # type: ignore[arg-type]
 
 
 def outdated_mark(data: Any) -> str:
@@ -68,8 +70,27 @@ def warning_of(mark: Provenance) -> str:
     )
 
 
-def noted(mark: Provenance | None) -> Provenance | None:
-    """The mark, with a `UserWarning` where there is one."""
-    if mark is not None:
-        warnings.warn(warning_of(mark), UserWarning, stacklevel=3)
+def marked_source(data: Any) -> Provenance | None:
+    """The mark of what is fitted to, with a `UserWarning` where there is one, or one of other contents."""
+    mark = source_mark(data)
+    if warning := outdated_mark(data) if mark is None else warning_of(mark):
+        warnings.warn(warning, UserWarning, stacklevel=3)
     return mark
+
+
+def not_real(data: Any) -> str:
+    """What to know of a file in the place of real rows that is marked as synthetic, or was; "" for every other table."""
+    mark = source_mark(data)
+    if mark is None:
+        return outdated_mark(data)
+    return (
+        f"{Path(data).name} is marked as synthetic (generation {mark.generation}, by {mark.engine}), and is read here as if its rows "
+        "were real"
+    )
+
+
+def warn_of_marks(*tables: Any) -> None:
+    """A `UserWarning` for every file in the place of real rows that is marked as synthetic, or was."""
+    for data in tables:
+        if warning := not_real(data):
+            warnings.warn(warning, UserWarning, stacklevel=3)

@@ -12,6 +12,7 @@ from tabsynth.config.run import run
 from tabsynth.config.steps import write_rows
 from tabsynth.errors import UsageError
 from tabsynth.io import Provenance, read_provenance, write_frame
+from tabsynth.io.provenance import is_half_of_split
 from tabsynth.pipeline import FittedPipeline
 from tests.end_to_end.commands import tabsynth_here
 
@@ -136,6 +137,57 @@ def test_the_share_of_fresh_rows_is_kept_in_the_model(synthetic, tmp_path):
     write_frame(FRAME, tmp_path / "mixed.parquet", provenance=Provenance(engine="e", real_share=0.4))
     with pytest.warns(UserWarning, match="40% real rows"):
         assert fitted(tmp_path / "mixed.parquet").real_share == 0.4
+
+
+def test_a_private_model_keeps_no_share_that_was_counted(tmp_path):
+    """The share in a mark is a quotient of exact counts of rows, which are private; what is stated is public."""
+    path = tmp_path / "mixed.parquet"
+    write_frame(FRAME, path, provenance=Provenance(engine="e", real_share=41 / 60))
+    for stated, kept in ((None, None), (0.7, 0.7)):
+        with pytest.warns(UserWarning, match="68% real rows"):
+            model = tabsynth.fit(path, engine="independent", real_share=stated)
+        assert (model.real_share, model.generation) == (kept, 2)
+
+
+def test_halves_of_a_mixture_are_both_real_rows_of_a_split_and_marked(tmp_path):
+    mark = Provenance(engine="e", generation=1, real_share=0.85)
+    write_frame(FRAME, tmp_path / "mixed.parquet", provenance=mark)
+    done = tabsynth_here("split", "mixed.parquet", "--out", "parts", "--json", cwd=tmp_path)
+    assert (done.code, done.json["is_synthetic"]) == (0, True)
+    for half in (tmp_path / "parts").glob("*.parquet"):
+        assert read_provenance(half) == mark
+        assert is_half_of_split(half)
+    FRAME.write_parquet(tmp_path / "real.parquet")
+    plain = tabsynth_here("split", "real.parquet", "--out", "plain", "--json", cwd=tmp_path)
+    assert plain.json["is_synthetic"] is False
+    assert read_provenance(tmp_path / "plain" / "train.parquet") is None
+
+
+def test_in_python_too_whoever_takes_synthetic_rows_for_real_ones_is_told(synthetic, recwarn):
+    schema = tabsynth.draft_schema(FRAME)
+    holdout = pl.concat([FRAME] * 2)
+    tabsynth.evaluate(synthetic, FRAME, holdout, schema=schema)
+    tabsynth.split(FRAME)
+    assert not [one for one in recwarn if "synthetic" in str(one.message)]
+    with pytest.warns(UserWarning, match="is read here as if its rows were real"):
+        tabsynth.evaluate(FRAME, synthetic, holdout, schema=schema)
+    with pytest.warns(UserWarning, match="is read here as if its rows were real"):
+        tabsynth.split(synthetic)
+
+
+def test_a_run_says_what_its_source_is(synthetic, tmp_path):
+    text = f"version: 1\nprivacy: none\nevaluation: false\ntables: {{t: {{source: {synthetic}, engine: smote, real_share: 0}}}}\n"
+    (tmp_path / "run.yaml").write_text(text)
+    done = tabsynth_here("run", "run.yaml", "--out", "made", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "Warning: the table is marked as synthetic" in done.err
+    assert "Warning: smote keeps real rows" in done.err
+
+
+def test_an_engine_of_a_strange_name_is_not_repeated(tmp_path):
+    for strange in ("e" * 200, "a\nb", "\x1b[31m"):
+        write_frame(FRAME, tmp_path / "s.parquet", overwrite=True, provenance=Provenance(engine=strange))
+        assert read_provenance(tmp_path / "s.parquet") == Provenance(engine="another engine")
 
 
 def test_in_a_run_file(synthetic, tmp_path):
