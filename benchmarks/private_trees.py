@@ -12,7 +12,7 @@ private   by the exponential mechanism (McSherry and Talwar 2007), level by leve
 free      from the private rows, and nothing is paid for them: NOT private, a bound on what any private choice of splits could reach
 
 Gumbel noise of `private` comes from numpy, and is accounted for as Gaussian noise of the same zero-concentrated cost (Cesar and Rogers 2021: ε² / 8), which
-flatters it. Tables, target and scorer as in private.py. Writes results/private_trees_TABLE_EPSILON.json.
+flatters it, and that a split leaves enough rows is seen without a price. Tables, target and scorer as in private.py. Writes results/private_trees_TABLE_EPSILON.json.
 """
 
 from __future__ import annotations

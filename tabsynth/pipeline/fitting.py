@@ -26,7 +26,7 @@ from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
 from tabsynth.pipeline.splitting import bound_rows
-from tabsynth.pipeline.synthetic import fresh_share, marked_source, next_generation, stated_share
+from tabsynth.pipeline.synthetic import fresh_share, marked_source, next_generation
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Ledger, NoPrivacy, Privacy
 from tabsynth.privacy.checkpoint import opened_ledger_of
 from tabsynth.privacy.kept_queries import KeptQueries, uncharged
@@ -97,6 +97,7 @@ def fit(
         raise UsageError(
             f"privacy is a tabsynth.Budget or tabsynth.NO_PRIVACY, found {type(privacy).__name__}"
         )
+    fresh = fresh_share(mark, real_share, is_private=isinstance(privacy, Budget))
     require_guarantee(privacy, recipe)
     require_libraries(recipe)
     require_informed(recipe, privacy, public=public, data=data)
@@ -118,11 +119,11 @@ def fit(
             )
         if folder is not None and ledger is None:  # the folder's ledger is of this fit alone
             fitted = replace(fitted, ledger=replace(fitted.ledger, source=None, series=None, head=None))
-        return replace(fitted, generation=generation, real_share=stated_share(mark, real_share))
+        return replace(fitted, generation=generation, real_share=fresh)
     if ledger is not None:
         raise PrivacyError("a fit without privacy has no place under a ledger's cap; nothing was read")
     fitted = _fit_exactly(data, schema, recipe, streams=Streams(int(seed)), progress=progress)
-    return replace(fitted, generation=generation, real_share=fresh_share(mark, real_share))
+    return replace(fitted, generation=generation, real_share=fresh)
 
 
 def _fit_within(

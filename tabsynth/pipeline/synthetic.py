@@ -38,16 +38,15 @@ def next_generation(mark: Provenance | None, real_share: float | None) -> int:
     return mark.generation + 1
 
 
-def stated_share(mark: Provenance | None, real_share: float | None) -> float | None:
-    """The share as whoever fits states it, of a marked table; a private fit keeps no other, as a mark's is a quotient of exact counts of rows."""
-    return None if mark is None or real_share is None else float(real_share)
+def fresh_share(mark: Provenance | None, real_share: float | None, *, is_private: bool) -> float | None:
+    """The share of fresh real rows in a table of that mark, as was stated or else as the mark has it; None without a mark, and where nobody knows.
 
-
-def fresh_share(mark: Provenance | None, real_share: float | None) -> float | None:
-    """The share of fresh real rows in a table of that mark, as was stated or else as the mark has it; None without a mark, and where nobody knows."""
-    if mark is None or (mark.real_share is None and real_share is None):
+    A private fit keeps what was stated alone: a mark's share is a quotient of exact counts of rows.
+    """
+    if mark is None:
         return None
-    return float(mark.real_share if real_share is None else real_share)  # type: ignore[arg-type]
+    share = mark.real_share if real_share is None and not is_private else real_share
+    return None if share is None else float(share)
 
 
 def outdated_mark(data: Any) -> str:
