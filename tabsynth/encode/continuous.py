@@ -31,6 +31,12 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
+def resolution_of(nanoseconds: int) -> str | None:
+    """The resolution of a column of times whose steps are so long; None for nanoseconds, which need no name."""
+    names = {length: name for name, length in _NANOSECONDS.items() if length > 1}
+    return names.get(nanoseconds)
+
+
 @dataclass(frozen=True, slots=True)
 class ContinuousEncoder:
     """A column of numbers or times: code 0 and a value, or the code of null or a special value."""

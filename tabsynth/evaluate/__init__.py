@@ -1,6 +1,6 @@
 """Metrics over synthetic, train and holdout tables, gathered into `Results`."""
 
-from tabsynth.evaluate.results import Associations, Distribution, Headline, Results
+from tabsynth.evaluate.results import Associations, Distribution, Headline, PairDistribution, Results
 from tabsynth.evaluate.run import evaluate
 from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, RocCurve
 from tabsynth.metrics.roles import roles_of
@@ -12,6 +12,7 @@ __all__ = [
     "Headline",
     "MetricInfo",
     "MetricResult",
+    "PairDistribution",
     "Results",
     "RocCurve",
     "evaluate",

@@ -14,13 +14,15 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, Variable
 from tabsynth.encode.continuous import ContinuousEncoder
 from tabsynth.encode.discrete import declared_levels
-from tabsynth.evaluate.results import Distribution
-from tabsynth.metrics.base import EvalData
+from tabsynth.evaluate.results import Distribution, PairDistribution
+from tabsynth.metrics.base import EvalData, MetricResult
+from tabsynth.metrics.differences import DIFFERENCES, difference_of
 from tabsynth.metrics.samples import Numbers, Sample, numbers_of
 from tabsynth.schema.types import Column, Kind
 
 MAX_BINS = 40
 MAX_LEVELS = 30
+MAX_DIFFERENCES = 12
 MISSING = "(missing)"
 OUTSIDE = "(outside the domain)"
 
@@ -57,6 +59,22 @@ def distributions(data: EvalData) -> tuple[Distribution, ...]:
     for name in data.encoded_train.columns:
         column = data.train.schema[name]
         found.append(column_distribution(column, [table.columns[name] for table in tables]))
+    return tuple(found)
+
+
+def difference_distributions(data: EvalData, results: Sequence[MetricResult]) -> tuple[PairDistribution, ...]:
+    """Of the pairs whose difference is furthest from train's beyond its floor, at most 12."""
+    rows = [
+        row for row in results if row.metric == DIFFERENCES.name and row.columns and row.value is not None
+    ]
+    rows.sort(key=lambda row: (row.floor or 0.0) - (row.value or 0.0))
+    found = []
+    for row in rows[:MAX_DIFFERENCES]:
+        one, other = row.columns
+        difference = difference_of((one, other), data)
+        train, synthetic, holdout = difference.tables
+        drawn = column_distribution(difference.column, (train, holdout, synthetic))
+        found.append(PairDistribution(columns=(one, other), metric=row.metric, distribution=drawn))
     return tuple(found)
 
 

@@ -53,6 +53,15 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairDistribution:
+    """What lies between two `columns` in the three tables, and the `metric` that says how far apart they are."""
+
+    columns: tuple[str, str]
+    metric: str
+    distribution: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Associations:
     """Association of every pair, in [0, 1] (|Spearman|, Cramér's V or correlation ratio by kind).
 
@@ -95,6 +104,7 @@ class Results(PlainResults):
     infos: tuple[MetricInfo, ...]
     metrics: tuple[MetricResult, ...]
     distributions: tuple[Distribution, ...] = ()
+    differences: tuple[PairDistribution, ...] = ()  # of pairs of columns, the worst first
     associations: Associations | None = None
     roc_curves: tuple[RocCurve, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from tabsynth.arguments import refuse, whole_number_fault
 from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.errors import UsageError
 from tabsynth.evaluate.associations import MAX_COLUMNS, associations
-from tabsynth.evaluate.distributions import distributions
+from tabsynth.evaluate.distributions import difference_distributions, distributions
 from tabsynth.evaluate.results import Results
 from tabsynth.metrics.base import EvalData, Metric, MetricResult, Status
 from tabsynth.metrics.registry import METRICS
@@ -91,6 +91,7 @@ def evaluate(
         infos=tuple(info for metric in metrics for info in metric.infos),
         metrics=tuple(replace(result, roc=()) for result in found),
         distributions=distributions(data),
+        differences=difference_distributions(data, found),
         associations=associations(data, found, streams=streams),
         roc_curves=tuple(curve for result in found for curve in result.roc),
         seconds=seconds,

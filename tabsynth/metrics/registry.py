@@ -5,6 +5,7 @@ from __future__ import annotations
 from tabsynth.metrics.attribute_inference import AttributeInference
 from tabsynth.metrics.base import Metric, MetricInfo
 from tabsynth.metrics.detection import TwoSampleTest
+from tabsynth.metrics.differences import ColumnDifferences
 from tabsynth.metrics.disclosure import Attribution
 from tabsynth.metrics.divergence import ColumnDivergence
 from tabsynth.metrics.diversity import Diversity
@@ -31,6 +32,7 @@ METRICS: tuple[Metric, ...] = (
     TypicalRows(),
     MissingnessPatterns(),
     Dependencies(),
+    ColumnDifferences(),
     Tails(),
     TwoSampleTest(),
     Utility(),

@@ -112,6 +112,7 @@ def _context(
         "not_applicable": [views.gap_view(gap) for gap in report.not_applicable],
         "columns": columns,
         "maps": maps,
+        "differences": views.difference_cards(report.differences),
         "maps_cut": sections.maps_cut(report),
         "pairs": pairs,
         "triples": views.subject_table(report.triples, what="triple", limit=views.MAX_PAIR_ROWS),

@@ -114,6 +114,7 @@ class Report:
     columns: tuple[Subject, ...]
     pairs: tuple[Subject, ...]
     triples: tuple[Subject, ...]
+    differences: tuple[Subject, ...]  # of pairs, with the distribution of what lies between their columns
     failed: tuple[Gap, ...]
     not_applicable: tuple[Gap, ...]
     roc_curves: tuple[RocCurve, ...]
@@ -150,6 +151,7 @@ def summarise(results: Results) -> Report:
         columns=columns,
         pairs=pairs,
         triples=_subjects(results, infos, n_columns=3),
+        differences=_differences(results, infos),
         failed=_gaps(results, infos, Status.FAILED),
         not_applicable=_gaps(results, infos, Status.NOT_APPLICABLE),
         roc_curves=_roc_curves(results),
@@ -246,6 +248,29 @@ def _subject(
         position=max((positions.get(column, len(positions)) for column in columns), default=0),
         distribution=distribution,
     )
+
+
+def _differences(results: Results, infos: Mapping[str, MetricInfo]) -> tuple[Subject, ...]:
+    """Pairs whose difference is drawn, in their order."""
+    subjects = []
+    for position, found in enumerate(results.differences):
+        result = results.find(found.metric, found.columns)
+        if result is None:
+            continue
+        score = Score.of(result, _info(infos, found.metric))
+        is_short = score.verdict.level is not Level.MET
+        subject = Subject(
+            columns=found.columns,
+            score=score,
+            others=(),
+            reasons=(),
+            where=reasons.of_distribution(found.distribution) if is_short else "",
+            kind=found.distribution.kind,
+            position=position,
+            distribution=found.distribution,
+        )
+        subjects.append(subject)
+    return tuple(subjects)
 
 
 def _badness(score: Score) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tabsynth.evaluate import Distribution
 from tabsynth.metrics.base import Detail, Direction, MetricInfo
@@ -272,6 +272,19 @@ def columns_view(subjects: Sequence[Subject]) -> ColumnsView:
         )
     return ColumnsView(
         cards=cards, cut=cut, table=subject_table(subjects, what="column", limit=MAX_COLUMN_ROWS)
+    )
+
+
+def difference_cards(subjects: Sequence[Subject]) -> tuple[ColumnCard, ...]:
+    """Charts of what lies between two columns."""
+    drawn = [(subject, subject.distribution) for subject in subjects if subject.distribution is not None]
+    return tuple(
+        replace(
+            _column_card(subject, distribution),
+            anchor=f"difference-{subject.position}",
+            title=text.printable(distribution.column),
+        )
+        for subject, distribution in drawn
     )
 
 

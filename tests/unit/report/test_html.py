@@ -10,8 +10,9 @@ import pytest
 
 from tabsynth.constraints.change import Change
 from tabsynth.errors import OutputExistsError
-from tabsynth.evaluate import Results
+from tabsynth.evaluate import Distribution, PairDistribution, Results
 from tabsynth.metrics.base import MetricResult, Status
+from tabsynth.metrics.differences import DIFFERENCES
 from tabsynth.privacy import Budget, Charge
 from tabsynth.privacy.accountant import epsilon_of
 from tabsynth.privacy.ledger import LedgerCopy
@@ -288,3 +289,30 @@ def test_an_alarm_is_read_first(page: Page) -> None:
     )
     assert ("strong", {"class": "alarm"}) in alarming.tags
     assert ("strong", {"class": "alarm"}) not in page.tags
+
+
+def test_what_lies_between_two_columns_is_drawn_beside_its_figure() -> None:
+    stay = Distribution(
+        column="left − came",
+        kind="integer",
+        edges=(0.0, 1.0, 2.0),
+        train=(0.5, 0.5),
+        holdout=(0.5, 0.5),
+        synthetic=(0.9, 0.1),
+    )
+    pair = ("came", "left")
+    drawn = PairDistribution(columns=pair, metric=DIFFERENCES.name, distribution=stay)
+    figure = MetricResult(metric=DIFFERENCES.name, columns=pair, value=0.4, floor=0.01)
+    plain = make_results()
+    results = replace(
+        plain,
+        infos=(*plain.infos, DIFFERENCES),
+        metrics=(*plain.metrics, figure),
+        differences=(drawn, replace(drawn, columns=("came", "nobody"))),
+    )
+    page = Page(render_html(results))
+    assert "What lies between two columns" not in Page(render_html(plain)).text
+    assert "What lies between two columns" in page.text
+    assert page.text.count("left − came") == 1  # that without a figure is left out
+    assert "0 to 1 too common: 90.0% of the rows, 50.0% in train" in page.text
+    assert page.open == []
