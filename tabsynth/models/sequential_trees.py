@@ -29,6 +29,7 @@ from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import order_of, pieces_on
+from tabsynth.models.trees.differences import difference_columns, differences_on, pairs_told, with_differences
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
 from tabsynth.models.trees.refining import MOST_ROUNDS, refine, refine_target
@@ -101,6 +102,12 @@ class SequentialTrees:
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
+        pairs = pairs_told(data, latents, order, queries, streams, first=first)
+        between = difference_columns(pairs, data)
+        latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
+        data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
+        differences = differences_on(pairs, latents)
+        order = with_differences(order, differences, latents)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
@@ -135,7 +142,7 @@ class SequentialTrees:
         trees = tuple(found[axis][0] for axis in range(len(latents)))
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
-        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts)
+        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts, differences=differences)
         if fit_ratio is None and fit_scores is None:
             return sequence
         progress("refinement", 0.8)

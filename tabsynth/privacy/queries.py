@@ -33,6 +33,7 @@ from tabsynth.privacy.marginals import (
 )
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.splits import CountByLeaf, Splits, count_by_leaf, grow_splits
+from tabsynth.privacy.told_by_difference import BasesOf, bases_of
 
 __all__ = ["AnyQueries", "Levels", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
@@ -163,6 +164,11 @@ class Queries:
         """Charge now; what is returned is `fit_class_scores`, for the last of these columns by the others, and the order that these get by it."""
         self.ledger.charge("scores of a target's classes", columns)
         return fit_class_scores
+
+    def told_by_difference(self, *, columns: Sequence[str]) -> BasesOf:
+        """Charge now; what is returned is `bases_of`, for the numbers of these columns."""
+        self.ledger.charge("differences of numbers", columns)
+        return bases_of
 
     def rows_as_they_are(
         self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]

@@ -12,9 +12,13 @@ import numpy.typing as npt
 from tabsynth.models.latent import Latent
 from tabsynth.models.spreading import even_positions
 from tabsynth.models.trees.axes import ABSENT
+from tabsynth.models.trees.differences import Difference, is_missed, settle_pieces
 from tabsynth.models.trees.leaves import Floats, Leaves
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
+
+_DRAWN_AGAIN = 8
+"""How often a number is drawn again that is not where its difference puts it, before it is moved there."""
 
 
 class Model(Protocol):
@@ -36,6 +40,8 @@ class Model(Protocol):
     def tilted(self) -> Mapping[int, Integers]: ...
     @property
     def tilts(self) -> Mapping[int, Tilt]: ...
+    @property
+    def told(self) -> Mapping[int, Difference]: ...
     @property
     def binned(self) -> Mapping[int, BinnedLeaves]: ...
 
@@ -103,20 +109,37 @@ def leaves_reached(model: Model, axis: int, drawn: Drawn) -> tuple[npt.NDArray[n
 def draw_axis(
     model: Model, axis: int, drawn: Drawn, rng: np.random.Generator, *, spread: bool = True
 ) -> None:
-    """Add one axis to the rows; with `spread`, the shares of each leaf are met as evenly as their number allows."""
+    """Add one axis to the rows; with `spread`, the shares of each leaf are met as evenly as their number allows. Numbers that a difference tells are where it puts them."""
     rows, leaf = leaves_reached(model, axis, drawn)
     at = even_positions(leaf, model.trees[axis].n_nodes, rng) if spread else rng.random(len(leaf))
     odds = odds_of(model, axis, drawn, rows)
-    if odds is None:
-        pieces, within = model.leaves[axis].draw(model.trees[axis], leaf, at)
-    else:
-        pieces, within = draw_tilted(model.binned[axis], leaf, odds, at, rng)
+    pieces, within = _from_leaves(model, axis, leaf, odds, at, rng)
     if rows is None:
         drawn.pieces[axis], drawn.shares[axis] = pieces, within
-        return
-    drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
-    drawn.shares[axis] = np.zeros(drawn.n_rows)
-    drawn.pieces[axis][rows], drawn.shares[axis][rows] = pieces, within
+    else:
+        drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
+        drawn.shares[axis] = np.zeros(drawn.n_rows)
+        drawn.pieces[axis][rows], drawn.shares[axis][rows] = pieces, within
+    told = model.told.get(axis)
+    if told is None or not {told.base, told.axis} <= drawn.shares.keys():
+        return  # proposals lack what nobody looks at
+    place = np.arange(drawn.n_rows) if rows is None else rows
+    for _ in range(_DRAWN_AGAIN):
+        missed = np.flatnonzero(is_missed(told, model.latents, drawn.pieces, drawn.shares, place))
+        if not len(missed):
+            break
+        again = None if odds is None else odds[:, missed]
+        pieces, within = _from_leaves(model, axis, leaf[missed], again, rng.random(len(missed)), rng)
+        drawn.pieces[axis][place[missed]], drawn.shares[axis][place[missed]] = pieces, within
+    settle_pieces(told, model.latents, drawn.pieces, drawn.shares)
+
+
+def _from_leaves(
+    model: Model, axis: int, leaf: Integers, odds: Weights | None, at: Floats, rng: np.random.Generator
+) -> tuple[Integers, Floats]:
+    if odds is None:
+        return model.leaves[axis].draw(model.trees[axis], leaf, at)
+    return draw_tilted(model.binned[axis], leaf, odds, at, rng)
 
 
 def odds_of(model: Model, axis: int, drawn: Drawn, rows: npt.NDArray[np.intp] | None) -> Weights | None:

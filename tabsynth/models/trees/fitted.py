@@ -16,6 +16,7 @@ from tabsynth.models.condition import Condition, Conditioned, Given, pinned, wit
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.axes import tilted_bins
+from tabsynth.models.trees.differences import Difference, settle_columns
 from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
@@ -35,7 +36,7 @@ class FittedSequentialTrees:
     """Axes, the order in which they are drawn, and for each axis a tree on those before it with its leaves.
 
     `bins` gives the bin of every piece of every axis; `tilts`, for some axes, the log odds that axes before add to its bins.
-    `ratio` refines what they draw; None where it is not refined.
+    `ratio` refines what they draw; None where it is not refined. The last columns are `differences` of others, in the order in which these are drawn.
     """
 
     latents: tuple[Latent, ...]
@@ -45,10 +46,17 @@ class FittedSequentialTrees:
     bins: tuple[Integers, ...]
     tilts: Mapping[int, Tilt]
     ratio: Ratio | None = None
+    differences: tuple[Difference, ...] = ()
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        return variables_on(self.latents)
+        found = variables_on(self.latents)
+        return found[: len(found) - len(self.differences)]
+
+    @cached_property
+    def told(self) -> Mapping[int, Difference]:
+        """The differences, by the axis of the number that each of them tells."""
+        return {one.of: one for one in self.differences}
 
     @cached_property
     def gates(self) -> Mapping[int, tuple[int, int]]:
@@ -105,11 +113,20 @@ class FittedSequentialTrees:
             )
         found = (draw_each if asked.given else choose_asked)(self, n_rows, asked, rng)
         spans = {axis: one.spans for axis, one in asked.within.items() if one.spans}
-        rows = with_given(pinned(self._encoded(found.drawn, spans), conditions), given)
+        asked_for = frozenset(condition.column for condition in conditions)
+        rows = self._encoded(found.drawn, spans, given=given, asked=asked_for)
+        rows = with_given(pinned(rows, conditions), given)
         return Conditioned(rows=rows, effective=found.effective, n_moved=int(found.is_moved.sum()))
 
-    def _encoded(self, drawn: Drawn, spans: Mapping[int, tuple[Span, ...]]) -> EncodedTable:
-        """The rows, with numbers on the axes of `spans` within these."""
+    def _encoded(
+        self,
+        drawn: Drawn,
+        spans: Mapping[int, tuple[Span, ...]],
+        *,
+        given: Given = NOTHING_GIVEN,
+        asked: frozenset[str] = frozenset(),
+    ) -> EncodedTable:
+        """The rows, with numbers on the axes of `spans` within these; what is `given` or `asked` of a column no difference moves."""
         columns: dict[str, EncodedColumn] = {}
         for axis, latent in enumerate(self.latents):
             variable, marginal, pieces = latent.variable, latent.marginal, drawn.pieces[axis]
@@ -126,7 +143,17 @@ class FittedSequentialTrees:
                 values = marginal.values_within(at, drawn.shares[axis])
             values[codes != 0] = 0
             columns[variable.name] = EncodedColumn(variable, codes, values)
-        return EncodedTable(drawn.n_rows, columns)
+        columns = settle_columns(
+            self.differences,
+            self.latents,
+            columns,
+            drawn.pieces,
+            drawn.shares,
+            given=given,
+            asked=asked | given.keys(),
+        )
+        kept = {variable.name: columns[variable.name] for variable in self.variables}
+        return EncodedTable(drawn.n_rows, kept)
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         found = store_latents(self.latents)
@@ -141,4 +168,7 @@ class FittedSequentialTrees:
         return found if self.ratio is None else found | self.ratio.arrays()
 
     def parameters(self) -> Mapping[str, Any]:
-        return {"order": list(self.order), "families": {}}
+        names = [
+            [self.latents[axis].variable.name for axis in (one.base, one.of)] for one in self.differences
+        ]
+        return {"order": list(self.order), "families": {}, "differences": names}

@@ -13,6 +13,7 @@ from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent, Part, restore_latents
 from tabsynth.models.stored import require_names, stored_array
 from tabsynth.models.trees.axes import tilted_bins
+from tabsynth.models.trees.differences import Difference, Pair, difference_variables, differences_on
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.ratios import PREFIX
@@ -35,11 +36,14 @@ def restore_trees(
     Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: trees whose nodes
     are all reached once and ask only for axes drawn before, and leaves from which every draw finds an entry.
     """
-    require_names(parameters, ["order", "families"], what="parameters")
+    require_names(parameters, ["order", "families", "differences"], what="parameters")
+    pairs = _pairs(parameters["differences"], variables)
+    variables = (*variables, *difference_variables(pairs, variables))
     own = [name for name in arrays if name.startswith(("tree.", "leaves.", "bins.", "tilt."))]
     ratio = [name for name in arrays if name.startswith(PREFIX)]
     latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=[*own, *ratio])
     order = _order(parameters["order"], latents)
+    differences = _differences(pairs, latents, order)
     wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
     wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
     wanted += [f"leaves.{axis}.weight" for axis, latent in enumerate(latents) if latent.part is Part.VALUE]
@@ -56,7 +60,40 @@ def restore_trees(
     n_free = sum(len(tree.ranks) for tree in trees) + sum(len(tilt.weights) for tilt in tilts.values())
     _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
     refined = restore_ratio(arrays, latents, bins)
-    return FittedSequentialTrees(latents, order, tuple(trees), tuple(leaves), bins, tilts, refined)
+    return FittedSequentialTrees(
+        latents, order, tuple(trees), tuple(leaves), bins, tilts, refined, differences
+    )
+
+
+def _pairs(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
+    """Of columns of numbers, as `parameters` has them; each is told by one other at most."""
+    known = {variable.name: variable for variable in variables if variable.is_continuous}
+    is_list = isinstance(data, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
+        for pair in data
+    )
+    _require(is_list, "differences", "not pairs of columns")
+    pairs: tuple[Pair, ...] = tuple((base, of) for base, of in data)  # type: ignore[attr-defined]
+    are_known = all(base in known and of in known and base != of for base, of in pairs)
+    _require(are_known, "differences", "pairs of columns that are not numbers")
+    are_alike = all(known[base].is_lattice == known[of].is_lattice for base, of in pairs)
+    _require(are_alike, "differences", "of whole numbers and others")
+    _require(len({of for _, of in pairs}) == len(pairs), "differences", "two of one column")
+    return pairs
+
+
+def _differences(
+    pairs: Sequence[Pair], latents: Sequence[Latent], order: Sequence[int]
+) -> tuple[Difference, ...]:
+    found = differences_on(pairs, latents)
+    places = [tuple(order.index(axis) for axis in (one.base, one.axis, one.of)) for one in found]
+    _require(
+        all(base < axis < of for base, axis, of in places), "order", "a difference that is drawn too late"
+    )
+    _require(
+        places == sorted(places, key=lambda place: place[2]), "differences", "not in the order of the columns"
+    )
+    return found
 
 
 def _order(data: object, latents: Sequence[Latent]) -> tuple[int, ...]:
