@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 BasesOf = Callable[[Sequence[Floats], np.random.Generator], dict[int, int]]
 
 MOST_ROWS = 10_000
-LEAST = 0.04
+LEAST = 0.05
 """Distance of the distributions of differences that must be lost where two columns are paired anew within bins."""
 CHANCE = 1e-4
 """With which two columns that bins tell all of seem to lose as much."""

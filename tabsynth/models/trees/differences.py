@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats, Marginal, Values, width_of
-from tabsynth.models.trees.tree import Pieces
+from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
 
@@ -118,11 +118,19 @@ def with_differences(
     return tuple(found)
 
 
+def signs_of(marginal: Marginal) -> Integers:
+    """Of every piece of a difference, (n_pieces,): 2 above zero, 0 below it, 1 where it is zero or on both sides.
+
+    What refines a sequence sees no more of it: the two columns say the rest, and more would take trees from other columns.
+    """
+    return np.where(marginal.lower > 0, 2, np.where(marginal.upper < 0, 0, 1)).astype(np.int32)
+
+
 def windows(marginal: Marginal) -> tuple[Values, Values]:
     """How far above its base a number may lie, by the piece of its difference: the ends of sixteenths of the rows, cut at zero, both (n_pieces,); zero alone is itself."""
     mass, lower, upper = marginal.mass, marginal.lower, marginal.upper
     place = np.floor((np.cumsum(mass) - mass / 2) * _BINS).clip(0, _BINS - 1).astype(np.intp)
-    side = np.where(lower > 0, 1, np.where(upper < 0, -1, 0))
+    side = signs_of(marginal)
     is_zero = (lower == 0) & (upper == 0)
     key = np.unique(np.stack([place, side, is_zero], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     low, high = (np.full(key.max() + 1, end, dtype=lower.dtype) for end in (upper.max(), lower.min()))

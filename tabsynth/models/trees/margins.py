@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tabsynth.models.latent import Latent, Part
+from tabsynth.models.trees.differences import Difference, signs_of
 from tabsynth.models.trees.tree import Integers, Pieces
 
 Floats = npt.NDArray[np.float64]
@@ -27,13 +28,18 @@ MOST_ADDED = 5.0
 """To a log weight by one axis, either way."""
 
 
-def cells_of(latents: Sequence[Latent], bins: Sequence[Integers]) -> tuple[Integers, ...]:
-    """For each axis the cell of every piece, (n_pieces + 1,), the last for rows without one: levels by themselves or their bins, numbers in 32."""
+def cells_of(
+    latents: Sequence[Latent], bins: Sequence[Integers], differences: Sequence[Difference] = ()
+) -> tuple[Integers, ...]:
+    """For each axis the cell of every piece, (n_pieces + 1,), the last for rows without one: levels by themselves or their bins, numbers in 32, differences by sign."""
+    signs = {one.axis for one in differences}
     found = []
     for axis, latent in enumerate(latents):
         mass = latent.marginal.mass
         own: Integers = bins[axis]
-        if latent.part is Part.VALUE:
+        if axis in signs:
+            own = np.unique(signs_of(latent.marginal), return_inverse=True)[1].reshape(-1).astype(np.int32)
+        elif latent.part is Part.VALUE:
             middle = np.cumsum(mass) - mass / 2
             place = np.where(mass >= 1 / _BINS, _BINS + np.arange(len(mass)), np.floor(middle * _BINS))
             own = np.unique(place, return_inverse=True)[1].reshape(-1).astype(np.int32)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.trees.axes import ABSENT, MANY_LEVELS
+from tabsynth.models.trees.differences import Difference, signs_of
 from tabsynth.models.trees.forest import Forest, arrays_of
 from tabsynth.models.trees.target import TargetRatio
 from tabsynth.models.trees.tree import Integers, Pieces
@@ -21,17 +22,20 @@ Floats = npt.NDArray[np.float64]
 PREFIX = "ratio."
 
 
-def codes_of(latents: Sequence[Latent], bins: Sequence[Integers]) -> tuple[Integers, ...]:
-    """For each axis the code of every piece, by which trees tell pieces apart, and of a row without one: the piece, of many levels their bin."""
-    return tuple(
-        np.append(
-            bins[axis]
-            if latent.part is Part.LEVEL and len(latent.marginal.mass) > MANY_LEVELS
-            else np.arange(len(latent.marginal.mass)),
-            ABSENT,
-        ).astype(np.int32)
-        for axis, latent in enumerate(latents)
-    )
+def codes_of(
+    latents: Sequence[Latent], bins: Sequence[Integers], differences: Sequence[Difference] = ()
+) -> tuple[Integers, ...]:
+    """For each axis the code of every piece, by which trees tell pieces apart, and of a row without one: the piece, of many levels their bin, of a difference its sign."""
+    signs = {one.axis for one in differences}
+
+    def own(axis: int, latent: Latent) -> Integers:
+        if axis in signs:
+            return signs_of(latent.marginal)
+        if latent.part is Part.LEVEL and len(latent.marginal.mass) > MANY_LEVELS:
+            return bins[axis]
+        return np.arange(len(latent.marginal.mass), dtype=np.int32)
+
+    return tuple(np.append(own(axis, latent), ABSENT).astype(np.int32) for axis, latent in enumerate(latents))
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,8 +67,8 @@ def refine(
     """
     if not pieces or len(pieces[0]) < LEAST_ROWS:
         return None
-    codes = codes_of(model.latents, model.bins)
-    cells = cells_of(model.latents, model.bins)
+    codes = codes_of(model.latents, model.bins, model.differences)
+    cells = cells_of(model.latents, model.bins, model.differences)
     wanted = wanted_in(model.latents, cells, model.gates)
     real = _table(codes, dict(enumerate(pieces)))
     nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
@@ -117,7 +117,7 @@ def refine_target(
     """
     if not pieces or len(pieces[0]) < LEAST_ROWS:
         return ratio
-    codes = codes_of(model.latents, model.bins)
+    codes = codes_of(model.latents, model.bins, model.differences)
     if ratio is None:
         nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
         ratio = Ratio(codes, (), nothing, 0.0)
@@ -141,7 +141,7 @@ def refine_target(
         return ratio if ratio.trees else None
     drawn = _pool(model, n_weighed, streams, settings.rounds + 2)  # none that scores were fitted to
     more_said = replace(ratio, target=found)
-    cells, logs = cells_of(model.latents, model.bins), more_said.logs(drawn.pieces)
+    cells, logs = cells_of(model.latents, model.bins, model.differences), more_said.logs(drawn.pieces)
     margins, bound = fit_margins(logs, drawn.pieces, cells, wanted_in(model.latents, cells, model.gates))
     summed = tuple(
         np.clip(one + more, -MOST_ADDED, MOST_ADDED) for one, more in zip(ratio.margins, margins, strict=True)

@@ -59,7 +59,7 @@ def restore_trees(
     tilts = {axis: tilt for axis in order if (tilt := _tilt(arrays, axis, order, latents, bins)) is not None}
     n_free = sum(len(tree.ranks) for tree in trees) + sum(len(tilt.weights) for tilt in tilts.values())
     _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
-    refined = restore_ratio(arrays, latents, bins)
+    refined = restore_ratio(arrays, latents, bins, differences)
     return FittedSequentialTrees(
         latents, order, tuple(trees), tuple(leaves), bins, tilts, refined, differences
     )

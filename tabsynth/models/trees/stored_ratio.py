@@ -12,6 +12,7 @@ from tabsynth.errors import ModelFileError
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.stored import require_names
 from tabsynth.models.trees.axes import ABSENT
+from tabsynth.models.trees.differences import Difference
 from tabsynth.models.trees.forest import NODE_PARTS
 from tabsynth.models.trees.margins import MOST_ADDED
 from tabsynth.models.trees.ratios import PREFIX, Ratio, codes_of
@@ -29,7 +30,12 @@ _MOST_BOUND = 1e6
 _MOST_STORED = MOST_ROUNDS * MOST_TREES
 
 
-def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Integers]) -> Ratio | None:
+def restore_ratio(
+    arrays: Arrays,
+    latents: Sequence[Latent],
+    bins: Sequence[Integers],
+    differences: Sequence[Difference],
+) -> Ratio | None:
     """What `Ratio.arrays` gave; None where there is none of it.
 
     Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: not too many trees, of at most `MOST_LEAVES` leaves whose
@@ -43,7 +49,7 @@ def restore_ratio(arrays: Arrays, latents: Sequence[Latent], bins: Sequence[Inte
     wanted = [*_names_of_trees(PREFIX), f"{PREFIX}bound", *margins]
     require_names([name for name in own if name not in target], wanted, what="arrays")
     trees = _trees(arrays, PREFIX, len(latents), _MOST_STORED)
-    codes = codes_of(latents, bins)
+    codes = codes_of(latents, bins, differences)
     added = tuple(
         _within(arrays, name, len(own), MOST_ADDED) for name, own in zip(margins, codes, strict=True)
     )

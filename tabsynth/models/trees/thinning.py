@@ -67,7 +67,7 @@ def _spread(
 
     Systematic sampling of rows in order of likeness (Cochran 1977, chapter 8).
     """
-    cells = cells_of(model.latents, model.bins)
+    cells = cells_of(model.latents, model.bins, model.differences)
     states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
     order = np.argsort(order_of_neighbours(states, [int(own.max()) + 1 for own in cells], rng))
     total = np.cumsum(chance[order])
@@ -86,7 +86,7 @@ def draw_evenly(model: Refined, n_rows: int, rngs: Sequence[np.random.Generator]
         return draw_kept(model, n_rows, rngs[0], spread=False)
     with ThreadPoolExecutor(max_workers=min(len(rngs), os.cpu_count() or 1)) as pool:
         drawn = joined(list(pool.map(lambda own: draw_kept(model, n_rows, own), rngs)))
-    cells = cells_of(model.latents, model.bins)
+    cells = cells_of(model.latents, model.bins, model.differences)
     target = None if model.ratio is None or model.ratio.target is None else model.ratio.target.axis
     while drawn.n_rows > n_rows:
         states = [own[drawn.pieces[axis]].astype(np.intp) for axis, own in enumerate(cells)]
