@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats, Marginal, Values, width_of
+from tabsynth.models.spans import Span, is_inside
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
@@ -27,13 +28,18 @@ _BINS = 16
 _NONE = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """Axes of numbers: `base`, `of`, which is drawn later, and what `of` is above it, which is drawn in between."""
+    """Axes of numbers: `base`, `of`, which is drawn later, and what `of` is above it, which is drawn in between.
+
+    `low` and `high`, (n_pieces,): how far above its base a number may lie, by the piece of the difference (`windows`).
+    """
 
     base: int
     axis: int
     of: int
+    low: Values
+    high: Values
 
 
 def pairs_told(
@@ -102,7 +108,8 @@ def differences_on(pairs: Sequence[Pair], latents: Sequence[Latent]) -> tuple[Di
     axes = {latent.variable.name: axis for axis, latent in enumerate(latents) if latent.part is Part.VALUE}
     names = tuple(dict.fromkeys(latent.variable.name for latent in latents))[-len(pairs) :] if pairs else ()
     return tuple(
-        Difference(axes[base], axes[name], axes[of]) for name, (base, of) in zip(names, pairs, strict=True)
+        Difference(axes[base], axes[name], axes[of], *windows(latents[axes[name]].marginal))
+        for name, (base, of) in zip(names, pairs, strict=True)
     )
 
 
@@ -206,7 +213,7 @@ def is_missed(
     base, of = (
         latents[axis].marginal.values_within(at[axis], shares[axis][rows]) for axis in (one.base, one.of)
     )
-    low, high = (ends[at[one.axis]] for ends in windows(latents[one.axis].marginal))
+    low, high = one.low[at[one.axis]], one.high[at[one.axis]]
     are_there = (pieces[one.base][rows] >= 0) & (pieces[one.axis][rows] >= 0)
     return are_there & (low < high) & ((of < _sum(base, low)) | (of > _sum(base, high)))
 
@@ -221,8 +228,7 @@ def settle_pieces(
     base, before = (
         marginals[axis].values_within(at[axis], shares[axis][rows]) for axis in (one.base, one.of)
     )
-    low, high = windows(marginals[one.axis])
-    allowed = low[at[one.axis]], high[at[one.axis]]
+    allowed = one.low[at[one.axis]], one.high[at[one.axis]]
     after = settled(base, allowed, shares[one.axis][rows], before, marginals[one.of])
     for axis, values in ((one.of, after), (one.axis, after - base)):
         pieces[axis], shares[axis] = pieces[axis].copy(), shares[axis].copy()
@@ -240,35 +246,65 @@ def _standing(marginal: Marginal, values: Values) -> tuple[npt.NDArray[np.intp],
     return piece, np.clip(share, 0, np.nextafter(1, 0))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What conditions leave of columns: cells that every row has, and the spans that numbers are to lie in."""
+
+    given: Mapping[str, EncodedColumn]
+    spans: Mapping[str, tuple[Span, ...]]
+
+    def holds(self, name: str) -> bool:
+        """Whether no number of the column may move."""
+        return name in self.given or (
+            name in self.spans and all(low == high for low, high in self.spans[name])
+        )
+
+    def is_free(self, name: str) -> bool:
+        return name not in self.given and name not in self.spans
+
+
 def settle_columns(
     differences: Sequence[Difference],
     latents: Sequence[Latent],
     columns: Mapping[str, EncodedColumn],
     pieces: Mapping[int, Pieces],
     shares: Mapping[int, Floats],
-    *,
-    given: Mapping[str, EncodedColumn],
-    asked: frozenset[str],
+    asked: Asked,
 ) -> dict[str, EncodedColumn]:
-    """The columns with every number where its difference puts it, in the order in which they are drawn; `asked` ones stay, and `given` ones count as they are."""
+    """The columns with every number where its difference puts it, in the order in which they are drawn.
+
+    No number leaves the spans that were asked for. Where it would have to, its base moves instead, if that is free and no other difference is about it.
+    """
     found = dict(columns)
     for one in differences:
         base_name, name = (latents[axis].variable.name for axis in (one.base, one.of))
-        if name in asked:
-            continue
-        base, of = given.get(base_name, found[base_name]), found[name]
+        base, of = asked.given.get(base_name, found[base_name]), found[name]
+        of = asked.given.get(name, of)
         assert base.values is not None
         assert of.values is not None
         rows = np.flatnonzero((base.codes == 0) & (of.codes == 0) & (pieces[one.axis] >= 0))
-        low, high = windows(latents[one.axis].marginal)
-        at = pieces[one.axis][rows].astype(np.intp)
-        values = of.values.copy()
-        values[rows] = settled(
-            base.values[rows],
-            (low[at], high[at]),
-            shares[one.axis][rows],
-            of.values[rows],
-            latents[one.of].marginal,
+        at, share = pieces[one.axis][rows].astype(np.intp), shares[one.axis][rows]
+        low, high = one.low[at], one.high[at]
+        here, there = base.values[rows], of.values[rows]
+        after = (
+            there if asked.holds(name) else settled(here, (low, high), share, there, latents[one.of].marginal)
         )
-        found[name] = EncodedColumn(of.variable, of.codes, values)
+        if name in asked.spans:
+            after = np.where(is_inside(after, asked.spans[name]), after, there)
+        if not asked.holds(name):
+            found[name] = _with(of, rows, after)
+        if not asked.is_free(name) and asked.is_free(base_name) and _is_alone(one.base, differences):
+            moved = settled(after, (-high, -low), share, here, latents[one.base].marginal)
+            found[base_name] = _with(base, rows, moved)
     return found
+
+
+def _with(column: EncodedColumn, rows: npt.NDArray[np.intp], values: Values) -> EncodedColumn:
+    assert column.values is not None
+    changed = column.values.copy()
+    changed[rows] = values
+    return EncodedColumn(column.variable, column.codes, changed)
+
+
+def _is_alone(base: int, differences: Sequence[Difference]) -> bool:
+    return sum(base in (one.base, one.of) for one in differences) == 1

@@ -16,7 +16,7 @@ from tabsynth.models.condition import Condition, Conditioned, Given, pinned, wit
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.axes import tilted_bins
-from tabsynth.models.trees.differences import Difference, settle_columns
+from tabsynth.models.trees.differences import Asked, Difference, settle_columns
 from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
@@ -29,6 +29,7 @@ from tabsynth.randomness import Streams
 
 _CAREFUL_BLOCKS = 4
 _DRAWN_PER_ROW = 2
+_NOTHING_ASKED = Asked(NOTHING_GIVEN, {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +114,17 @@ class FittedSequentialTrees:
             )
         found = (draw_each if asked.given else choose_asked)(self, n_rows, asked, rng)
         spans = {axis: one.spans for axis, one in asked.within.items() if one.spans}
-        asked_for = frozenset(condition.column for condition in conditions)
-        rows = self._encoded(found.drawn, spans, given=given, asked=asked_for)
-        rows = with_given(pinned(rows, conditions), given)
+        held = Asked(given, {condition.column: condition.spans for condition in conditions})
+        rows = with_given(pinned(self._encoded(found.drawn, spans, held), conditions), given)
         return Conditioned(rows=rows, effective=found.effective, n_moved=int(found.is_moved.sum()))
 
     def _encoded(
         self,
         drawn: Drawn,
         spans: Mapping[int, tuple[Span, ...]],
-        *,
-        given: Given = NOTHING_GIVEN,
-        asked: frozenset[str] = frozenset(),
+        asked: Asked = _NOTHING_ASKED,
     ) -> EncodedTable:
-        """The rows, with numbers on the axes of `spans` within these; what is `given` or `asked` of a column no difference moves."""
+        """The rows, with numbers on the axes of `spans` within these."""
         columns: dict[str, EncodedColumn] = {}
         for axis, latent in enumerate(self.latents):
             variable, marginal, pieces = latent.variable, latent.marginal, drawn.pieces[axis]
@@ -143,15 +141,7 @@ class FittedSequentialTrees:
                 values = marginal.values_within(at, drawn.shares[axis])
             values[codes != 0] = 0
             columns[variable.name] = EncodedColumn(variable, codes, values)
-        columns = settle_columns(
-            self.differences,
-            self.latents,
-            columns,
-            drawn.pieces,
-            drawn.shares,
-            given=given,
-            asked=asked | given.keys(),
-        )
+        columns = settle_columns(self.differences, self.latents, columns, drawn.pieces, drawn.shares, asked)
         kept = {variable.name: columns[variable.name] for variable in self.variables}
         return EncodedTable(drawn.n_rows, kept)
 
