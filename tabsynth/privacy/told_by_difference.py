@@ -35,9 +35,15 @@ def bases_of(numbers: Sequence[Floats], rng: np.random.Generator) -> dict[int, i
     columns = [column[rows] for column in numbers]
     able = [at for at, column in enumerate(columns) if _is_able(column)]
     anew = {at: _paired_anew(columns[at], rng) for at in able[:-1]}
+    at_random = rng.permutation(len(rows))
     found = {}
     for place, of in enumerate(able):
-        lost = {base: _lost(columns[base], columns[of], anew[base]) for base in able[:place]}
+        other = columns[of][at_random]
+        lost = {
+            base: _lost(columns[base], columns[of], anew[base])
+            for base in able[:place]
+            if _are_in_one_unit(columns[base], other)
+        }
         best = max(lost, key=lambda base: lost[base], default=-1)
         if best >= 0 and lost[best] > 0:
             found[of] = best
@@ -60,15 +66,17 @@ def _paired_anew(base: Floats, rng: np.random.Generator) -> npt.NDArray[np.intp]
     return found
 
 
-def _lost(base: Floats, of: Floats, anew: npt.NDArray[np.intp]) -> float:
-    """How far apart differences and those paired anew are, 0 where that may be chance or the two are hardly in one unit."""
-    made = of[anew] - base
+def _are_in_one_unit(base: Floats, at_random: Floats) -> bool:
+    """Whether either of two columns, the other's rows in random order, is smaller often enough."""
+    made = at_random - base
     made = made[~np.isnan(made)]
-    if len(made) < FEWEST or not OVERLAP <= np.mean(made < 0) + np.mean(made == 0) / 2 <= 1 - OVERLAP:
-        return 0.0
-    real = of - base
-    real = real[~np.isnan(real)]
-    if len(real) < FEWEST:
+    return len(made) > 0 and OVERLAP <= np.mean(made < 0) + np.mean(made == 0) / 2 <= 1 - OVERLAP
+
+
+def _lost(base: Floats, of: Floats, anew: npt.NDArray[np.intp]) -> float:
+    """How far apart differences and those paired anew are, 0 where that may be chance."""
+    real, made = (own[~np.isnan(own)] for own in (of - base, of[anew] - base))
+    if min(len(real), len(made)) < FEWEST:
         return 0.0
     far = _distance(np.sort(real), np.sort(made))
     by_chance = math.sqrt(math.log(2 / CHANCE) * (1 / len(real) + 1 / len(made)) / 2)
