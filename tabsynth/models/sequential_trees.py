@@ -62,6 +62,8 @@ class SequentialTrees:
     real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column of classes that the table is
     to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001). `first`: columns that
     are drawn before all others, in that order, such as `age; sex`: conditions on them cost nothing. Others follow from few levels or values to many.
+    `differences`: whether a number that another column tells better by how far it lies above it than by its bins (a discharge by its admission, a payment by
+    its bill) is drawn by that difference.
     """
 
     name: ClassVar[str] = "sequential_trees"
@@ -76,6 +78,7 @@ class SequentialTrees:
     rounds: int = 1
     target: str = ""
     first: str = ""
+    differences: bool = True
 
     def __post_init__(self) -> None:
         require_group_size(self.min_group)
@@ -102,7 +105,7 @@ class SequentialTrees:
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
-        pairs = pairs_told(data, latents, order, queries, streams, first=first)
+        pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
         between = difference_columns(pairs, data)
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
