@@ -62,7 +62,7 @@ def draft(
         from tabsynth.schema.unit import possible_persons, unit_line
         from tabsynth.source import drafted
 
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(data,), overwrite=overwrite)
         note_new_folder(session, out)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         with session.progress() as report:

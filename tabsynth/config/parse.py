@@ -113,6 +113,7 @@ class RunReader:
         return RunConfig(
             tables=tables,
             schema=schema,
+            schema_file=self.folder / model.schema_ if isinstance(model.schema_, str) else None,
             privacy=privacy,
             ledger=None if model.ledger is None else self.folder / model.ledger,
             seed=model.seed,
