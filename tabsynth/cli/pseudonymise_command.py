@@ -77,7 +77,7 @@ def pseudonymise(
                 table=chosen.name,
             )
             report("writing", 0.5)
-            write_frame(found.table.frame, out, schema=found.table.schema)
+            write_frame(found.table.frame, out, schema=found.table.schema, overwrite=overwrite)
             write_schema(Schema(tables=(found.table.schema,)), schema_out, private_note=True)
         session.show(
             f"Hashed: {', '.join(found.hashed) or 'nothing'}. Masked: {', '.join(found.masked) or 'nothing'}."
