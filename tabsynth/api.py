@@ -52,7 +52,7 @@ from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.rules import AnyRule
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.schema.validate_rules import require_rules
-from tabsynth.source import as_table, drafted, only_table
+from tabsynth.source import as_table, as_written, drafted, only_table, with_doubts
 from tabsynth.table import Table
 
 AnySchema = Schema | TableSchema
@@ -68,9 +68,13 @@ def draft_schema(data: Any, *, name: str | None = None) -> Schema:
     if not isinstance(data, Mapping):
         return Schema(tables=(drafted(data, name=name)[0].schema,))
     read = {key: read_table(table) for key, table in data.items()}
-    schema = draft_frames({key: frame for key, (frame, _) in read.items()})
+    schema = draft_frames(
+        {key: frame for key, (frame, _) in read.items()},
+        as_written={key: as_written(layout) for key, (_, layout) in read.items()},
+    )
     for key, (_, layout) in read.items():
-        schema = schema.with_table(replace(schema[key], csv=layout.dialect or schema[key].csv))
+        table = replace(schema[key], csv=layout.dialect or schema[key].csv)
+        schema = schema.with_table(with_doubts(table, layout))
     return schema
 
 

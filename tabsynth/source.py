@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import polars as pl
 from tabsynth.errors import UsageError
 from tabsynth.io import Layout, read_frame, read_table
 from tabsynth.schema.draft import draft_table, with_formats
-from tabsynth.schema.types import CsvDialect, Schema, TableSchema
+from tabsynth.schema.types import CsvDialect, Kind, Schema, TableSchema
 from tabsynth.table import Table
+
+GROUPED = (
+    "numbers with three decimals, or with points between thousands: if 1.234 means 1234, draft again with --decimal ',', "
+    "else take this line out"
+)
 
 
 def as_table(data: Any, schema: TableSchema | Schema | None, *, strict: bool = True) -> tuple[Table, Layout]:
@@ -54,6 +60,29 @@ def drafted(
 
 def draft_of(frame: pl.DataFrame, layout: Layout, *, name: str) -> TableSchema:
     """A schema drafted from `frame`, rows of the source that `layout` describes, in that source's formats."""
-    schema = draft_table(frame, name=name, csv=layout.dialect)
+    schema = draft_table(frame, name=name, csv=layout.dialect, as_written=as_written(layout))
     formats = {column.name: column.format for column in layout.columns if column.format is not None}
-    return with_formats(schema, formats)
+    return with_doubts(with_formats(schema, formats), layout)
+
+
+def as_written(layout: Layout) -> frozenset[str]:
+    """The text columns whose numbers have the decimal comma of their CSV, or points that group thousands."""
+    if layout.dialect is None or layout.dialect.decimal == ".":
+        return frozenset()
+    return frozenset(c.name for c in layout.columns if c.stored == "string" and c.format is None)
+
+
+def with_doubts(schema: TableSchema, layout: Layout) -> TableSchema:
+    """A draft with a note for review in numbers whose points may group thousands, where no other column says what a point is.
+
+    That is open in CSV files that are not delimited by commas, since those are of places with a decimal comma, too.
+    """
+    if layout.dialect is None or layout.dialect.delimiter == ",":
+        return schema
+    floats = [column for column in layout.columns if column.stored.startswith("float")]
+    if not all(column.is_grouped for column in floats):
+        return schema
+    for name in (column.name for column in floats):
+        if schema[name].kind is Kind.NUMBER:
+            schema = schema.with_column(replace(schema[name], review=GROUPED))
+    return schema

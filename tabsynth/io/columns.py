@@ -25,13 +25,15 @@ class ColumnLayout:
     """One column of a `Layout`: names of types only, never a level or a value.
 
     `dtype` is the type's name in the library it came from, `stored` the engine's own (`stored_name`).
-    `format` is the strftime pattern of a date or datetime that was text in a form other than the default.
+    `format` is the strftime pattern of a date or datetime that was text in a form other than the default, or how
+    numbers are written in a CSV. `is_grouped` says that the points of all its numbers may group thousands.
     """
 
     name: str
     dtype: str
     stored: str
     format: str | None = None
+    is_grouped: bool = False
 
 
 def stored_name(dtype: pl.DataType) -> str:

@@ -22,7 +22,7 @@ from tabsynth.io.columns import ColumnLayout, duplicate_faults, stored_name, tri
 from tabsynth.io.dialect import TEXT_ERRORS, UTF8, check_dialect, is_gzip, open_text, sniff_dialect
 from tabsynth.io.files import require_file
 from tabsynth.io.infer import infer
-from tabsynth.io.text import parse
+from tabsynth.io.text import may_be_grouped, parse, without_marks
 from tabsynth.schema.dtypes import DTYPES
 from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
 
@@ -307,7 +307,7 @@ def _typed(
     series, layouts, faults = [], [], []
     for name in names:
         text = pl.Series(name, pl.from_arrow(fields.columns[name]), dtype=pl.String)
-        pattern = None
+        pattern, is_grouped = None, False
         if name in wanted:
             column = wanted[name]
             typed, n_failed = parse(text, column, null_marks=dialect.null_marks, decimal=dialect.decimal)
@@ -316,9 +316,16 @@ def _typed(
                 faults.append(cell_fault(column, n_failed, len(text)))
         else:
             typed, pattern = infer(text, null_marks=dialect.null_marks, decimal=dialect.decimal)
+            is_grouped = (
+                typed.dtype.is_float()
+                and dialect.decimal == "."
+                and may_be_grouped(without_marks(text, null_marks=dialect.null_marks))
+            )
         series.append(typed)
         stored = stored_name(typed.dtype)
-        layouts.append(ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern))
+        layouts.append(
+            ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern, is_grouped=is_grouped)
+        )
     if faults:
         raise DataError(f"{path.name} has cells that are not of the schema's type", faults)
     return pl.DataFrame(series), tuple(layouts)
