@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from tabsynth.errors import UsageError
 from tabsynth.io import Layout, read_frame, read_table
 from tabsynth.schema.draft import draft_table, with_formats
+from tabsynth.schema.files import read_schema
 from tabsynth.schema.types import CsvDialect, Kind, Schema, TableSchema
 from tabsynth.table import Table
 
@@ -20,12 +22,16 @@ GROUPED = (
 )
 
 
-def as_table(data: Any, schema: TableSchema | Schema | None, *, strict: bool = True) -> tuple[Table, Layout]:
+AnySchema: TypeAlias = TableSchema | Schema | str | PathLike[str]
+"""A schema, or the path of a schema file."""
+
+
+def as_table(data: Any, schema: AnySchema | None, *, strict: bool = True) -> tuple[Table, Layout]:
     """The data under the schema, or under a drafted one, and how it was laid out.
 
     Where not `strict`, cells that are not of their column's type become null, each for itself, and no error
-    says so. Raises `UsageError` for data of an unknown kind and for a schema of several tables, `StructureError`
-    and `DataError` listing all that is wrong with the data.
+    says so. Raises `UsageError` for data of an unknown kind and for a schema of several tables, `SchemaError` for a schema file
+    that cannot be read, `StructureError` and `DataError` listing all that is wrong with the data.
     """
     if isinstance(data, Table):
         return data, read_frame(data.frame)[1]
@@ -36,8 +42,20 @@ def as_table(data: Any, schema: TableSchema | Schema | None, *, strict: bool = T
     return Table.conform(frame, one, strict=strict), layout
 
 
-def only_table(schema: TableSchema | Schema) -> TableSchema:
-    """The table of a one-table schema. Raises `UsageError` that lists the tables of any other."""
+def as_schema(schema: AnySchema) -> TableSchema | Schema:
+    """The schema, read where it is the path of a file. Raises `SchemaError` as `read_schema` does, `UsageError` for anything else."""
+    if isinstance(schema, (TableSchema, Schema)):
+        return schema
+    if isinstance(schema, (str, PathLike)):
+        return read_schema(schema)
+    raise UsageError(
+        f"a schema is a tabsynth.Schema or TableSchema, or the path of a schema file, found {type(schema).__name__}"
+    )
+
+
+def only_table(schema: AnySchema) -> TableSchema:
+    """The table of a one-table schema. Raises `UsageError` that lists the tables of any other, and what `as_schema` raises."""
+    schema = as_schema(schema)
     if isinstance(schema, TableSchema):
         return schema
     if len(schema.tables) != 1:
