@@ -17,6 +17,7 @@ from tabsynth.cli.catalog_shown import (
     cap_of,
     composed_data,
     composed_words,
+    note_new_catalog,
 )
 from tabsynth.cli.columns import count
 from tabsynth.cli.options import (
@@ -209,6 +210,7 @@ def _recorded(
         from tabsynth.catalog import open_catalog
 
         opened = open_catalog(catalog)
+        note_new_catalog(session, opened)
     with atomic_path(out, overwrite=overwrite) as target:
         yield target
         if opened is not None:
