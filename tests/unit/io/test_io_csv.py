@@ -385,6 +385,34 @@ def test_cells_of_another_type_are_counted_by_column(csv):
     ]
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_rows_of_another_length_are_named_in_another_encoding_too(csv, capfd, pack):
+    rows = ["a;b", "Müller;1", "ü;2;3", "Bär;4", *["x;5"] * 9, "ü;6;ä;ö"]
+    path = csv(pack("\n".join(rows).encode("cp1252")), "data.csv.gz")
+    with pytest.raises(StructureError) as error:
+        read_csv(path)
+    assert faults(error) == [
+        ("column 'a'", "2 of 11 cells are not utf-8"),
+        ("rows", "1 with 3 fields, expected 2 as in the header; row 3"),
+        ("rows", "1 with 4 fields, expected 2 as in the header; row 14"),
+    ]
+    with pytest.raises(StructureError) as error:
+        read_csv(csv("\n".join([*rows[:1], *rows[2:3], *rows[4:5]]).encode("cp1252")))
+    assert faults(error) == [("rows", "1 with 3 fields, expected 2 as in the header; row 2")]
+    assert capfd.readouterr() == ("", "")  # what pyarrow cannot hand over, it prints
+
+
+def test_files_of_other_formats_under_the_name_of_a_csv_are_told(csv, tmp_path):
+    frame = pl.DataFrame({"a": [f"ü{at}" for at in range(999)]})
+    frame.write_parquet(tmp_path / "p")
+    frame.write_ipc(tmp_path / "i")
+    for name, what in (("p", "it is a Parquet file"), ("i", "it is an Arrow file")):
+        with pytest.raises(StructureError) as error:
+            read_csv(csv((tmp_path / name).read_bytes()))
+        assert faults(error) == [("", what)]
+    assert read_csv(csv("PAR1,b\n1,xPAR2\n")).columns == ["PAR1", "b"]
+
+
 def test_bytes_that_are_not_utf_8_are_counted_by_column(csv):
     path = csv("a,b\né,x\nü,y\nz,ß\nq\n".encode("latin-1"))
     with pytest.raises(StructureError) as error:
