@@ -23,6 +23,7 @@ from tabsynth.io.columns import (
     refuse,
     stored_name,
     tried,
+    unnamed_faults,
     unsupported,
 )
 from tabsynth.io.files import require_file
@@ -89,7 +90,10 @@ def from_arrow(
         index = _nameless_index(table.schema)
         keep = [name for name in table.schema.names if name not in index] if index else None
     fields = [field for field in table.schema if keep is None or field.name in keep]
-    faults = duplicate_faults(field.name for field in fields)
+    faults = [
+        *duplicate_faults(field.name for field in fields),
+        *unnamed_faults(field.name for field in fields),
+    ]
     series, layouts = [], []
     for position, field in enumerate(table.schema):
         if keep is not None and field.name not in keep:

@@ -83,6 +83,16 @@ def duplicate_faults(names: Iterable[str]) -> list[Fault]:
     ]
 
 
+def unnamed_faults(names: Iterable[str]) -> list[Fault]:
+    """A fault for the columns whose name is empty, which no schema can speak of."""
+    positions = [str(at) for at, name in enumerate(names, start=1) if not name]
+    return (
+        [Fault(f"column {', '.join(positions)}", "has no name", "name it, or leave it out")]
+        if positions
+        else []
+    )
+
+
 def unsupported(name: str, found: str, hint: str = "convert it, or leave it out") -> Fault:
     """The fault of a column whose type the engine does not hold."""
     return Fault(f"column {name!r}", f"has the unsupported type {found}", hint)
