@@ -84,7 +84,7 @@ def read_csv_columns(
     header = _read_header(path, dialect)
     fields = _read_fields(path, dialect, header)
     faults = [
-        *_header_faults(header.names, wanted, complete=schema is not None),
+        *_header_faults(header.names, wanted, encoding=dialect.encoding, complete=schema is not None),
         *_missing_faults(path, header.names, wanted, dialect),
         *fields.faults,
     ]
@@ -162,10 +162,12 @@ def _header(path: Path, dialect: CsvDialect) -> _Header:
     return _Header(names, n_blank + 1, has_data)
 
 
-def _header_faults(names: Sequence[str], wanted: Mapping[str, Column], *, complete: bool) -> list[Fault]:
+def _header_faults(
+    names: Sequence[str], wanted: Mapping[str, Column], *, encoding: str, complete: bool
+) -> list[Fault]:
     """What is wrong with the names; where the schema is `complete`, with those of its columns only."""
     if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
-        return [Fault("header", "is not in the stated encoding", "state it by --encoding, such as cp1252")]
+        return [Fault("header", f"is not {encoding}", "state its encoding by --encoding, such as cp1252")]
     if complete:
         return duplicate_faults(name for name in names if name in wanted)
     unnamed = [str(position) for position, name in enumerate(names, start=1) if not name]

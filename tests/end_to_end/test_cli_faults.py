@@ -87,6 +87,7 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("a plan of no rows", ("budget", "plan", "--schema", "schema.yaml", "--rows", "-1"), "UsageError", "0 or more"),
     ("no source", ("fit", "stay.csv", *_FIT_ANYHOW[2:]), "StructureError", "did you mean stays.csv?"),
     ("unknown kind of file", ("fit", "run.yaml", *_FIT_ANYHOW[2:]), "UsageError", "unknown kind of file"),
+    ("a folder as data", ("schema", "draft", "taken", "--out", "s.yaml"), "UsageError", "taken is a folder: name a file"),
     ("ragged", ("fit", "ragged.csv", *_FIT_ANYHOW[2:]), "StructureError", "1 with 2 fields, expected 9"),
     ("not UTF-8", ("schema", "draft", "latin.csv", "--out", "s.yaml"), "StructureError", "1 of 1 cells are not utf-8"),
     ("empty", ("fit", "empty.csv", *_FIT_ANYHOW[2:]), "StructureError", "empty"),

@@ -175,7 +175,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
     for expected in (
         "privcy: line 3: unknown key (did you mean 'privacy'?)",
         "seed: line 4: expected a whole number, found text",
-        "holdout: line 5: expected a number below 1, found a whole number",
+        "holdout: line 5: expected a number below 1, found 1 or more",
         "output.formats[1]: line 6: expected text, found a whole number (write it in quotes)",
         "tables.stays.source: line 9: stay.csv is not there: no such file (did you mean stays.csv?)",
         "tables.stays.engine: line 10: unknown engine 'gaussian' (did you mean 'gaussian_copula'?)",
@@ -184,7 +184,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         "tables.visits: line 13: the schema has no table of this name",
         "unknown setting 'min_grup' (did you mean 'min_group'?)",
         "setting 'ridge': expected float",
-        "tables.visits.rows: line 16: expected 0 or more, found a whole number",
+        "tables.visits.rows: line 16: expected 0 or more, found less than 0",
     ):
         assert expected.replace("stay.csv is not", f"{folder}/stay.csv is not") in text
 
@@ -203,7 +203,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         ({"ledger": 5}, "ledger: expected text, found a whole number"),
         ({"ledger": "l", "privacy": "none"}, "ledger: a run without privacy has no place in a ledger"),
         ({"privacy": {"epsilon": 1, "unit": "row"}}, "privacy.unit: unknown key"),
-        ({"seed": -1}, "seed: expected 0 or more, found a whole number"),
+        ({"seed": -1}, "seed: expected 0 or more, found less than 0"),
         ({"schema": 3}, "schema: expected a file's name or a schema, found a whole number"),
         ({"schema": "absent.yaml"}, "cannot be read"),
         ({"schema": {"version": 1, "tables": {"stays": {"columns": {"age": {"kind": "int"}}}}}}, "schema: tables.stays.columns.age.kind: unknown kind"),

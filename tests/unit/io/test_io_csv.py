@@ -430,7 +430,7 @@ def test_the_last_field_may_hold_a_line_break(csv):
 
 
 def test_a_header_that_is_not_utf_8(csv):
-    with pytest.raises(StructureError, match="header: is not in the stated encoding"):
+    with pytest.raises(StructureError, match="header: is not utf-8"):
         read_csv(csv("né,b\n1,2\n".encode("latin-1")))
 
 
