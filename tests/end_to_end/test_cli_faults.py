@@ -257,6 +257,23 @@ def _state(folder: Path) -> dict[str, tuple[int, float]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime) for path in sorted(folder.rglob("*"))}
 
 
+@pytest.mark.parametrize("out", ["s.csv", "s.csv.gz", "s.parquet", "s.arrow", "parts/train.parquet"])
+def test_a_file_that_may_be_no_larger_is_named(made: Path, tmp_path: Path, out: str) -> None:
+    limited = 'ulimit -f 8; exec "$0" -m tabsynth "$@"'  # 8 KiB, or 4
+    args: tuple[str | Path, ...] = ("sample", "plain", "--rows", "9000", "--out", tmp_path / out)
+    if out == "parts/train.parquet":
+        lines = (made / "stays.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "long.csv").write_text("".join([lines[0], *lines[1:] * 40]), encoding="utf-8")
+        args = ("split", tmp_path / "long.csv", "--out", tmp_path / "parts")
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited, sys.executable, *map(str, args)],
+        cwd=made, capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"File too large: {tmp_path / out}" in done.stderr
+    assert not (tmp_path / out).exists()
+
+
 def test_all_faults_of_the_data_are_listed(made: Path) -> None:
     done = tabsynth_here("schema", "check", "narrow.csv", "--schema", "schema.yaml", cwd=made)
     assert done.code == 2
