@@ -5,7 +5,7 @@
     synthetic = fitted.sample(1000)
     results = tabsynth.evaluate(synthetic, train, holdout)
 
-Each takes a schema (of one table); without one a schema is drafted from the data, which is for trying
+Each takes a schema (of one table) or the path of a schema file; without one a schema is drafted from the data, which is for trying
 things out: a draft is a guess, and as private as the data. `tabsynth.fit` is differentially private unless
 told otherwise; `split`, `check`, `evaluate`, `audit`, `shadow_audit`, `collapse`, `augment` and `augment_trial` read private rows as they are,
 and what they give is private.
@@ -16,8 +16,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
@@ -40,7 +41,7 @@ from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
 from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE
+from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of
 from tabsynth.pipeline import FittedPipeline, split_rows
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import marked_source, next_generation, source_mark, warn_of_marks
@@ -52,10 +53,9 @@ from tabsynth.schema.confirm import confirm as confirm_table
 from tabsynth.schema.rules import AnyRule
 from tabsynth.schema.types import Schema, TableSchema
 from tabsynth.schema.validate_rules import require_rules
-from tabsynth.source import as_table, drafted, only_table
+from tabsynth.source import AnySchema, as_schema, as_table, as_written, drafted, only_table, with_doubts
 from tabsynth.table import Table
 
-AnySchema = Schema | TableSchema
 OneSchema = TypeVar("OneSchema", Schema, TableSchema)
 
 
@@ -68,12 +68,17 @@ def draft_schema(data: Any, *, name: str | None = None) -> Schema:
     if not isinstance(data, Mapping):
         return Schema(tables=(drafted(data, name=name)[0].schema,))
     read = {key: read_table(table) for key, table in data.items()}
-    schema = draft_frames({key: frame for key, (frame, _) in read.items()})
+    schema = draft_frames(
+        {key: frame for key, (frame, _) in read.items()},
+        as_written={key: as_written(layout) for key, (_, layout) in read.items()},
+    )
     for key, (_, layout) in read.items():
-        schema = schema.with_table(replace(schema[key], csv=layout.dialect or schema[key].csv))
+        table = replace(schema[key], csv=layout.dialect or schema[key].csv)
+        schema = schema.with_table(with_doubts(table, layout))
     return schema
 
 
+@overload
 def confirm(
     schema: OneSchema,
     *,
@@ -81,12 +86,34 @@ def confirm(
     source: str,
     columns: Sequence[str] | None = None,
     on: dt.date | None = None,
-) -> OneSchema:
-    """The schema with the domains of `columns` (None: of all) public, as `by` states on `source`.
+) -> OneSchema: ...
+
+
+@overload
+def confirm(
+    schema: str | PathLike[str],
+    *,
+    by: str,
+    source: str,
+    columns: Sequence[str] | None = None,
+    on: dt.date | None = None,
+) -> Schema: ...
+
+
+def confirm(
+    schema: AnySchema,
+    *,
+    by: str,
+    source: str,
+    columns: Sequence[str] | None = None,
+    on: dt.date | None = None,
+) -> Schema | TableSchema:
+    """The schema, or that of a schema file (which stays as it is), with the domains of `columns` (None: of all) public, as `by` states on `source`.
 
     `on` is the day of the statement, today where None. Raises `SchemaError` listing unknown columns and
     blank statements, `UsageError` for a schema of several tables.
     """
+    schema = as_schema(schema)
     day = on or dt.date.today()  # noqa: DTZ011  # a day on the calendar of whoever states it
     table = confirm_table(only_table(schema), by=by, source=source, columns=columns, on=day)
     return schema.with_table(table) if isinstance(schema, Schema) else table
@@ -438,9 +465,11 @@ def _told(
     is_private: bool = False,
 ) -> Synthesizer:
     """The recipe of augmented rows: an engine by name is told of the target, a recipe is taken as it is."""
-    if not isinstance(engine, str) and settings:
-        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
-    recipe = recipe_for(engine, settings, target=target, where=where) if isinstance(engine, str) else engine
+    recipe = (
+        recipe_for(engine, settings, target=target, where=where)
+        if isinstance(engine, str)
+        else recipe_of(engine, settings)
+    )
     return settled_for(recipe, table, is_private=is_private, target=target, where=where)[0]
 
 

@@ -31,12 +31,14 @@ def share_fault(value: Any, name: str) -> str | None:
     return f"{name} must be a number from 0 to 1, found {_found(value, None)}"
 
 
-def mapping_fault(value: Any, name: str) -> str | None:
-    """What keeps `value` from being a mapping of column names; None where it is one."""
+def mapping_fault(
+    value: Any, name: str, *, of: str = "columns", example: str = '{"sex": "Female"}'
+) -> str | None:
+    """What keeps `value` from being a mapping of names, those of columns unless said; None where it is one."""
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return None
     found = "keys that are not names" if isinstance(value, Mapping) else type(value).__name__
-    return f'{name} must be a mapping of columns to values, such as {{"sex": "Female"}}, found {found}'
+    return f"{name} must be a mapping of {of} to values, such as {example}, found {found}"
 
 
 def refuse(faults: Iterable[str | None]) -> None:

@@ -30,7 +30,7 @@ from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 from tabsynth.privacy.mechanisms import Exact
 
 FORMAT_VERSION = 6
-_MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
+_MODEL, _ARRAYS, _MANIFEST = MODEL_PARTS = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
 _MOST_GENERATIONS = 1_000_000

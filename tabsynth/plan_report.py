@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tabsynth.arguments import refuse, whole_number_fault
-from tabsynth.errors import UsageError
 from tabsynth.models.auto import settled
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.registry import DEFAULT_ENGINE, make_engine
+from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of
 from tabsynth.privacy.accountant import delta_of
 from tabsynth.privacy.budget import DEFAULT_BUDGET, Budget, guarantee
 from tabsynth.privacy.domains import describe_purchase, drafted, purchase_share, unbounded
 from tabsynth.privacy.mechanisms import SampledGaussian, ThresholdedDiscreteGaussian, precision
 from tabsynth.privacy.plan import BudgetPlan, PlannedPart
 from tabsynth.private_fit import plan_fit
-from tabsynth.schema.types import Schema, TableSchema
-from tabsynth.source import only_table
+from tabsynth.source import AnySchema, only_table
 
 COMPOSITION = (
     "the smaller of two proven bounds for the discrete Gaussian: its privacy loss distributions, composed "
@@ -100,22 +98,20 @@ class PlanReport:
 
 
 def budget_plan(
-    schema: TableSchema | Schema,
+    schema: AnySchema,
     *,
     engine: str | Synthesizer = DEFAULT_ENGINE,
     settings: Mapping[str, Any] | None = None,
     privacy: Budget = DEFAULT_BUDGET,
     rows: int | None = None,
 ) -> PlanReport:
-    """Where a budget goes in a fit of a table with that schema, before any table is read.
+    """Where a budget goes in a fit of a table with that schema (or of that schema file), before any table is read.
 
     `rows` is a guess of how many there are, to say what the noise means. Raises `PrivacyError` where the
     engine cannot be private, `UsageError` for anything else that cannot be planned.
     """
     refuse((None if rows is None else whole_number_fault(rows, "the guessed number of rows"),))
-    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
-    if not isinstance(engine, str) and settings:
-        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    recipe = recipe_of(engine, settings)
     table = only_table(schema)
     recipe = settled(recipe, n_columns=len(table.columns), is_private=True)
     plan = plan_fit(table, recipe, privacy)

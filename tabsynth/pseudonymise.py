@@ -24,7 +24,7 @@ from tabsynth.privacy import NoPrivacy, Privacy
 from tabsynth.schema.generators import MASK, generator_of
 from tabsynth.schema.types import Column, Kind, Role, Schema, TableSchema
 from tabsynth.secrets_file import read_secret
-from tabsynth.source import as_table
+from tabsynth.source import AnySchema, as_schema, as_table
 from tabsynth.table import Table
 
 METHOD = "hmac-sha256"
@@ -50,7 +50,7 @@ def read_key(path: str | Path) -> bytes:
 
 
 def pseudonymise_table(
-    data: Any, *, schema: TableSchema | Schema, key: bytes, privacy: Privacy, table: str | None = None
+    data: Any, *, schema: AnySchema, key: bytes, privacy: Privacy, table: str | None = None
 ) -> Pseudonymised:
     """Real rows with every identifier hashed, and every text that is none masked.
 
@@ -65,6 +65,7 @@ def pseudonymise_table(
             "(privacy=tabsynth.NO_PRIVACY, or --no-privacy), and keep the rows inside"
         )
     _require_long(key, "the key")
+    schema = as_schema(schema)
     one = schema[table] if isinstance(schema, Schema) and table is not None else schema
     read, layout = as_table(data, one)
     hashed = tuple(column.name for column in read.schema.columns if _is_hashed(column))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabsynth.models.auto import Auto
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.registry import ENGINES, make_engine
+from tabsynth.models.registry import ENGINES, as_settings, make_engine
 from tabsynth.table import Table
 
 _TARGET = "target"
@@ -25,7 +25,7 @@ def recipe_for(
 
     Raises what `make_engine` raises.
     """
-    settings = dict(settings or {})
+    settings = as_settings(settings)
     if target is not None and is_of(target, where) and engine in ENGINES and _takes_target(ENGINES[engine]):
         settings.setdefault(_TARGET, target)
     return make_engine(engine, settings)

@@ -33,9 +33,17 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """An open catalogue; made by `open_catalog`."""
+    """An open catalogue; made by `open_catalog`. `is_new`: there was none before."""
 
     engine: Engine
+    is_new: bool = False
+
+    @property
+    def place(self) -> str:
+        """An SQLite file's path, else the URL without its password."""
+        from tabsynth.catalog.tables import place_of
+
+        return place_of(self.engine.url)
 
     def add(
         self,
@@ -142,18 +150,17 @@ class Catalog:
             ) from None
 
 
-def open_catalog(where: str | Path = DEFAULT) -> Catalog:
-    """The catalogue at an SQLite file's path, or at any SQLAlchemy URL; it is made where there is none.
+def open_catalog(where: str | Path = DEFAULT, *, create: bool = True) -> Catalog:
+    """The catalogue at an SQLite file's path, or at any SQLAlchemy URL; it is made where there is none, if `create`.
 
-    Raises `UsageError` where it cannot be opened, or SQLAlchemy (the extra `share`) is not installed.
+    Raises `UsageError` where there is none or it cannot be opened, or SQLAlchemy (the extra `share`) is not installed.
     """
     try:
         from tabsynth.catalog.tables import create_tables, engine_of
     except ImportError:
         raise UsageError("a catalogue needs SQLAlchemy: pip install 'tabsynth[share]'") from None
     engine = engine_of(str(where))
-    create_tables(engine)
-    return Catalog(engine)
+    return Catalog(engine, is_new=create_tables(engine, create=create))
 
 
 def _denied(composed: Composed) -> BudgetError:

@@ -78,10 +78,17 @@ def engine_of(where: str) -> Engine:
     return engine
 
 
-def create_tables(engine: Engine) -> None:
-    """Make the tables where they are missing. `UsageError` where that fails, or they are of another version."""
+def create_tables(engine: Engine, *, create: bool) -> bool:
+    """Make the tables where they are missing, and say whether there was no catalogue.
+
+    `UsageError` where that fails, where they are of another version, and, with nothing made, where there is none and not `create`.
+    """
+    if not create and _is_absent(engine.url):
+        raise UsageError(_absent(engine.url))
     try:
         with engine.begin() as connection:
+            if not create and not sa.inspect(connection).has_table(about.name):
+                raise UsageError(_absent(engine.url))
             metadata.create_all(connection)
             version = connection.scalar(sa.select(about.c.version))
             if version is None:
@@ -90,6 +97,27 @@ def create_tables(engine: Engine) -> None:
         raise UsageError(f"the catalogue cannot be opened ({type(fault).__name__})") from None
     if version not in (None, VERSION):
         raise UsageError(f"the catalogue is of version {version}, this release knows {VERSION}")
+    return version is None
+
+
+def _is_absent(url: sa.URL) -> bool:
+    """Whether an SQLite file is not there, which connecting to it would make."""
+    path = url.database or ":memory:"
+    is_file = url.get_backend_name() == "sqlite" and path != ":memory:" and not path.startswith("file:")
+    return is_file and not Path(path).exists()
+
+
+def _absent(url: sa.URL) -> str:
+    return (
+        f"there is no catalogue at {place_of(url)}: name the one that is meant with --catalog; tabsynth catalog add "
+        "starts one"
+    )
+
+
+def place_of(url: sa.URL) -> str:
+    """An SQLite file's path, else the URL without its password."""
+    is_file = url.get_backend_name() == "sqlite" and url.database is not None
+    return str(url.database) if is_file else url.render_as_string(hide_password=True)
 
 
 def _serialise(engine: Engine) -> None:

@@ -93,7 +93,8 @@ def audit(
         else:
             bound = None
         if out is not None:
-            require_free(out, overwrite=overwrite)
+            inputs = (synthetic, train, holdout, schema, model)
+            require_free(out, inputs=inputs, overwrite=overwrite)
         chosen = table_of(read_schema(schema), table)
         keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)

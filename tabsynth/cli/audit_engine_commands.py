@@ -93,7 +93,7 @@ def shadow(
     out = None if to_stdout else json_file
     with Session(command="audit-engine shadow", json_output=to_stdout, quiet=quiet, debug=debug) as session:
         from tabsynth.audit.shadow.run import shadow_audit
-        from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.config.steps import read_real, require_distinct, require_free, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.schema import read_schema
 
@@ -108,7 +108,8 @@ def shadow(
         )
         box = black_box(named, epsilon=epsilon, delta=delta, no_privacy=no_privacy)
         if out is not None:
-            require_free(out, overwrite=overwrite)
+            require_free(out, inputs=(train, holdout, schema, *named.files), overwrite=overwrite)
+            require_distinct(out, resume)
         chosen = table_of(read_schema(schema), table)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
         paths = (train, holdout)

@@ -97,7 +97,7 @@ def noise(
         if mu is not None and not (named.is_own and mu > 0):
             raise UsageError("--mu is positive, and belongs to an engine of your own (--command, --function)")
         if out is not None:
-            require_free(out, overwrite=overwrite)
+            require_free(out, inputs=named.files, overwrite=overwrite)
         outside = _own(named, claimed)
         recipe = make_engine(engine or DEFAULT_ENGINE, read_settings(settings or []))
         with session.progress() as report:

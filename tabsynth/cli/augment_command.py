@@ -167,7 +167,7 @@ def augment(
         amount = _amount_asked(
             to=to, synthetic_share=synthetic_share, target=target, out=out, evaluate=evaluate, epsilon=epsilon, delta=delta
         )  # fmt: skip
-        require_places(out, evaluate, overwrite=overwrite)
+        require_places(out, evaluate, inputs=(data, schema), overwrite=overwrite)
         privacy = privacy_of(no_privacy=epsilon is None, epsilon=epsilon, delta=delta)
         name = engine or ("sequential_trees" if epsilon is None else DEFAULT_ENGINE)
         given = read_settings(settings or [])
@@ -198,7 +198,7 @@ def augment(
                     real, to=amount, recipe=recipe, target=target, where=sliced, splits=splits, precision=precision,
                     max_rows=max_rows, seed=seed, privacy=privacy, progress=report,
                 )  # fmt: skip
-                write_trial(results, evaluate, overwrite=overwrite)
+                write_trial(results, evaluate, inputs=(data, schema), overwrite=overwrite)
             made = None
             if out is not None:
                 made = add_rows(real, recipe=recipe, made_from=mark, progress=report, **rows)

@@ -10,20 +10,24 @@ from tabsynth.cli.session import Session
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tabsynth.augment import Augmented, TrialResults
     from tabsynth.table import Table
 
 _RESULTS, _PAGE = "augment.json", "augment.html"
 
 
-def require_places(out: Path | None, evaluate: Path | None, *, overwrite: bool) -> None:
+def require_places(
+    out: Path | None, evaluate: Path | None, *, inputs: Sequence[Path | None], overwrite: bool
+) -> None:
     """Raise where the rows or the trial cannot be written: asked before anything is read."""
-    from tabsynth.config.steps import require_free
+    from tabsynth.config.steps import require_distinct, require_free
     from tabsynth.io import file_format, require_place
 
     if out is not None:
         file_format(out)
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=inputs, overwrite=overwrite)
         require_place(out)
     if evaluate is None:
         return
@@ -34,16 +38,19 @@ def require_places(out: Path | None, evaluate: Path | None, *, overwrite: bool) 
             f"{out} is to be a file of rows, and the trial's folder {evaluate} cannot lie there: name another place"
         )
     for name in (_RESULTS, _PAGE):
-        require_free(evaluate / name, overwrite=overwrite)
+        require_free(evaluate / name, inputs=inputs, overwrite=overwrite)
+        require_distinct(evaluate / name, out)
         require_place(evaluate / name)
 
 
-def write_trial(results: TrialResults, folder: Path, *, overwrite: bool) -> None:
+def write_trial(
+    results: TrialResults, folder: Path, *, inputs: Sequence[Path | None], overwrite: bool
+) -> None:
     """augment.json and augment.html, both or neither."""
     from tabsynth.config.steps import staged
     from tabsynth.report.augment import write_augment
 
-    with staged(folder, (_RESULTS, _PAGE), overwrite=overwrite) as made:
+    with staged(folder, (_RESULTS, _PAGE), inputs=inputs, overwrite=overwrite) as made:
         results.write_json(made / _RESULTS)
         write_augment(results, made / _PAGE)
 

@@ -29,6 +29,13 @@ class Named:
         """Whether it is a user's command or function."""
         return self.command is not None or self.function is not None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read of it: a model, the file of a function."""
+        module = None if self.function is None else self.function.rpartition(":")[0]
+        source = Path(module) if module is not None and module.endswith(".py") else None
+        return tuple(path for path in (self.model, source) if path is not None)
+
     def check(self) -> None:
         """Raise `UsageError` for options that do not go together."""
         options = {

@@ -17,6 +17,7 @@ from tabsynth.cli.catalog_shown import (
     composed_words,
     due_words,
     facts_of,
+    note_new_catalog,
     release_data,
     show_releases,
     show_rows,
@@ -60,7 +61,9 @@ def add(
         from tabsynth.catalog import open_catalog
         from tabsynth.release.bundle.keys import read_public_key
 
-        release, composed = open_catalog(catalog).add(
+        opened = open_catalog(catalog)
+        note_new_catalog(session, opened)
+        release, composed = opened.add(
             bundle, key=read_public_key(key), cap=cap_of(cap_epsilon, cap_delta), is_uncapped=no_cap
         )
         session.show(composed_words(composed))
@@ -84,7 +87,7 @@ def list_(
     with Session(command="catalog list", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.catalog import open_catalog
 
-        found = open_catalog(catalog).releases(source=source)
+        found = open_catalog(catalog, create=False).releases(source=source)
         show_releases(session, found)
         session.finish(
             count(len(found), "release"), data={"releases": [release_data(each) for each in found]}
@@ -108,7 +111,7 @@ def search(
 
         if (column, tag, source) == (None, None, None):
             raise UsageError("say what to look for: --column, --tag or --source")
-        found = open_catalog(catalog).releases(source=source, column=column, tag=tag)
+        found = open_catalog(catalog, create=False).releases(source=source, column=column, tag=tag)
         show_releases(session, found)
         session.finish(
             f"{count(len(found), 'release')} found",
@@ -127,7 +130,7 @@ def show(
     with Session(command="catalog show", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.catalog import open_catalog
 
-        opened = open_catalog(catalog)
+        opened = open_catalog(catalog, create=False)
         found = opened.release(release)
         for name, value in facts_of(found).items():
             session.show(f"{name + ':':<15}{one_line(value)}")
@@ -165,7 +168,7 @@ def expire(
         from tabsynth.catalog import open_catalog
         from tabsynth.cli.release_input import day_of
 
-        opened, day = open_catalog(catalog), day_of(on)
+        opened, day = open_catalog(catalog, create=False), day_of(on)
         if release is not None:
             ended = opened.end(release, on=day)
             session.finish(
@@ -196,7 +199,7 @@ def cumulative(
     with Session(command="catalog cumulative", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.catalog import open_catalog
 
-        found = open_catalog(catalog).cumulative(source)
+        found = open_catalog(catalog, create=False).cumulative(source)
         code = DONE if found.is_within else DENIED
         session.show(composed_words(found))
         session.finish(
@@ -219,7 +222,7 @@ def diff(
     with Session(command="catalog diff", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.catalog import diff_releases, open_catalog
 
-        opened = open_catalog(catalog)
+        opened = open_catalog(catalog, create=False)
         found = diff_releases(opened.release(before), opened.release(after))
         head = ("table", "what", str(before), str(after))
         show_rows(session, head, [(each.table, each.what, each.before, each.after) for each in found])

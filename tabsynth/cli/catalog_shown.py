@@ -12,7 +12,7 @@ from tabsynth.cli.session import Session, one_line
 from tabsynth.errors import UsageError
 
 if TYPE_CHECKING:
-    from tabsynth.catalog import Composed, Release
+    from tabsynth.catalog import Catalog, Composed, Release
     from tabsynth.privacy import Budget
 
 CapEpsilonOption = Annotated[
@@ -35,6 +35,12 @@ def cap_of(epsilon: float | None, delta: float | None) -> Budget | None:
             raise UsageError("a δ belongs to an ε: give --cap-epsilon too")
         return None
     return Budget(epsilon=epsilon, delta=1e-6 if delta is None else delta)
+
+
+def note_new_catalog(session: Session, opened: Catalog) -> None:
+    """A line where there was no catalogue before it was opened."""
+    if opened.is_new:
+        session.note(f"There was no catalogue: started a new one at {one_line(opened.place)}")
 
 
 def facts_of(release: Release) -> dict[str, str]:

@@ -97,7 +97,11 @@ def collapse(
         )
         box = black_box(named, epsilon=epsilon, delta=delta, no_privacy=no_privacy)
         note_not_real(session, (train, holdout))
-        with staged(out, (_RESULTS, _PAGE), overwrite=overwrite) as folder, session.progress() as report:
+        inputs = (train, holdout, schema, *named.files)
+        with (
+            staged(out, (_RESULTS, _PAGE), inputs=inputs, overwrite=overwrite) as folder,
+            session.progress() as report,
+        ):
             report("Reading", 0.0)
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             real = [read_real(path, chosen, csv=csv) for path in (train, holdout)]

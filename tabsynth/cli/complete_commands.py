@@ -56,7 +56,7 @@ def complete(
     with Session(command="complete", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.constraints.outcome import Tally
 
-        pipeline = _loaded(model, out, overwrite=overwrite)
+        pipeline = _loaded(model, data, out, overwrite=overwrite)
         chosen, tally = _seed(seed), Tally()
         columns = _columns(pipeline, data, nulls or [])
         with session.progress() as report:
@@ -98,7 +98,7 @@ def near(
     with Session(command="near", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.constraints.outcome import Tally
 
-        pipeline = _loaded(model, out, overwrite=overwrite)
+        pipeline = _loaded(model, data, out, overwrite=overwrite)
         chosen, tally = _seed(seed), Tally()
         with session.progress(n_rows=rows) as report:
             made = pipeline.near(data, rows, keep=keep, seed=chosen, tally=tally, progress=report)
@@ -106,13 +106,13 @@ def near(
         _finish(session, pipeline, made, data, out, said, chosen, tally, overwrite)
 
 
-def _loaded(model: Path, out: Path, *, overwrite: bool) -> FittedPipeline:
+def _loaded(model: Path, data: Path, out: Path, *, overwrite: bool) -> FittedPipeline:
     from tabsynth.config.steps import require_free
     from tabsynth.io import file_format
     from tabsynth.pipeline import FittedPipeline
 
     file_format(out)
-    require_free(out, overwrite=overwrite)
+    require_free(out, inputs=(model, data), overwrite=overwrite)
     return FittedPipeline.load(model)
 
 

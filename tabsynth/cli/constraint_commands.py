@@ -99,7 +99,7 @@ def suggest(
         from tabsynth.schema import read_schema, write_schema
         from tabsynth.schema.rules import title_of
 
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(data, schema), overwrite=overwrite)
         whole = read_schema(schema)
         chosen = table_of(whole, table)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)

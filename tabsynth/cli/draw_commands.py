@@ -30,7 +30,7 @@ def draw(
         from tabsynth.report.network import require_drawable
 
         require_drawable(out)
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(model,), overwrite=overwrite)
         pipeline = FittedPipeline.load(model)
         edges = explicit(pipeline.model, pipeline.engine.name, what="a drawing of its network").edges()
         pipeline.draw(out, overwrite=overwrite)

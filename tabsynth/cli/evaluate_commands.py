@@ -83,7 +83,11 @@ def evaluate(
             raise UsageError(f"the target {target!r} is not a column of table {chosen.name!r}")
         keys, secrets = roles_of(chosen, quasi_identifiers=quasi_identifier, sensitive=sensitive)
         fitted = None if model is None else FittedPipeline.load(model)
-        with staged(out, (_RESULTS, _REPORT), overwrite=overwrite) as folder, session.progress() as report:
+        inputs = (synthetic, train, holdout, schema, model)
+        with (
+            staged(out, (_RESULTS, _REPORT), inputs=inputs, overwrite=overwrite) as folder,
+            session.progress() as report,
+        ):
             report("reading", 0.0)
             csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
             paths = (synthetic, train, holdout)

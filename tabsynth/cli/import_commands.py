@@ -71,7 +71,7 @@ def import_schema(
         from tabsynth.config.types import csv_options
         from tabsynth.schema import read_any_schema, write_schema
 
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(file, data), overwrite=overwrite)
         note_new_folder(session, out)
         schema, filled = read_any_schema(file), list[str]()
         if data is not None:

@@ -103,7 +103,8 @@ def check(
         from tabsynth.release.rows import rows_evidence
 
         if out is not None:
-            require_free(out, overwrite=overwrite)
+            inputs = (model, audit, shadow, noise, synthetic, ledger, policy)
+            require_free(out, inputs=inputs, overwrite=overwrite)
         signed = signed_off(sign_off, reason, on=day_of(None))
         rules = default_policy() if policy is None else read_policy(policy)
         rules.audience(audience)

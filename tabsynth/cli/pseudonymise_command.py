@@ -51,7 +51,7 @@ def pseudonymise(
 ) -> None:
     """Replace identifiers of real rows by a keyed hash, and mask free text. The rows stay real, and private."""
     with Session(command="pseudonymise", json_output=json_output, quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, require_free, table_of
+        from tabsynth.config.steps import read_real, require_distinct, require_free, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.io import write_frame
         from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY
@@ -60,7 +60,8 @@ def pseudonymise(
         from tabsynth.schema.types import Schema
 
         for path in (out, schema_out):
-            require_free(path, overwrite=overwrite)
+            require_free(path, inputs=(data, schema, key_file), overwrite=overwrite)
+        require_distinct(out, schema_out)
         whole = read_schema(schema)
         chosen = table_of(whole, table)
         key = read_key(key_file)
@@ -76,7 +77,7 @@ def pseudonymise(
                 table=chosen.name,
             )
             report("writing", 0.5)
-            write_frame(found.table.frame, out, schema=found.table.schema)
+            write_frame(found.table.frame, out, schema=found.table.schema, overwrite=overwrite)
             write_schema(Schema(tables=(found.table.schema,)), schema_out, private_note=True)
         session.show(
             f"Hashed: {', '.join(found.hashed) or 'nothing'}. Masked: {', '.join(found.masked) or 'nothing'}."

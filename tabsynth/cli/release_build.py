@@ -17,6 +17,7 @@ from tabsynth.cli.catalog_shown import (
     cap_of,
     composed_data,
     composed_words,
+    note_new_catalog,
 )
 from tabsynth.cli.columns import count
 from tabsynth.cli.options import (
@@ -112,19 +113,22 @@ def build(
     with Session(command="release build", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.cli.release_input import chosen_policy, release_input, signed_off
         from tabsynth.config.release import Given, released_tables, source_of
-        from tabsynth.config.steps import require_free
+        from tabsynth.config.steps import require_apart, require_free
         from tabsynth.release.bundle.build import build_bundle
         from tabsynth.release.bundle.keys import is_encrypted, read_private_key
         from tabsynth.release.bundle.terms import read_terms
 
         recorded: dict[str, object] = {}
         cap = _Cap.of(catalog, cap_epsilon, cap_delta, is_uncapped=no_cap)
-        require_free(out, overwrite=overwrite)
+        kept = None if catalog is None or "://" in catalog else Path(catalog)
+        given_files = (terms, key, model, synthetic, policy, *(audit or ()), shadow, noise, ledger, kept)
+        require_free(out, inputs=given_files, overwrite=overwrite)
         stated, day = read_terms(terms), day_of(on)
         private = read_private_key(key, passphrase=passphrase_of(key) if is_encrypted(key) else None)
         rules, text = chosen_policy(policy)
         rules.audience(audience)
         candidates, known_seed, foreign_keys = release_input(run, model, synthetic, seed=seed)
+        require_apart(out, (path for found in candidates for path in found.files))
         given = Given(
             policy=rules,
             audience=audience,
@@ -206,6 +210,7 @@ def _recorded(
         from tabsynth.catalog import open_catalog
 
         opened = open_catalog(catalog)
+        note_new_catalog(session, opened)
     with atomic_path(out, overwrite=overwrite) as target:
         yield target
         if opened is not None:

@@ -105,7 +105,7 @@ def open_(
         from tabsynth.release.bundle.manifest import MANIFEST
         from tabsynth.release.bundle.unpack import POSTGRES, QUERIES, unpack_bundle
 
-        require_free(out, overwrite=overwrite, ours=MANIFEST)
+        require_free(out, inputs=(bundle, key), overwrite=overwrite, ours=MANIFEST)
         found = unpack_bundle(
             bundle, out, key=read_public_key(key), database=not no_database, overwrite=overwrite
         )

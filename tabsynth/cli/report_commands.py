@@ -59,7 +59,7 @@ def internal(
         from tabsynth.pipeline import FittedPipeline
         from tabsynth.report import share_sentence, write_report
 
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(results, audit, model, decision), overwrite=overwrite)
         decided = None if decision is None else Decision.read_json(decision)
         if decided is not None and model is not None:
             _require_same_model(decided, model)
@@ -117,7 +117,7 @@ def publishable(
     Ends with code 3 where the decision does not allow the release.
     """
     with Session(command="report publishable", quiet=quiet, debug=debug) as session:
-        from tabsynth.config.steps import read_real, require_free
+        from tabsynth.config.steps import read_real, require_distinct, require_free
         from tabsynth.config.types import csv_options
         from tabsynth.constraints.check import check_rules
         from tabsynth.decision import Decision
@@ -127,7 +127,8 @@ def publishable(
 
         for path in (out, json_file):
             if path is not None:
-                require_free(path, overwrite=overwrite)
+                require_free(path, inputs=(model, synthetic, decision), overwrite=overwrite)
+        require_distinct(out, json_file)
         decided = None if decision is None else Decision.read_json(decision)
         if decided is not None:
             _require_same_model(decided, model)

@@ -51,7 +51,7 @@ def demo(
         from tabsynth.demo import demo as make_demo
 
         privacy = privacy_of(no_privacy=no_privacy, epsilon=epsilon, delta=delta)
-        require_free(out, overwrite=overwrite, ours=_RUN_FILE)
+        require_free(out, inputs=(), overwrite=overwrite, ours=_RUN_FILE)
         session.note("A real table: what 10,391 older Americans spent on drugs (MEPS), 17 columns.")
         session.note("Left out of the source's 29: logarithms, squares and sums of others.")
         if no_privacy:
@@ -112,7 +112,7 @@ def run(
         from tabsynth.schema.unit import unit_question
 
         config = read_run(file)
-        require_free(out, overwrite=overwrite, ours=_OF_RUN)
+        require_free(out, inputs=(file, *config.inputs), overwrite=overwrite, ours=_OF_RUN)
         if len(config.tables) > 1:
             session.note("Tables are fitted one by one: keys between them are not modelled yet.")
         if config.schema is None:

@@ -58,16 +58,18 @@ def draft(
         from tabsynth.config.steps import dialect_of, require_free
         from tabsynth.config.types import csv_options
         from tabsynth.schema import write_schema
+        from tabsynth.schema.nulls import possible_nulls
         from tabsynth.schema.types import Schema
         from tabsynth.schema.unit import possible_persons, unit_line
         from tabsynth.source import drafted
 
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(data,), overwrite=overwrite)
         note_new_folder(session, out)
         csv = csv_options(delimiter=delimiter, decimal=decimal, encoding=encoding, null_marks=null_mark)
+        dialect = dialect_of(data, None, csv)
         with session.progress() as report:
             report("reading", 0.0)
-            table, _ = drafted(data, name=name, dialect=dialect_of(data, None, csv))
+            table, _ = drafted(data, name=name, dialect=dialect)
         schema = table.schema
         write_schema(Schema(tables=(schema,)), out, private_note=True)
         show_columns(session, schema)
@@ -80,6 +82,12 @@ def draft(
                 f"{column} repeats: if it names persons, declare the unit, or a split puts one person on both "
                 f"sides. The line is in the file, to be uncommented: {unit_line(column)}"
             )
+        maybe_null = () if dialect is None else possible_nulls(schema)
+        if maybe_null:
+            session.note(
+                f"{', '.join(maybe_null)}: among the cells is a text such as NULL, NA or n/a. If it means that a cell is "
+                "missing, draft again with --null-mark TEXT, once for each such text; --null-mark '' is the empty field."
+            )
         session.finish(
             f"Drafted {len(schema.columns)} columns from {table.n_rows:,} rows",
             data={
@@ -87,6 +95,7 @@ def draft(
                 "private_output": True,
                 "rows": table.n_rows,
                 "repeating_identifiers": list(repeating),
+                "possible_nulls": list(maybe_null),
                 "columns": {column.name: column_data(column) for column in schema.columns},
             },
             files={out: "the schema; private: its domains were read off the data"},

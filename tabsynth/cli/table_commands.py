@@ -109,7 +109,10 @@ def split(
         note_not_real(session, (data,))
         mark = read_provenance(data)
         is_made = mark is not None and mark.real_share == 0
-        with staged(out, (TRAIN, HOLDOUT), overwrite=overwrite) as folder, session.progress() as report:
+        with (
+            staged(out, (TRAIN, HOLDOUT), inputs=(data, schema), overwrite=overwrite) as folder,
+            session.progress() as report,
+        ):
             report("reading", 0.0)
             halves = _halves(data, chosen, csv=csv, unit=unit, holdout=holdout, seed=seed)
             parts = dict(zip((TRAIN, HOLDOUT), halves, strict=True))
@@ -241,7 +244,8 @@ def fit(
         require_libraries(recipe)
         require_informed(recipe, privacy, public=public, data=data)
         is_continued = _note_checkpoint(session, checkpoint, recipe)
-        require_free(out, overwrite=overwrite, ours="model.json")
+        inputs = (data, schema, ledger, public, checkpoint)
+        require_free(out, inputs=inputs, overwrite=overwrite, ours="model.json")
         mark = note_mark(session, data, real_share)
         chosen = table_of(read_schema(schema), table)
         _note_unit(session, chosen)
@@ -420,7 +424,7 @@ def sample(
         from tabsynth.randomness import fresh_seed
 
         file_format(out)
-        require_free(out, overwrite=overwrite)
+        require_free(out, inputs=(model,), overwrite=overwrite)
         note_new_folder(session, out)
         pipeline = FittedPipeline.load(model)
         conditions = read_conditions(where or [], pipeline.schema)

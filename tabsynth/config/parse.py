@@ -22,7 +22,7 @@ from tabsynth.pipeline.informing import require_informed
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Privacy
 from tabsynth.schema.files import read_schema, schema_from_dict
 from tabsynth.schema.hints import counted, did_you_mean
-from tabsynth.schema.scalars import describe
+from tabsynth.schema.scalars import describe, found_beyond
 from tabsynth.schema.types import CsvDialect, Schema
 from tabsynth.schema.validate import Finding
 from tabsynth.schema.validate import Path as KeyPath
@@ -113,6 +113,7 @@ class RunReader:
         return RunConfig(
             tables=tables,
             schema=schema,
+            schema_file=self.folder / model.schema_ if isinstance(model.schema_, str) else None,
             privacy=privacy,
             ledger=None if model.ledger is None else self.folder / model.ledger,
             seed=model.seed,
@@ -303,7 +304,7 @@ def _shape_finding(detail: ErrorDetails) -> Finding:
         return Finding(path, "a run needs at least one table")
     if kind in _EXPECTED:
         hint = "write it in quotes" if kind == "string_type" and _is_number(detail["input"]) else ""
-        return Finding(path, f"expected {_EXPECTED[kind]}, found {describe(detail['input'])}", hint)
+        return Finding(path, f"expected {_EXPECTED[kind]}, found {found_beyond(kind, detail['input'])}", hint)
     return Finding(path, detail["msg"])
 
 

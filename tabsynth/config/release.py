@@ -36,6 +36,11 @@ class Candidate:
     synthetic: Path
     audit: Path | None = None
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """What is read of it."""
+        return self.model, self.synthetic, self.audit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolder:

@@ -33,6 +33,7 @@ from tabsynth.config.steps import (
     folder_names,
     opened_ledger,
     read_real,
+    require_apart,
     table_of,
     write_rows,
 )
@@ -103,11 +104,13 @@ def run(
     """Carry `config` out into the folder `out`.
 
     Raises `PrivacyError` before anything is read where an engine cannot give the asked privacy,
-    `BudgetError` where the ledger has too little left for all tables, `OutputExistsError` unless `overwrite`, and what `fit` and `evaluate` raise.
+    `BudgetError` where the ledger has too little left for all tables, `UsageError` where `out` would replace what the run reads,
+    `OutputExistsError` unless `overwrite`, and what `fit` and `evaluate` raise.
     """
     for table in config.tables:
         require_guarantee(config.privacy, table.engine)
     _require_targets(config)
+    require_apart(Path(out), config.inputs)
     config = replace(config, seed=fresh_seed() if config.seed is None else config.seed)
     with atomic_folder(out, overwrite=overwrite) as folder, _ledger_of(config) as ledger:
         outcomes, schemas = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tabsynth.io import (
     write_batches,
 )
 from tabsynth.io.files import is_tab_separated, require_file
+from tabsynth.model_folder import MODEL_PARTS
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy.ledger_file import LedgerFile, open_ledger_file, read_ledger_file
@@ -31,12 +33,16 @@ from tabsynth.schema.types import CsvDialect, Schema, TableSchema
 from tabsynth.table import Table
 
 
-def require_free(path: Path, *, overwrite: bool, ours: str | None = None) -> None:
+def require_free(
+    path: Path, *, inputs: Iterable[Path | None], overwrite: bool, ours: str | None = None
+) -> None:
     """Raise where `path` cannot be written to: asked before long work, not after it.
 
-    `OutputExistsError` where it is taken and not to be overwritten. A folder is overwritten as a whole, so
+    `UsageError` where that would replace one of `inputs`, as `require_apart` says; `OutputExistsError` where it is
+    taken and not to be overwritten. A folder is overwritten as a whole, so
     `ours` names the file that marks it as one of ours; `UsageError` where it holds other things.
     """
+    require_apart(path, inputs)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not overwrite:
@@ -47,15 +53,48 @@ def require_free(path: Path, *, overwrite: bool, ours: str | None = None) -> Non
         )
 
 
+def require_apart(path: Path, inputs: Iterable[Path | None]) -> None:
+    """Raise `UsageError` where writing `path` would replace one of `inputs`, which are read: by that name, or through a link.
+
+    A folder at `path` is replaced with all it holds. Of a model's folder among the inputs, the files of the model count.
+    """
+    for read in inputs:
+        if read is None:
+            continue
+        if path.is_dir() and read.exists() and read.resolve().is_relative_to(path.resolve()):
+            what = "it" if _is_same(path, read) else f"{read}, which lies in it"
+            raise UsageError(f"{path} would be replaced, and this command reads {what}: name another place")
+        parts = (read / name for name in MODEL_PARTS) if read.is_dir() else ()
+        if any(_is_same(path, each) for each in (read, *parts)):
+            raise UsageError(f"{path} would be replaced, and this command reads it: name another place")
+
+
+def require_distinct(*paths: Path | None) -> None:
+    """Raise `UsageError` where two outputs would be written to the same place."""
+    given = [path for path in paths if path is not None]
+    for one, other in itertools.combinations(given, 2):
+        if _is_same(one, other):
+            raise UsageError(f"{other} is named for two outputs: name a place for each")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
 @contextmanager
-def staged(folder: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
+def staged(
+    folder: Path, names: Sequence[str], *, inputs: Iterable[Path | None], overwrite: bool
+) -> Iterator[Path]:
     """A temporary folder to write the files `names` into; they appear in `folder` together at the end.
 
     What else is in `folder` stays. Whatever ends the block early leaves nothing of them behind. Raises
-    `OutputExistsError` where one of them is there and `overwrite` is False.
+    `OutputExistsError` where one of them is there and `overwrite` is False, `UsageError` where it is one of `inputs`.
     """
+    read = tuple(inputs)
     for name in names:
-        require_free(folder / name, overwrite=overwrite)
+        require_free(folder / name, inputs=read, overwrite=overwrite)
     if not folder.is_dir() or not any(folder.iterdir()):
         with atomic_folder(folder) as temporary:
             yield temporary

@@ -77,7 +77,7 @@ class RunConfig:
     `schema` None drafts one from the data. `holdout` in (0, 1) is the share of privacy units that is kept
     from the engine and measures it; it is not held out without `evaluation`. `audit` attacks the rows. `formats` empty means: as
     the source is. `seed` None draws a fresh one. `privacy` is what each table gets; `ledger`, a ledger
-    file, is charged for all of them.
+    file, is charged for all of them. `schema_file` is where the schema was read from, if it lies in a file of its own.
     """
 
     tables: tuple[TableRun, ...]
@@ -89,6 +89,13 @@ class RunConfig:
     evaluation: bool = True
     audit: bool = False
     formats: tuple[str, ...] = ()
+    schema_file: Path | None = field(default=None, compare=False)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that the run reads."""
+        tables = (path for table in self.tables for path in (table.source, table.public))
+        return tuple(path for path in (self.schema_file, self.ledger, *tables) if path is not None)
 
     def __post_init__(self) -> None:
         faults = [] if self.tables else ["a run needs at least one table"]

@@ -6,6 +6,7 @@ neither a crash of the process nor a panic may take its place.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from tabsynth.io.columns import (
     refuse,
     stored_name,
     tried,
+    unnamed_faults,
     unsupported,
 )
 from tabsynth.io.files import require_file
@@ -30,6 +32,7 @@ from tabsynth.io.text import with_decimals
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NAMELESS = re.compile(r"__index_level_\d+__")
 _ZONED = re.compile(r"timestamp\[(\w+), tz=(.+)\]")
 _DECIMAL = re.compile(r"decimal(?:32|64|128|256)\((\d+), (-?\d+)\)")
 _DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
@@ -78,12 +81,19 @@ def from_arrow(
     """The columns of an Arrow table (of `keep` only, where given) as polars, and their layouts.
 
     Dictionaries become their values, decimals float64 (15 significant digits), half floats float32, seconds
-    milliseconds, fixed offsets UTC; NaN becomes null. Where not `strict`, values beyond the engine's types
+    milliseconds, fixed offsets UTC; NaN becomes null. Where `keep` does not ask for it, a pandas index without a name is left
+    out, as that of a frame is. Where not `strict`, values beyond the engine's types
     wrap around. Raises `StructureError` listing every duplicate
     name and every nested, binary or otherwise unsupported type.
     """
+    if keep is None:
+        index = _nameless_index(table.schema)
+        keep = [name for name in table.schema.names if name not in index] if index else None
     fields = [field for field in table.schema if keep is None or field.name in keep]
-    faults = duplicate_faults(field.name for field in fields)
+    faults = [
+        *duplicate_faults(field.name for field in fields),
+        *unnamed_faults(field.name for field in fields),
+    ]
     series, layouts = [], []
     for position, field in enumerate(table.schema):
         if keep is not None and field.name not in keep:
@@ -96,6 +106,15 @@ def from_arrow(
         layouts.append(ColumnLayout(name=field.name, dtype=str(field.type), stored=stored_name(made.dtype)))
     refuse(faults, "the Arrow table")
     return pl.DataFrame(series), tuple(layouts)
+
+
+def _nameless_index(schema: pa.Schema) -> frozenset[str]:
+    """The columns that pandas declares to be an index without a name, by its own metadata."""
+    raw = (schema.metadata or {}).get(b"pandas", b"{}")
+    declared = tried(lambda: json.loads(raw), ValueError, RecursionError)
+    found = declared.get("index_columns") if isinstance(declared, dict) else None
+    names = found if isinstance(found, list) else []
+    return frozenset(name for name in names if isinstance(name, str) and _NAMELESS.fullmatch(name))
 
 
 def engine_series(name: str, column: pa.ChunkedArray, *, strict: bool = True) -> pl.Series | Fault:

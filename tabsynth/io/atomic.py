@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -10,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tabsynth.errors import OutputExistsError, UsageError
+
+_NO_ROOM = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -22,8 +25,8 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     _check_file(target, overwrite=overwrite)
-    with _parents(target):
-        temporary = _sibling(target)
+    temporary = _sibling(target)
+    with _parents(target), _naming(target, temporary):
         try:
             yield temporary
             if not temporary.is_file():
@@ -44,8 +47,8 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
     """
     target = Path(os.path.realpath(path))
     _check_folder(target, overwrite=overwrite)
-    with _parents(target):
-        temporary = _sibling(target)
+    temporary = _sibling(target)
+    with _parents(target), _naming(target, temporary):
         temporary.mkdir()
         try:
             yield temporary
@@ -99,6 +102,22 @@ def _check_folder(target: Path, *, overwrite: bool) -> None:
     for kept in (Path.cwd(), Path.home()):
         if kept.resolve().is_relative_to(target):
             raise UsageError(f"{target} would be deleted with all it holds: name a folder inside it")
+
+
+@contextmanager
+def _naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Name `target`, or what is to be in it, where there is no room on the disk, or a file may be no larger.
+
+    The system names no file then, or a temporary one.
+    """
+    try:
+        yield
+    except OSError as error:
+        written = temporary if error.filename is None else Path(os.fsdecode(error.filename))
+        if error.errno in _NO_ROOM and written.is_relative_to(temporary):
+            where = target / written.relative_to(temporary)
+            raise OSError(error.errno, os.strerror(error.errno), str(where)) from error
+        raise
 
 
 def _sibling(target: Path) -> Path:

@@ -25,13 +25,15 @@ class ColumnLayout:
     """One column of a `Layout`: names of types only, never a level or a value.
 
     `dtype` is the type's name in the library it came from, `stored` the engine's own (`stored_name`).
-    `format` is the strftime pattern of a date or datetime that was text in a form other than the default.
+    `format` is the strftime pattern of a date or datetime that was text in a form other than the default, or how
+    numbers are written in a CSV. `is_grouped` says that the points of all its numbers may group thousands.
     """
 
     name: str
     dtype: str
     stored: str
     format: str | None = None
+    is_grouped: bool = False
 
 
 def stored_name(dtype: pl.DataType) -> str:
@@ -79,6 +81,16 @@ def duplicate_faults(names: Iterable[str]) -> list[Fault]:
         for name, count in Counter(names).items()
         if count > 1
     ]
+
+
+def unnamed_faults(names: Iterable[str]) -> list[Fault]:
+    """A fault for the columns whose name is empty, which no schema can speak of."""
+    positions = [str(at) for at, name in enumerate(names, start=1) if not name]
+    return (
+        [Fault(f"column {', '.join(positions)}", "has no name", "name it, or leave it out")]
+        if positions
+        else []
+    )
 
 
 def unsupported(name: str, found: str, hint: str = "convert it, or leave it out") -> Fault:

@@ -7,10 +7,12 @@ one that all its cells share (`infer`). No message holds the value of a cell.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,7 +24,7 @@ from tabsynth.io.columns import ColumnLayout, duplicate_faults, stored_name, tri
 from tabsynth.io.dialect import TEXT_ERRORS, UTF8, check_dialect, is_gzip, open_text, sniff_dialect
 from tabsynth.io.files import require_file
 from tabsynth.io.infer import infer
-from tabsynth.io.text import parse
+from tabsynth.io.text import may_be_grouped, parse, without_marks
 from tabsynth.schema.dtypes import DTYPES
 from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 24
 _MOST_ROWS_NAMED = 5
+_BYTES = "latin-1"
+"""The encoding in which every byte is a letter."""
+_OTHER_FORMATS = (("a Parquet file", b"PAR1", b"PAR1"), ("an Arrow file", b"ARROW1\0\0", b"ARROW1"))
 
 _Lengths: TypeAlias = dict[int, list[int]]
 """The rows of the file that have a wrong number of fields, by that number."""
@@ -71,6 +76,7 @@ def read_csv_columns(
     """
     path = Path(path)
     require_file(path)
+    _require_text(path)
     if dialect is None:
         dialect = sniff_dialect(path) if schema is None else schema.csv
     check_dialect(dialect)
@@ -78,7 +84,7 @@ def read_csv_columns(
     header = _read_header(path, dialect)
     fields = _read_fields(path, dialect, header)
     faults = [
-        *_header_faults(header.names, wanted, complete=schema is not None),
+        *_header_faults(header.names, wanted, encoding=dialect.encoding, complete=schema is not None),
         *_missing_faults(path, header.names, wanted, dialect),
         *fields.faults,
     ]
@@ -86,6 +92,18 @@ def read_csv_columns(
         raise StructureError(f"{path.name} cannot be read as a table", faults)
     names = header.names if schema is None else schema.column_names
     return _typed(path, fields, names, wanted, dialect, strict=strict)
+
+
+def _require_text(path: Path) -> None:
+    """Raise `StructureError` where the file begins and ends as one of another format does."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        file.seek(-min(8, file.seek(0, 2)), 2)
+        end = file.read()
+    for what, first, last in _OTHER_FORMATS:
+        if start.startswith(first) and end.endswith(last):
+            fault = Fault("", f"it is {what}", "name it so: the end of a name tells the kind of a file")
+            raise StructureError(f"{path.name} cannot be read as a CSV file", [fault])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +162,12 @@ def _header(path: Path, dialect: CsvDialect) -> _Header:
     return _Header(names, n_blank + 1, has_data)
 
 
-def _header_faults(names: Sequence[str], wanted: Mapping[str, Column], *, complete: bool) -> list[Fault]:
+def _header_faults(
+    names: Sequence[str], wanted: Mapping[str, Column], *, encoding: str, complete: bool
+) -> list[Fault]:
     """What is wrong with the names; where the schema is `complete`, with those of its columns only."""
     if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
-        return [Fault("header", "is not in the stated encoding", "state it by --encoding, such as cp1252")]
+        return [Fault("header", f"is not {encoding}", "state its encoding by --encoding, such as cp1252")]
     if complete:
         return duplicate_faults(name for name in names if name in wanted)
     unnamed = [str(position) for position, name in enumerate(names, start=1) if not name]
@@ -178,22 +198,44 @@ def _read_fields(path: Path, dialect: CsvDialect, header: _Header) -> _Fields:
     if not header.has_data:
         return _Fields(dict.fromkeys(header.names, pa.chunked_array([], pa.string())), ())
     lengths: _Lengths = defaultdict(list)
-    text = _fields(path, dialect, header, None, pa.string())
-    if text is None:
-        text = _fields(path, dialect, header, lengths, pa.string())
+    text = _fields(path, dialect, header, None)
+    if text is None and dialect.encoding.lower() in UTF8 and not _is_decodable(path):
+        faults = _undecodable_faults(path, dialect, header)
+        if faults:
+            return _Fields({}, faults)
+    elif text is None:
+        text = _fields(path, dialect, header, lengths)
     if text is not None and not _is_open_ended(path, dialect, text):
         columns = dict(zip(header.names, text.columns, strict=True))
         return _Fields(columns, _ragged_faults(lengths, n_columns))
-    lengths.clear()
-    is_utf8 = dialect.encoding.lower() in UTF8
-    is_undecodable = is_utf8 and text is None
-    raw = _fields(path, dialect, header, lengths, pa.binary()) if is_undecodable else None
-    stray = [] if raw is None else _stray_faults(header.names, raw, dialect.encoding)
-    if stray:
-        return _Fields({}, (*stray, *_ragged_faults(lengths, n_columns)))
     what = f"it is damaged, is not {dialect.encoding} text, or a quote that is opened is never closed"
     more = f"state --delimiter and --encoding, or csv: in the schema; a row may have {_BLOCK_BYTES >> 20} MiB"
     return _Fields({}, (Fault("", what, more),))
+
+
+def _is_decodable(path: Path) -> bool:
+    """Whether the whole file is UTF-8."""
+
+    def read() -> bool:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+        return True
+
+    return tried(read, *TEXT_ERRORS) is not None
+
+
+def _undecodable_faults(path: Path, dialect: CsvDialect, header: _Header) -> tuple[Fault, ...]:
+    """What is wrong with a file that is not UTF-8: columns with bytes of another encoding, and rows of another length.
+
+    It is read byte by byte: rows of a wrong length are handed over as UTF-8, which these need not be.
+    """
+    lengths: _Lengths = defaultdict(list)
+    table = _fields(path, replace(dialect, encoding=_BYTES), header, lengths)
+    stray = [] if table is None else _stray_faults(header.names, table, dialect.encoding)
+    return (*stray, *_ragged_faults(lengths, len(header.names)))
 
 
 def _is_open_ended(path: Path, dialect: CsvDialect, text: pa.Table) -> bool:
@@ -213,8 +255,8 @@ def _is_open_ended(path: Path, dialect: CsvDialect, text: pa.Table) -> bool:
 
 
 def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fault]:
-    def is_stray(cell: bytes | None) -> bool:
-        return cell is not None and tried(partial(cell.decode, encoding), UnicodeError) is None
+    def is_stray(cell: str | None) -> bool:
+        return cell is not None and tried(partial(cell.encode(_BYTES).decode, encoding), UnicodeError) is None
 
     hint = f"the file is not {encoding}: state its own by --encoding, such as cp1252"
     counts = [
@@ -228,10 +270,8 @@ def _stray_faults(names: Sequence[str], raw: pa.Table, encoding: str) -> list[Fa
     ]
 
 
-def _fields(
-    path: Path, dialect: CsvDialect, header: _Header, lengths: _Lengths | None, dtype: pa.DataType
-) -> pa.Table | None:
-    """All fields as `dtype`; None where that is impossible, or a row's length wrong and `lengths` None.
+def _fields(path: Path, dialect: CsvDialect, header: _Header, lengths: _Lengths | None) -> pa.Table | None:
+    """All fields as text; None where that is impossible, or a row's length wrong and `lengths` None.
 
     Rows of a wrong length go to `lengths`. That is done on one thread: a worker still busy in it when the
     interpreter ends would abort the process.
@@ -261,7 +301,7 @@ def _fields(
             invalid_row_handler=None if lengths is None else count,
         ),
         "convert_options": arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, dtype),
+            column_types=dict.fromkeys(names, pa.string()),
             null_values=list(dialect.null_marks),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -307,7 +347,7 @@ def _typed(
     series, layouts, faults = [], [], []
     for name in names:
         text = pl.Series(name, pl.from_arrow(fields.columns[name]), dtype=pl.String)
-        pattern = None
+        pattern, is_grouped = None, False
         if name in wanted:
             column = wanted[name]
             typed, n_failed = parse(text, column, null_marks=dialect.null_marks, decimal=dialect.decimal)
@@ -316,9 +356,16 @@ def _typed(
                 faults.append(cell_fault(column, n_failed, len(text)))
         else:
             typed, pattern = infer(text, null_marks=dialect.null_marks, decimal=dialect.decimal)
+            is_grouped = (
+                typed.dtype.is_float()
+                and dialect.decimal == "."
+                and may_be_grouped(without_marks(text, null_marks=dialect.null_marks))
+            )
         series.append(typed)
         stored = stored_name(typed.dtype)
-        layouts.append(ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern))
+        layouts.append(
+            ColumnLayout(name=name, dtype=stored, stored=stored, format=pattern, is_grouped=is_grouped)
+        )
     if faults:
         raise DataError(f"{path.name} has cells that are not of the schema's type", faults)
     return pl.DataFrame(series), tuple(layouts)

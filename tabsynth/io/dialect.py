@@ -21,7 +21,11 @@ from tabsynth.schema.types import CsvDialect
 _SAMPLE_CHARS = 1 << 17
 _DELIMITERS = (",", ";", "\t", "|")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DECIMALS = {mark: re.compile(rf"[+-]?(\d*)(?:{re.escape(mark)}(\d+))?") for mark in ",."}
+_OTHER_MARK = {",": ".", ".": ","}
+_DECIMALS = {
+    mark: re.compile(rf"[+-]?(\d{{1,3}}(?:{re.escape(other)}\d{{3}})+|\d*)(?:{re.escape(mark)}(\d+))?")
+    for mark, other in _OTHER_MARK.items()
+}
 UTF8 = ("utf-8", "utf-8-sig", "utf8", "ascii")
 TEXT_ERRORS = (OSError, EOFError, zlib.error, UnicodeError, csv.Error)
 
@@ -62,7 +66,7 @@ def sniff_dialect(path: str | Path) -> CsvDialect:
     The delimiter is the one that cuts the most rows of the beginning into as many fields as the header's,
     and of equals the one with the most fields; `,` (tab for `.tsv`) where none cuts at all. Only the
     empty field is null. Encodings without a mark are not guessed. Where the delimiter is no comma, the
-    decimal mark is one if more columns hold decimals after commas than after points. Raises `StructureError` where the file
+    decimal mark is one if more columns hold decimals after commas, or thousands before points, than the other way round. Raises `StructureError` where the file
     cannot be read.
     """
     path = Path(path)
@@ -98,14 +102,17 @@ def _decimal_mark(text: str, delimiter: str) -> str:
 
 
 def _has_decimals(cells: Sequence[str], mark: str) -> bool:
-    """Whether four fifths of the cells are numbers, some with decimals after `mark`.
+    """Whether four fifths of the cells are numbers, some with decimals after `mark`, or with the other mark between thousands.
 
-    Three digits after the mark may be thousands, save after a zero (`0,125`).
+    Three digits after the mark may be thousands, save after a zero (`0,125`); so may three after the other, save where it
+    comes twice (`1.234.567`) or decimals follow (`1.234,5`).
     """
+    other = _OTHER_MARK[mark]
     present = [cell for cell in map(str.strip, cells) if cell]
     numbers = [match for cell in present if (match := _DECIMALS[mark].fullmatch(cell))]
     is_decimal = any(
-        found[2] and (len(found[2]) != 3 or int(found[1] or "0") == 0 or len(found[1]) > 3)
+        found[1].count(other) > 1
+        or (found[2] and (len(found[2]) != 3 or len(found[1]) > 3 or int(found[1] or "0") == 0))
         for found in numbers
     )
     return is_decimal and 5 * len(numbers) >= 4 * len(present)

@@ -31,11 +31,13 @@ SUFFIXES = {
 
 
 def file_format(path: str | Path) -> FileFormat:
-    """The format of a file by the end of its name, upper or lower case. Raises `UsageError` for others."""
+    """The format of a file by the end of its name, upper or lower case. Raises `UsageError` for others, and for folders."""
     name = Path(path).name.lower()
     for suffix, found in SUFFIXES.items():
         if name.endswith(suffix):
             return found
+    if Path(path).is_dir():
+        raise UsageError(f"{path} is a folder: name a file, of the kinds {', '.join(SUFFIXES)}")
     raise UsageError(f"{Path(path).name}: unknown kind of file; known are {', '.join(SUFFIXES)}")
 
 

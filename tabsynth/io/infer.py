@@ -62,7 +62,8 @@ def infer(text: pl.Series, *, null_marks: Sequence[str], decimal: str = ".") -> 
     differ are in UTC. Everything else, and a column of nulls alone, stays String: datetimes that share
     another offset too, so that a draft can keep it. The format of floats is the fewest decimals of a cell
     (`0`, `0.0`, `0.00`, …), so that `8033.0` is not written as `8033`. Text that is numbers
-    but for a few words has points for decimal marks, save where the name speaks of codes or keys.
+    but for a few words has points for decimal marks, save where the name speaks of codes or keys; where `decimal`
+    is another mark, the format `0` says so.
     """
     cells = without_marks(text, null_marks=null_marks)
     sample = cells.head(_N_SAMPLE).drop_nulls()
@@ -72,16 +73,18 @@ def infer(text: pl.Series, *, null_marks: Sequence[str], decimal: str = ".") -> 
         return text, None
     found = _number(*(swapped_marks(part, decimal=decimal) for part in (cells, sample)))
     found = found or _boolean(cells, sample) or _moment(cells, sample)
-    return found or (_with_points(text, cells, decimal), None)
+    return found or _with_points(text, cells, decimal)
 
 
-def _with_points(text: pl.Series, cells: pl.Series, decimal: str) -> pl.Series:
+def _with_points(text: pl.Series, cells: pl.Series, decimal: str) -> tuple[pl.Series, str | None]:
     """Text that a draft will take for numbers beside words, with points in the numbers."""
     hints = read_name(text.name)
     if decimal == "." or hints.key or hints.is_code or hints.is_code_list:
-        return text
+        return text, None
     present = with_points(cells, decimal=decimal).drop_nulls()
-    return text if read_numbers(present.unique()) is None else with_points(text, decimal=decimal)
+    if read_numbers(present.unique()) is None:
+        return text, None
+    return with_points(text, decimal=decimal), "0"
 
 
 def _all(text: pl.Series, pattern: str) -> bool:

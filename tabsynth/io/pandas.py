@@ -26,6 +26,7 @@ from tabsynth.io.columns import (
     refuse,
     stored_name,
     tried,
+    unnamed_faults,
     unsupported,
 )
 from tabsynth.io.objects import objects_as_text
@@ -71,7 +72,10 @@ def from_pandas(
         for position, label in enumerate(frame.columns)
         if not isinstance(label, str) and keep is None
     ]
-    faults += duplicate_faults(label for label in labels if isinstance(label, str))
+    names = [label for label in labels if isinstance(label, str)]
+    faults += duplicate_faults(names)
+    if keep is None:
+        faults += unnamed_faults(label if isinstance(label, str) else "?" for label in frame.columns)
     series, layouts = [], []
     for position, label in enumerate(frame.columns):
         if not isinstance(label, str) or (keep is not None and label not in keep):

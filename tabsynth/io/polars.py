@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import polars as pl
 
 from tabsynth.errors import Fault
-from tabsynth.io.columns import ColumnLayout, nan_to_null, refuse, stored_dtype, stored_name, unsupported
+from tabsynth.io.columns import (
+    ColumnLayout,
+    nan_to_null,
+    refuse,
+    stored_dtype,
+    stored_name,
+    unnamed_faults,
+    unsupported,
+)
 from tabsynth.io.text import with_decimals
 from tabsynth.schema.dtypes import dtype_name
 
@@ -23,7 +31,8 @@ def from_polars(
     Categorical and Enum become String, Decimal float64 (15 significant digits), a column of type Null
     String; NaN becomes null. Raises `StructureError` listing all columns of other types.
     """
-    series, layouts, faults = [], [], []
+    series, layouts = [], []
+    faults = unnamed_faults(frame.columns) if keep is None else []
     for column in frame.get_columns():
         if keep is not None and column.name not in keep:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import polars as pl
 
 from tabsynth.errors import DataError, Fault, StructureError, UsageError
 from tabsynth.io.arrow import from_arrow, read_arrow
-from tabsynth.io.columns import tried
+from tabsynth.io.columns import refuse, tried
 from tabsynth.io.csv import cell_fault, read_csv_columns
 from tabsynth.io.dialect import sniff_dialect
 from tabsynth.io.files import FileFormat, file_format, is_tab_separated
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     Data: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pd.DataFrame | pa.Table
+
+
+_TEXT = re.compile(
+    r"str|string\[.*\]|categorical|enum|(?:arrow:)?(?:dictionary<values=)?(?:large_)?string(?:_view)?(?:, .*)?"
+)
+"""A layout's names of types that are text whatever the cells; pandas' `object` and `category` are not."""
 
 
 def read_frame(data: Data) -> tuple[pl.DataFrame, Layout]:
@@ -49,7 +56,9 @@ def read_table(
     any other type stays as it is (`Table.conform` casts it). NaN becomes null; categories become their
     values. A CSV file is read by `dialect`, else `schema.csv` (tabs for `.tsv`), else as it is sniffed.
     Where not `strict`, a cell that is not of its column's type becomes null, which depends on that cell
-    alone, and Python objects in a pandas frame are read as text wherever a schema gives their type.
+    alone, and Python objects in a pandas frame are read as text wherever a schema gives their type; columns that are text by
+    their type in a frame, Parquet or Arrow are then refused where the schema has a type of numbers, since nothing would say
+    that none of their cells is one.
 
     Raises `UsageError` for an unknown kind of source or file, `StructureError` listing all that is wrong
     with names and types or with the file as such, `DataError` listing the columns with text that is not
@@ -61,6 +70,8 @@ def read_table(
         frame, layout = _from_memory(source, None if schema is None else schema.column_names, strict=strict)
     if schema is not None and layout.dialect is None:
         name = "the table" if layout.kind != "file" else Path(str(source)).name
+        if not strict:
+            _refuse_text(layout, schema, name)
         frame = _by_schema(frame, schema, name, strict=strict)
     return frame, layout
 
@@ -109,6 +120,23 @@ def _from_memory(
         return frame, Layout(kind="arrow", columns=columns)
     expected = "a path, a polars or pandas DataFrame, a polars LazyFrame or a pyarrow Table"
     raise UsageError(f"expected {expected}, found {type(source).__qualname__}")
+
+
+def _refuse_text(layout: Layout, schema: TableSchema, name: str) -> None:
+    """Raise `StructureError` listing columns of text where the schema has numbers; types alone decide."""
+    wanted = {column.name: column.dtype for column in schema.columns if polars_dtype(column).is_numeric()}
+    refuse(
+        [
+            Fault(
+                f"column {column.name!r}",
+                f"is text, expected {wanted[column.name]}",
+                "convert it to numbers, or say dtype: string in the schema",
+            )
+            for column in layout.columns
+            if column.name in wanted and _TEXT.fullmatch(column.dtype)
+        ],
+        name,
+    )
 
 
 def _by_schema(frame: pl.DataFrame, schema: TableSchema, name: str, *, strict: bool) -> pl.DataFrame:

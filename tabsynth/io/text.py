@@ -6,6 +6,7 @@ type's, not the spelling's: `5.0` and `1e+05` are integers, `007` is 7, spaces a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -82,17 +83,40 @@ def swapped_marks(text: pl.Series, *, decimal: str) -> pl.Series:
 
 
 def with_points(text: pl.Series, *, decimal: str) -> pl.Series:
-    """The text with a point in cells that are numbers with the decimal mark `decimal`, others as they are."""
+    """The text with a point in cells that are numbers with the decimal mark `decimal`, others as they are.
+
+    A single point where `decimal` is another mark becomes that mark, as in `swapped_marks`: so `1.234` is no number there.
+    """
     if decimal == ".":
         return text
-    return text.str.replace(rf"^(\s*[+-]?[0-9]*){decimal}([0-9]+\s*)$", "${1}.${2}")
+    is_pointed = text.str.contains(_one_mark("."))
+    pointed = text.str.replace(_one_mark("."), f"${{1}}{decimal}${{2}}")
+    return pointed.zip_with(is_pointed, text.str.replace(_one_mark(decimal), "${1}.${2}"))
 
 
 def with_mark(text: pl.Series, *, decimal: str) -> pl.Series:
     """The inverse of `with_points`; exponents are minded too."""
     if decimal == ".":
         return text
-    return text.str.replace(r"^([+-]?[0-9]*)\.([0-9]+(?:[eE][+-]?[0-9]+)?)$", f"${{1}}{decimal}${{2}}")
+    is_marked = text.str.contains(_one_mark(decimal))
+    plain = text.str.replace(r"^([+-]?[0-9]*)\.([0-9]+(?:[eE][+-]?[0-9]+)?)$", f"${{1}}{decimal}${{2}}")
+    return with_points(text, decimal=decimal).zip_with(is_marked, plain)
+
+
+def _one_mark(mark: str) -> str:
+    """The form of a number with `mark` in it, once."""
+    return rf"^(\s*[+-]?[0-9]*){re.escape(mark)}([0-9]+\s*)$"
+
+
+def may_be_grouped(text: pl.Series) -> bool:
+    """Whether the points of these numbers may group thousands: each stands before three digits and after one to three.
+
+    So it is where there is a point, and none is missing from 1,000 on, nor any number below 1 written with it.
+    """
+    cells = text.str.strip_chars()
+    is_pointed = cells.str.contains(r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$")
+    is_short = cells.str.contains(r"^[+-]?[0-9]{1,3}$")
+    return bool(is_pointed.any() and (is_pointed | is_short).all())
 
 
 def without_marks(text: pl.Series, *, null_marks: Sequence[str]) -> pl.Series:

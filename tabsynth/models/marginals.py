@@ -46,7 +46,7 @@ def fit_latents(
     """
     if data.columns and data.n_rows < min_group:
         raise DataError(
-            f"the table has {data.n_rows} rows, fewer than min_group = {min_group}: a model of so few would "
+            f"the table has {data.n_rows} row{'' if data.n_rows == 1 else 's'}, fewer than min_group = {min_group}: a model of so few would "
             "write single rows down; take more rows, or say so with --set min_group=1"
         )
     axes = [(column, part) for column in data.columns.values() for part in parts_of(column.variable)]

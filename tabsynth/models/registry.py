@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Literal
 
+from tabsynth.arguments import mapping_fault, refuse
 from tabsynth.errors import UsageError
 from tabsynth.models.auto import AUTO, Auto
 from tabsynth.models.base import FittedModel, Synthesizer
@@ -83,13 +84,21 @@ def default_settings(name: str) -> dict[str, Any]:
     return {field.name: field.default for field in found if field.default is not MISSING}
 
 
+def as_settings(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings of an engine, none where None. Raises `UsageError` for what is no mapping of names."""
+    if settings is None:
+        return {}
+    refuse((mapping_fault(settings, "settings", of="names", example='{"min_group": 20}'),))
+    return dict(settings)
+
+
 def make_engine(name: str, settings: Mapping[str, Any] | None = None) -> Synthesizer:
     """A recipe from plain data, texts included (`--set min_group=20`).
 
     Raises `UsageError` that lists every unknown setting and every value of the wrong type.
     """
     engine: type[Synthesizer] = Auto if name == AUTO else engine_class(name)
-    settings = settings or {}
+    settings = as_settings(settings)
     hints = typing.get_type_hints(engine)
     known = [field.name for field in fields(engine)]  # type: ignore[arg-type]
     faults, values = [], {}
@@ -106,6 +115,25 @@ def make_engine(name: str, settings: Mapping[str, Any] | None = None) -> Synthes
     if faults:
         raise UsageError(f"engine {name!r} cannot be set up so: " + "; ".join(faults))
     return engine(**values)
+
+
+def recipe_of(engine: str | Synthesizer, settings: Mapping[str, Any] | None = None) -> Synthesizer:
+    """The recipe of an engine by its name and settings, or the recipe that is given. Raises what `make_engine` raises, `UsageError` for anything else."""
+    if isinstance(engine, str):
+        return make_engine(engine, settings)
+    require_recipe(engine)
+    if settings:
+        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    return engine
+
+
+def require_recipe(engine: Any) -> None:
+    """Raise `UsageError` where `engine` is no recipe."""
+    if isinstance(engine, type) or not isinstance(getattr(engine, "name", None), str):
+        found = f"the class {engine.__name__}" if isinstance(engine, type) else type(engine).__name__
+        raise UsageError(
+            f"an engine is a name ({', '.join(ENGINE_NAMES)}) or a recipe such as tabsynth.engines.BayesianNetwork(), found {found}"
+        )
 
 
 def _as_type(value: Any, wanted: Any) -> Any:

@@ -21,7 +21,7 @@ from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
 from tabsynth.models.base import Progress, Synthesizer, no_progress
-from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, require_libraries
+from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
@@ -41,14 +41,14 @@ from tabsynth.schema.made import require_made
 from tabsynth.schema.rules import mapped_columns
 from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate_rules import require_rules
-from tabsynth.source import as_table, only_table
+from tabsynth.source import AnySchema, as_schema, as_table, only_table
 from tabsynth.table import Table
 
 
 def fit(
     data: Any,
     *,
-    schema: TableSchema | Schema | None = None,
+    schema: AnySchema | None = None,
     engine: str | Synthesizer = DEFAULT_ENGINE,
     settings: Mapping[str, Any] | None = None,
     privacy: Privacy | None = None,
@@ -64,7 +64,7 @@ def fit(
 
     Differentially private at ε = 1 and δ = 1e-6 where `privacy` says nothing else; `tabsynth.NO_PRIVACY`
     asks for none. Without a `schema` one is drafted from the data, and every domain in it is bought; the
-    names, kinds and types of columns are taken as public, whoever stated them.
+    names, kinds and types of columns are taken as public, whoever stated them. It may be the path of a schema file.
     `engine` is a name, with `settings` as its hyperparameters, or a recipe. `ledger`, a ledger file or an
     open one, is continued: the whole fit must fit under its cap. `seed` decides what little is random in
     fitting beside noise, which no seed reaches.
@@ -89,9 +89,8 @@ def fit(
     refuse((whole_number_fault(seed, "the seed"),))
     mark = marked_source(data) if made_from is None else made_from
     generation = next_generation(mark, real_share)
-    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
-    if not isinstance(engine, str) and settings:
-        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
+    recipe = recipe_of(engine, settings)
+    schema = None if schema is None else as_schema(schema)
     privacy = DEFAULT_BUDGET if privacy is None else privacy
     if not isinstance(privacy, (Budget, NoPrivacy)):
         raise UsageError(

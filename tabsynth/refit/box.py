@@ -12,7 +12,7 @@ import polars as pl
 
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Synthesizer
-from tabsynth.models.registry import DEFAULT_ENGINE, make_engine, settings_of
+from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, settings_of
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import DEFAULT_BUDGET, Budget, Privacy
 from tabsynth.private_fit import require_guarantee
@@ -62,9 +62,7 @@ def engine_box(
     privacy: Privacy = DEFAULT_BUDGET,
 ) -> BlackBox:
     """A registered engine by its name and settings, or a recipe. Raises as `fit` does, before any data."""
-    if not isinstance(engine, str) and settings:
-        raise UsageError("settings belong to an engine's name; set them on the recipe itself")
-    recipe = make_engine(engine, settings) if isinstance(engine, str) else engine
+    recipe = recipe_of(engine, settings)
     require_guarantee(privacy, recipe)
     budget = privacy if isinstance(privacy, Budget) else None
     said = "without privacy" if budget is None else f"ε = {budget.epsilon:g}, δ = {budget.delta:g}"

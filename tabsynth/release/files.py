@@ -20,7 +20,7 @@ from tabsynth.schema import yamltext
 from tabsynth.schema.files import read_text
 from tabsynth.schema.findings import Finding
 from tabsynth.schema.hints import counted, did_you_mean
-from tabsynth.schema.scalars import describe
+from tabsynth.schema.scalars import found_beyond
 
 KeyPath = tuple[str | int, ...]
 
@@ -127,7 +127,7 @@ def _finding(detail: ErrorDetails) -> Finding:
     if kind == "too_short":
         return Finding(path, "a policy needs at least one audience")
     value = detail["input"]
-    found = f"{value!r:.40}" if isinstance(value, str) else describe(value)
+    found = f"{value!r:.40}" if isinstance(value, str) else found_beyond(kind, value)
     if kind == "literal_error":
         return Finding(path, f"expected {detail['ctx']['expected']}, found {found}")
     if kind in _EXPECTED:

@@ -37,7 +37,7 @@ Text
     3. Keys by name, as above.
     4. At least 20 different numbers beside at most 5 different words, none with a leading zero: an integer
        or number held as text, the words as special values (`N`, `> 89`).
-    5. Amounts that no number type reads (`8,583.00`, `533,38`, `$5`), times of day, and dates and datetimes
+    5. Amounts that no number type reads (`8,583.00`, `533,38`, `$5`; in a CSV with decimal commas `8.583`, too), times of day, and dates and datetimes
        that no one format reads: categorical, or free text where most differ; never an identifier. The
        description says what to do.
     6. All different, from 20 rows: an identifier if single short words, else free text.
@@ -64,7 +64,7 @@ Keys
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -82,8 +82,12 @@ FREE_TEXT = (
 NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
 
 
-def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None) -> TableSchema:
+def draft_table(
+    frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None, as_written: Collection[str] = ()
+) -> TableSchema:
     """A proposed schema of `frame`, every domain marked `draft`. The result is private (see the module).
+
+    Text in the columns `as_written` has decimal commas, and points between thousands.
 
     Raises `StructureError`, listing every column whose type a schema cannot store, and where there is no
     column at all. No cell makes it raise.
@@ -101,7 +105,10 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
     if faults or not stored:
         what = "has columns that a schema cannot describe" if faults else "has no columns"
         raise StructureError(f"table {name!r} {what}", faults)
-    guessed = (guess_column(frame[column], stored=found or "") for column, found in stored.items())
+    guessed = (
+        guess_column(frame[column], stored=found or "", decimal="," if column in as_written else ".")
+        for column, found in stored.items()
+    )
     columns = tuple(_with_review(column, frame[column.name]) for column in guessed)
     return TableSchema(
         name=name,
@@ -112,8 +119,10 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
     )
 
 
-def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
-    """A proposed schema of several tables and the foreign keys between them.
+def draft_schema(
+    frames: Mapping[str, pl.DataFrame], *, as_written: Mapping[str, Collection[str]] | None = None
+) -> Schema:
+    """A proposed schema of several tables and the foreign keys between them; `as_written` as in `draft_table`, by table.
 
     Raises `StructureError` as `draft_table` does, listing the faults of all tables at once.
     """
@@ -121,7 +130,7 @@ def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
     faults: list[Fault] = []
     for name, frame in frames.items():
         try:
-            tables.append(draft_table(frame, name=name))
+            tables.append(draft_table(frame, name=name, as_written=(as_written or {}).get(name, ())))
         except StructureError as error:
             where = [
                 Fault(f"table {name!r}, {fault.where}", fault.what, fault.hint) for fault in error.faults

@@ -98,6 +98,19 @@ def describe(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
+_BEYOND = {"greater_than": "0 or less", "greater_than_equal": "less than 0", "less_than": "1 or more"}
+
+
+def found_beyond(kind: str, value: object) -> str:
+    """What pydantic found where it expected something else, in words; of a number beyond 0 or 1 (by `kind`) that it is so.
+
+    >>> found_beyond("less_than", 1.5)
+    '1 or more'
+    """
+    is_number = isinstance(value, (int, float)) and not math.isnan(value)
+    return _BEYOND.get(kind, describe(value)) if is_number else describe(value)
+
+
 def _finite(value: float) -> float:
     try:
         number = float(value)

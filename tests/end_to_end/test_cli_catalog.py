@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,39 @@ def test_list_and_search_show_who_has_what(folder: Path) -> None:
     assert catalog(folder, "search").code == 2
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("list",),
+        ("search", "--tag", "x"),
+        ("show", "1"),
+        ("expire",),
+        ("expire", "1"),
+        ("cumulative", "hospital 7"),
+        ("diff", "1", "2"),
+    ],
+)
+def test_only_adding_starts_a_catalogue(tmp_path: Path, args: tuple[str, ...]) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "mine.db")) as database:
+        database.execute("CREATE TABLE mine (x)")
+    before = (tmp_path / "mine.db").read_bytes()
+    for where in ("nosuch.db", "sqlite:///nosuch.db", "mine.db"):
+        done = catalog(tmp_path, *args, "--catalog", where)
+        assert (done.code, done.out) == (2, "")
+        assert "there is no catalogue at " in done.err
+        assert [path.name for path in tmp_path.iterdir()] == ["mine.db"]
+    assert (tmp_path / "mine.db").read_bytes() == before
+
+
+def test_adding_says_that_it_starts_a_catalogue(folder: Path, tmp_path: Path) -> None:
+    add = ("add", "a.zip", "--key", "k.pub", "--no-cap", "--catalog", str(tmp_path / "new.db"))
+    first, again = catalog(folder, *add), catalog(folder, *add)
+    assert first.code == 0, first.err
+    assert f"started a new one at {tmp_path / 'new.db'}" in first.err
+    assert again.code == 2
+    assert "started" not in again.err
+
+
 def test_show_and_cumulative(folder: Path) -> None:
     shown = catalog(folder, "show", "1")
     for text in (
@@ -101,5 +136,5 @@ def test_what_cannot_be_meant_is_said(folder: Path) -> None:
     ):
         done = catalog(folder, "add", *options)
         assert done.code == code, options
-        assert done.err.startswith("Error: ")
+        assert "Error: " in done.err
     assert catalog(folder, "list", "--catalog", "other.db", "--json").json["releases"] == []

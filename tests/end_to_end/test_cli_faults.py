@@ -87,6 +87,7 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("a plan of no rows", ("budget", "plan", "--schema", "schema.yaml", "--rows", "-1"), "UsageError", "0 or more"),
     ("no source", ("fit", "stay.csv", *_FIT_ANYHOW[2:]), "StructureError", "did you mean stays.csv?"),
     ("unknown kind of file", ("fit", "run.yaml", *_FIT_ANYHOW[2:]), "UsageError", "unknown kind of file"),
+    ("a folder as data", ("schema", "draft", "taken", "--out", "s.yaml"), "UsageError", "taken is a folder: name a file"),
     ("ragged", ("fit", "ragged.csv", *_FIT_ANYHOW[2:]), "StructureError", "1 with 2 fields, expected 9"),
     ("not UTF-8", ("schema", "draft", "latin.csv", "--out", "s.yaml"), "StructureError", "1 of 1 cells are not utf-8"),
     ("empty", ("fit", "empty.csv", *_FIT_ANYHOW[2:]), "StructureError", "empty"),
@@ -119,6 +120,49 @@ FAULTS: list[tuple[str, tuple[str, ...], str, str]] = [
     ("unknown target", ("evaluate", "--synthetic", "stays.csv", "--train", "stays.csv", "--holdout", "stays.csv", "--schema", "schema.yaml", "--target", "x", "--out", "e"), "UsageError", "not a column"),
     ("unknown columns", ("evaluate", "--synthetic", "stays.csv", "--train", "stays.csv", "--holdout", "stays.csv", "--schema", "schema.yaml", "--quasi-identifier", "x", "--sensitive", "y", "--out", "e"), "UsageError", "the sensitive column 'y' is not a column"),
 ]  # fmt: skip
+_EVALUATE = (
+    "--synthetic",
+    "stays.csv",
+    "--train",
+    "train.parquet",
+    "--holdout",
+    "stays.csv",
+    "--schema",
+    "schema.yaml",
+)
+_KEY = ("pseudonymise", "stays.csv", "--schema", "schema.yaml", "--no-privacy", "--key-file", "key")
+REPLACED: list[tuple[str, tuple[str, ...], str]] = [
+    ("a draft", ("schema", "draft", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("a split", ("split", "train.parquet", "--out", "."), "reads it"),
+    ("a schema split by", ("split", "stays.csv", "--schema", "holdout.parquet", "--out", "."), "reads it"),
+    ("a fit over its table's folder", ("fit", "model/rows.csv", "--schema", "schema.yaml", "--out", "model"), "model/rows.csv, which lies in it"),
+    ("a fit over its ledger's folder", (*_FIT[:5], "model", "--ledger", "model/ledger"), "model/ledger, which lies in it"),
+    ("a sample", ("sample", "model", "--out", "model/model.csv"), "reads it"),
+    ("complete", ("complete", "model", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("near", ("near", "model", "stays.csv", "--rows", "1", "--out", "link.csv"), "reads it"),
+    ("draw", ("draw", "model", "--out", "model/drawn.svg"), "reads it"),
+    ("augment", ("augment", "stays.csv", "--target", "ward", "--to", "1:2", "--out", "stays.csv"), "reads it"),
+    ("a trial", ("augment", "trial/augment.json", "--target", "ward", "--to", "1:2", "--evaluate", "trial"), "reads it"),
+    ("rows under pseudonyms", (*_KEY, "--out", "stays.csv", "--schema-out", "s.yaml"), "reads it"),
+    ("a schema over the key", (*_KEY, "--out", "p.csv", "--schema-out", "key"), "reads it"),
+    ("a schema over the rows", (*_KEY, "--out", "p.csv", "--schema-out", "p.csv"), "two outputs"),
+    ("rules", ("constraints", "suggest", "stays.csv", "--schema", "schema.yaml", "--out", "schema.yaml"), "reads it"),
+    ("an import", ("schema", "import", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("an evaluation", ("evaluate", "--synthetic", "trial/results.json", *_EVALUATE[2:], "--out", "trial"), "reads it"),
+    ("an audit", ("audit", *_EVALUATE, "--json", "link.csv"), "reads it"),
+    ("shadows", ("audit-engine", "shadow", *_EVALUATE[2:], "--json", "train.parquet"), "reads it"),
+    ("shadows over what they keep", ("audit-engine", "shadow", *_EVALUATE[2:], "--resume", "r", "--json", "r"), "two outputs"),
+    ("noise", ("audit-engine", "noise", "--function", "own.py:make", "--json", "own.py"), "reads it"),
+    ("a collapse", ("collapse", *_EVALUATE[2:6], "--schema", "trial/collapse.json", "--out", "trial"), "reads it"),
+    ("a decision", ("policy", "check", "--model", "model", "--policy", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("a report", ("report", "internal", "--results", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("a page", ("report", "publishable", "--model", "model", "--synthetic", "stays.csv", "--out", "stays.csv"), "reads it"),
+    ("a page twice", ("report", "publishable", "--model", "model", "--synthetic", "stays.csv", "--out", "p", "--json", "p"), "two outputs"),
+    ("a bundle", ("release", "build", "--terms", "stays.csv", "--key", "key", "--out", "stays.csv"), "reads it"),
+    ("an opened bundle", ("release", "open", "trial/b.zip", "--key", "key", "--out", "trial"), "trial/b.zip, which lies in it"),
+    ("a run over its file", ("run", "ran/private/run.yaml", "--out", "ran"), "ran/private/run.yaml, which lies in it"),
+    ("a run over its schema", ("run", "elsewhere.yaml", "--out", "ran"), "ran/private/schema.yaml, which lies in it"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -137,6 +181,50 @@ def test_bad_input_ends_with_code_2_and_leaves_nothing(
     assert "Traceback" not in done.err
     assert done.err.startswith("Error: ")
     assert _state(made) == before
+
+
+@pytest.fixture(scope="module")
+def inputs(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files that commands read, named as their outputs could be."""
+    folder = tmp_path_factory.mktemp("inputs")
+    shutil.copytree(made / "model", folder / "model")
+    for name in ("stays.csv", "schema.yaml"):
+        shutil.copy(made / name, folder / name)
+    (folder / "link.csv").symlink_to("stays.csv")
+    (folder / "key").touch(mode=0o600)
+    (folder / "key").write_bytes(b"k" * 40)
+    for name in (
+        "train.parquet",
+        "trial/augment.json",
+        "trial/results.json",
+        "trial/collapse.json",
+        "own.py",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(made / "stays.csv", folder / name)
+    for name in ("holdout.parquet", "trial/collapse.json"):
+        shutil.copy(made / "schema.yaml", folder / name)
+    for name in ("rows.csv", "ledger"):
+        shutil.copy(made / "stays.csv", folder / "model" / name)
+    for name in ("model.csv", "drawn.svg"):
+        (folder / "model" / name).symlink_to("model.json")
+    for name in ("b.zip", "manifest.json"):
+        (folder / "trial" / name).write_text("{}")
+    (folder / "ran" / "private").mkdir(parents=True)
+    shutil.copy(made / "schema.yaml", folder / "ran" / "private")
+    run = "version: 1\nprivacy: none\nschema: {}\ntables: {{stays: {{source: {}}}}}\n"
+    (folder / "ran/private/run.yaml").write_text(run.format("schema.yaml", "../../stays.csv"))
+    (folder / "elsewhere.yaml").write_text(run.format("ran/private/schema.yaml", "stays.csv"))
+    return folder
+
+
+@pytest.mark.parametrize(("args", "words"), [one[1:] for one in REPLACED], ids=[one[0] for one in REPLACED])
+def test_no_command_replaces_what_it_reads(inputs: Path, args: tuple[str, ...], words: str) -> None:
+    before = {path: path.read_bytes() for path in inputs.rglob("*") if path.is_file()}
+    done = tabsynth_here(*args, "--overwrite", cwd=inputs)
+    assert done.code == 2, done.err
+    assert words in done.err
+    assert {path: path.read_bytes() for path in inputs.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", ["no rows", "wrong type", "out of domain"])
@@ -167,6 +255,23 @@ def test_bytes_that_are_refused_do_not_abort_the_process(made: Path) -> None:
 def _state(folder: Path) -> dict[str, tuple[int, float]]:
     """Every file with its size and time: what a command that fails must not change."""
     return {str(path): (path.stat().st_size, path.stat().st_mtime) for path in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("out", ["s.csv", "s.csv.gz", "s.parquet", "s.arrow", "parts/train.parquet"])
+def test_a_file_that_may_be_no_larger_is_named(made: Path, tmp_path: Path, out: str) -> None:
+    limited = 'ulimit -f 8; exec "$0" -m tabsynth "$@"'  # 8 KiB, or 4
+    args: tuple[str | Path, ...] = ("sample", "plain", "--rows", "9000", "--out", tmp_path / out)
+    if out == "parts/train.parquet":
+        lines = (made / "stays.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "long.csv").write_text("".join([lines[0], *lines[1:] * 40]), encoding="utf-8")
+        args = ("split", tmp_path / "long.csv", "--out", tmp_path / "parts")
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited, sys.executable, *map(str, args)],
+        cwd=made, capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"File too large: {tmp_path / out}" in done.stderr
+    assert not (tmp_path / out).exists()
 
 
 def test_all_faults_of_the_data_are_listed(made: Path) -> None:

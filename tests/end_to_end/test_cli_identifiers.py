@@ -129,6 +129,10 @@ def test_pseudonyms_and_what_refuses_them(folder: Path) -> None:
     rows = pl.read_csv(folder / "p.csv")
     assert (rows["mail"].n_unique(), rows["remark"].unique().to_list()) == (_N, ["***"])
     assert CANARY_TEXT not in (folder / "p.csv").read_text()
+    (folder / "p.csv").write_text("of before")
+    again = tabsynth_here(*command, "--schema-out", "p.yaml", "--no-privacy", "--overwrite", cwd=folder)
+    assert again.code == 0, again.err
+    assert pl.read_csv(folder / "p.csv").equals(rows)
     fit = ("fit", "p.csv", "--schema", "p.yaml", "--engine", "independent", "--out", "m")
     denied = tabsynth_here(*fit, cwd=folder)
     assert denied.code == 2

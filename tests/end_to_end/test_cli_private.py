@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import tabsynth as ts
+from tabsynth.errors import StructureError
 from tabsynth.pipeline import FittedPipeline
 from tabsynth.privacy import Budget
 from tabsynth.privacy.ledger_file import open_ledger_file, read_ledger_file
@@ -264,3 +266,22 @@ def test_confirming_says_what_a_statement_costs(folder: Path, tmp_path: Path) ->
     assert "least and greatest value of the data: age. " in bounded.out
     again = tabsynth_here(*confirm, "age", cwd=folder)
     assert "least and greatest" not in again.out
+
+
+def test_text_in_place_of_numbers_is_refused_before_anything_is_charged(tmp_path: Path) -> None:
+    pl.DataFrame({"price": [f"{at},5" for at in range(100)]}).write_parquet(tmp_path / "t.parquet")
+    price = "{kind: number, bounds: [0, 100], decimals: 1}"
+    (tmp_path / "s.yaml").write_text(f"version: 1\ntables: {{t: {{columns: {{price: {price}}}}}}}\n")
+    started = ("ledger", "create", "l", "--source", "t", "--epsilon", "1")
+    assert tabsynth_here(*started, cwd=tmp_path).code == 0
+    for options in ((), ("--ledger", "l")):
+        fit = ("fit", "t.parquet", "--schema", "s.yaml", *_ENGINE, "--out", "m", *options, "--json")
+        done = tabsynth_here(*fit, cwd=tmp_path)
+        assert (done.code, done.json["error"]["type"]) == (2, "StructureError")
+        assert "column 'price': is text, expected float64" in done.err
+        assert not (tmp_path / "m").exists()
+    with pytest.raises(StructureError, match="is text, expected float64"):
+        ts.fit(
+            tmp_path / "t.parquet", schema=tmp_path / "s.yaml", ledger=tmp_path / "l", engine="independent"
+        )
+    assert read_ledger_file(tmp_path / "l").charges == ()

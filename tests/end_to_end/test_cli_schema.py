@@ -241,3 +241,23 @@ def test_a_decimal_mark_is_stated(tmp_path: Path) -> None:
     assert tabsynth_here(*other, ",", cwd=tmp_path).code == 0
     wrong = tabsynth_here(*other, ";", cwd=tmp_path)
     assert (wrong.code, "the decimal mark must be a point or a comma" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize("mark", ["NA", "null", "n/a"])
+def test_texts_that_may_mean_null_are_pointed_out_until_they_are_stated(tmp_path: Path, mark: str) -> None:
+    rows = [
+        f"{['eye', 'ear', mark][at % 3]},{mark if at % 9 == 0 else at % 40},{at % 7}" for at in range(240)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["ward,age,n", *rows, ""]))
+    draft = ("schema", "draft", "t.csv", "--out", "s.yaml", "--overwrite", "--json")
+    done = tabsynth_here(*draft, cwd=tmp_path)
+    assert done.json["possible_nulls"] == ["ward", "age"]
+    assert "ward, age: among the cells is a text such as" in done.err
+    assert "--null-mark TEXT" in done.err
+    stated = tabsynth_here(*draft, "--null-mark", mark, "--null-mark", "", cwd=tmp_path)
+    assert (stated.json["possible_nulls"], stated.err) == ([], "")
+    pl.read_csv(tmp_path / "t.csv").write_parquet(tmp_path / "t.parquet")
+    other = tabsynth_here(
+        "schema", "draft", "t.parquet", *draft[3:], cwd=tmp_path
+    )  # where no mark can be stated
+    assert (other.json["possible_nulls"], other.err) == ([], "")

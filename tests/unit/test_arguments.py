@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import polars as pl
 import pytest
 
 import tabsynth as ts
-from tabsynth.errors import ConditionError, UsageError
+from tabsynth.errors import ConditionError, SchemaError, UsageError
 from tabsynth.pipeline import FittedPipeline
 
 
@@ -63,3 +65,78 @@ def test_a_column_that_is_not_there_is_not_one_that_is_not_modelled(fitted: Fitt
         fitted.sample(1, where={"z": 1, "id": "K001"})
     assert "no column 'z' (one of: s, id)" in str(error.value)
     assert "'id' is not modelled: a column of kind identifier is made anew" in str(error.value)
+
+
+_ROWS = pl.DataFrame(
+    {
+        "age": [20 + at % 50 for at in range(240)],
+        "sex": ["female", "male", "male"] * 80,
+        "mail": [f"m{at}@clinic.test" for at in range(240)],
+    }
+)
+_QUICK: dict[str, Any] = {"engine": "independent", "privacy": ts.NO_PRIVACY}
+TAKES_A_SCHEMA: dict[str, Callable[[Any], object]] = {
+    "fit": lambda schema: ts.fit(_ROWS, schema=schema, **_QUICK).schema,
+    "fit privately": lambda schema: ts.fit(_ROWS, schema=schema, engine="independent").schema.column_names,
+    "split": lambda schema: ts.split(_ROWS, schema=schema, seed=1)[0].rows(),
+    "check": lambda schema: ts.check(_ROWS, schema),
+    "check_constraints": lambda schema: ts.check_constraints(_ROWS, schema),
+    "suggest_constraints": lambda schema: ts.suggest_constraints(_ROWS, schema),
+    "confirm": lambda schema: ts.confirm(schema, by="A. Steward", source="form 4").only_table.columns,
+    "budget_plan": lambda schema: ts.budget_plan(schema, engine="independent").to_dict(),
+    "pseudonymise": lambda schema: ts.pseudonymise(_ROWS, schema=schema, key=b"k" * 32, privacy=ts.NO_PRIVACY)[1],
+    "evaluate": lambda schema: ts.evaluate(_ROWS, _ROWS, _ROWS, schema=schema).summary(),
+    "audit": lambda schema: ts.audit(_ROWS, _ROWS[:200], _ROWS[:200], schema=schema).outcome,
+    "collapse": lambda schema: ts.collapse(_ROWS, _ROWS, schema=schema, generations=1, **_QUICK).generations[0].n_rows,
+    "augment": lambda schema: ts.augment(
+        _ROWS, schema=schema, target="sex", to="1:1", engine="independent"
+    ).n_synthetic,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def schema_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("schema") / "schema.yaml"
+    ts.write_schema(ts.draft_schema(_ROWS), path, private_note=True)
+    return path
+
+
+@pytest.mark.parametrize("name", [name for name in TAKES_A_SCHEMA if name != "audit"])
+def test_the_path_of_a_schema_file_is_a_schema(schema_file: Path, name: str) -> None:
+    call, schema = TAKES_A_SCHEMA[name], ts.read_schema(schema_file)
+    assert call(schema_file) == call(str(schema_file)) == call(schema)
+
+
+@pytest.mark.parametrize("name", TAKES_A_SCHEMA)
+def test_what_is_no_schema_is_one_clear_error(name: str) -> None:
+    with pytest.raises(UsageError, match=r"a schema is a tabsynth\.Schema or TableSchema, .*, found int"):
+        TAKES_A_SCHEMA[name](5)
+    with pytest.raises(SchemaError, match=r"absent\.yaml cannot be read"):
+        TAKES_A_SCHEMA[name]("absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("engine", "found"),
+    [(5, "int"), (None, "NoneType"), (ts.engines.BayesianNetwork, "the class BayesianNetwork")],
+)
+def test_what_is_no_engine_is_one_clear_error(schema_file: Path, engine: Any, found: str) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: ts.fit(_ROWS, engine=engine),
+        lambda: ts.budget_plan(schema_file, engine=engine),
+        lambda: ts.augment(_ROWS, target="sex", to="1:1", engine=engine),
+        lambda: ts.collapse(_ROWS, _ROWS, engine=engine),
+    ]
+    for call in (
+        calls[:3] if callable(engine) else calls
+    ):  # a function may stand in for the engine that is watched
+        with pytest.raises(UsageError, match=f"an engine is a name .*, found {found}"):
+            call()
+
+
+def test_settings_are_a_mapping() -> None:
+    for call in (
+        lambda: ts.fit(_ROWS, settings="min_group=3"),  # type: ignore[arg-type]
+        lambda: ts.augment(_ROWS, target="sex", to="1:1", settings=["min_group"]),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UsageError, match="settings must be a mapping of names to values"):
+            call()

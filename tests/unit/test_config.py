@@ -18,7 +18,15 @@ import tabsynth as ts
 from tabsynth.config.document import run_config_json_schema
 from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_yaml
 from tabsynth.config.run import run
-from tabsynth.config.steps import first_rows, folder_names, left_out, require_free, staged, table_of
+from tabsynth.config.steps import (
+    first_rows,
+    folder_names,
+    left_out,
+    require_distinct,
+    require_free,
+    staged,
+    table_of,
+)
 from tabsynth.config.types import CsvOptions, RunConfig, TableRun, privacy_of
 from tabsynth.errors import BudgetError, OutputExistsError, SchemaError, StructureError, UsageError
 from tabsynth.io import column_names, write_frame
@@ -167,7 +175,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
     for expected in (
         "privcy: line 3: unknown key (did you mean 'privacy'?)",
         "seed: line 4: expected a whole number, found text",
-        "holdout: line 5: expected a number below 1, found a whole number",
+        "holdout: line 5: expected a number below 1, found 1 or more",
         "output.formats[1]: line 6: expected text, found a whole number (write it in quotes)",
         "tables.stays.source: line 9: stay.csv is not there: no such file (did you mean stays.csv?)",
         "tables.stays.engine: line 10: unknown engine 'gaussian' (did you mean 'gaussian_copula'?)",
@@ -176,7 +184,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         "tables.visits: line 13: the schema has no table of this name",
         "unknown setting 'min_grup' (did you mean 'min_group'?)",
         "setting 'ridge': expected float",
-        "tables.visits.rows: line 16: expected 0 or more, found a whole number",
+        "tables.visits.rows: line 16: expected 0 or more, found less than 0",
     ):
         assert expected.replace("stay.csv is not", f"{folder}/stay.csv is not") in text
 
@@ -195,7 +203,7 @@ def test_all_faults_are_listed_at_once_with_line_and_hint(folder: Path) -> None:
         ({"ledger": 5}, "ledger: expected text, found a whole number"),
         ({"ledger": "l", "privacy": "none"}, "ledger: a run without privacy has no place in a ledger"),
         ({"privacy": {"epsilon": 1, "unit": "row"}}, "privacy.unit: unknown key"),
-        ({"seed": -1}, "seed: expected 0 or more, found a whole number"),
+        ({"seed": -1}, "seed: expected 0 or more, found less than 0"),
         ({"schema": 3}, "schema: expected a file's name or a schema, found a whole number"),
         ({"schema": "absent.yaml"}, "cannot be read"),
         ({"schema": {"version": 1, "tables": {"stays": {"columns": {"age": {"kind": "int"}}}}}}, "schema: tables.stays.columns.age.kind: unknown kind"),
@@ -403,20 +411,20 @@ def test_outputs_that_are_taken_are_refused(tmp_path: Path) -> None:
     file.write_text("x")
     for made in (ours, theirs):
         made.mkdir()
-        require_free(made, overwrite=False)  # an empty folder is free
+        require_free(made, inputs=(), overwrite=False)  # an empty folder is free
     (ours / "model.json").write_text("{}")
     (theirs / "thesis.doc").write_text("x")
     for taken in (file, ours, theirs):
         with pytest.raises(OutputExistsError, match="--overwrite"):
-            require_free(taken, overwrite=False)
-    require_free(file, overwrite=True)
-    require_free(ours, overwrite=True, ours="model.json")
+            require_free(taken, inputs=(), overwrite=False)
+    require_free(file, inputs=(), overwrite=True)
+    require_free(ours, inputs=(), overwrite=True, ours="model.json")
     with pytest.raises(UsageError, match="holds other things"):
-        require_free(theirs, overwrite=True, ours="model.json")
+        require_free(theirs, inputs=(), overwrite=True, ours="model.json")
 
 
 def _interrupted(out: Path, *, overwrite: bool) -> None:
-    with staged(out, ("a", "b"), overwrite=overwrite) as folder:
+    with staged(out, ("a", "b"), inputs=(), overwrite=overwrite) as folder:
         (folder / "a").write_text("half")
         raise KeyboardInterrupt
 
@@ -426,18 +434,56 @@ def test_staged_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _interrupted(out, overwrite=False)
     assert not (tmp_path / "new").exists()
-    with staged(out, ("a", "b"), overwrite=False) as folder:
+    with staged(out, ("a", "b"), inputs=(), overwrite=False) as folder:
         (folder / "a").write_text("1")
         (folder / "b").write_text("2")
     (out / "kept").write_text("mine")
-    with pytest.raises(OutputExistsError), staged(out, ("b", "c"), overwrite=False):
+    with pytest.raises(OutputExistsError), staged(out, ("b", "c"), inputs=(), overwrite=False):
         pass
     with pytest.raises(KeyboardInterrupt):
         _interrupted(out, overwrite=True)
     assert (out / "a").read_text() == "1"
-    with staged(out, ("a",), overwrite=True) as folder:
+    with staged(out, ("a",), inputs=(), overwrite=True) as folder:
         (folder / "a").write_text("3")
     assert {path.name: path.read_text() for path in out.iterdir()} == {"a": "3", "b": "2", "kept": "mine"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_output_replaces_what_is_read(tmp_path: Path, overwrite: bool) -> None:
+    model, data = tmp_path / "model", tmp_path / "data.csv"
+    model.mkdir()
+    (model / "model.json").write_text("{}")
+    (model / "rows.csv").write_text("x")
+    data.write_text("x")
+    soft, hard = tmp_path / "soft.csv", tmp_path / "hard.csv"
+    soft.symlink_to(data)
+    hard.hardlink_to(data)
+    (tmp_path / "same").symlink_to(tmp_path)
+    for one in (data, soft, hard, tmp_path / "same" / "data.csv", tmp_path / "model" / ".." / "data.csv"):
+        with pytest.raises(UsageError, match="this command reads it"):
+            require_free(one, inputs=(None, data), overwrite=overwrite)
+        with pytest.raises(UsageError, match="this command reads it"):
+            require_free(data, inputs=(one,), overwrite=overwrite)
+    with pytest.raises(UsageError, match=r"rows\.csv, which lies in it"):
+        require_free(model, inputs=(model / "rows.csv",), overwrite=overwrite, ours="model.json")
+    for part in (model, model / "model.json", model / "manifest.json"):
+        with pytest.raises(UsageError, match="this command reads it"):
+            require_free(part, inputs=(model,), overwrite=overwrite)
+    with (
+        pytest.raises(UsageError, match="this command reads it"),
+        staged(tmp_path, ("new.csv", "data.csv"), inputs=(data,), overwrite=overwrite),
+    ):
+        pass
+    require_free(tmp_path / "absent.csv", inputs=(data, model), overwrite=overwrite)
+    require_free(model / "rows.csv", inputs=(model, data), overwrite=True)  # it is no part of the model
+
+
+def test_two_outputs_have_two_places(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "a.csv")
+    require_distinct(tmp_path / "a.csv", None, tmp_path / "b.csv", None)
+    for other in ("a.csv", "link"):
+        with pytest.raises(UsageError, match="two outputs"):
+            require_distinct(tmp_path / "a.csv", tmp_path / other)
 
 
 def _config(folder: Path, **changes: object) -> RunConfig:

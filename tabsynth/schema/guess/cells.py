@@ -14,13 +14,14 @@ _PLAIN_NUMBER = r"^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$"
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The present cells of a column (no null, no NaN), their distinct values, and its name's hints."""
+    """The present cells of a column (no null, no NaN), their distinct values, the decimal mark in text, and its name's hints."""
 
     name: str
     stored: str
     present: pl.Series
     distinct: pl.Series
     nullable: bool
+    decimal: str = "."
     hints: NameHints = field(init=False)
 
     def __post_init__(self) -> None:

@@ -23,8 +23,8 @@ def stored_dtype(dtype: pl.DataType) -> str | None:
     return dtype_name(dtype)
 
 
-def guess_column(series: pl.Series, *, stored: str) -> Column:
-    """What `series` seems to be; `stored` is its dtype in the schema."""
+def guess_column(series: pl.Series, *, stored: str, decimal: str = ".") -> Column:
+    """What `series` seems to be; `stored` is its dtype in the schema, `decimal` the mark in its text."""
     dtype = series.dtype
     if isinstance(dtype, (pl.Categorical, pl.Enum, pl.Null)):
         series = series.cast(pl.String)
@@ -36,7 +36,7 @@ def guess_column(series: pl.Series, *, stored: str) -> Column:
     if present.dtype.is_float():
         present = present.drop_nans()
     nullable = len(present) < len(series) or series.is_empty()
-    cells = Cells(series.name, stored, present, present.unique(maintain_order=False), nullable)
+    cells = Cells(series.name, stored, present, present.unique(maintain_order=False), nullable, decimal)
     if isinstance(dtype, pl.Enum):
         return cells.categorical(tuple(dtype.categories.to_list()))
     if present.is_empty() and not dtype.is_temporal():

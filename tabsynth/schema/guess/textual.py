@@ -55,7 +55,7 @@ def guess_text(cells: Cells) -> Column:
         numbers = _numbers(cells)
         if numbers is not None:
             return numbers
-    note = _note(cells)
+    note = _note(cells, is_coded=is_coded or cells.hints.is_diagnosis)
     if note is not None:
         return _unread(cells, note)
     if cells.is_unique and cells.n_present >= _FEWEST_UNIQUE:
@@ -117,9 +117,10 @@ def _moments(cells: Cells) -> Column | None:
     )
 
 
-def _note(cells: Cells) -> str | None:
+def _note(cells: Cells, *, is_coded: bool) -> str | None:
     """What to do about numbers and times that are held as text which cannot be read as such."""
-    if are_amounts(cells.distinct):
+    has_commas = cells.decimal == "," and not is_coded
+    if are_amounts(cells.distinct.str.replace_all(".", ",", literal=True) if has_commas else cells.distinct):
         return _AMOUNTS_NOTE
     if are_clocks(cells.distinct):
         return _CLOCKS_NOTE
@@ -140,6 +141,8 @@ def _unread(cells: Cells, note: str) -> Column:
 
 
 def _numbers(cells: Cells) -> Column | None:
+    if cells.decimal == "," and cells.distinct.str.contains(".", literal=True).any():
+        return None  # its points group thousands, and what has a comma was not read as a number
     read = read_numbers(cells.distinct)
     if read is None:
         return None

@@ -3,10 +3,12 @@
 import datetime as dt
 import gzip
 import traceback
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
+from tabsynth.api import draft_schema
 from tabsynth.errors import DataError, StructureError, UsageError
 from tabsynth.io import read_csv, read_table, sniff_dialect, write_frame
 from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
@@ -195,7 +197,13 @@ def test_sniffed_delimiters(csv, content, delimiter):
         ("a;b\n0,125;x\n", ","),
         ("a;b\n8033,125;x\n", ","),
         ("a;b\n" + "1,5;x\n" * 4 + "NA;x\n", ","),
+        ("a;b\n1.234,5;x\n1,000;y\n", ","),
+        ("a;b\n1.234,567;x\n", ","),
+        ("a;b\n1.234.567;x\n88.782;y\n988;y\n", ","),
+        ("a;b\n1,234,567;x\n1,5;y\n1,5;y\n1,5;y\n1,5;y\n", ","),
         # thousands, points, words
+        ("a;b\n1,234,567;x\n88,782;y\n", "."),
+        ("a;b\n31.12.2024;x\n", "."),
         ("a;b\n8,583;x\n1,000;y\n", "."),
         ("a;b\n1.5;2,5\n", "."),
         ("a;b\n1,5;x\n1.5;y\n", "."),
@@ -222,6 +230,69 @@ def test_a_table_with_decimal_commas_comes_back_as_it_was(csv, tmp_path):
     assert (tmp_path / "made.csv").read_bytes() == path.read_bytes()
     frame, _ = read_table(tmp_path / "made.csv", schema=known.schema)
     assert frame.equals(known.frame)
+
+
+def _grouped(values, mark="."):
+    return [f"{value:,}".replace(",", mark) for value in values]
+
+
+_THOUSANDS = [*range(700, 1000, 30), *range(1000, 90_000, 887), 1_234_567]
+
+
+def test_points_in_a_table_with_decimal_commas_group_thousands(csv, tmp_path):
+    rows = [f"{n};{n},5;{'k.A.' if n[-1] in '13579' else n}" for n in _grouped(_THOUSANDS)]
+    path = csv("\n".join(["people;price;beds", *rows, ""]))
+    known, _ = drafted(path, dialect=CsvDialect(delimiter=";", decimal=","))
+    for name in ("people", "price", "beds"):
+        assert known.schema[name].kind is Kind.TEXT
+        assert "amounts with separators" in known.schema[name].description
+    frames = draft_schema({"t": path, "u": path})
+    assert frames["t"]["people"].kind is frames["u"]["people"].kind is Kind.TEXT
+    write_frame(known.frame, tmp_path / "made.csv", schema=known.schema)
+    assert (tmp_path / "made.csv").read_bytes() == path.read_bytes()
+    column = Column(name="people", kind=Kind.NUMBER, dtype="string", special_values=("?",))
+    schema = TableSchema(name="t", columns=(column,), csv=CsvDialect(delimiter=";", decimal=","))
+    frame, _ = read_table(path, schema=schema)
+    assert frame["people"].to_list()[-3:-1] == [
+        "88,813",
+        "89,700",
+    ]  # no numbers, and no others a thousandth as large
+    write_frame(frame, tmp_path / "again.csv", schema=schema)
+    assert (tmp_path / "again.csv").read_text().split() == ["people", *_grouped(_THOUSANDS)]
+    with pytest.raises(DataError, match="cells are not float64"):
+        read_table(
+            path, schema=replace(schema, columns=(replace(column, dtype="float64", special_values=()),))
+        )
+
+
+def test_codes_with_points_stay_codes_beside_decimal_commas(csv):
+    rows = [f"{code};{n},25" for n, code in enumerate(["250.83", "401.9", "428.0", "V57"] * 20)]
+    known, _ = drafted(csv("\n".join(["diagnosis;price", *rows])))
+    assert known.schema.csv.decimal == ","
+    assert known.schema["diagnosis"].categories == ("250.83", "401.9", "428.0", "V57")
+    assert known.schema["diagnosis"].description is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "other", "delimiter", "is_open"),
+    [
+        (_grouped(_THOUSANDS[:-1]), "x", ";", True),
+        (_grouped(_THOUSANDS[30:-1]), "x", "\t", True),
+        (["88.782", "", "-1.000"], "7", "|", True),
+        (_grouped(_THOUSANDS[:-1]), "x", ",", False),  # of places where a point stands before decimals
+        (_grouped(_THOUSANDS[:-1]), "2.50", ";", False),  # which says what a point is
+        ([*_grouped(_THOUSANDS[:-1]), "0.125"], "x", ";", False),
+        ([*_grouped(_THOUSANDS[:-1]), "1000"], "x", ";", False),
+        ([*_grouped(_THOUSANDS[:-1]), "1.25"], "x", ";", False),
+        (["7", "8"], "x", ";", False),
+    ],
+)
+def test_a_draft_asks_where_points_may_group_thousands(csv, cells, other, delimiter, is_open):
+    path = csv("\n".join([f"people{delimiter}other", *(f"{cell}{delimiter}{other}" for cell in cells)]))
+    for schema in (drafted(path)[0].schema, draft_schema({"t": path})["t"]):
+        assert schema["people"].kind in (Kind.NUMBER, Kind.CATEGORICAL, Kind.INTEGER)
+        assert ("between thousands" in (schema["people"].review or "")) == is_open
+        assert schema["other"].review is None
 
 
 def test_numbers_with_a_decimal_comma_are_quoted_between_commas(tmp_path):
@@ -314,6 +385,34 @@ def test_cells_of_another_type_are_counted_by_column(csv):
     ]
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_rows_of_another_length_are_named_in_another_encoding_too(csv, capfd, pack):
+    rows = ["a;b", "Müller;1", "ü;2;3", "Bär;4", *["x;5"] * 9, "ü;6;ä;ö"]
+    path = csv(pack("\n".join(rows).encode("cp1252")), "data.csv.gz")
+    with pytest.raises(StructureError) as error:
+        read_csv(path)
+    assert faults(error) == [
+        ("column 'a'", "2 of 11 cells are not utf-8"),
+        ("rows", "1 with 3 fields, expected 2 as in the header; row 3"),
+        ("rows", "1 with 4 fields, expected 2 as in the header; row 14"),
+    ]
+    with pytest.raises(StructureError) as error:
+        read_csv(csv("\n".join([*rows[:1], *rows[2:3], *rows[4:5]]).encode("cp1252")))
+    assert faults(error) == [("rows", "1 with 3 fields, expected 2 as in the header; row 2")]
+    assert capfd.readouterr() == ("", "")  # what pyarrow cannot hand over, it prints
+
+
+def test_files_of_other_formats_under_the_name_of_a_csv_are_told(csv, tmp_path):
+    frame = pl.DataFrame({"a": [f"ü{at}" for at in range(999)]})
+    frame.write_parquet(tmp_path / "p")
+    frame.write_ipc(tmp_path / "i")
+    for name, what in (("p", "it is a Parquet file"), ("i", "it is an Arrow file")):
+        with pytest.raises(StructureError) as error:
+            read_csv(csv((tmp_path / name).read_bytes()))
+        assert faults(error) == [("", what)]
+    assert read_csv(csv("PAR1,b\n1,xPAR2\n")).columns == ["PAR1", "b"]
+
+
 def test_bytes_that_are_not_utf_8_are_counted_by_column(csv):
     path = csv("a,b\né,x\nü,y\nz,ß\nq\n".encode("latin-1"))
     with pytest.raises(StructureError) as error:
@@ -331,7 +430,7 @@ def test_the_last_field_may_hold_a_line_break(csv):
 
 
 def test_a_header_that_is_not_utf_8(csv):
-    with pytest.raises(StructureError, match="header: is not in the stated encoding"):
+    with pytest.raises(StructureError, match="header: is not utf-8"):
         read_csv(csv("né,b\n1,2\n".encode("latin-1")))
 
 

@@ -565,6 +565,30 @@ def test_nested_columns_of_a_file_are_refused_unless_the_schema_leaves_them_out(
     assert read_table(tmp_path / "x.parquet", schema=schema)[0].rows() == [(1,)]
 
 
+def test_an_index_without_a_name_is_no_column(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": list("xyz"), "__index_level_7__": [7, 8, 9]})
+    chosen = frame[frame["a"] > 1]
+    several = chosen.set_axis(pd.MultiIndex.from_product([[1], [4, 5]]), axis=0)
+    named = chosen.set_axis(pd.Index([4, 5], name="row"), axis=0)
+    for one, columns in ((chosen, frame.columns), (several, frame.columns), (named, [*frame.columns, "row"])):
+        one.to_parquet(tmp_path / "t.parquet")
+        for source in (tmp_path / "t.parquet", pa.Table.from_pandas(one)):
+            read, layout = read_table(source)
+            assert read.columns == [column.name for column in layout.columns] == list(columns)
+        if one is not named:
+            schema = TableSchema(
+                name="t", columns=(Column(name="__index_level_0__", kind=Kind.INTEGER, dtype="int64"),)
+            )
+            assert read_table(tmp_path / "t.parquet", schema=schema)[0].height == 2
+    table = pa.Table.from_pandas(chosen)
+    for claim in (b"{", b"[1]", b'{"index_columns": 5}', b'{"index_columns": [{"kind": "range"}, "a"]}'):
+        read, _ = read_table(table.replace_schema_metadata({b"pandas": claim}))
+        assert read.columns == [
+            *frame.columns,
+            "__index_level_0__",
+        ]  # nothing else that it could claim hides a column
+
+
 def test_arrow_streams_are_read_too(tmp_path):
     table = pa.table({"a": [1, 2]})
     with pa.ipc.new_stream(tmp_path / "x.arrow", table.schema) as writer:

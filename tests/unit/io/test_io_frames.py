@@ -446,6 +446,16 @@ def test_a_dictionary_that_outgrows_its_index_type():
     assert to_layout(pl.DataFrame({"x": texts}), layout)["x"].to_pylist() == texts
 
 
+def test_a_column_without_a_name_is_refused_as_in_a_file():
+    frame = pd.DataFrame({"a": [1], "": [2]})
+    for source in (frame, pl.DataFrame({"a": [1], "": [2]}), pa.table({"a": [1], "": [2]})):
+        with pytest.raises(StructureError) as error:
+            read_table(source)
+        assert [(fault.where, fault.what) for fault in error.value.faults] == [("column 2", "has no name")]
+        schema = TableSchema(name="t", columns=(Column(name="a", kind=Kind.INTEGER, dtype="int64"),))
+        assert read_table(source, schema=schema)[0].columns == ["a"]
+
+
 def test_unsupported_arrow_columns_and_duplicate_names_are_listed_at_once():
     arrays = [pa.array([[1]]), pa.array([1]), pa.array([b"x"]), pa.array([1]), pa.array([dt.time(1)])]
     arrays.append(pa.array([2**62], pa.timestamp("s")))

@@ -52,10 +52,43 @@ def test_text_of_another_type_is_null(tmp_path, dtype, cells, kept):
         read_table(path, schema=schema(dtype))
     frame, _ = read_table(path, schema=schema(dtype), strict=False)
     assert frame["x"].to_list() == kept
-    held = pl.DataFrame({"x": cells})
+    held = pd.DataFrame({"x": pd.Series(cells, dtype=object)})
     with pytest.raises(DataError):
         as_table(held, schema(dtype))
     assert as_table(held, schema(dtype), strict=False)[0].frame["x"].to_list() == kept
+
+
+def _text_tables(cells):
+    text = pl.Series("x", cells, dtype=pl.String)
+    for dtype in (pl.String(), pl.Categorical(), pl.Enum([cell for cell in cells if cell])):
+        yield text.cast(dtype).to_frame()
+    yield text.to_frame().lazy()
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        yield pa.table({"x": pa.array(cells, kind)})
+    yield pa.table({"x": pa.array(cells, pa.string()).dictionary_encode()})
+    for kind in ("string[python]", "string[pyarrow]", pd.ArrowDtype(pa.string())):
+        yield pd.DataFrame({"x": pd.Series(cells, dtype=kind)})
+
+
+@pytest.mark.parametrize("cells", [["12,5", None], ["1", "2"]])
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_text_by_its_type_is_no_number_whatever_its_cells(tmp_path, dtype, cells):
+    sources = list(_text_tables(cells))
+    pl.DataFrame({"x": cells}).write_parquet(tmp_path / "t.parquet")
+    pl.DataFrame({"x": cells}).write_ipc(tmp_path / "t.arrow")
+    for source in (*sources, tmp_path / "t.parquet", tmp_path / "t.arrow"):
+        with pytest.raises(StructureError) as error:
+            read_table(source, schema=schema(dtype), strict=False)
+        assert [(fault.where, fault.what) for fault in error.value.faults] == [
+            ("column 'x'", f"is text, expected {dtype}")
+        ]
+        held = TableSchema(
+            name="t", columns=(Column(name="x", kind=Kind.NUMBER, dtype="string", nullable=True),)
+        )
+        assert read_table(source, schema=held, strict=False)[0]["x"].to_list() == cells
+    nothing = pl.DataFrame({"x": [None, None]}, schema={"x": pl.Null})
+    for source in (nothing, nothing.to_arrow()):
+        assert read_table(source, schema=schema(dtype), strict=False)[0].height == 2
 
 
 def test_cells_that_a_cast_would_change_are_null():

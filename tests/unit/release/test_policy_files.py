@@ -93,12 +93,12 @@ def test_every_fault_is_listed_with_its_path_and_line():
         "version",
     ]
     for i, said in {
-        0: "line 10: expected a number below 1, found a number",
+        0: "line 10: expected a number below 1, found 1 or more",
         1: "required key is missing (every rule is stated, none by default)",
         2: "expected a list, found 'release'",
         3: "expected a number, found 'low'",
         4: "expected 'sign_off' or 'deny', found 'allow'",
-        5: "expected a number above 0, found a whole number",
+        5: "expected a number above 0, found 0 or less",
         6: "unknown key (did you mean 'below'?)",
         7: "expected a mapping, found a list",
         10: "expected 1, found a whole number",
