@@ -37,6 +37,7 @@ _PER_DAY = {
     "ms": 8.64e7,
     "microsecond": 8.64e10,
     "us": 8.64e10,
+    "nanosecond": 8.64e13,
     "ns": 8.64e13,
 }
 # widths of bins on a time axis that read well, in days

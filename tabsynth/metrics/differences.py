@@ -66,7 +66,11 @@ def pairs_of(data: EvalData, streams: Streams) -> tuple[list[Pair], str]:
     """At most 50: those that rules name, those of times, and of numbers that train has in order; and a note where there were more."""
     schema = data.train.schema
     declared = [
-        pair for rule in schema.constraints if isinstance(rule, Inequality) for pair in pairwise(rule.columns)
+        (one, other)
+        for rule in schema.constraints
+        if isinstance(rule, Inequality)
+        for one, other in pairwise(rule.columns)
+        if schema[one].kind.is_continuous and _are_comparable(schema[one], schema[other])
     ]
     declared = list(dict.fromkeys(declared))
     named = {frozenset(pair) for pair in declared}
@@ -88,7 +92,10 @@ def pairs_of(data: EvalData, streams: Streams) -> tuple[list[Pair], str]:
         chosen = streams.generator("metrics/differences/pairs").choice(len(rest), room, replace=False)
         rest = [rest[at] for at in sorted(chosen.tolist())]
     found = [*declared, *rest][:MAX_PAIRS]
-    return found, f"{len(found)} of {n_all:,} pairs, drawn at random" if len(found) < n_all else ""
+    if len(found) == n_all:
+        return found, ""
+    chosen_how = "drawn at random" if room else "the first that rules name"
+    return found, f"{len(found)} of {n_all:,} pairs, {chosen_how}"
 
 
 def _are_comparable(one: Column, other: Column) -> bool:
@@ -98,9 +105,11 @@ def _are_comparable(one: Column, other: Column) -> bool:
 def _in_order(one: Column, other: Column, table: EncodedTable, rng: np.random.Generator) -> Pair | None:
     """The two, the smaller first, if train has them in order and would not if they were paired at random."""
     _, steps = _common(one, other)
-    cells = [
-        table.columns[column.name].as_float() * step for column, step in zip((one, other), steps, strict=True)
-    ]
+    columns = [table.columns[column.name] for column in (one, other)]
+    first = [_cells(column, step, most=_PROBE) for column, step in zip(columns, steps, strict=True)]
+    if (first[0] < first[1]).any() and (first[0] > first[1]).any():
+        return None
+    cells = [_cells(column, step) for column, step in zip(columns, steps, strict=True)]
     both = ~np.isnan(cells[0]) & ~np.isnan(cells[1])
     if both.sum() < MIN_SUPPORT:
         return None
@@ -109,8 +118,14 @@ def _in_order(one: Column, other: Column, table: EncodedTable, rng: np.random.Ge
     return (other.name, one.name) if _is_ordered(cells[1][both], cells[0][both], rng) else None
 
 
+def _cells(column: EncodedColumn, step: float, *, most: int | None = None) -> Floats:
+    """The first cells as numbers, NaN where they are none."""
+    assert column.values is not None
+    return np.where(column.codes[:most] == 0, column.values[:most] * step, np.nan)
+
+
 def _is_ordered(low: Floats, high: Floats, rng: np.random.Generator) -> bool:
-    if (low[:_PROBE] > high[:_PROBE]).any() or (low > high).any():
+    if (low > high).any():
         return False
     return bool(np.mean(low > rng.permutation(high)) > CHANCE)
 

@@ -110,7 +110,7 @@ class SequentialTrees:
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
         differences = differences_on(pairs, latents)
-        order = with_differences(order, differences, latents)
+        order = with_differences(order, differences)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)

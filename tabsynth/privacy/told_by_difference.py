@@ -11,7 +11,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 BasesOf = Callable[[Sequence[Floats], np.random.Generator], dict[int, int]]
 
-MOST_ROWS = 10_000
+MOST_ROWS, FEWEST_ROWS = 10_000, 1_000
+MOST_ROWS_AND_PAIRS = 36_000_000
+"""Rows times the square of the number of columns: of more than sixty columns fewer rows are looked at."""
 LEAST = 0.05
 """Distance of the distributions of differences that must be lost where two columns are paired anew within bins."""
 CHANCE = 1e-4
@@ -31,9 +33,10 @@ def bases_of(numbers: Sequence[Floats], rng: np.random.Generator) -> dict[int, i
     than a bin is wide; how far apart (two samples, Kolmogorov and Smirnov) is what knowing the difference could mend.
     """
     n_rows = len(numbers[0]) if numbers else 0
-    rows = rng.permutation(n_rows)[:MOST_ROWS]
+    most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_ROWS_AND_PAIRS // max(len(numbers), 1) ** 2))
+    rows = rng.permutation(n_rows)[:most]
+    able = [at for at, column in enumerate(numbers) if _is_able(column)]
     columns = [column[rows] for column in numbers]
-    able = [at for at, column in enumerate(columns) if _is_able(column)]
     anew = {at: _paired_anew(columns[at], rng) for at in able[:-1]}
     at_random = rng.permutation(len(rows))
     found = {}
@@ -74,13 +77,14 @@ def _are_in_one_unit(base: Floats, at_random: Floats) -> bool:
 
 
 def _lost(base: Floats, of: Floats, anew: npt.NDArray[np.intp]) -> float:
-    """How far apart differences and those paired anew are, 0 where that may be chance."""
+    """How far apart differences and those paired anew are, times the share of the numbers whose base is there, too; 0 where that may be chance."""
     real, made = (own[~np.isnan(own)] for own in (of - base, of[anew] - base))
     if min(len(real), len(made)) < FEWEST:
         return 0.0
     far = _distance(np.sort(real), np.sort(made))
     by_chance = math.sqrt(math.log(2 / CHANCE) * (1 / len(real) + 1 / len(made)) / 2)
-    return far if far >= max(LEAST, by_chance) else 0.0
+    told = far * len(real) / int((~np.isnan(of)).sum())
+    return told if told >= LEAST and far >= by_chance else 0.0
 
 
 def _distance(one: Floats, other: Floats) -> float:

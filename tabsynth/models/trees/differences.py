@@ -8,8 +8,8 @@ equal is equal, and numbers keep the values that the column itself has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Floats, Marginal, Values, width_of
-from tabsynth.models.spans import Span, is_inside
+from tabsynth.models.spans import Span, covered, is_inside
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
@@ -25,6 +25,7 @@ from tabsynth.randomness import Streams
 Pair = tuple[str, str]
 _FARTHEST = 1 << 61
 _BINS = 16
+_NOTHING = 1e-12
 _NONE = 1
 
 
@@ -32,12 +33,14 @@ _NONE = 1
 class Difference:
     """Axes of numbers: `base`, `of`, which is drawn later, and what `of` is above it, which is drawn in between.
 
+    `level`: the axis that says whether there is a difference, which follows from the two; None where there always is.
     `low` and `high`, (n_pieces,): how far above its base a number may lie, by the piece of the difference (`windows`).
     """
 
     base: int
     axis: int
     of: int
+    level: int | None
     low: Values
     high: Values
 
@@ -99,7 +102,13 @@ def difference_columns(pairs: Sequence[Pair], data: EncodedTable) -> EncodedTabl
         if variable.n_levels > 1:
             codes[(low.codes != 0) | (high.codes != 0)] = _NONE
         values = np.where(codes == 0, high.values - low.values, high.values.dtype.type(0))
-        found[variable.name] = EncodedColumn(variable, codes, values)
+        there = values[codes == 0]
+        bounded = replace(  # so that no stretch of rare differences reaches over an order that all rows keep
+            variable,
+            lower=0 if len(there) and there.min() >= 0 else None,
+            upper=0 if len(there) and there.max() <= 0 else None,
+        )
+        found[variable.name] = EncodedColumn(bounded, codes, values)
     return EncodedTable(data.n_rows, found)
 
 
@@ -108,20 +117,23 @@ def differences_on(pairs: Sequence[Pair], latents: Sequence[Latent]) -> tuple[Di
     axes = {latent.variable.name: axis for axis, latent in enumerate(latents) if latent.part is Part.VALUE}
     names = tuple(dict.fromkeys(latent.variable.name for latent in latents))[-len(pairs) :] if pairs else ()
     return tuple(
-        Difference(axes[base], axes[name], axes[of], *windows(latents[axes[name]].marginal))
+        Difference(
+            axes[base],
+            axes[name],
+            axes[of],
+            axes[name] - 1 if latents[axes[name]].variable.n_levels > 1 else None,
+            *windows(latents[axes[name]].marginal),
+        )
         for name, (base, of) in zip(names, pairs, strict=True)
     )
 
 
-def with_differences(
-    order: Sequence[int], differences: Sequence[Difference], latents: Sequence[Latent]
-) -> tuple[int, ...]:
+def with_differences(order: Sequence[int], differences: Sequence[Difference]) -> tuple[int, ...]:
     """The order with the axes of every difference just before the number that it tells."""
     found = list(order)
     for one in differences:
-        levels = latents[one.axis].variable.n_levels > 1
         at = found.index(one.of)
-        found[at:at] = [one.axis - 1, one.axis] if levels else [one.axis]
+        found[at:at] = [one.axis] if one.level is None else [one.level, one.axis]
     return tuple(found)
 
 
@@ -131,6 +143,37 @@ def signs_of(marginal: Marginal) -> Integers:
     What refines a sequence sees no more of it: the two columns say the rest, and more would take trees from other columns.
     """
     return np.where(marginal.lower > 0, 2, np.where(marginal.upper < 0, 0, 1)).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether there is a difference: where both numbers are. `needed`: axes, and for those of levels the piece of a number; `piece`: that of a difference, and of none."""
+
+    needed: tuple[tuple[int, int | None], ...]
+    piece: tuple[int, int]
+
+    def follows(self, pieces: Mapping[int, Pieces]) -> bool:
+        """Whether these rows have all axes that it follows from."""
+        return all(axis in pieces for axis, _ in self.needed)
+
+    def pieces_of(self, pieces: Mapping[int, Pieces]) -> Integers:
+        """Of every row, (n_rows,)."""
+        are_there = np.all(
+            [pieces[axis] >= 0 if number is None else pieces[axis] == number for axis, number in self.needed],
+            axis=0,
+        )
+        return np.where(are_there, *self.piece).astype(np.int32)
+
+
+def presence_of(one: Difference, latents: Sequence[Latent], gates: Mapping[int, tuple[int, int]]) -> Presence:
+    """Of a difference that not every row has."""
+    assert one.level is not None
+    codes = latents[one.level].marginal.lower
+    piece = (int(np.flatnonzero(codes == 0)[0]), int(np.flatnonzero(codes == _NONE)[0]))
+    needed = tuple(
+        gates.get(axis, (axis, None)) for axis in (one.base, one.of) if axis in gates or axis == one.base
+    )
+    return Presence(needed, piece)
 
 
 def windows(marginal: Marginal) -> tuple[Values, Values]:
@@ -151,8 +194,8 @@ def settled(
 ) -> Values:
     """Numbers `of` within what is `allowed` above `base`, the lowest and the highest, all (n_rows,).
 
-    Those that are, stay. Others are drawn anew, by `shares` in [0, 1), from their column's own distribution where it has any probability
-    there, so that frequent values stay frequent; else evenly.
+    Those that are, stay. Others are drawn anew, by `shares` in [0, 1), from their column's own distribution, so that frequent values stay
+    frequent. Where that has nothing within what is allowed they stay if they are on the side of the base that it allows, and else are the nearest number that it allows.
     """
     low, high = (_sum(base, ends) for ends in allowed)
     moved = np.flatnonzero((of < low) | (of > high))
@@ -168,10 +211,20 @@ def settled(
     within = np.clip(
         (anywhere - marginal.cumulative[piece]) / np.where(mass > 0, mass, 1), 0, np.nextafter(1, 0)
     )
-    drawn = marginal.values_within(piece, within)
-    evenly = low + (shares * (high - low)).astype(low.dtype)
+    drawn = np.clip(marginal.values_within(piece, within), low, high)
     found = of.copy()
-    found[moved] = np.clip(np.where(last - first > 1e-12, drawn, evenly), low, high)
+    is_there = last - first > _NOTHING
+    found[moved[is_there]] = drawn[is_there]
+    rest = moved[~is_there]
+    wide = [np.sign(ends[rest]) for ends in allowed]
+    on_side = np.where(wide[0] > 0, of[rest] > base[rest], True) & np.where(
+        wide[0] == 0, of[rest] >= base[rest], True
+    )
+    on_side &= np.where(wide[1] < 0, of[rest] < base[rest], True) & np.where(
+        wide[1] == 0, of[rest] <= base[rest], True
+    )
+    near = np.where(of[rest] < low[~is_there], low[~is_there], high[~is_there])
+    found[rest] = np.where(on_side, of[rest], near)
     return found
 
 
@@ -253,14 +306,14 @@ class Asked:
     given: Mapping[str, EncodedColumn]
     spans: Mapping[str, tuple[Span, ...]]
 
-    def holds(self, name: str) -> bool:
-        """Whether no number of the column may move."""
-        return name in self.given or (
-            name in self.spans and all(low == high for low, high in self.spans[name])
-        )
-
-    def is_free(self, name: str) -> bool:
-        return name not in self.given and name not in self.spans
+    def left(self, latent: Latent) -> float:
+        """The share of the column's numbers that may be drawn: none where every row has its own."""
+        name = latent.variable.name
+        if name in self.given:
+            return 0.0
+        if name not in self.spans:
+            return 1.0
+        return float((covered(latent.marginal, self.spans[name]) * latent.marginal.mass).sum())
 
 
 def settle_columns(
@@ -271,40 +324,83 @@ def settle_columns(
     shares: Mapping[int, Floats],
     asked: Asked,
 ) -> dict[str, EncodedColumn]:
-    """The columns with every number where its difference puts it, in the order in which they are drawn.
+    """The columns with numbers where their differences put them.
 
-    No number leaves the spans that were asked for. Where it would have to, its base moves instead, if that is free and no other difference is about it.
+    From the column of which conditions leave least, if any, to those that it is told by or that it tells, and on from these, so that what was asked for is what others follow.
+    No number leaves the spans that were asked for.
     """
-    found = dict(columns)
-    for one in differences:
-        base_name, name = (latents[axis].variable.name for axis in (one.base, one.of))
-        base, of = asked.given.get(base_name, found[base_name]), found[name]
-        of = asked.given.get(name, of)
+    found = {**columns, **{name: column for name, column in asked.given.items() if name in columns}}
+    for one, is_turned in _outwards(
+        differences, {axis: asked.left(latents[axis]) for axis in _columns_in(differences)}
+    ):
+        start, end = (one.of, one.base) if is_turned else (one.base, one.of)
+        name = latents[end].variable.name
+        if name in asked.given:
+            continue
+        base, of = found[latents[start].variable.name], found[name]
         assert base.values is not None
         assert of.values is not None
         rows = np.flatnonzero((base.codes == 0) & (of.codes == 0) & (pieces[one.axis] >= 0))
         at, share = pieces[one.axis][rows].astype(np.intp), shares[one.axis][rows]
-        low, high = one.low[at], one.high[at]
-        here, there = base.values[rows], of.values[rows]
-        after = (
-            there if asked.holds(name) else settled(here, (low, high), share, there, latents[one.of].marginal)
+        allowed = (-one.high[at], -one.low[at]) if is_turned else (one.low[at], one.high[at])
+        values = of.values.copy()
+        values[rows] = _within_spans(
+            base.values[rows], allowed, share, values[rows], latents[end].marginal, asked.spans.get(name)
         )
-        if name in asked.spans:
-            after = np.where(is_inside(after, asked.spans[name]), after, there)
-        if not asked.holds(name):
-            found[name] = _with(of, rows, after)
-        if not asked.is_free(name) and asked.is_free(base_name) and _is_alone(one.base, differences):
-            moved = settled(after, (-high, -low), share, here, latents[one.base].marginal)
-            found[base_name] = _with(base, rows, moved)
+        found[name] = EncodedColumn(of.variable, of.codes, values)
     return found
 
 
-def _with(column: EncodedColumn, rows: npt.NDArray[np.intp], values: Values) -> EncodedColumn:
-    assert column.values is not None
-    changed = column.values.copy()
-    changed[rows] = values
-    return EncodedColumn(column.variable, column.codes, changed)
+def _within_spans(
+    base: Values,
+    allowed: tuple[Values, Values],
+    shares: Floats,
+    of: Values,
+    marginal: Marginal,
+    spans: tuple[Span, ...] | None,
+) -> Values:
+    """As `settled`, but that no number leaves the spans: in the first of them, from the nearest on, that have any of what is allowed."""
+    if spans is None:
+        return settled(base, allowed, shares, of, marginal)
+    low, high = (_sum(base, ends) for ends in allowed)
+    found, left = of.copy(), np.flatnonzero((of < low) | (of > high))
+    for first, last in sorted(spans, key=lambda span: float(span[0]) - float(span[1])):
+        if not len(left):
+            break
+        ends = np.maximum(low[left], first), np.minimum(high[left], last)
+        can = np.flatnonzero(ends[0] <= ends[1])
+        rows = left[can]
+        narrowed = ends[0][can].astype(of.dtype) - base[rows], ends[1][can].astype(of.dtype) - base[rows]
+        after = settled(base[rows], narrowed, shares[rows], of[rows], marginal)
+        found[rows] = np.where(is_inside(after, [(first, last)]), after, of[rows])
+        left = np.delete(left, can)
+    return found
 
 
-def _is_alone(base: int, differences: Sequence[Difference]) -> bool:
-    return sum(base in (one.base, one.of) for one in differences) == 1
+def _columns_in(differences: Sequence[Difference]) -> set[int]:
+    return {axis for one in differences for axis in (one.base, one.of)}
+
+
+def _outwards(
+    differences: Sequence[Difference], left: Mapping[int, float]
+) -> Iterator[tuple[Difference, bool]]:
+    """Every difference once, from columns of which less is left; whether it is asked the other way round, for its base.
+
+    `left`: of every column's numbers the share that may be drawn. Where nothing was asked they come in the order in which columns are drawn.
+    """
+    waiting = list(differences)
+    reached: set[int] = set()
+    while waiting:
+        start = min(
+            (axis for one in waiting for axis in (one.base, one.of) if axis not in reached),
+            key=lambda axis: left[axis],
+        )
+        reached.add(start)
+        while touching := [one for one in waiting if (one.base in reached) or (one.of in reached)]:
+            one = touching[0]
+            waiting.remove(one)
+            is_turned = one.base not in reached
+            if one.base in reached and one.of in reached:
+                continue
+            yield one, is_turned
+            reached |= {one.base, one.of}

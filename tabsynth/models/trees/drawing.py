@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tabsynth.models.latent import Latent
 from tabsynth.models.spreading import even_positions
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.differences import Difference, is_missed, settle_pieces
+from tabsynth.models.trees.differences import Difference, Presence, is_missed, settle_pieces
 from tabsynth.models.trees.leaves import Floats, Leaves
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
@@ -42,6 +42,8 @@ class Model(Protocol):
     def tilts(self) -> Mapping[int, Tilt]: ...
     @property
     def differences(self) -> Sequence[Difference]: ...
+    @property
+    def present_between(self) -> Mapping[int, Presence]: ...
     @property
     def told(self) -> Mapping[int, Difference]: ...
     @property
@@ -112,6 +114,10 @@ def draw_axis(
     model: Model, axis: int, drawn: Drawn, rng: np.random.Generator, *, spread: bool = True
 ) -> None:
     """Add one axis to the rows; with `spread`, the shares of each leaf are met as evenly as their number allows. Numbers that a difference tells are where it puts them."""
+    between = model.present_between.get(axis)
+    if between is not None and between.follows(drawn.pieces):
+        drawn.pieces[axis], drawn.shares[axis] = between.pieces_of(drawn.pieces), np.zeros(drawn.n_rows)
+        return
     rows, leaf = leaves_reached(model, axis, drawn)
     at = even_positions(leaf, model.trees[axis].n_nodes, rng) if spread else rng.random(len(leaf))
     odds = odds_of(model, axis, drawn, rows)

@@ -16,7 +16,7 @@ from tabsynth.models.condition import Condition, Conditioned, Given, pinned, wit
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.axes import tilted_bins
-from tabsynth.models.trees.differences import Asked, Difference, settle_columns
+from tabsynth.models.trees.differences import Asked, Difference, Presence, presence_of, settle_columns
 from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
@@ -53,6 +53,15 @@ class FittedSequentialTrees:
     def variables(self) -> tuple[Variable, ...]:
         found = variables_on(self.latents)
         return found[: len(found) - len(self.differences)]
+
+    @cached_property
+    def present_between(self) -> Mapping[int, Presence]:
+        """When there is a difference, by the axis that says so."""
+        return {
+            one.level: presence_of(one, self.latents, self.gates)
+            for one in self.differences
+            if one.level is not None
+        }
 
     @cached_property
     def told(self) -> Mapping[int, Difference]:

@@ -12,6 +12,7 @@ from tabsynth.errors import ModelFileError
 from tabsynth.model_folder import write_folder
 from tabsynth.models.marginal import Marginal
 from tabsynth.models.trees.differences import _below, settled, signs_of, windows
+from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.randomness import Streams
@@ -90,6 +91,93 @@ def test_without_them_stays_are_of_any_length(model):
     assert ((left.values - came.values)[both] < 0).mean() > 0.1
     bill, paid = (drawn.columns[name].values for name in ("bill", "paid"))
     assert (bill == paid).mean() < 0.05
+
+
+def chained(n=4000, seed=0):
+    """A stay, in which an order is given, after which the bill is paid; a tenth of the stays has no end, two thirds no order."""
+    rng = np.random.default_rng(seed)
+    came = rng.integers(0, 3000, n)
+    left = came + rng.geometric(0.2, n)
+    told = np.where(rng.random(n) < 1 / 3, came + rng.integers(0, 3, n), -1)
+    paid = left + rng.integers(0, 4, n)
+    gone = rng.random(n) < 0.9
+    return pl.DataFrame(
+        {
+            "came": came,
+            "left": pl.Series(
+                [int(day) if is_gone else None for day, is_gone in zip(left, gone, strict=True)]
+            ),
+            "told": pl.Series([int(day) if day >= 0 else None for day in told]),
+            "paid": paid,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return fit(chained(), engine="sequential_trees", settings={"rounds": 0}, privacy=NO_PRIVACY, seed=1)
+
+
+def broken(chain, rows):
+    """Rows out of the order that all real rows keep, of those that have both columns, by pair."""
+    found, real = {}, chained()
+    assert len(chain.model.differences) == 3
+    for one, other in chain.model.parameters()["differences"]:
+        gap, made = (table[other] - table[one] for table in (real, rows))
+        if gap.min() < 0 < gap.max():
+            continue
+        found[one, other] = int(((made < 0) if gap.min() >= 0 else (made > 0)).sum())
+    assert found
+    return found
+
+
+def test_a_base_that_few_rows_have_tells_nobody_else(chain):
+    """`told` is nearer to `came` than any, but only a third of the rows has it."""
+    pairs = chain.model.parameters()["differences"]
+    assert len(pairs) == 3
+    assert sum("told" in pair for pair in pairs) == 1
+    assert max(broken(chain, chain.sample(6000, seed=2)).values()) == 0
+
+
+def test_there_is_a_difference_where_there_are_both_numbers(chain):
+    drawn = draw_rows(chain.model, 3000, np.random.default_rng(3)).pieces
+    for one in chain.model.differences:
+        both = (drawn[one.base] >= 0) & (drawn[one.of] >= 0)
+        assert np.array_equal(drawn[one.axis] >= 0, both)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"left": 1000},
+        {"left": {">=": 1000, "<": 1007}},
+        {"left": {">=": 1000, "<": 1007}, "came": {">=": 0}},
+        {"left": {"!=": None}, "came": {">=": 1000, "<=": 1003}},
+        {"told": 1000},
+        {"told": {"!=": None}, "paid": 1000},
+        {"paid": 1000},
+        {"came": 1000},
+        {"came": 1000, "paid": {">=": 1010}},
+    ],
+)
+def test_conditions_go_through_a_chain_of_differences(chain, where):
+    rows = chain.sample(1000, seed=4, where=where)
+    for name, asked in where.items():
+        if not isinstance(asked, dict):
+            assert (rows[name] == asked).all()
+        for comparison, value in asked.items() if isinstance(asked, dict) else ():
+            held = {"<": pl.Series.lt, "<=": pl.Series.le, ">=": pl.Series.ge}.get(comparison)
+            assert rows[name].null_count() == 0 if held is None else held(rows[name], value).all()
+    assert max(broken(chain, rows).values()) <= 10, broken(chain, rows)
+
+
+@pytest.mark.parametrize("names", [["left"], ["told"], ["paid"], ["came", "paid"], ["left", "told"]])
+def test_given_cells_of_a_chain_stay_and_others_follow(chain, names):
+    given = chained(3000, seed=7).select(names).drop_nulls().head(800)
+    rows = chain.complete(given, seed=1)
+    assert rows.select(names).equals(given)
+    # two in a hundred: cells that were given together may leave no room
+    assert max(broken(chain, rows).values()) <= 16, broken(chain, rows)
 
 
 LATER = dt.date(2021, 6, 1)
@@ -176,8 +264,8 @@ def test_numbers_within_stay_and_others_are_drawn_from_their_column():
     low, high = np.array([0, 0, 5, 1, 1]), np.array([5, 0, 10, 6, 3])
     of = np.array([7, 9, 30, 30, 0])
     shares = np.array([0.5, 0.5, 0.1, 0.0, 0.99])
-    # 5..10 holds it; 5 alone; 10..15: the first of 2 + .5 is 10, which has .5 of .625; 6..11: 6 first; 101..103: nothing there, so evenly
-    assert settled(base, (low, high), shares, of, column).tolist() == [7, 5, 10, 6, 102]
+    # 5..10 holds it; 5 alone; 10..15: the first of 2 + .5 is 10, which has .5 of .625; 6..11: 6 first; 101..103: nothing there, and 0 is on the wrong side
+    assert settled(base, (low, high), shares, of, column).tolist() == [7, 5, 10, 6, 101]
     many = np.full(100_000, 30)
     at = (np.arange(100_000) + 0.5) / 100_000
     drawn = settled(np.full(100_000, 5), (np.full(100_000, 1), np.full(100_000, 6)), at, many, column)
