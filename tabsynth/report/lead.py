@@ -140,6 +140,9 @@ def _useful(score: Score | None, target: str | None) -> str:
     if score is None or score.verdict.level is Level.NONE:
         return "of unmeasured use for training"
     purpose = f"for predicting {text.printable(target)}" if target else "for training"
+    if score.result.value is None:
+        reason = text.printable(score.result.reason) or "no reason given"
+        return f"{score.verdict.words} {purpose} ({reason}; real rows: {_measure(score)} {score.floor_text})"
     figures = f"{_measure(score)} {score.value_text}, real rows {score.floor_text}"
     return f"{score.verdict.words} {purpose} ({figures}{_caution(score)})"
 

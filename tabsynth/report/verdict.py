@@ -19,7 +19,7 @@ class Level(StrEnum):
     NEAR = "near"
     OFF = "off"
     FAR = "far"
-    NONE = "none"  # failed, not applicable, or nothing to compare with
+    NONE = "none"  # failed with nothing to compare, not applicable, or no floor
 
     @property
     def rank(self) -> int:
@@ -77,9 +77,10 @@ def excess(result: MetricResult, info: MetricInfo) -> float | None:
 
 
 def judge(result: MetricResult, info: MetricInfo) -> Verdict:
-    """The verdict on one figure."""
+    """The verdict on one figure; of no use are rows that nothing can be learnt from where real rows have a figure."""
     if result.status is Status.FAILED:
-        return Verdict(Level.NONE, "failed")
+        is_useless = info.group == "utility" and result.floor is not None
+        return Verdict(Level.FAR, "of no use") if is_useless else Verdict(Level.NONE, "failed")
     if result.status is Status.NOT_APPLICABLE:
         return Verdict(Level.NONE, "does not apply")
     over = excess(result, info)
