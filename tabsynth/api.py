@@ -14,10 +14,11 @@ and what they give is private.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
@@ -28,6 +29,7 @@ from tabsynth.augment import Augmented, TrialResults, read_amount, recipe_for
 from tabsynth.augment import augment as add_rows
 from tabsynth.augment import trial as try_rows
 from tabsynth.augment.recipes import settled_for
+from tabsynth.caller import warn
 from tabsynth.check import check_personal, check_table
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
@@ -42,6 +44,7 @@ from tabsynth.io import read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import FittedPipeline, split_rows
+from tabsynth.pipeline import fit as fit_table
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import marked_source, next_generation, source_mark, warn_of_marks
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
@@ -55,6 +58,7 @@ from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import as_table, drafted, only_table
 from tabsynth.table import Table
 
+P = ParamSpec("P")
 AnySchema = Schema | TableSchema
 OneSchema = TypeVar("OneSchema", Schema, TableSchema)
 
@@ -119,6 +123,22 @@ def split(
         return parts
     train, held = (to_layout(part.frame, layout, schema=table.schema) for part in parts)
     return train, held
+
+
+def _telling(fitting: Callable[P, FittedPipeline]) -> Callable[P, FittedPipeline]:
+    """`fitting`, with a `UserWarning` for every note of what was fitted."""
+
+    @wraps(fitting)
+    def fit(*args: P.args, **kwargs: P.kwargs) -> FittedPipeline:
+        fitted = fitting(*args, **kwargs)
+        for note in fitted.notes:
+            warn(note)
+        return fitted
+
+    return fit
+
+
+fit = _telling(fit_table)
 
 
 def check(data: Any, schema: AnySchema) -> tuple[Fault, ...]:

@@ -29,7 +29,7 @@ from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 from tabsynth.privacy.mechanisms import Exact
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 _MODEL, _ARRAYS, _MANIFEST = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
@@ -43,6 +43,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "generation": int,
     "real_share": (float, type(None)),
     "public_rows": int,
+    "placeholders": list,
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,

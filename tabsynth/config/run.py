@@ -44,6 +44,7 @@ from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, re
 from tabsynth.models.auto import why_chosen
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_rows
+from tabsynth.plan_report import PlanReport, budget_plan
 from tabsynth.privacy import Budget, Charge, Ledger
 from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.private_fit import plan_fit, require_guarantee
@@ -51,7 +52,7 @@ from tabsynth.randomness import fresh_seed, seed_for
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.hints import did_you_mean
-from tabsynth.schema.types import Origin, Schema
+from tabsynth.schema.types import Origin, Schema, TableSchema
 from tabsynth.source import draft_of
 from tabsynth.table import Table
 
@@ -68,7 +69,8 @@ class TableOutcome:
 
     `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
     the rules of the schema fared, `conditions` what was asked of the rows beside them, `audit` what attacks on the
-    rows found, or why there were none. `why`: the reason for the `engine`, where `auto` chose it, else "".
+    rows found, or why there were none. `why`: the reason for the `engine`, where `auto` chose it, else "". `plan` is that
+    of a private fit.
     """
 
     name: str
@@ -83,6 +85,7 @@ class TableOutcome:
     rules: tuple[RuleOutcome, ...] = ()
     conditions: ConditionOutcome | None = None
     audit: AuditResults | str | None = None
+    plan: PlanReport | None = None
 
     @property
     def guarantee(self) -> str:
@@ -240,6 +243,15 @@ def run_table(
         rules=tally.outcomes,
         conditions=tally.conditions,
         audit=attacked,
+        plan=_plan_of(pipeline, train.schema),
+    )
+
+
+def _plan_of(pipeline: FittedPipeline, schema: TableSchema) -> PlanReport | None:
+    """The plan that a private fit of a table with that schema followed."""
+    privacy = pipeline.privacy
+    return (
+        budget_plan(schema, engine=pipeline.engine, privacy=privacy) if isinstance(privacy, Budget) else None
     )
 
 
@@ -300,6 +312,7 @@ def measure(
         guarantee=pipeline.guarantee,
         progress=progress,
     )
+    results = replace(results, notes=(*results.notes, *pipeline.notes))
     if table.is_steered:
         steered = "The synthetic table was made under conditions or in other shares; compared are rows without them, as the model makes them."
         results = replace(results, notes=(*results.notes, steered))
