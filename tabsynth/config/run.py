@@ -5,7 +5,7 @@
     OUT/private/run.yaml                    the run as it was carried out; it can be run again
     OUT/private/schema.yaml                 the schema that was used
     OUT/private/<table>/results.json        every figure
-    OUT/private/<table>/report.html         the report
+    OUT/private/<table>/report.html         the report, with the audit
     OUT/private/<table>/audit.json          the audit, where one was asked for
 
 What is in `publishable` is covered by the run's guarantee; a run without privacy has no such folder, and its rows
@@ -217,8 +217,16 @@ def run_table(
         )
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
+        if isinstance(attacked, str):
+            results = replace(
+                results, notes=(*results.notes, f"The rows were not audited: {' '.join(attacked.split())}.")
+            )
         figures, report = write_evaluation(
-            results, private, ledger=pipeline.ledger, constraints=tally.outcomes
+            results,
+            private,
+            ledger=pipeline.ledger,
+            constraints=tally.outcomes,
+            audit=attacked if isinstance(attacked, AuditResults) else None,
         )
         files = {
             report: "the report: open it in a browser; private",
@@ -328,13 +336,19 @@ def write_evaluation(
     *,
     ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
+    audit: AuditResults | None = None,
 ) -> tuple[Path, Path]:
-    """Write `results.json` and `report.html` into `folder`; their paths."""
+    """Write `results.json` and `report.html` into `folder`, the latter with an audit of the same rows; their paths."""
     path = folder / "results.json"
     results = replace(results, rules=tuple(constraints or ()))
     results.write_json(path, overwrite=True)
     return path, write_report(
-        results, folder / "report.html", overwrite=True, ledger=ledger, constraints=constraints
+        results,
+        folder / "report.html",
+        overwrite=True,
+        ledger=ledger,
+        constraints=constraints,
+        audit=audit,
     )
 
 

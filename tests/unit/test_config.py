@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tabsynth as ts
+from tabsynth.audit import AuditResults
 from tabsynth.config.document import run_config_json_schema
 from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_yaml
 from tabsynth.config.run import run
@@ -495,6 +496,16 @@ def test_a_run_audits_its_rows_where_there_are_enough(folder: Path) -> None:
     assert isinstance(table.audit, str)
     assert "cannot be audited" in table.audit
     assert not (folder / "out/private/stays/audit.json").exists()
+    page = (folder / "out/private/stays/report.html").read_text()
+    assert "The rows were not audited: these tables cannot be audited" in page
+    (folder / "stays.csv").write_text(_ROWS + _ROWS.partition("\n")[2] * 4)
+    private = replace(config, privacy=Budget(epsilon=1.0))
+    (table,) = run(private, folder / "audited").tables
+    assert isinstance(table.audit, AuditResults)
+    assert AuditResults.read_json(folder / "audited/private/stays/audit.json") == table.audit
+    page = (folder / "audited/private/stays/report.html").read_text()
+    assert 'id="audit-h"' in page
+    assert "No audit is part of this report" not in page
 
 
 def test_a_run_without_schema_drafts_one_and_says_that_it_is_private(folder: Path) -> None:
