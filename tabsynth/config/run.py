@@ -215,6 +215,7 @@ def run_table(
         results = measure(
             pipeline, train, holdout, table=table, rows=rows, seed=drawn_with, progress=progress
         )
+        results = replace(results, released=_released(attacked, next(iter(files)), train, holdout, rows=rows))
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
         if isinstance(attacked, str):
@@ -261,6 +262,18 @@ def _plan_of(pipeline: FittedPipeline, schema: TableSchema) -> PlanReport | None
     return (
         budget_plan(schema, engine=pipeline.engine, privacy=privacy) if isinstance(privacy, Budget) else None
     )
+
+
+def _released(
+    attacked: AuditResults | str | None, path: Path, train: Table, holdout: Table, *, rows: int
+) -> str:
+    """The digest of the rows that were written, which may be others than those compared; "" for far more than the source has.
+
+    Rows are written as they are drawn, and a table beyond all memory is not read back.
+    """
+    if isinstance(attacked, AuditResults):
+        return attacked.released
+    return read_real(path, train.schema).digest() if rows <= 2 * (train.n_rows + holdout.n_rows) else ""
 
 
 def audit_rows(
