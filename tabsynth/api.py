@@ -40,7 +40,7 @@ from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
 from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
-from tabsynth.io import read_table, to_layout
+from tabsynth.io import declared_levels, read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE
 from tabsynth.pipeline import FittedPipeline, split_rows
@@ -72,7 +72,8 @@ def draft_schema(data: Any, *, name: str | None = None) -> Schema:
     if not isinstance(data, Mapping):
         return Schema(tables=(drafted(data, name=name)[0].schema,))
     read = {key: read_table(table) for key, table in data.items()}
-    schema = draft_frames({key: frame for key, (frame, _) in read.items()})
+    levels = {key: declared_levels(table) for key, table in data.items()}
+    schema = draft_frames({key: frame for key, (frame, _) in read.items()}, levels=levels)
     for key, (_, layout) in read.items():
         schema = schema.with_table(replace(schema[key], csv=layout.dialect or schema[key].csv))
     return schema
@@ -170,7 +171,8 @@ def pseudonymise(
         table=table,
     )
     as_they_are = tuple(column for column in found.layout.columns if column.name not in found.hashed)
-    return to_layout(found.table.frame, replace(found.layout, columns=as_they_are)), found.table.schema
+    layout = replace(found.layout, columns=as_they_are)
+    return to_layout(found.table.frame, layout, schema=found.table.schema), found.table.schema
 
 
 def check_constraints(data: Any, schema: AnySchema) -> tuple[RuleOutcome, ...]:
@@ -402,7 +404,7 @@ def augment(
         seed=seed,
         progress=progress,
     )
-    return replace(found, rows=to_layout(found.rows, layout))
+    return replace(found, rows=to_layout(found.rows, layout, schema=table.schema))
 
 
 def augment_trial(

@@ -126,7 +126,7 @@ class FittedPipeline:
                 n_rows, seed=seed, where=where, rebalance=rebalance, oversample=oversample, tally=tally
             )
         )
-        return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
+        return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout, schema=self.schema)
 
     def sample_reported(
         self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
@@ -302,7 +302,7 @@ class FittedPipeline:
         request = Completed(frame=chosen, known=kept, filled=frozenset(), plan=self.plan)
         request.require()
         frames = list(self._sampled(n_rows, streams, request, progress, tally))
-        return to_layout(pl.concat(frames), self._layout_like(layout))
+        return to_layout(pl.concat(frames), self._layout_like(layout), schema=self.schema)
 
     def _completed(
         self,
@@ -322,7 +322,7 @@ class FittedPipeline:
         made = pl.concat(frames).with_columns(
             pl.when(~is_null).then(pl.col(name)).alias(name) for name, is_null in (left or {}).items()
         )
-        rows = to_layout(made, self._layout_like(layout))
+        rows = to_layout(made, self._layout_like(layout), schema=self.schema)
         if layout.kind == "pandas":
             rows.index = data.index  # type: ignore[union-attr]
         return rows
@@ -429,7 +429,7 @@ class FittedPipeline:
             _require_bought(placeholders, schema)
             layout = Layout.from_dict(document["layout"])
             no_rows = pl.DataFrame(schema={column.name: polars_dtype(column) for column in schema.columns})
-            to_layout(no_rows, layout)  # so that rows can be given back as the layout says
+            to_layout(no_rows, layout, schema=schema)  # so that rows can be given back as the layout says
             return cls(
                 schema=schema,
                 engine=engine,

@@ -46,6 +46,10 @@ Text
     8. Three or more brackets (`[0-10)`, `1-2 years`, `>5 years`) or a known scale (low, medium, high):
        ordinal, in that order. Else categorical, levels in ascending order, of numbers
        where all are.
+Types that list levels
+    Ordered categories of pandas, Enums of polars and ordered dictionaries of Arrow: ordinal, all levels in the type's
+    order, whether they occur or not. Other categories of pandas: their list, where the values do not look like an
+    identifier, a text, a number with decimals or a time.
 Empty columns
     Categorical without levels, nullable: null is the only level.
 Personal data
@@ -74,6 +78,7 @@ from tabsynth.schema.guess.column import guess_column, stored_dtype
 from tabsynth.schema.guess.fill import filled_column
 from tabsynth.schema.guess.names import read_name
 from tabsynth.schema.guess.personal import TIMES, is_key, proposed, suspicion
+from tabsynth.schema.levels import Levels
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Schema, TableSchema
 
 FREE_TEXT = (
@@ -82,9 +87,16 @@ FREE_TEXT = (
 NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its columns but their names."
 
 
-def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None) -> TableSchema:
+def draft_table(
+    frame: pl.DataFrame,
+    *,
+    name: str,
+    csv: CsvDialect | None = None,
+    levels: Mapping[str, Levels] | None = None,
+) -> TableSchema:
     """A proposed schema of `frame`, every domain marked `draft`. The result is private (see the module).
 
+    `levels` are those that the types of the frame's source list, by column.
     Raises `StructureError`, listing every column whose type a schema cannot store, and where there is no
     column at all. No cell makes it raise.
     """
@@ -101,7 +113,11 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
     if faults or not stored:
         what = "has columns that a schema cannot describe" if faults else "has no columns"
         raise StructureError(f"table {name!r} {what}", faults)
-    guessed = (guess_column(frame[column], stored=found or "") for column, found in stored.items())
+    listed = levels or {}
+    guessed = (
+        guess_column(frame[column], stored=found or "", levels=listed.get(column))
+        for column, found in stored.items()
+    )
     columns = tuple(_with_review(column, frame[column.name]) for column in guessed)
     return TableSchema(
         name=name,
@@ -112,8 +128,10 @@ def draft_table(frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None
     )
 
 
-def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
-    """A proposed schema of several tables and the foreign keys between them.
+def draft_schema(
+    frames: Mapping[str, pl.DataFrame], *, levels: Mapping[str, Mapping[str, Levels]] | None = None
+) -> Schema:
+    """A proposed schema of several tables and the foreign keys between them; `levels` are by table and column.
 
     Raises `StructureError` as `draft_table` does, listing the faults of all tables at once.
     """
@@ -121,7 +139,7 @@ def draft_schema(frames: Mapping[str, pl.DataFrame]) -> Schema:
     faults: list[Fault] = []
     for name, frame in frames.items():
         try:
-            tables.append(draft_table(frame, name=name))
+            tables.append(draft_table(frame, name=name, levels=(levels or {}).get(name)))
         except StructureError as error:
             where = [
                 Fault(f"table {name!r}, {fault.where}", fault.what, fault.hint) for fault in error.faults
