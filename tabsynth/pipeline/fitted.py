@@ -93,7 +93,11 @@ class FittedPipeline:
     @property
     def provenance(self) -> Provenance:
         """The mark of a file of what it samples."""
-        return Provenance(engine=self.engine.name, generation=self.generation)
+        return Provenance(
+            engine=self.engine.name,
+            generation=self.generation,
+            no_privacy=not isinstance(self.privacy, Budget),
+        )
 
     @property
     def charges(self) -> tuple[Charge, ...]:

@@ -31,7 +31,9 @@ def synthetic(tmp_path):
 
 
 def test_synthetic_rows_are_marked_and_refused(synthetic):
-    assert read_provenance(synthetic) == Provenance(engine="independent", generation=1, real_share=0.0)
+    assert read_provenance(synthetic) == Provenance(
+        engine="independent", generation=1, real_share=0.0, no_privacy=True
+    )
     with (
         pytest.warns(UserWarning, match="marked as synthetic"),
         pytest.raises(UsageError, match="a copy of a copy"),
