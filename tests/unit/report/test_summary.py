@@ -3,11 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 from io import StringIO
 
+import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
-from tabsynth.evaluate import Results
+from tabsynth.evaluate import Results, evaluate
 from tabsynth.metrics.base import Detail, Direction, MetricInfo, MetricResult, Status
+from tabsynth.metrics.proximity import ExactCopies, NearestRows
+from tabsynth.metrics.typical import TypicalRows
 from tabsynth.report.html import render_html
 from tabsynth.report.score import Score
 from tabsynth.report.sections import card
@@ -15,6 +19,8 @@ from tabsynth.report.summary import summarise
 from tabsynth.report.terminal import render_terminal
 from tabsynth.report.verdict import Level
 from tabsynth.report.views import score_row
+from tabsynth.schema.types import Column, Kind, TableSchema
+from tabsynth.table import Table
 
 from .sample_results import INFOS, make_results
 
@@ -117,6 +123,36 @@ def test_an_alarm_goes_before_everything_else() -> None:
 def test_few_rows_do_not_alarm_by_chance(interval: tuple[float, float] | None, alarms: bool) -> None:
     near = MetricResult(metric="nearest_row_share", value=0.545, floor=0.5, interval=interval)
     assert bool(summarise(with_figures(near)).alarm) == alarms
+
+
+def test_clumps_ring_no_alarm_and_copies_with_noise_do() -> None:
+    """Degenerate rows all lie nearest to one real row; a copy with noise lies nearest to the row it was made from."""
+    rng = np.random.default_rng(11)
+    columns = tuple(
+        Column(name=name, kind=Kind.NUMBER, dtype="float64", bounds=(-60.0, 60.0)) for name in "abcd"
+    )
+    schema = TableSchema(name="t", columns=columns)
+
+    def table(cells: np.ndarray) -> Table:
+        return Table(schema, pl.DataFrame(cells, schema=list("abcd"), orient="row"))
+
+    train, holdout = (table(rng.normal(size=(600, 4))) for _ in range(2))
+    metrics = (ExactCopies(), NearestRows(), TypicalRows())
+    clumps = []
+    for _ in range(8):  # the coin falls on train at least once but in one of 256
+        clumped = table(rng.choice([-1.0, 1.0], 4) * 50 + rng.uniform(0, 1, (600, 4)))
+        results = evaluate(clumped, train, holdout, schema=schema, metrics=metrics)
+        clumps.append(results.value("nearest_row_share"))
+        report = summarise(results)
+        assert report.alarm == ""
+        assert "alarm" not in {
+            s.verdict.words.removeprefix("strong ") for g in report.groups for s in g.scores
+        }
+    assert max(clumps) == 1.0
+    copied = table(train.frame.to_numpy() + rng.normal(scale=0.02, size=(600, 4)))
+    results = evaluate(copied, train, holdout, schema=schema, metrics=metrics)
+    assert results.value("exact_copies") == 0.0
+    assert summarise(results).alarm.startswith("Strong alarm: nearest row in train ")
 
 
 def test_the_first_sentence_names_the_measure_of_use() -> None:
