@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         confirm,
         draft_schema,
         evaluate,
+        fit,
         pseudonymise,
         shadow_audit,
         split,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from tabsynth.constraints.outcome import ConditionOutcome, RuleOutcome, Tally
     from tabsynth.evaluate import Results
     from tabsynth.evaluate.collapse import CollapseResults
-    from tabsynth.pipeline import FittedPipeline, fit
+    from tabsynth.pipeline import FittedPipeline
     from tabsynth.plan_report import PlanReport, budget_plan
     from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Charge, Ledger
     from tabsynth.privacy.ledger_file import (
@@ -140,7 +141,7 @@ _HOMES = {
     "create_ledger_file": "privacy.ledger_file",
     "draft_schema": "api",
     "evaluate": "api",
-    "fit": "pipeline",
+    "fit": "api",
     "open_bundle": "release.bundle.loaded",
     "open_ledger_file": "privacy.ledger_file",
     "pseudonymise": "api",

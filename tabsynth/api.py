@@ -14,11 +14,12 @@ and what they give is private.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from tabsynth.audit import AuditResults
 from tabsynth.audit import audit as audit_tables
@@ -29,6 +30,7 @@ from tabsynth.augment import Augmented, TrialResults, read_amount, recipe_for
 from tabsynth.augment import augment as add_rows
 from tabsynth.augment import trial as try_rows
 from tabsynth.augment.recipes import settled_for
+from tabsynth.caller import warn
 from tabsynth.check import check_personal, check_table
 from tabsynth.constraints.check import check_rules
 from tabsynth.constraints.outcome import RuleOutcome
@@ -39,10 +41,11 @@ from tabsynth.evaluate import Results
 from tabsynth.evaluate import evaluate as evaluate_tables
 from tabsynth.evaluate.collapse import CollapseResults
 from tabsynth.evaluate.collapse import collapse as watch_collapse
-from tabsynth.io import read_table, to_layout
+from tabsynth.io import declared_levels, read_table, to_layout
 from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of
 from tabsynth.pipeline import FittedPipeline, split_rows
+from tabsynth.pipeline import fit as fit_table
 from tabsynth.pipeline import split as split_table
 from tabsynth.pipeline.synthetic import marked_source, next_generation, source_mark, warn_of_marks
 from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY, Budget, Privacy
@@ -56,6 +59,7 @@ from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import AnySchema, as_schema, as_table, as_written, drafted, only_table, with_doubts
 from tabsynth.table import Table
 
+P = ParamSpec("P")
 OneSchema = TypeVar("OneSchema", Schema, TableSchema)
 
 
@@ -68,9 +72,11 @@ def draft_schema(data: Any, *, name: str | None = None) -> Schema:
     if not isinstance(data, Mapping):
         return Schema(tables=(drafted(data, name=name)[0].schema,))
     read = {key: read_table(table) for key, table in data.items()}
+    levels = {key: declared_levels(table) for key, table in data.items()}
     schema = draft_frames(
         {key: frame for key, (frame, _) in read.items()},
         as_written={key: as_written(layout) for key, (_, layout) in read.items()},
+        levels=levels,
     )
     for key, (_, layout) in read.items():
         table = replace(schema[key], csv=layout.dialect or schema[key].csv)
@@ -148,6 +154,22 @@ def split(
     return train, held
 
 
+def _telling(fitting: Callable[P, FittedPipeline]) -> Callable[P, FittedPipeline]:
+    """`fitting`, with a `UserWarning` for every note of what was fitted."""
+
+    @wraps(fitting)
+    def fit(*args: P.args, **kwargs: P.kwargs) -> FittedPipeline:
+        fitted = fitting(*args, **kwargs)
+        for note in fitted.notes:
+            warn(note)
+        return fitted
+
+    return fit
+
+
+fit = _telling(fit_table)
+
+
 def check(data: Any, schema: AnySchema) -> tuple[Fault, ...]:
     """Every way in which data contradicts its schema, one fault per column and kind, with its count.
 
@@ -177,7 +199,8 @@ def pseudonymise(
         table=table,
     )
     as_they_are = tuple(column for column in found.layout.columns if column.name not in found.hashed)
-    return to_layout(found.table.frame, replace(found.layout, columns=as_they_are)), found.table.schema
+    layout = replace(found.layout, columns=as_they_are)
+    return to_layout(found.table.frame, layout, schema=found.table.schema), found.table.schema
 
 
 def check_constraints(data: Any, schema: AnySchema) -> tuple[RuleOutcome, ...]:
@@ -409,7 +432,7 @@ def augment(
         seed=seed,
         progress=progress,
     )
-    return replace(found, rows=to_layout(found.rows, layout))
+    return replace(found, rows=to_layout(found.rows, layout, schema=table.schema))
 
 
 def augment_trial(

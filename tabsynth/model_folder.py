@@ -43,6 +43,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "generation": int,
     "real_share": (float, type(None)),
     "public_rows": int,
+    "placeholders": list,
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,

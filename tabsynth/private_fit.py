@@ -8,6 +8,7 @@ Nothing that follows the plan can fail for what a cell holds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from tabsynth.encode.table import variables_of
 from tabsynth.errors import PrivacyError, SchemaError
 from tabsynth.models.base import FittedModel, InformedSynthesizer, Progress, Synthesizer, no_progress
 from tabsynth.privacy.budget import Budget, NoPrivacy, Privacy
-from tabsynth.privacy.domains import buy_domains, domain_parts
+from tabsynth.privacy.domains import buy_domains, domain_parts, unbounded, with_placeholders
 from tabsynth.privacy.marginals import Marginal
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part, make_plan
@@ -40,12 +41,16 @@ MOST_ROWS = 2**53
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PrivateFit:
-    """What a private fit learnt: the schema with the domains it bought, the model, a noisy number of rows ≥ 1."""
+    """What a private fit learnt: the schema with the domains it bought, the model, a noisy number of rows ≥ 1.
+
+    `placeholders` are the columns whose range noise hid, so that their bounds are none of the table's.
+    """
 
     schema: TableSchema
     model: FittedModel
     n_rows: int
     surrogates: tuple[Surrogate, ...]
+    placeholders: tuple[str, ...]
 
 
 def require_guarantee(privacy: Privacy, recipe: Synthesizer) -> None:
@@ -125,7 +130,8 @@ def fit_privately(
     if public is not None:
         _as_learnt(public, rules, table.schema)  # what is wrong with them is said before anything is charged
     noisy_rows = float(queries.total(ROWS, table.n_rows).values)
-    schema = buy_domains(table, queries)
+    found = buy_domains(table, queries)
+    schema = with_placeholders(found)
     if schema != table.schema and schema.description == NO_ROWS:
         schema = replace(schema, description=None)
     surrogates = tuple(
@@ -147,7 +153,24 @@ def fit_privately(
             public=_as_learnt(public, rules, schema),
         )
     n_rows = min(max(round(noisy_rows), 1), MOST_ROWS)
-    return PrivateFit(schema=rules.bought(schema), model=model, n_rows=n_rows, surrogates=surrogates)
+    bought = rules.bought(schema)
+    return PrivateFit(
+        schema=bought,
+        model=model,
+        n_rows=n_rows,
+        surrogates=surrogates,
+        placeholders=_placeholders(bought, hidden=unbounded(found), learnt=schema),
+    )
+
+
+def _placeholders(schema: TableSchema, *, hidden: Sequence[Column], learnt: TableSchema) -> tuple[str, ...]:
+    """The columns of `schema` that keep a placeholder for their range; rules may give a column another."""
+    names = {column.name for column in hidden}
+    return tuple(
+        column.name
+        for column in schema.columns
+        if column.name in names and column.bounds == learnt[column.name].bounds
+    )
 
 
 def _require_sound(schema: TableSchema) -> None:

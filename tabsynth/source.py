@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from tabsynth.errors import UsageError
-from tabsynth.io import Layout, read_frame, read_table
+from tabsynth.io import Layout, declared_levels, read_frame, read_table
 from tabsynth.schema.draft import draft_table, with_formats
 from tabsynth.schema.files import read_schema
+from tabsynth.schema.levels import Levels
 from tabsynth.schema.types import CsvDialect, Kind, Schema, TableSchema
 from tabsynth.table import Table
 
@@ -73,12 +75,18 @@ def drafted(
     """
     frame, layout = read_table(data, dialect=dialect, strict=strict)
     stem = Path(data).name.partition(".")[0] if isinstance(data, (str, Path)) else ""
-    return Table.conform(frame, draft_of(frame, layout, name=name or stem or "table")), layout
+    levels = declared_levels(data)
+    return Table.conform(frame, draft_of(frame, layout, name=name or stem or "table", levels=levels)), layout
 
 
-def draft_of(frame: pl.DataFrame, layout: Layout, *, name: str) -> TableSchema:
-    """A schema drafted from `frame`, rows of the source that `layout` describes, in that source's formats."""
-    schema = draft_table(frame, name=name, csv=layout.dialect, as_written=as_written(layout))
+def draft_of(
+    frame: pl.DataFrame, layout: Layout, *, name: str, levels: Mapping[str, Levels] | None = None
+) -> TableSchema:
+    """A schema drafted from `frame`, rows of the source that `layout` describes, in that source's formats.
+
+    `levels` are those that the source's own types list.
+    """
+    schema = draft_table(frame, name=name, csv=layout.dialect, as_written=as_written(layout), levels=levels)
     formats = {column.name: column.format for column in layout.columns if column.format is not None}
     return with_doubts(with_formats(schema, formats), layout)
 

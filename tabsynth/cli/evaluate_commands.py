@@ -68,6 +68,8 @@ def evaluate(
     Every figure stands beside its floor: the same figure for the real holdout.
     """
     with Session(command="evaluate", json_output=json_output, quiet=quiet, debug=debug) as session:
+        from dataclasses import replace
+
         from tabsynth.config.run import write_evaluation
         from tabsynth.config.steps import read_real, staged, table_of
         from tabsynth.config.types import csv_options
@@ -106,6 +108,8 @@ def evaluate(
                 steered=() if mark is None else mark.steered,
                 progress=report,
             )
+            if fitted is not None:
+                results = replace(results, notes=(*results.notes, *fitted.notes))
             outcomes = check_rules(tables[0].frame, chosen, plan=None if fitted is None else fitted.plan)
             write_evaluation(
                 results, folder, ledger=None if fitted is None else fitted.ledger, constraints=outcomes

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tabsynth.config.types import CsvOptions
     from tabsynth.io import Provenance
     from tabsynth.models.base import Synthesizer
+    from tabsynth.pipeline import FittedPipeline
+    from tabsynth.plan_report import PlanReport
     from tabsynth.privacy import Budget
     from tabsynth.schema.types import TableSchema
 
@@ -77,6 +79,16 @@ def note_kept_rows(session: Session, engine: Synthesizer) -> str:
         f"Warning: {engine.name} keeps real rows, cells and all. They lie in the model, and can be reconstructed from what it makes: both are as private as the table"
     )
     return "the model; private: it holds real rows"
+
+
+def fit_notes(pipeline: FittedPipeline, plan: PlanReport | None) -> tuple[str, ...]:
+    """What a private fit bought, what its unit cost, and what noise hid; () without a plan, which every private fit follows."""
+    from tabsynth.schema.unit import unit_cost
+
+    if plan is None:
+        return ()
+    bought = plan.purchase or "All domains are public: none had to be bought."
+    return tuple(filter(None, (bought, unit_cost(pipeline.schema.unit), *pipeline.notes)))
 
 
 def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:

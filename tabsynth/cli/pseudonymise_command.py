@@ -54,6 +54,7 @@ def pseudonymise(
         from tabsynth.config.steps import read_real, require_distinct, require_free, table_of
         from tabsynth.config.types import csv_options
         from tabsynth.io import write_frame
+        from tabsynth.io.provenance import PseudonymMark
         from tabsynth.privacy import DEFAULT_BUDGET, NO_PRIVACY
         from tabsynth.pseudonymise import pseudonymise_table, read_key
         from tabsynth.schema import read_schema, write_schema
@@ -77,7 +78,13 @@ def pseudonymise(
                 table=chosen.name,
             )
             report("writing", 0.5)
-            write_frame(found.table.frame, out, schema=found.table.schema, overwrite=overwrite)
+            write_frame(
+                found.table.frame,
+                out,
+                schema=found.table.schema,
+                provenance=PseudonymMark(),
+                overwrite=overwrite,
+            )
             write_schema(Schema(tables=(found.table.schema,)), schema_out, private_note=True)
         session.show(
             f"Hashed: {', '.join(found.hashed) or 'nothing'}. Masked: {', '.join(found.masked) or 'nothing'}."

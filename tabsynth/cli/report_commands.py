@@ -18,7 +18,7 @@ from tabsynth.cli.options import (
     QuietOption,
 )
 from tabsynth.cli.session import Session
-from tabsynth.errors import PolicyError, UsageError
+from tabsynth.errors import PolicyError
 
 if TYPE_CHECKING:
     from tabsynth.decision import Decision
@@ -50,13 +50,17 @@ def internal(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Everything on one page: figures, audit, ledger and decision. Private."""
+    """Everything on one page: figures, audit, ledger and decision. Private.
+
+    What is not of one release is refused with code 2.
+    """
     with Session(command="report internal", json_output=json_output, quiet=quiet, debug=debug) as session:
         from tabsynth.audit import AuditResults
         from tabsynth.config.steps import require_free
         from tabsynth.decision import Decision
         from tabsynth.evaluate import Results
         from tabsynth.pipeline import FittedPipeline
+        from tabsynth.release.together import require_one_release
         from tabsynth.report import share_sentence, write_report
 
         require_free(out, inputs=(results, audit, model, decision), overwrite=overwrite)
@@ -64,12 +68,15 @@ def internal(
         if decided is not None and model is not None:
             _require_same_model(decided, model)
         pipeline = None if model is None else FittedPipeline.load(model)
+        found = Results.read_json(results)
+        attacked = None if audit is None else AuditResults.read_json(audit)
+        require_one_release(found, audit=attacked, pipeline=pipeline, decision=decided)
         write_report(
-            _guaranteed(Results.read_json(results), pipeline),
+            _told_of(found, pipeline),
             out,
             overwrite=overwrite,
             ledger=None if pipeline is None else pipeline.ledger,
-            audit=None if audit is None else AuditResults.read_json(audit),
+            audit=attacked,
             decision=decided,
         )
         session.show(share_sentence(decided))
@@ -80,15 +87,14 @@ def internal(
         )
 
 
-def _guaranteed(results: Results, pipeline: FittedPipeline | None) -> Results:
-    """The results with the model's guarantee where they state none; `UsageError` where they state another."""
+def _told_of(results: Results, pipeline: FittedPipeline | None) -> Results:
+    """The results with the model's guarantee and with what noise hid of its table."""
     from dataclasses import replace
 
-    if pipeline is None or results.guarantee == pipeline.guarantee:
+    if pipeline is None:
         return results
-    if results.guarantee:
-        raise UsageError("the results state another guarantee than the model: they are not of its rows")
-    return replace(results, guarantee=pipeline.guarantee)
+    notes = tuple(note for note in pipeline.notes if note not in results.notes)
+    return replace(results, guarantee=pipeline.guarantee, notes=(*results.notes, *notes))
 
 
 def publishable(

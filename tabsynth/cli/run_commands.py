@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tabsynth.cli.condition_notes import condition_data, show_conditions
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import note_kept_rows, note_left_out, note_mark, note_weak
+from tabsynth.cli.notes import fit_notes, note_kept_rows, note_left_out, note_mark, note_weak
 from tabsynth.cli.options import (
     DebugOption,
     DeltaOption,
@@ -20,9 +20,6 @@ from tabsynth.cli.options import (
     QuietOption,
 )
 from tabsynth.cli.session import Session
-
-if TYPE_CHECKING:
-    from tabsynth.pipeline import FittedPipeline
 
 _RUN_FILE = "run.yaml"
 _OF_RUN = "private/run.yaml"
@@ -152,8 +149,8 @@ def run(
                 session.show(
                     f"  Audit: {table.audit.outcome.value}. {'; '.join(table.audit.verdict.reasons)}"
                 )
-            if is_private:
-                session.show(f"  {_purchase(table.pipeline)}")
+            for text in fit_notes(table.pipeline, table.plan):
+                session.show("\n".join(f"  {line}" for line in text.splitlines()))
         if any(table.results for table in outcome.tables):
             session.show(
                 "Private output: the figures were computed from the real tables, and no guarantee covers them."
@@ -174,6 +171,7 @@ def run(
                         "rows": table.n_synthetic,
                         "fitted_rows": table.n_fitted,
                         "guarantee": table.guarantee,
+                        "notes": list(table.pipeline.notes),
                         "conditions": condition_data(table.conditions),
                         "private_output": table.results is not None,
                         "audit": table.audit.outcome.value if isinstance(table.audit, AuditResults) else None,
@@ -192,18 +190,6 @@ def run(
             },
             next_steps=[["tabsynth", "sample", models[0], "--rows", "1000", "--out", "more.csv"]],
         )
-
-
-def _purchase(pipeline: FittedPipeline) -> str:
-    """What the domains that had to be bought took, in a sentence."""
-    from tabsynth.privacy.domains import charged_share
-
-    n_bought = sum(column.domain.origin.value == "charged" for column in pipeline.schema.columns)
-    if not n_bought:
-        return "All domains are public: none had to be bought."
-    share = charged_share(pipeline.charges)
-    of = f"{n_bought} of {len(pipeline.schema.columns)} columns"
-    return f"The domains of {of} were bought, with {share:.0%} of what was charged."
 
 
 def engines(json_output: JsonOption = False, debug: DebugOption = False) -> None:

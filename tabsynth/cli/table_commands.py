@@ -10,6 +10,7 @@ import typer
 from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.next_steps import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.cli.notes import (
+    fit_notes,
     note_kept_rows,
     note_left_out,
     note_mark,
@@ -292,15 +293,8 @@ def fit(
 
 
 def _show_fitted(session: Session, pipeline: FittedPipeline, plan: PlanReport | None, *, why: str) -> None:
-    """The guarantee, why `auto` chose the engine, and what a private fit bought, what its unit cost, and which columns noise left with one level."""
-    from tabsynth.privacy.domains import describe_constants
-    from tabsynth.schema.unit import unit_cost
-
-    said = [pipeline.guarantee, why]
-    if plan is not None:
-        said.append(plan.purchase or "All domains are public: none had to be bought.")
-        said += [unit_cost(pipeline.schema.unit), describe_constants(pipeline.schema)]
-    for text in filter(None, said):
+    """The guarantee, why `auto` chose the engine, and what there is to know of a private fit."""
+    for text in filter(None, (pipeline.guarantee, why, *fit_notes(pipeline, plan))):
         session.show(text)
 
 
@@ -348,6 +342,7 @@ def _fit_data(
         else "none",
         "guarantee": pipeline.guarantee,
         "bought_domains": bought,
+        "notes": list(pipeline.notes),
         "ledger": None
         if copy.series is None or copy.cap is None
         else {"source": copy.source, "series": copy.series, "epsilon": copy.epsilon(copy.cap.delta)},

@@ -2,7 +2,8 @@
 
 Files are told by what is in them, never by a name alone. Found are files that tabsynth wrote; never the tables
 that you gave it, nor ledgers, keys and catalogues, which must stay, nor a schema of which you confirmed a column.
-Rows and models that were made without privacy are private too.
+Rows and models that were made without privacy are private too, and so are rows under pseudonyms and mixtures with real ones,
+wherever they lie: the mark that they were written with tells.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 
 from tabsynth.config.run import PRIVATE, RUN_FILE, RUN_NOTE
 from tabsynth.errors import InputError, UsageError
-from tabsynth.io.provenance import is_half_of_split, read_provenance, sidecar_of
+from tabsynth.io.files import SUFFIXES
+from tabsynth.io.provenance import is_half_of_split, is_pseudonymised, read_provenance, sidecar_of
 from tabsynth.privacy.checkpoint import CHECKPOINT, is_of_checkpoint
 
 _HEAD, _PAGE = 1 << 14, 8 << 20
-_TABLES = (".csv", ".parquet", ".arrow")
 _FORMATS = {
     "results": "figures that compare with real rows",
     "audit": "an audit",
@@ -99,8 +100,8 @@ def _walk(folder: Path) -> Iterator[Residue]:
             what = "" if _must_stay(path) else _what(path, files)
             if CHECKPOINT in files and _is_checkpoint(here / CHECKPOINT) and is_of_checkpoint(path):
                 what = _FORMATS["checkpoint"]  # its own ledger, too: no other fit is charged to it
-            if not what and of_run:
-                what = _of_run(path)
+            if not what and of_run and path.name == RUN_FILE and _is_run(path):
+                what = "the private part of a run"
             if (unfinished or _UNFINISHED.fullmatch(name)) and not _must_stay(path):
                 what = "unfinished: left by a command that was killed, or still being written"
             if what:
@@ -116,16 +117,22 @@ def _is_run(path: Path) -> bool:
     return _head(path, _HEAD).startswith(RUN_NOTE.encode())
 
 
-def _of_run(path: Path) -> str:
-    """What a file in a run's private folder is, by a mark of ours that it bears; "" where it bears none."""
-    if path.name == RUN_FILE and _is_run(path):
-        return "the private part of a run"
+def _rows(path: Path) -> str:
+    """What the rows of a file are, or of the file beside which it lies, by the mark that we gave them; "" where they may leave."""
     table = Path(str(path).removesuffix(sidecar_of("").name))
-    try:
-        is_marked = table.suffix.lower() in _TABLES and read_provenance(table) is not None
-    except (InputError, OSError, UsageError):
+    if not table.name.lower().endswith(tuple(SUFFIXES)):
         return ""
-    return "synthetic rows without privacy" if is_marked else ""
+    try:
+        if is_pseudonymised(table):
+            return "real rows under pseudonyms"
+        mark = read_provenance(table)
+    except (InputError, OSError):
+        return ""
+    if mark is None:
+        return ""
+    if mark.given_cells or mark.real_share:
+        return "synthetic rows with real ones, or real cells, among them"
+    return "synthetic rows without privacy" if mark.augmented or mark.no_privacy else ""
 
 
 def _must_stay(path: Path) -> bool:
@@ -147,8 +154,8 @@ def _checkpoint(head: bytes) -> bool:
 
 def _what(path: Path, beside: Sequence[str]) -> str:
     """What a file is, "" where it is nothing private that is known."""
-    if path.name in ("train.parquet", "holdout.parquet"):
-        return "real rows, split" if is_half_of_split(path) else ""
+    if path.name in ("train.parquet", "holdout.parquet") and is_half_of_split(path):
+        return "real rows, split"
     if {"model.json", "manifest.json", "arrays.safetensors"} <= set(beside) and path.name in beside:
         head = _head(path.with_name("model.json"), _HEAD)
         is_open = b'"privacy": "none"' in head and b'"format_version"' in head
@@ -157,7 +164,7 @@ def _what(path: Path, beside: Sequence[str]) -> str:
     suffix = path.suffix.lower()
     if suffix == ".json":
         found = _FORMAT.match(_head(path, _HEAD))
-        return _FORMATS.get(found[1].decode(), "") if found else ""
+        return (_FORMATS.get(found[1].decode()) if found else None) or _rows(path)
     if suffix in (".html", ".htm"):
         return "an internal report" if b"<strong>Private output.</strong>" in _head(path, _PAGE) else ""
     if suffix in (".yaml", ".yml"):
@@ -165,7 +172,7 @@ def _what(path: Path, beside: Sequence[str]) -> str:
         is_schema = b"\ntables:" in b"\n" + text and b"columns:" in text
         is_draft = is_schema and _DRAFT.search(text) and not _CONFIRMED.search(text)
         return "a draft of a schema, read off the source" if is_draft else ""
-    return "the checkpoint of a shadow-model audit" if _checkpoint(_head(path, _HEAD)) else ""
+    return "the checkpoint of a shadow-model audit" if _checkpoint(_head(path, _HEAD)) else _rows(path)
 
 
 def _size(path: Path) -> int | None:

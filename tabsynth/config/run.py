@@ -5,7 +5,7 @@
     OUT/private/run.yaml                    the run as it was carried out; it can be run again
     OUT/private/schema.yaml                 the schema that was used
     OUT/private/<table>/results.json        every figure
-    OUT/private/<table>/report.html         the report
+    OUT/private/<table>/report.html         the report, with the audit
     OUT/private/<table>/audit.json          the audit, where one was asked for
 
 What is in `publishable` is covered by the run's guarantee; a run without privacy has no such folder, and its rows
@@ -45,6 +45,7 @@ from tabsynth.io import FileFormat, atomic_folder, column_names, file_format, re
 from tabsynth.models.auto import why_chosen
 from tabsynth.models.base import Progress, no_progress
 from tabsynth.pipeline import FittedPipeline, fit, split, split_by_coin, split_rows
+from tabsynth.plan_report import PlanReport, budget_plan
 from tabsynth.privacy import Budget, Charge, Ledger
 from tabsynth.privacy.ledger import LedgerCopy
 from tabsynth.private_fit import plan_fit, require_guarantee
@@ -52,7 +53,7 @@ from tabsynth.randomness import fresh_seed, seed_for
 from tabsynth.report import write_report
 from tabsynth.schema import write_schema
 from tabsynth.schema.hints import did_you_mean
-from tabsynth.schema.types import Origin, Schema
+from tabsynth.schema.types import Origin, Schema, TableSchema
 from tabsynth.source import draft_of
 from tabsynth.table import Table
 
@@ -69,7 +70,8 @@ class TableOutcome:
 
     `n_source` and `n_fitted` are noisy numbers of rows where the fit was private. `pipeline` is the model, `rules` how
     the rules of the schema fared, `conditions` what was asked of the rows beside them, `audit` what attacks on the
-    rows found, or why there were none. `why`: the reason for the `engine`, where `auto` chose it, else "".
+    rows found, or why there were none. `why`: the reason for the `engine`, where `auto` chose it, else "". `plan` is that
+    of a private fit.
     """
 
     name: str
@@ -84,6 +86,7 @@ class TableOutcome:
     rules: tuple[RuleOutcome, ...] = ()
     conditions: ConditionOutcome | None = None
     audit: AuditResults | str | None = None
+    plan: PlanReport | None = None
 
     @property
     def guarantee(self) -> str:
@@ -215,10 +218,19 @@ def run_table(
         results = measure(
             pipeline, train, holdout, table=table, rows=rows, seed=drawn_with, progress=progress
         )
+        results = replace(results, released=_released(attacked, next(iter(files)), train, holdout, rows=rows))
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
+        if isinstance(attacked, str):
+            results = replace(
+                results, notes=(*results.notes, f"The rows were not audited: {' '.join(attacked.split())}.")
+            )
         figures, report = write_evaluation(
-            results, private, ledger=pipeline.ledger, constraints=tally.outcomes
+            results,
+            private,
+            ledger=pipeline.ledger,
+            constraints=tally.outcomes,
+            audit=attacked if isinstance(attacked, AuditResults) else None,
         )
         files = {
             report: "the report: open it in a browser; private",
@@ -243,7 +255,28 @@ def run_table(
         rules=tally.outcomes,
         conditions=tally.conditions,
         audit=attacked,
+        plan=_plan_of(pipeline, train.schema),
     )
+
+
+def _plan_of(pipeline: FittedPipeline, schema: TableSchema) -> PlanReport | None:
+    """The plan that a private fit of a table with that schema followed."""
+    privacy = pipeline.privacy
+    return (
+        budget_plan(schema, engine=pipeline.engine, privacy=privacy) if isinstance(privacy, Budget) else None
+    )
+
+
+def _released(
+    attacked: AuditResults | str | None, path: Path, train: Table, holdout: Table, *, rows: int
+) -> str:
+    """The digest of the rows that were written, which may be others than those compared; "" for far more than the source has.
+
+    Rows are written as they are drawn, and a table beyond all memory is not read back.
+    """
+    if isinstance(attacked, AuditResults):
+        return attacked.released
+    return read_real(path, train.schema).digest() if rows <= 2 * (train.n_rows + holdout.n_rows) else ""
 
 
 def audit_rows(
@@ -303,6 +336,7 @@ def measure(
         guarantee=pipeline.guarantee,
         progress=progress,
     )
+    results = replace(results, notes=(*results.notes, *pipeline.notes))
     if table.is_steered:
         steered = "The synthetic table was made under conditions or in other shares; compared are rows without them, as the model makes them."
         results = replace(results, notes=(*results.notes, steered))
@@ -318,13 +352,19 @@ def write_evaluation(
     *,
     ledger: Sequence[Charge] | LedgerCopy | None = None,
     constraints: Sequence[RuleOutcome] | None = None,
+    audit: AuditResults | None = None,
 ) -> tuple[Path, Path]:
-    """Write `results.json` and `report.html` into `folder`; their paths."""
+    """Write `results.json` and `report.html` into `folder`, the latter with an audit of the same rows; their paths."""
     path = folder / "results.json"
     results = replace(results, rules=tuple(constraints or ()))
     results.write_json(path, overwrite=True)
     return path, write_report(
-        results, folder / "report.html", overwrite=True, ledger=ledger, constraints=constraints
+        results,
+        folder / "report.html",
+        overwrite=True,
+        ledger=ledger,
+        constraints=constraints,
+        audit=audit,
     )
 
 

@@ -88,7 +88,8 @@ class Headline(TypedDict):
 class Results(PlainResults):
     """Everything an evaluation found, as plain data.
 
-    `metrics` holds one row per figure and scope: the whole table (no columns), a column, a pair.
+    `metrics` holds one row per figure and scope: the whole table (no columns), a column, a pair. `released` is the digest
+    of the synthetic table that they are of (`Table.digest`), "" where that is not known.
     """
 
     format_name: ClassVar[str] = FORMAT
@@ -108,6 +109,7 @@ class Results(PlainResults):
     associations: Associations | None = None
     roc_curves: tuple[RocCurve, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    released: str = ""
     version: str = ""
     private_output: bool = True
     notes: tuple[str, ...] = ()  # what a reader must know of the whole comparison

@@ -95,6 +95,7 @@ def evaluate(
         associations=associations(data, found, streams=streams),
         roc_curves=tuple(curve for result in found for curve in result.roc),
         seconds=seconds,
+        released=data.synthetic.digest(),
         version=version("tabsynth"),
         notes=_notes(data),
         steered=tuple(steered),

@@ -12,6 +12,7 @@ from tabsynth.io.dialect import sniff_dialect
 from tabsynth.io.files import SUFFIXES, FileFormat, file_format
 from tabsynth.io.json_file import read_json_object
 from tabsynth.io.layout import Layout, schema_layout, to_layout
+from tabsynth.io.levels import declared_levels
 from tabsynth.io.names import column_names
 from tabsynth.io.parquet import read_parquet
 from tabsynth.io.provenance import Provenance, read_provenance
@@ -27,6 +28,7 @@ __all__ = [
     "atomic_folder",
     "atomic_path",
     "column_names",
+    "declared_levels",
     "file_format",
     "read_arrow",
     "read_csv",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from tabsynth.io.columns import (
 )
 from tabsynth.io.files import require_file
 from tabsynth.io.text import with_decimals
+from tabsynth.schema.levels import Levels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,6 +119,24 @@ def _nameless_index(schema: pa.Schema) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str) and _NAMELESS.fullmatch(name))
 
 
+def dictionary_levels(table: pa.Table) -> dict[str, Levels]:
+    """The levels of each column that is an ordered dictionary; of any other a dictionary says how cells are stored."""
+    import pyarrow as pa
+
+    found = {}
+    for position, field in enumerate(table.schema):
+        if not pa.types.is_dictionary(field.type) or not field.type.ordered:
+            continue
+        chunks = table.column(position).unify_dictionaries().chunks
+        target = _engine_type(field.type)
+        if target is None or not chunks:
+            continue
+        levels = tried(partial(chunks[0].dictionary.cast, target), *_arrow_errors())
+        if levels is not None and not pa.types.is_temporal(target) and not levels.null_count:
+            found[field.name] = Levels(listed=tuple(levels.to_pylist()), is_ordered=True)
+    return found
+
+
 def engine_series(name: str, column: pa.ChunkedArray, *, strict: bool = True) -> pl.Series | Fault:
     """One Arrow column in the engine's type, or the fault that keeps it out."""
     target = _engine_type(column.type)
@@ -165,17 +185,19 @@ def _engine_type(found: pa.DataType) -> pa.DataType | None:
     return None
 
 
-def arrow_array(series: pl.Series, target: pa.DataType, *, levels: Sequence[object] | None) -> pa.Array:
+def arrow_array(
+    series: pl.Series, target: pa.DataType, *, levels: Sequence[object] | None, is_ordered: bool = False
+) -> pa.Array:
     """The series as an Arrow array of type `target`; a dictionary holds the declared `levels`, if any.
 
-    Without declared levels a dictionary holds those that occur and is not ordered: their order is not
-    known. Raises pyarrow's own errors where a value does not fit.
+    Without declared levels a dictionary holds those that occur. Without, or where `is_ordered` does not say that their
+    order means something, it is not ordered. Raises pyarrow's own errors where a value does not fit.
     """
     import pyarrow as pa
 
     array = series.to_arrow()
     if pa.types.is_dictionary(target):
-        return _dictionary(array, target, levels)
+        return _dictionary(array, target, levels, is_ordered=is_ordered)
     if pa.types.is_null(target) and array.null_count == len(array):
         return pa.nulls(len(array))
     if pa.types.is_decimal(target):
@@ -185,7 +207,9 @@ def arrow_array(series: pl.Series, target: pa.DataType, *, levels: Sequence[obje
     return array if array.type == target else array.cast(target, safe=not pa.types.is_float16(target))
 
 
-def _dictionary(array: pa.Array, target: pa.DataType, levels: Sequence[object] | None) -> pa.Array:
+def _dictionary(
+    array: pa.Array, target: pa.DataType, levels: Sequence[object] | None, *, is_ordered: bool
+) -> pa.Array:
     import pyarrow as pa
     from pyarrow import compute
 
@@ -199,7 +223,10 @@ def _dictionary(array: pa.Array, target: pa.DataType, levels: Sequence[object] |
     return pa.DictionaryArray.from_arrays(
         encoded.indices if indices is None else indices,
         encoded.dictionary.cast(target.value_type),
-        ordered=target.ordered and declared is not None and encoded.dictionary.equals(declared),
+        ordered=is_ordered
+        and target.ordered
+        and declared is not None
+        and encoded.dictionary.equals(declared),
     )
 
 
@@ -214,10 +241,12 @@ def declared_arrow(wanted: pl.DataType, found: str) -> str:
     return f"dictionary<values={plain}, indices=int32, ordered={dictionary[3]}>"
 
 
-def to_arrow(series: pl.Series, *, dtype: str, levels: Sequence[object] | None) -> pa.Array | Fault:
+def to_arrow(
+    series: pl.Series, *, dtype: str, levels: Sequence[object] | None, is_ordered: bool = False
+) -> pa.Array | Fault:
     """The series in the Arrow type that the layout names, or the fault that keeps it out."""
     target = arrow_type(dtype)
-    array = tried(lambda: arrow_array(series, target, levels=levels), *_arrow_errors())
+    array = tried(lambda: arrow_array(series, target, levels=levels, is_ordered=is_ordered), *_arrow_errors())
     if array is None:
         return Fault(f"column {series.name!r}", f"has values of {series.dtype} that do not fit into {dtype}")
     return array

@@ -15,7 +15,7 @@ from tabsynth.io.pandas import declared_pandas, to_pandas
 from tabsynth.io.polars import to_polars
 from tabsynth.io.text import parse, render
 from tabsynth.schema.dtypes import polars_dtype
-from tabsynth.schema.types import Column, CsvDialect, Kind, TableSchema
+from tabsynth.schema.types import Column, CsvDialect, Kind, Origin, TableSchema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,13 +127,23 @@ def _converted(series: pl.Series, kind: Source, known: ColumnLayout | None, colu
     if isinstance(stored, Fault):
         return stored
     levels: Sequence[Any] | None = None if column is None else column.categories
+    is_ordered = column is not None and _is_in_order(column)
     if kind == "pandas":
-        return stored.to_pandas() if known is None else to_pandas(stored, dtype=known.dtype, levels=levels)
+        if known is None:
+            return stored.to_pandas()
+        return to_pandas(stored, dtype=known.dtype, levels=levels, is_ordered=is_ordered)
     if kind == "arrow":
-        return stored.to_arrow() if known is None else to_arrow(stored, dtype=known.dtype, levels=levels)
+        if known is None:
+            return stored.to_arrow()
+        return to_arrow(stored, dtype=known.dtype, levels=levels, is_ordered=is_ordered)
     if known is None or kind == "file":
         return stored
     return to_polars(stored, dtype=known.dtype, levels=levels)
+
+
+def _is_in_order(column: Column) -> bool:
+    """Whether the order of a column's levels is the source's own; where levels were bought, nothing tells it."""
+    return column.kind is Kind.ORDINAL and column.domain.origin is not Origin.CHARGED
 
 
 def _as_stored(series: pl.Series, known: ColumnLayout, column: Column | None) -> pl.Series | Fault:

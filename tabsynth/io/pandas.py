@@ -31,6 +31,7 @@ from tabsynth.io.columns import (
 )
 from tabsynth.io.objects import objects_as_text
 from tabsynth.io.text import nulled
+from tabsynth.schema.levels import Levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,21 @@ def from_pandas(
         layouts.append(ColumnLayout(name=label, dtype=_source_name(column), stored=stored_name(made.dtype)))
     refuse(faults, "the pandas frame")
     return pl.DataFrame(series), tuple(layouts)
+
+
+def category_levels(frame: pd.DataFrame) -> dict[str, Levels]:
+    """The categories of each column that has some, in the engine's types; without those of mixed types and of times."""
+    import pandas as pd
+
+    found = {}
+    for position, label in enumerate(frame.columns):
+        dtype = frame.dtypes.iloc[position]
+        if not isinstance(label, str) or not isinstance(dtype, pd.CategoricalDtype):
+            continue
+        levels = _series(dtype.categories.to_series().rename(label))
+        if isinstance(levels, pl.Series) and not levels.dtype.is_temporal():
+            found[label] = Levels(listed=tuple(levels.to_list()), is_ordered=bool(dtype.ordered))
+    return found
 
 
 def _source_name(column: pd.Series[Any]) -> str:
@@ -238,22 +254,24 @@ def declared_pandas(wanted: pl.DataType, found: str) -> str:
     return name.replace("datetime[", "datetime64[").replace("duration[", "timedelta64[")
 
 
-def to_pandas(series: pl.Series, *, dtype: str, levels: Sequence[object] | None) -> pd.Series[Any] | Fault:
+def to_pandas(
+    series: pl.Series, *, dtype: str, levels: Sequence[object] | None, is_ordered: bool = False
+) -> pd.Series[Any] | Fault:
     """A series of the layout's stored type in the dtype that it names, or the fault that keeps it out.
 
-    An ordered category stays ordered where the schema declares its `levels`; without them categories
-    are the values that occur, sorted, and unordered. Integers and booleans that have become nullable take
+    An ordered category stays ordered where the schema declares its `levels`, and `is_ordered` says that their order
+    means something; without them categories are the values that occur, sorted, and unordered. Integers and booleans that have become nullable take
     the masked dtype of the same name.
     """
     import pandas as pd
 
     if dtype.startswith(_ARROW):
-        array = to_arrow(series, dtype=dtype.removeprefix(_ARROW), levels=levels)
+        array = to_arrow(series, dtype=dtype.removeprefix(_ARROW), levels=levels, is_ordered=is_ordered)
         return array if isinstance(array, Fault) else pd.Series(pd.arrays.ArrowExtensionArray(array))
     if dtype == "object":
         return pd.Series(series.to_list(), dtype=object)
     if dtype.startswith("category"):
-        return _category(series, levels, is_ordered=dtype == "category[ordered]")
+        return _category(series, levels, is_ordered=is_ordered and dtype == "category[ordered]")
     if dtype == "str" or dtype.startswith("string"):
         is_old = dtype == "str" and not isinstance(pd.Series([""]).dtype, pd.StringDtype)
         return pd.Series(series.to_list(), dtype="object" if is_old else dtype)

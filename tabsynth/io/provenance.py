@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from tabsynth.io.atomic import atomic_path
 from tabsynth.io.columns import tried
@@ -21,8 +21,8 @@ from tabsynth.io.files import FileFormat, file_format
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KEY, SPLIT_KEY = b"tabsynth.provenance", b"tabsynth.split"
-FORMAT = "tabsynth-provenance/1"
+KEY, SPLIT_KEY, PSEUDONYMS_KEY = b"tabsynth.provenance", b"tabsynth.split", b"tabsynth.pseudonyms"
+FORMAT, PSEUDONYMS = "tabsynth-provenance/1", "tabsynth-pseudonyms/1"
 _MOST_GENERATIONS = 1_000_000
 _MOST_BYTES = 10_000
 _LONGEST_NAME = 100
@@ -35,7 +35,8 @@ class Provenance:
     `generation` 1 was made from rows that bear no mark, g + 1 from a table of generation g. `real_share` in [0, 1) of the rows
     are real ones; it is None where `given_cells`: rows were completed, imputed or drawn near others, and any cell of theirs may
     be one that was given. `augmented` tables were made more of a slice, and no guarantee covers them. `steered` columns were asked
-    to be as they are, by conditions or in shares, so that their differences from the source are meant.
+    to be as they are, by conditions or in shares, so that their differences from the source are meant. `no_privacy` says that
+    the engine was fitted without a guarantee.
     """
 
     key: ClassVar[bytes] = KEY
@@ -46,6 +47,7 @@ class Provenance:
     given_cells: bool = False
     augmented: bool = False
     steered: tuple[str, ...] = ()
+    no_privacy: bool = False
 
     def to_text(self) -> str:
         """JSON."""
@@ -65,6 +67,20 @@ class SplitMark:
         return json.dumps({"format": "tabsynth-split/1"})
 
 
+@dataclass(frozen=True, slots=True)
+class PseudonymMark:
+    """A file of real rows that `pseudonymise` wrote."""
+
+    key: ClassVar[bytes] = PSEUDONYMS_KEY
+
+    def to_text(self) -> str:
+        """JSON."""
+        return json.dumps({"format": PSEUDONYMS})
+
+
+Mark: TypeAlias = Provenance | SplitMark | PseudonymMark
+
+
 def sidecar_of(path: str | Path) -> Path:
     """The file beside a CSV file that says where its rows came from."""
     return Path(f"{path}.provenance.json")
@@ -74,32 +90,30 @@ def provenance_from_text(text: str | bytes) -> Provenance | None:
     """What `to_text` wrote; None for anything else."""
     found = _object(text)
     engine, generation, share = (found.get(name) for name in ("engine", "generation", "real_share"))
-    given, augmented = found.get("given_cells", False), found.get("augmented", False)
+    given = found.get("given_cells", False)
     steered = found.get("steered", [])
     if found.get("format") != FORMAT or not isinstance(engine, str):
         return None
-    if not isinstance(augmented, bool) or not isinstance(steered, list):
-        return None
     if len(engine) > _LONGEST_NAME or not engine.isprintable():
         engine = "another engine"
-    if not all(isinstance(name, str) for name in steered):
+    if not isinstance(steered, list) or not all(isinstance(name, str) for name in steered):
         return None
     if type(generation) is not int or not 1 <= generation <= _MOST_GENERATIONS:
         return None
-    if given is True and share is None:
-        return Provenance(
-            engine=engine,
-            generation=generation,
-            real_share=None,
-            given_cells=True,
-            augmented=augmented,
-            steered=tuple(steered),
-        )
-    if given is not False or type(share) not in (int, float) or not 0 <= share < 1:  # type: ignore[operator]
+    flags = {name: found.get(name, False) for name in ("augmented", "no_privacy")}
+    if not all(isinstance(flag, bool) for flag in flags.values()):
         return None
-    real = float(share)  # type: ignore[arg-type]
+    is_mixed = given is True and share is None
+    if not is_mixed and (given is not False or type(share) not in (int, float) or not 0 <= share < 1):  # type: ignore[operator]
+        return None
     return Provenance(
-        engine=engine, generation=generation, real_share=real, augmented=augmented, steered=tuple(steered)
+        engine=engine,
+        generation=generation,
+        real_share=None if is_mixed else float(share),  # type: ignore[arg-type]
+        given_cells=is_mixed,
+        augmented=flags["augmented"] is True,
+        steered=tuple(steered),
+        no_privacy=flags["no_privacy"] is True,
     )
 
 
@@ -131,7 +145,7 @@ def has_outdated_mark(path: str | Path) -> bool:
 
 
 @contextmanager
-def sidecar_written(path: Path, content: Path, provenance: Provenance) -> Iterator[None]:
+def sidecar_written(path: Path, content: Path, provenance: Mark) -> Iterator[None]:
     """The file beside a CSV file is there before the CSV is: a block that puts `content` in the place of `path`.
 
     A kill at any moment leaves no synthetic CSV without its mark: an older marked CSV, which is about to be replaced, keeps
@@ -160,14 +174,24 @@ def is_half_of_split(path: Path) -> bool:
     return (metadata or {}).get(SPLIT_KEY) == SplitMark().to_text().encode()
 
 
-def with_mark(fields: pa.Schema, provenance: Provenance | SplitMark | None) -> pa.Schema:
+def is_pseudonymised(path: Path) -> bool:
+    """Whether a file bears the mark of real rows under pseudonyms; reads no cell. Raises `UsageError` for an unknown kind of file."""
+    found = file_format(path)
+    if found is FileFormat.CSV:
+        entry = _entry_of(path)
+        return entry is not None and entry.get("format") == PSEUDONYMS
+    metadata = tried(lambda: _metadata(path, found), *_arrow_errors())
+    return (metadata or {}).get(PSEUDONYMS_KEY) == PseudonymMark().to_text().encode()
+
+
+def with_mark(fields: pa.Schema, provenance: Mark | None) -> pa.Schema:
     """The Arrow schema with the mark in its metadata."""
     marks = [provenance, provenance.provenance if isinstance(provenance, SplitMark) else None]
     texts = {mark.key: mark.to_text().encode() for mark in marks if mark is not None}
     return fields.with_metadata(texts) if texts else fields
 
 
-def _entry(provenance: Provenance, content: Path) -> dict[str, object]:
+def _entry(provenance: Mark, content: Path) -> dict[str, object]:
     return {**_object(provenance.to_text()), "sha256": _digest(content)}
 
 

@@ -24,7 +24,7 @@ from tabsynth.io.columns import refuse, tried, unsupported
 from tabsynth.io.dialect import check_dialect
 from tabsynth.io.files import FileFormat, file_format, is_tab_separated
 from tabsynth.io.polars import source_name
-from tabsynth.io.provenance import Provenance, SplitMark, sidecar_written
+from tabsynth.io.provenance import Mark, Provenance, PseudonymMark, sidecar_written
 from tabsynth.io.provenance import with_mark as with_provenance
 from tabsynth.io.text import render, with_mark
 from tabsynth.schema.dtypes import polars_dtype
@@ -48,7 +48,7 @@ def write_frame(
     dialect: CsvDialect | None = None,
     schema: TableSchema | None = None,
     overwrite: bool = False,
-    provenance: Provenance | SplitMark | None = None,
+    provenance: Mark | None = None,
 ) -> int:
     """Write one frame; see `write_batches`. Returns the number of rows."""
     return write_batches(
@@ -63,7 +63,7 @@ def write_batches(
     dialect: CsvDialect | None = None,
     schema: TableSchema | None = None,
     overwrite: bool = False,
-    provenance: Provenance | SplitMark | None = None,
+    provenance: Mark | None = None,
 ) -> int:
     """Write the batches one below the other; the format is told by the end of the name.
 
@@ -88,7 +88,7 @@ def write_batches(
             for frame in frames:
                 write(frame)
                 n_rows += frame.height
-        if isinstance(provenance, Provenance) and found is FileFormat.CSV:
+        if isinstance(provenance, (Provenance, PseudonymMark)) and found is FileFormat.CSV:
             after.enter_context(sidecar_written(Path(path), temporary, provenance))
     return n_rows
 
@@ -144,7 +144,7 @@ def _sink(
     first: pl.DataFrame,
     dialect: CsvDialect,
     schema: TableSchema | None,
-    provenance: Provenance | SplitMark | None,
+    provenance: Mark | None,
 ) -> AbstractContextManager[Sink]:
     if found is FileFormat.PARQUET:
         return _parquet_sink(temporary, with_provenance(_arrow_schema(first), provenance))

@@ -51,8 +51,8 @@ def _expit(x: float) -> float:
     return float(0.5 * (1.0 + np.tanh(0.5 * x)))
 
 
-def wilson_interval(rate: float, n: int) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a rate over n rows, n >= 1.
+def wilson_interval(rate: float, n: float) -> tuple[float, float]:
+    """Wilson's (1927) score interval of a rate over n rows, or what is worth as many, n >= 1.
 
     Conservative where a row may count half, since that only lowers the variance.
     """

@@ -19,6 +19,7 @@ MAX_ROWS = 10_000
 MAX_LEVELS = 64  # of one column that have a coordinate each; rarer ones share the last
 MAX_COORDINATES = 20_000_000  # rows times coordinates of one embedding
 CHUNK = 1_000
+CLUMPED = 10  # rows to one that counts, beyond which a reader is told
 
 COPIES = MetricInfo(
     name="exact_copies",
@@ -49,7 +50,7 @@ NEAREST = MetricInfo(
     caveat=(
         "An alarm, no evidence of privacy: well above 50 % the rows hug train, but at 50 % a model may still have "
         "memorised people, for statistics that are learnt too exactly leave no near row behind. The interval covers "
-        "the synthetic rows alone."
+        "the synthetic rows alone; those with the same nearest row count together, so it is wide where they lie in clumps."
     ),
     smoke_test=True,
 )
@@ -160,13 +161,17 @@ class NearestRows:
         ]
         asked = draw_rows(synthetic, most, rng)
         rest = take_rows(holdout, shuffled[n_reference:][:most])
-        value = nearer_share(space.embed(asked), *references)
+        found = nearer(space.embed(asked), *references)
+        said = f"{asked.n_rows:,} synthetic rows against {n_reference:,} rows of train and of the holdout"
+        clumped = ""
+        if CLUMPED * found.n_effective < asked.n_rows:
+            clumped = f"; in clumps, so that they count as {round(found.n_effective):,}"
         result = MetricResult(
             metric=NEAREST.name,
-            value=value,
-            floor=nearer_share(space.embed(rest), *references),
-            interval=wilson_interval(value, asked.n_rows),
-            reason=f"{asked.n_rows:,} synthetic rows against {n_reference:,} rows of train and of the holdout",
+            value=found.share,
+            floor=nearer(space.embed(rest), *references).share,
+            interval=wilson_interval(found.share, found.n_effective),
+            reason=said + clumped,
         )
         return (result,)
 
@@ -245,25 +250,39 @@ class Space:
         return space
 
 
-def nearer_share(
+@dataclass(frozen=True, slots=True)
+class Nearer:
+    """How many queries are nearer to one table than to another, as a share, and how many of them tell something of their own."""
+
+    share: float
+    n_effective: float
+
+
+def nearer(
     queries: npt.NDArray[np.floating], first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]
-) -> float:
+) -> Nearer:
     """The share of queries whose nearest row is in `first` rather than in `second`, ties counted half.
 
-    All have shape (n_rows, n_coordinates). Distances that differ by less than rounding can explain tie.
+    All have shape (n_rows, n_coordinates). Distances that differ by less than rounding can explain tie. Queries with the same
+    nearest row say the same: where they lie in clumps, a few coins were tossed. `n_effective` is Kish's (1965, Survey
+    Sampling) effective number of them: (Σc)² / Σc² over the numbers of queries with one nearest row.
     """
     norms = [(reference**2).sum(axis=1) for reference in (first, second)]
     turned = [-2.0 * reference.T for reference in (first, second)]
     largest = max(float(norm.max()) for norm in norms)
     tolerance = 8 * float(np.finfo(queries.dtype).eps) * (1.0 + largest)
-    won = 0.0
+    won, counts = 0.0, np.zeros(len(first) + len(second), dtype=np.int64)
     for start in range(0, len(queries), CHUNK):
         chunk = queries[start : start + CHUNK]
-        nearest = []
+        nearest, rows = [], []
         for norm, reference in zip(norms, turned, strict=True):
             distances = chunk @ reference  # less the query's own norm, which is the same for both
             distances += norm
-            nearest.append(distances.min(axis=1))
+            rows.append(distances.argmin(axis=1))
+            nearest.append(np.take_along_axis(distances, rows[-1][:, None], axis=1)[:, 0])
         lead = nearest[1] - nearest[0]
         won += float((lead > tolerance).sum() + 0.5 * (np.abs(lead) <= tolerance).sum())
-    return won / len(queries)
+        winners = np.where(lead >= -tolerance, rows[0], len(first) + rows[1])
+        counts += np.bincount(winners, minlength=len(counts))
+    squares = float((counts.astype(np.float64) ** 2).sum())
+    return Nearer(share=won / len(queries), n_effective=len(queries) ** 2 / squares)

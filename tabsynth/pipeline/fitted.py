@@ -32,11 +32,12 @@ from tabsynth.pipeline.requests import Request, Shares, Where
 from tabsynth.pipeline.sampling import Sampler
 from tabsynth.pipeline.shares import shares_of
 from tabsynth.privacy import Budget, Charge, Privacy, guarantee
+from tabsynth.privacy.domains import describe_constants, describe_placeholders
 from tabsynth.privacy.ledger import LedgerCopy, copy_from_data, copy_to_data
 from tabsynth.randomness import Streams
 from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.files import schema_from_dict, schema_to_dict
-from tabsynth.schema.types import Schema, TableSchema
+from tabsynth.schema.types import Origin, Schema, TableSchema
 from tabsynth.source import as_table
 from tabsynth.table import Table
 from tabsynth.where import conditions_of
@@ -68,6 +69,8 @@ class FittedPipeline:
     """Of the rows that it was fitted to, fresh real ones, where these were marked as synthetic and that is known."""
     n_public: int = 0
     """Public rows that a private fit took beside the table; nothing is promised to anybody in them."""
+    placeholders: tuple[str, ...] = ()
+    """Columns whose range noise hid: their bounds are none of the table's, and nor is what is sampled there."""
 
     @cached_property
     def plan(self) -> RulePlan:
@@ -80,9 +83,21 @@ class FittedPipeline:
         return guarantee(self.privacy, self.schema.unit, n_public=self.n_public)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What noise hid of the table, so that rows cannot show it: sentences that name columns; () without privacy."""
+        if not isinstance(self.privacy, Budget):
+            return ()
+        said = (describe_constants(self.schema), describe_placeholders(self.placeholders))
+        return tuple(filter(None, said))
+
+    @property
     def provenance(self) -> Provenance:
         """The mark of a file of what it samples."""
-        return Provenance(engine=self.engine.name, generation=self.generation)
+        return Provenance(
+            engine=self.engine.name,
+            generation=self.generation,
+            no_privacy=not isinstance(self.privacy, Budget),
+        )
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -115,7 +130,7 @@ class FittedPipeline:
                 n_rows, seed=seed, where=where, rebalance=rebalance, oversample=oversample, tally=tally
             )
         )
-        return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout)
+        return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout, schema=self.schema)
 
     def sample_reported(
         self, n_rows: int | None = None, *, seed: int | None = None, where: Mapping[str, Any] | None = None
@@ -291,7 +306,7 @@ class FittedPipeline:
         request = Completed(frame=chosen, known=kept, filled=frozenset(), plan=self.plan)
         request.require()
         frames = list(self._sampled(n_rows, streams, request, progress, tally))
-        return to_layout(pl.concat(frames), self._layout_like(layout))
+        return to_layout(pl.concat(frames), self._layout_like(layout), schema=self.schema)
 
     def _completed(
         self,
@@ -311,7 +326,7 @@ class FittedPipeline:
         made = pl.concat(frames).with_columns(
             pl.when(~is_null).then(pl.col(name)).alias(name) for name, is_null in (left or {}).items()
         )
-        rows = to_layout(made, self._layout_like(layout))
+        rows = to_layout(made, self._layout_like(layout), schema=self.schema)
         if layout.kind == "pandas":
             rows.index = data.index  # type: ignore[union-attr]
         return rows
@@ -386,6 +401,7 @@ class FittedPipeline:
             "generation": self.generation,
             "real_share": self.real_share,
             "public_rows": self.n_public,
+            "placeholders": list(self.placeholders),
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
             "distinct_shares": {
@@ -413,9 +429,11 @@ class FittedPipeline:
             shares = document["distinct_shares"]
             made = [column.name for column in schema.columns if not column.kind.is_modelled]
             require_names(shares, made, what="distinct_shares")
+            placeholders = tuple(document["placeholders"])
+            _require_bought(placeholders, schema)
             layout = Layout.from_dict(document["layout"])
             no_rows = pl.DataFrame(schema={column.name: polars_dtype(column) for column in schema.columns})
-            to_layout(no_rows, layout)  # so that rows can be given back as the layout says
+            to_layout(no_rows, layout, schema=schema)  # so that rows can be given back as the layout says
             return cls(
                 schema=schema,
                 engine=engine,
@@ -424,6 +442,7 @@ class FittedPipeline:
                 generation=document["generation"],
                 real_share=document["real_share"],
                 n_public=document["public_rows"],
+                placeholders=placeholders,
                 privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),
                 layout=layout,
@@ -434,6 +453,13 @@ class FittedPipeline:
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as fault:
             what = type(fault).__name__
             raise ModelFileError(f"{path}: not a model this release can read ({what})") from None
+
+
+def _require_bought(names: Sequence[Any], schema: TableSchema) -> None:
+    """Raise `ModelFileError` where columns are said to have placeholders for a range that no fit looked for."""
+    bought = [c.name for c in schema.columns if c.kind.is_continuous and c.domain.origin is Origin.CHARGED]
+    if list(names) != [name for name in bought if name in names]:
+        raise ModelFileError("the placeholders are not columns whose range was bought, in their order")
 
 
 def _require_able(engine: Synthesizer, privacy: Privacy) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from tabsynth.arguments import refuse, whole_number_fault
+from tabsynth.caller import warn
 from tabsynth.check import require_valid
 from tabsynth.constraints.observed import fill_outside, with_rows
 from tabsynth.constraints.plan import plan_rules
@@ -85,6 +85,8 @@ def fit(
     too little left) and for the structure of the data (`StructureError`: names, types, a file that cannot
     be read), never for a cell: one that is not of its column's domain becomes one that is. Without
     privacy, `DataError` lists the cells that contradict the schema, or says that there are no rows.
+
+    Called as `tabsynth.fit`, it warns (`UserWarning`) of what noise hid: every sentence of the model's `notes`.
     """
     refuse((whole_number_fault(seed, "the seed"),))
     mark = marked_source(data) if made_from is None else made_from
@@ -150,7 +152,7 @@ def _fit_within(
             queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
         require_informed(recipe, budget, public=public, data=data)  # `auto` has become an engine by now
         if doubt := doubt_of(public):
-            warnings.warn(doubt, UserWarning, stacklevel=3)
+            warn(doubt)
         told = None if public is None else read_public(public, table.schema)
         ledger = queries.ledger
         n_former = len(ledger.charges) if folder is None else 0  # of a checkpoint's, all are of this fit
@@ -171,6 +173,7 @@ def _fit_within(
         layout=schema_layout(layout, fitted.schema),
         surrogates=fitted.surrogates,
         n_public=0 if told is None else told.height,
+        placeholders=fitted.placeholders,
     )
 
 

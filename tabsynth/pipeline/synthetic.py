@@ -7,10 +7,10 @@ et al. 2024, "Is model collapse inevitable?").
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
+from tabsynth.caller import warn
 from tabsynth.errors import UsageError
 from tabsynth.io import Provenance, read_provenance
 from tabsynth.io.provenance import has_outdated_mark, sidecar_of
@@ -73,7 +73,7 @@ def marked_source(data: Any) -> Provenance | None:
     """The mark of what is fitted to, with a `UserWarning` where there is one, or one of other contents."""
     mark = source_mark(data)
     if warning := outdated_mark(data) if mark is None else warning_of(mark):
-        warnings.warn(warning, UserWarning, stacklevel=3)
+        warn(warning)
     return mark
 
 
@@ -92,4 +92,4 @@ def warn_of_marks(*tables: Any) -> None:
     """A `UserWarning` for every file in the place of real rows that is marked as synthetic, or was."""
     for data in tables:
         if warning := not_real(data):
-            warnings.warn(warning, UserWarning, stacklevel=3)
+            warn(warning)

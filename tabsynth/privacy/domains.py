@@ -17,7 +17,7 @@ all else is measured anew with noise, or dropped:
 A column whose domain is stated, but without the bounds that its kind needs, has its bounds measured alone.
 
 Nothing of this fails, whatever the rows: where noise hides everything, a column has one placeholder level,
-or the bounds 0 and 1 (of times: a year, a day).
+or no bounds, and placeholders in their stead before it is learnt: 0 and 1 (of times: a year, a day).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ import polars as pl
 
 from tabsynth.privacy import grids
 from tabsynth.privacy.cells import sound_cells
-from tabsynth.privacy.ledger import Charge
 from tabsynth.privacy.lines import (
     BOUNDS,
     FORMS,
@@ -41,14 +40,10 @@ from tabsynth.privacy.lines import (
     has_words,
     is_whole,
     noisy_counts,
+    placeholder_bounds,
 )
 from tabsynth.privacy.marginals import Levels
-from tabsynth.privacy.mechanisms import (
-    DiscreteGaussian,
-    SampledGaussian,
-    ThresholdedDiscreteGaussian,
-    precision,
-)
+from tabsynth.privacy.mechanisms import precision
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.plan import BudgetPlan, Part
 from tabsynth.schema.generators import may_say_unique
@@ -115,6 +110,7 @@ def _releases(column: Column) -> dict[str, int]:
 def buy_domains(table: Table, queries: NoisyQueries) -> TableSchema:
     """The schema of `table` with the domain of every draft column measured, and marked as charged.
 
+    Columns whose range noise hides have no bounds, and are `unbounded`: `with_placeholders` gives them some.
     `queries` must have `domain_parts` in their plan. Nothing of a draft domain is kept but what the module
     calls structure. A primary key that is a draft column is dropped: that it is one was read off the rows.
     """
@@ -135,19 +131,20 @@ def buy_domains(table: Table, queries: NoisyQueries) -> TableSchema:
     return replace(bought, primary_key=()) if is_draft else bought
 
 
+def with_placeholders(schema: TableSchema) -> TableSchema:
+    """The schema with public bounds for the columns that have none, since noise hid their range."""
+    hidden = set(unbounded(schema))
+    columns = (
+        replace(column, bounds=placeholder_bounds(column)) if column in hidden else column
+        for column in schema.columns
+    )
+    return replace(schema, columns=tuple(columns))
+
+
 def purchase_share(plan: BudgetPlan) -> float:
     """The share of a plan's precision that buying domains takes, in [0, 1]."""
     found = {planned.part.statistic: precision(planned.mechanism) for planned in plan.parts}
     return sum(found.get(part, 0.0) for part in _WEIGHTS) / sum(found.values())
-
-
-def charged_share(charges: Sequence[Charge]) -> float:
-    """The share of the precision of all `charges` that went to domains, in [0, 1]."""
-    parts: dict[bool, float] = {True: 0.0, False: 0.0}
-    for charge in charges:
-        if isinstance(charge.mechanism, (DiscreteGaussian, ThresholdedDiscreteGaussian, SampledGaussian)):
-            parts[charge.statistic in _WEIGHTS] += precision(charge.mechanism)
-    return parts[True] / max(sum(parts.values()), 1e-300)
 
 
 def describe_purchase(schema: TableSchema, plan: BudgetPlan) -> str:
@@ -191,12 +188,26 @@ def describe_constants(schema: TableSchema) -> str:
 
     Read off the domains that were bought, so it costs nothing.
     """
-    names = [column.name for column in schema.columns if column.domain == _CHARGED and _is_constant(column)]
+    names = [
+        column.name
+        for column in schema.columns
+        if column.domain.origin is Origin.CHARGED and _is_constant(column)
+    ]
     if not names:
         return ""
     return (
         f"No more than one level was found of {', '.join(names)}: constant in the model. Confirm levels and bounds "
         "that are public, or take more rows or a larger ε."
+    )
+
+
+def describe_placeholders(names: Sequence[str]) -> str:
+    """What people are told of columns whose range noise hid; "" where there is none."""
+    if not names:
+        return ""
+    return (
+        f"No range was found of {', '.join(names)}: noise hides it. What is sampled there is a placeholder, numbers "
+        "from 0 to 1 or times within a year or a day. Confirm bounds that are public, or take more rows or a larger ε."
     )
 
 

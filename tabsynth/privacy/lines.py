@@ -65,7 +65,7 @@ def has_words(column: Column) -> bool:
 
 
 def buy_line(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
-    """A continuous column, empty of all that is bought, with what the cells say through noise."""
+    """A continuous column, empty of all that is bought, with what the cells say through noise; without bounds where that is nothing."""
     places = positions(column, series)
     if column.kind is Kind.NUMBER:
         column = replace(column, format=None, decimals=_decimals(column, places, queries))
@@ -81,7 +81,7 @@ def buy_line(column: Column, series: pl.Series, queries: NoisyQueries) -> Column
 
 
 def buy_bounds(column: Column, series: pl.Series, queries: NoisyQueries) -> Column:
-    """A continuous column whose domain is stated but for its bounds, with bounds that the cells say through noise."""
+    """A continuous column whose domain is stated but for its bounds, with bounds that the cells say through noise, if any."""
     specials = pl.Series(column.special_values, dtype=series.dtype, strict=False)
     numbers = series.zip_with(
         ~series.is_in(specials.implode()).fill_null(value=False), pl.Series([None], dtype=series.dtype)
@@ -100,7 +100,7 @@ def _bounded(
     queries: NoisyQueries,
 ) -> Column:
     if ends is None:
-        return replace(column, bounds=_default_bounds(column))
+        return column
     low, high = _trimmed(column, places, ends, queries)
     return replace(column, bounds=(_scalar(column, low), _scalar(column, high)))
 
@@ -249,7 +249,8 @@ def _in_zone(column: Column, moment: dt.datetime) -> dt.datetime:
     return moment.replace(tzinfo=None) if zone is None else moment.astimezone(zone)
 
 
-def _default_bounds(column: Column) -> tuple[Scalar, Scalar]:
+def placeholder_bounds(column: Column) -> tuple[Scalar, Scalar]:
+    """The public bounds of a column of that kind where noise hides its own: 0 and 1, of times a year or a day."""
     first, last = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(2000, 12, 31, tzinfo=dt.UTC)
     if column.kind is Kind.DATE:
         return first.date(), last.date()

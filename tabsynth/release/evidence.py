@@ -209,11 +209,16 @@ def _fault_of(results: AuditResults, *, unit: str, n_synthetic: int | None, rows
         )
     elif not rows:
         faults.append("the rows that are to leave are not given, so it may be of others (--synthetic)")
-    elif not results.released:
-        faults.append("it does not say which rows it attacked: audit them again")
-    elif results.released != rows:
-        faults.append("it attacked other rows than those that are to leave")
+    elif fault := fault_of_rows(results, rows, asked="those that are to leave"):
+        faults.append(fault)
     return "; ".join(faults)
+
+
+def fault_of_rows(results: AuditResults, rows: str, *, asked: str) -> str:
+    """Why an audit says nothing of the `asked` rows, whose digest is `rows`; "" where it attacked them."""
+    if not results.released:
+        return "it does not say which rows it attacked: audit them again"
+    return "" if results.released == rows else f"it attacked other rows than {asked}"
 
 
 def _release_audit(results: AuditResults, path: Path, fault: str) -> AuditEvidence:

@@ -56,6 +56,8 @@ def _faults(mark: Provenance, mine: Provenance) -> list[str]:
         faults.append("it was augmented: no guarantee covers its size, its slice and its identifiers")
     if mark.real_share:
         faults.append(f"{mark.real_share:.0%} of its rows are real")
+    if mark.no_privacy and not mine.no_privacy:
+        faults.append("it was made without a privacy guarantee, the model gives one")
     if mark.engine != mine.engine:
         faults.append(f"it was made by {mark.engine}, the model is of {mine.engine}")
     if mark.generation != mine.generation:

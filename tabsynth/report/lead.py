@@ -5,7 +5,6 @@ Where a smoke test alarms, the alarm goes before all of it: a copy of the real t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,10 +63,7 @@ def read_guarantee(stated: str) -> Guarantee:
 
 
 def alarm_sentence(scores: Iterable[Score]) -> str:
-    """The smoke tests that alarm, worst first and second opinions last, as one sentence; empty where none does.
-
-    A figure does not count where two samples of its size would lie as far apart in one of twenty tries.
-    """
+    """The smoke tests that alarm, worst first and second opinions last, as one sentence; empty where none does."""
     alarms = sorted(
         (score for score in scores if _alarms(score)),
         key=lambda score: (-score.verdict.level.rank, score.info.secondary),
@@ -83,13 +79,7 @@ def alarm_sentence(scores: Iterable[Score]) -> str:
 
 
 def _alarms(score: Score) -> bool:
-    value, interval = score.result.value, score.result.interval
-    if not score.info.smoke_test or score.verdict.level not in (Level.OFF, Level.FAR):
-        return False
-    if value is None or score.excess is None or interval is None:
-        return True
-    # the floor is another sample's figure, and wanders as far again
-    return score.excess > math.sqrt(2) * max(value - interval[0], interval[1] - value)
+    return score.info.smoke_test and score.verdict.level in (Level.OFF, Level.FAR)
 
 
 def steered_sentence(columns: Sequence[str]) -> str:
@@ -140,6 +130,9 @@ def _useful(score: Score | None, target: str | None) -> str:
     if score is None or score.verdict.level is Level.NONE:
         return "of unmeasured use for training"
     purpose = f"for predicting {text.printable(target)}" if target else "for training"
+    if score.result.value is None:
+        reason = text.printable(score.result.reason) or "no reason given"
+        return f"{score.verdict.words} {purpose} ({reason}; real rows: {_measure(score)} {score.floor_text})"
     figures = f"{_measure(score)} {score.value_text}, real rows {score.floor_text}"
     return f"{score.verdict.words} {purpose} ({figures}{_caution(score)})"
 

@@ -119,7 +119,7 @@ def card(group: Group) -> CardView:
         smoke_test=group.smoke_test,
         score=row.score,
         strip=row.strip,
-        gist=_gist(group, row) if len(shown) < 3 else "",
+        gist=_gist(group, row) if len(shown) < 3 or group.headline.result.value is None else "",
         others=tuple(views.score_view(score) for score in shown),
         rest=f"{text.count(n_left)} more" if n_left else "",
         anchor=_group_id(group),
@@ -127,7 +127,9 @@ def card(group: Group) -> CardView:
 
 
 def _gist(group: Group, row: views.ScoreRow) -> str:
-    """What stands on a card that has room: the parts that weigh most, else what the figure means."""
+    """What stands on a card that has room: the parts that weigh most, else what the figure means, or why it failed."""
+    if group.headline.result.value is None:
+        return text.sentence(row.score.reason or row.score.words)
     parts = tuple(f"{part.name} ({part.value})" for part in row.details[:3])
     if parts:
         return f"{_PARTS_LEAD.get(group.name, 'Mostly')} {text.enumerate_names(parts)}."

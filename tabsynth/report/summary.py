@@ -29,7 +29,7 @@ _BELOW = frozenset({"disclosure"})  # groups that have no card on the first scre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The table-level figures of one group; the first leading one that has a value leads its card."""
+    """The table-level figures of one group; the first leading one that applies leads its card, also where it failed."""
 
     name: str
     title: str
@@ -41,8 +41,11 @@ class Group:
 
     @property
     def headline(self) -> Score:
-        valued = [score for score in self.scores if score.result.value is not None]
-        return next((score for score in valued if not score.info.secondary), (*valued, self.scores[0])[0])
+        """No other figure stands in for one that failed: it would answer another question, and mostly more kindly."""
+        applying = [score for score in self.scores if score.result.status is not Status.NOT_APPLICABLE]
+        valued = [score for score in applying if score.result.value is not None]
+        leading = (score for score in applying if not score.info.secondary)
+        return next(leading, (*valued, self.scores[0])[0])
 
     @property
     def others(self) -> tuple[Score, ...]:

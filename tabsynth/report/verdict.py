@@ -6,6 +6,7 @@ below are conventions of this report: they only choose words, and every word sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +20,7 @@ class Level(StrEnum):
     NEAR = "near"
     OFF = "off"
     FAR = "far"
-    NONE = "none"  # failed, not applicable, or nothing to compare with
+    NONE = "none"  # failed with nothing to compare, not applicable, or no floor
 
     @property
     def rank(self) -> int:
@@ -77,16 +78,30 @@ def excess(result: MetricResult, info: MetricInfo) -> float | None:
 
 
 def judge(result: MetricResult, info: MetricInfo) -> Verdict:
-    """The verdict on one figure."""
+    """The verdict on one figure; of no use are rows that nothing can be learnt from where real rows have a figure."""
     if result.status is Status.FAILED:
-        return Verdict(Level.NONE, "failed")
+        is_useless = info.group == "utility" and result.floor is not None
+        return Verdict(Level.FAR, "of no use") if is_useless else Verdict(Level.NONE, "failed")
     if result.status is Status.NOT_APPLICABLE:
         return Verdict(Level.NONE, "does not apply")
     over = excess(result, info)
     if over is None or (result.floor is None and info.direction is not Direction.HALF):
         return Verdict(Level.NONE, "no floor to judge by")
     rank = sum(over > limit for limit in _limits(info, abs(result.floor or 0.0)))
+    if info.group == "proximity" and _is_chance(result, over):
+        rank = min(rank, Level.NEAR.rank)
     return Verdict(_BY_RANK[rank], _WORDS.get(info.group, _OTHER_WORDS)[rank])
+
+
+def _is_chance(result: MetricResult, over: float) -> bool:
+    """Whether two samples of the figure's size would lie as far apart in one of twenty tries, so that it is no alarm.
+
+    The floor is another sample's figure, and wanders as far again as the figure's interval says.
+    """
+    if result.value is None or result.interval is None:
+        return False
+    lower, upper = result.interval
+    return over <= math.sqrt(2) * max(result.value - lower, upper - result.value)
 
 
 def _limits(info: MetricInfo, floor: float) -> tuple[float, float, float]:

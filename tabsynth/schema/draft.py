@@ -46,6 +46,10 @@ Text
     8. Three or more brackets (`[0-10)`, `1-2 years`, `>5 years`) or a known scale (low, medium, high):
        ordinal, in that order. Else categorical, levels in ascending order, of numbers
        where all are.
+Types that list levels
+    Ordered categories of pandas, Enums of polars and ordered dictionaries of Arrow: ordinal, all levels in the type's
+    order, whether they occur or not. Other categories of pandas: their list, where the values do not look like an
+    identifier, a text, a number with decimals or a time.
 Empty columns
     Categorical without levels, nullable: null is the only level.
 Personal data
@@ -74,6 +78,7 @@ from tabsynth.schema.guess.column import guess_column, stored_dtype
 from tabsynth.schema.guess.fill import filled_column
 from tabsynth.schema.guess.names import read_name
 from tabsynth.schema.guess.personal import TIMES, is_key, proposed, suspicion
+from tabsynth.schema.levels import Levels
 from tabsynth.schema.types import Column, CsvDialect, ForeignKey, Kind, Origin, Schema, TableSchema
 
 FREE_TEXT = (
@@ -83,11 +88,16 @@ NO_ROWS = "Drafted from a table without rows: nothing can be learnt of its colum
 
 
 def draft_table(
-    frame: pl.DataFrame, *, name: str, csv: CsvDialect | None = None, as_written: Collection[str] = ()
+    frame: pl.DataFrame,
+    *,
+    name: str,
+    csv: CsvDialect | None = None,
+    as_written: Collection[str] = (),
+    levels: Mapping[str, Levels] | None = None,
 ) -> TableSchema:
     """A proposed schema of `frame`, every domain marked `draft`. The result is private (see the module).
 
-    Text in the columns `as_written` has decimal commas, and points between thousands.
+    Text in the columns `as_written` has decimal commas, and points between thousands. `levels` are those that the types of the frame's source list, by column.
 
     Raises `StructureError`, listing every column whose type a schema cannot store, and where there is no
     column at all. No cell makes it raise.
@@ -105,8 +115,14 @@ def draft_table(
     if faults or not stored:
         what = "has columns that a schema cannot describe" if faults else "has no columns"
         raise StructureError(f"table {name!r} {what}", faults)
+    listed = levels or {}
     guessed = (
-        guess_column(frame[column], stored=found or "", decimal="," if column in as_written else ".")
+        guess_column(
+            frame[column],
+            stored=found or "",
+            decimal="," if column in as_written else ".",
+            levels=listed.get(column),
+        )
         for column, found in stored.items()
     )
     columns = tuple(_with_review(column, frame[column.name]) for column in guessed)
@@ -120,9 +136,12 @@ def draft_table(
 
 
 def draft_schema(
-    frames: Mapping[str, pl.DataFrame], *, as_written: Mapping[str, Collection[str]] | None = None
+    frames: Mapping[str, pl.DataFrame],
+    *,
+    as_written: Mapping[str, Collection[str]] | None = None,
+    levels: Mapping[str, Mapping[str, Levels]] | None = None,
 ) -> Schema:
-    """A proposed schema of several tables and the foreign keys between them; `as_written` as in `draft_table`, by table.
+    """A proposed schema of several tables and the foreign keys between them; `as_written` and `levels` as in `draft_table`, by table.
 
     Raises `StructureError` as `draft_table` does, listing the faults of all tables at once.
     """
@@ -130,7 +149,14 @@ def draft_schema(
     faults: list[Fault] = []
     for name, frame in frames.items():
         try:
-            tables.append(draft_table(frame, name=name, as_written=(as_written or {}).get(name, ())))
+            tables.append(
+                draft_table(
+                    frame,
+                    name=name,
+                    as_written=(as_written or {}).get(name, ()),
+                    levels=(levels or {}).get(name),
+                )
+            )
         except StructureError as error:
             where = [
                 Fault(f"table {name!r}, {fault.where}", fault.what, fault.hint) for fault in error.faults

@@ -215,6 +215,53 @@ def test_the_internal_report_holds_everything(folder: Path):
     assert 'id="audit"' not in (folder / "bare.html").read_text(encoding="utf-8")
 
 
+def test_an_audit_of_other_rows_or_of_another_table_is_no_part_of_the_report(folder: Path):
+    audit = AuditResults.read_json(folder / "passed.json")
+    results = ("--results", "report/results.json", "--out", "mixed.html")
+    replace(audit, released="0" * 64).write_json(folder / "of_others.json")
+    done = report(folder, "internal", *results, "--audit", "of_others.json")
+    assert done.code == 2
+    assert (
+        "these are not of one release: the audit: it attacked other rows than those that the results are of"
+        in done.err
+    )
+    replace(audit, released="").write_json(folder / "of_any.json")
+    assert "audit them again" in report(folder, "internal", *results, "--audit", "of_any.json").err
+    counts = replace(audit.counts, train=600, holdout=400)
+    replace(audit, counts=counts, unit="person").write_json(folder / "swapped.json")
+    done = report(folder, "internal", *results, "--audit", "swapped.json", "--model", "model")
+    for said in (
+        "the audit knew 600 rows of train, the results 400",
+        "the audit knew 400 rows of holdout, the results 600",
+        "the audit attacked each person, the model protects each row",
+    ):
+        assert said in done.err
+    data = json.loads((folder / "report/results.json").read_text(encoding="utf-8"))
+    (folder / "unknown.json").write_text(json.dumps({**data, "released": ""}), encoding="utf-8")
+    done = report(folder, "internal", "--results", "unknown.json", *results[2:], "--audit", "passed.json")
+    assert "the results do not say which rows they are of" in done.err
+    assert not (folder / "mixed.html").exists()
+
+
+def test_a_model_or_a_decision_of_another_table_is_no_part_of_the_report(folder: Path):
+    few = replace(SCHEMA, columns=SCHEMA.columns[:2])
+    write_schema(Schema(tables=(few,)), folder / "few.yaml", private_note=False)
+    fitted = ("--schema", "few.yaml", "--out", "few", "--engine", "independent")
+    assert tabsynth_here("fit", "train.parquet", *fitted, cwd=folder).code == 0
+    results = ("--results", "report/results.json", "--out", "mixed.html")
+    done = report(folder, "internal", *results, "--model", "few")
+    assert done.code == 2
+    missing = [column.name for column in SCHEMA.columns[2:] if column.kind.is_modelled]
+    assert f"the results are of {len(SCHEMA.columns)} columns, the model of 2" in done.err
+    assert f"the model has no {', '.join(map(repr, missing[:5]))}" in done.err
+    drawn(400, 3).frame.write_parquet(folder / "more.parquet")
+    check(folder, "--model", "model", "--synthetic", "more.parquet", "--out", "more.json")
+    done = report(folder, "internal", *results, "--decision", "more.json")
+    assert done.code == 2
+    assert "the decision was made for other rows than those that the results are of" in done.err
+    assert not (folder / "mixed.html").exists()
+
+
 def test_results_of_another_guarantee_are_refused(folder: Path):
     data = json.loads((folder / "report/results.json").read_text(encoding="utf-8"))
     (folder / "other.json").write_text(json.dumps({**data, "guarantee": "ε = 9"}), encoding="utf-8")

@@ -195,7 +195,11 @@ def test_a_run_is_private_and_keeps_its_figures_apart(folder: Path, tmp_path: Pa
     done = tabsynth_here("run", "run.json", "--out", "out", cwd=tmp_path)
     assert done.code == 0, done.err
     assert _GUARANTEE in done.out
-    assert "The domains of 7 of 9 columns were bought, with " in done.out
+    assert (
+        "  The domains of 7 of 9 columns are drafts, read off the data and not confirmed: they are"
+        in done.out
+    )
+    assert "  This takes " in done.out
     assert (
         "Private output: the figures were computed from the real tables, and no guarantee covers them."
         in done.out
@@ -236,6 +240,51 @@ def test_columns_that_noise_makes_constant_are_named(folder: Path, tmp_path: Pat
     names = [c.name for c in bought.columns if c.categories is not None and len(c.categories) == 1]
     assert names
     assert f" of {', '.join(names)}: " in line
+
+
+def test_columns_whose_range_noise_hides_are_named_by_fit_and_by_run(folder: Path, tmp_path: Path) -> None:
+    """σ is above 10,000 rows at this ε: of a column a range is found in one of 1,000 fits at most, of all in far fewer."""
+    done = tabsynth_here(*_FIT, "--out", tmp_path / "m", "--epsilon", "0.001", cwd=folder)
+    assert done.code == 0, done.err
+    model = FittedPipeline.load(tmp_path / "m")
+    said = f"No range was found of {', '.join(model.placeholders)}: noise hides it."
+    assert model.placeholders
+    assert said in done.out
+    tables = {"stays": {"source": str(folder / "stays.csv"), "engine": "independent", "rows": 300}}
+    run = {
+        "version": 1,
+        "schema": str(folder / "schema.yaml"),
+        "privacy": {"epsilon": 0.001},
+        "tables": tables,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    ran = tabsynth_here("run", "run.json", "--out", "out", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    planned = done.out[done.out.index("The domains of") : done.out.index("No more than")].splitlines()
+    of_run = FittedPipeline.load(tmp_path / "out/publishable/stays/model").notes
+    assert (len(planned), len(of_run)) == (5, 2)
+    for note in (*planned, *of_run):
+        assert f"  {note}\n" in ran.out
+    results = json.loads((tmp_path / "out/private/stays/results.json").read_text(encoding="utf-8"))
+    page = (tmp_path / "out/private/stays/report.html").read_text(encoding="utf-8")
+    for note in of_run:
+        assert note in results["notes"]
+        assert note in page
+
+
+def test_an_evaluation_says_what_noise_hid_of_its_model(folder: Path, tmp_path: Path) -> None:
+    assert tabsynth_here(*_FIT, "--out", tmp_path / "m", "--epsilon", "0.001", cwd=folder).code == 0
+    fitted = tabsynth_here(*_FIT, "--out", tmp_path / "j", "--epsilon", "0.001", "--json", cwd=folder).json
+    assert fitted["notes"] == list(FittedPipeline.load(tmp_path / "j").notes)
+    split = ("split", "stays.csv", "--schema", "schema.yaml", "--out", tmp_path / "parts")
+    assert tabsynth_here(*split, cwd=folder).code == 0
+    parts = ("--train", tmp_path / "parts/train.parquet", "--holdout", tmp_path / "parts/holdout.parquet")
+    figures = ("--schema", "schema.yaml", "--model", tmp_path / "m", "--out", tmp_path / "ev")
+    done = tabsynth_here("evaluate", "--synthetic", folder / "stays.csv", *parts, *figures, cwd=folder)
+    assert done.code == 0, done.err
+    page = (tmp_path / "ev/report.html").read_text(encoding="utf-8")
+    for note in FittedPipeline.load(tmp_path / "m").notes:
+        assert note in page
 
 
 def test_units_are_not_mixed_in_one_ledger(folder: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tabsynth as ts
+from tabsynth.audit import AuditResults
 from tabsynth.config.document import run_config_json_schema
 from tabsynth.config.files import read_run, run_from_dict, run_to_dict, run_to_yaml
 from tabsynth.config.run import run
@@ -22,6 +23,7 @@ from tabsynth.config.steps import (
     first_rows,
     folder_names,
     left_out,
+    read_real,
     require_distinct,
     require_free,
     staged,
@@ -530,6 +532,17 @@ def test_a_run_writes_everything_and_can_be_repeated(folder: Path) -> None:
     ).read_bytes()
 
 
+def test_the_figures_of_a_run_say_which_rows_they_are_of(folder: Path) -> None:
+    (table,) = run(run_from_dict(_minimal() | {"seed": 3}, folder=folder), folder / "out").tables
+    rows = read_real(folder / "out/private/stays/synthetic.csv", table.pipeline.schema)
+    assert table.results is not None
+    assert table.results.released == rows.digest()
+    many = {"stays": {"source": "stays.csv", "rows": 500}}
+    (table,) = run(run_from_dict(_minimal() | {"tables": many}, folder=folder), folder / "many").tables
+    assert table.results is not None
+    assert table.results.released == ""
+
+
 def test_a_run_audits_its_rows_where_there_are_enough(folder: Path) -> None:
     with pytest.raises(UsageError, match="an audit needs rows that are held out"):
         replace(_config(folder), audit=True)
@@ -541,6 +554,20 @@ def test_a_run_audits_its_rows_where_there_are_enough(folder: Path) -> None:
     assert isinstance(table.audit, str)
     assert "cannot be audited" in table.audit
     assert not (folder / "out/private/stays/audit.json").exists()
+    page = (folder / "out/private/stays/report.html").read_text()
+    assert "The rows were not audited: these tables cannot be audited" in page
+    (folder / "stays.csv").write_text(_ROWS + _ROWS.partition("\n")[2] * 4)
+    private = replace(config, privacy=Budget(epsilon=1.0))
+    (table,) = run(private, folder / "audited").tables
+    assert isinstance(table.audit, AuditResults)
+    assert AuditResults.read_json(folder / "audited/private/stays/audit.json") == table.audit
+    assert table.results is not None
+    assert table.results.released == table.audit.released
+    made = read_real(folder / "audited/publishable/stays/synthetic.csv", table.pipeline.schema)
+    assert table.results.released == made.digest()
+    page = (folder / "audited/private/stays/report.html").read_text()
+    assert 'id="audit-h"' in page
+    assert "No audit is part of this report" not in page
 
 
 def test_a_run_without_schema_drafts_one_and_says_that_it_is_private(folder: Path) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
@@ -15,6 +16,8 @@ from tabsynth import Budget, create_ledger_file
 from tabsynth.audit.shadow.store import opened_store
 from tabsynth.config.residue import Residue, purge, residue_in
 from tabsynth.errors import UsageError
+from tabsynth.io import write_frame
+from tabsynth.io.provenance import PseudonymMark
 from tests.end_to_end.commands import tabsynth_here
 from tests.unit.audit.tables import drawn
 
@@ -209,6 +212,69 @@ def test_rows_of_a_run_without_privacy_are_listed_with_their_mark(tmp_path):
     (tmp_path / "run/private/t/synthetic.csv").write_text("a\n1\n")  # yours now
     (tmp_path / "run/private/t/synthetic.parquet").write_text("damaged")
     assert not listed(tmp_path) & {"run/private/t/synthetic.csv", "run/private/t/synthetic.parquet"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "tsv", "parquet", "feather"])
+def test_rows_that_are_private_are_listed_wherever_they_were_written(tmp_path, suffix):
+    """Those of a model without privacy, mixtures and real rows under pseudonyms; with the file that marks a CSV."""
+    drawn(300, 1).frame.with_columns(who=pl.int_range(300).cast(pl.String) + "x").write_parquet(
+        tmp_path / "source.parquet"
+    )
+    columns = {
+        "who": {"kind": "identifier", "dtype": "string", "unique": True, "generator": {"make": "uuid"}},
+        "c": {"kind": "categorical", "dtype": "string", "categories": ["a", "b", "c"]},
+    }
+    schema = {"version": 1, "tables": {"t": {"columns": columns}}}
+    (tmp_path / "schema.yaml").write_text(yaml.safe_dump(schema))
+    (tmp_path / "key.bin").write_bytes(bytes(range(32)))
+    (tmp_path / "key.bin").chmod(0o600)
+    (tmp_path / "given.csv").write_text("c\na\nb\n")
+    fit = ("fit", "source.parquet", "--schema", "schema.yaml", "--engine", "independent")
+    more = ("--to", "1:1", "--where", "c=c", "--engine", "independent")
+    pseudonyms = ("--no-privacy", "--key-file", "key.bin", "--schema-out", "marked.yaml")
+    for command in (
+        (*fit, "--out", "private-model", "--epsilon", "5"),
+        (*fit, "--out", "open-model", "--no-privacy"),
+        ("sample", "private-model", "--rows", "50", "--out", f"private.{suffix}"),
+        ("sample", "open-model", "--rows", "50", "--out", f"open.{suffix}"),
+        ("augment", "source.parquet", "--schema", "schema.yaml", *more, "--out", f"mixed.{suffix}"),
+        ("complete", "private-model", "given.csv", "--out", f"whole.{suffix}"),
+        (
+            "pseudonymise",
+            "source.parquet",
+            "--schema",
+            "schema.yaml",
+            *pseudonyms,
+            "--out",
+            f"hashed.{suffix}",
+        ),
+    ):
+        done = tabsynth_here(*command, cwd=tmp_path)
+        assert done.code == 0, done.err
+    what = {each.path.name: each.what for each in residue_in([tmp_path])}
+    expected = {
+        f"open.{suffix}": "synthetic rows without privacy",
+        f"mixed.{suffix}": "synthetic rows with real ones, or real cells, among them",
+        f"whole.{suffix}": "synthetic rows with real ones, or real cells, among them",
+        f"hashed.{suffix}": "real rows under pseudonyms",
+    }
+    if "sv" in suffix:
+        expected |= {f"{name}.provenance.json": said for name, said in expected.items()}
+    of_models = {"model.json", "manifest.json", "arrays.safetensors", "marked.yaml"}
+    assert {name: said for name, said in what.items() if name not in of_models} == expected
+    done = tabsynth_here("clean", "--purge", "--yes", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    left = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert left >= {"source.parquet", "given.csv", f"private.{suffix}", "key.bin"}
+    assert not left & set(expected)
+
+
+def test_a_table_that_took_the_place_of_marked_rows_is_yours(tmp_path):
+    write_frame(drawn(20, 1).frame, tmp_path / "t.csv", provenance=PseudonymMark())
+    assert listed(tmp_path) == {"t.csv", "t.csv.provenance.json"}
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    (tmp_path / "u.parquet").write_text("damaged")
+    assert listed(tmp_path) == set()
 
 
 def test_the_system_s_temporary_folder_is_not_looked_into(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from tabsynth.config.steps import write_rows
 from tabsynth.errors import UsageError
 from tabsynth.io import Provenance, read_provenance, write_frame
 from tabsynth.io.provenance import is_half_of_split
-from tabsynth.pipeline import FittedPipeline
+from tabsynth.pipeline import FittedPipeline, fit
 from tests.end_to_end.commands import tabsynth_here
 
 FRAME = pl.DataFrame({"x": np.arange(60) % 7, "c": ["a", "b", "b"] * 20})
@@ -31,7 +31,9 @@ def synthetic(tmp_path):
 
 
 def test_synthetic_rows_are_marked_and_refused(synthetic):
-    assert read_provenance(synthetic) == Provenance(engine="independent", generation=1, real_share=0.0)
+    assert read_provenance(synthetic) == Provenance(
+        engine="independent", generation=1, real_share=0.0, no_privacy=True
+    )
     with (
         pytest.warns(UserWarning, match="marked as synthetic"),
         pytest.raises(UsageError, match="a copy of a copy"),
@@ -145,7 +147,7 @@ def test_a_private_model_keeps_no_share_that_was_counted(tmp_path):
     write_frame(FRAME, path, provenance=Provenance(engine="e", real_share=41 / 60))
     for stated, kept in ((None, None), (0.7, 0.7)):
         with pytest.warns(UserWarning, match="68% real rows"):
-            model = tabsynth.fit(path, engine="independent", real_share=stated)
+            model = fit(path, engine="independent", real_share=stated)
         assert (model.real_share, model.generation) == (kept, 2)
 
 

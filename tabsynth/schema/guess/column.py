@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from tabsynth.schema.dtypes import dtype_name
 from tabsynth.schema.guess.cells import Cells
 from tabsynth.schema.guess.numeric import guess_decimals, guess_floats, guess_integers
+from tabsynth.schema.guess.strings import in_order
 from tabsynth.schema.guess.textual import guess_text
 from tabsynth.schema.guess.times import bounds_of, resolution_of, special_moments
+from tabsynth.schema.levels import Levels
 from tabsynth.schema.types import Column, Kind
 
 
@@ -23,9 +27,13 @@ def stored_dtype(dtype: pl.DataType) -> str | None:
     return dtype_name(dtype)
 
 
-def guess_column(series: pl.Series, *, stored: str, decimal: str = ".") -> Column:
-    """What `series` seems to be; `stored` is its dtype in the schema, `decimal` the mark in its text."""
+def guess_column(
+    series: pl.Series, *, stored: str, decimal: str = ".", levels: Levels | None = None
+) -> Column:
+    """What `series` seems to be; `stored` is its dtype in the schema, `decimal` the mark in its text, `levels` what its own type lists."""
     dtype = series.dtype
+    if isinstance(dtype, pl.Enum):
+        levels = Levels(listed=tuple(dtype.categories.to_list()), is_ordered=True)
     if isinstance(dtype, (pl.Categorical, pl.Enum, pl.Null)):
         series = series.cast(pl.String)
     elif isinstance(dtype, pl.Decimal):
@@ -37,13 +45,27 @@ def guess_column(series: pl.Series, *, stored: str, decimal: str = ".") -> Colum
         present = present.drop_nans()
     nullable = len(present) < len(series) or series.is_empty()
     cells = Cells(series.name, stored, present, present.unique(maintain_order=False), nullable, decimal)
-    if isinstance(dtype, pl.Enum):
-        return cells.categorical(tuple(dtype.categories.to_list()))
+    if levels is not None:
+        return _listed(cells, levels)
     if present.is_empty() and not dtype.is_temporal():
         return _empty(cells, dtype)
     if isinstance(dtype, pl.Decimal):
         return guess_decimals(cells, dtype.scale or 0)
     return _guess(cells)
+
+
+def _listed(cells: Cells, levels: Levels) -> Column:
+    """A column whose type lists its levels, in their order where that means something."""
+    if levels.is_ordered:
+        return cells.categorical(levels.listed, kind=Kind.ORDINAL)
+    if cells.present.is_empty():
+        return cells.categorical(levels.listed)
+    guessed = _guess(cells)
+    if guessed.kind is Kind.INTEGER:
+        return cells.categorical(levels.listed)
+    if guessed.kind is Kind.ORDINAL:
+        return replace(guessed, categories=in_order([str(level) for level in levels.listed]) or levels.listed)
+    return replace(guessed, categories=levels.listed) if guessed.kind is Kind.CATEGORICAL else guessed
 
 
 def _empty(cells: Cells, dtype: pl.DataType) -> Column:

@@ -132,6 +132,7 @@ def test_what_cannot_be_put_in_place_leaves_the_older_mark(tmp_path, mark):
         {"augmented": "no"},
         {"steered": "a"},
         {"steered": [1]},
+        {"no_privacy": 1},
     ],
 )
 def test_marks_that_nobody_wrote_are_none(change):

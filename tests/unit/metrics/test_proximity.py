@@ -1,5 +1,7 @@
 """Copies and nearest rows, against brute force."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from tabsynth.metrics.proximity import (
     NearestRows,
     Space,
     is_copy,
-    nearer_share,
+    nearer,
     row_hashes,
 )
 from tabsynth.randomness import Streams
@@ -161,14 +163,37 @@ def test_shares_are_those_of_brute_force():
         [[2 * gower(query_table, i, left_table, j) for j in range(40)] for i in range(60)],
         atol=1e-9,
     )
-    won = 0.0
+    won, winners = 0.0, []
     for i in range(60):
-        nearest = [
-            min(gower(query_table, i, side, j) for j in range(40)) for side in (left_table, right_table)
+        distances = [
+            [gower(query_table, i, side, j) for j in range(40)] for side in (left_table, right_table)
         ]
+        nearest = [min(each) for each in distances]
         lead = nearest[1] - nearest[0]
         won += 0.5 if abs(lead) < 1e-9 else float(lead > 0)
-    assert nearer_share(queries, left, right) == pytest.approx(won / 60)
+        side = 0 if lead > -1e-9 else 1
+        winners.append((side, next(j for j in range(40) if distances[side][j] < nearest[side] + 1e-9)))
+    found = nearer(queries, left, right)
+    assert found.share == pytest.approx(won / 60)
+    assert found.n_effective == pytest.approx(60**2 / sum(n**2 for n in Counter(winners).values()))
+
+
+def test_rows_with_the_same_nearest_row_count_as_one():
+    """A clump far from all real rows lies nearest to one of them, in train or in the holdout by the toss of a coin."""
+    rng = np.random.default_rng(7)
+    train, holdout = make(rng, 400), make(rng, 400)
+    clump = {
+        "x": rng.uniform(-40.0, -39.9, 300).tolist(),
+        "c": ["a"] * 300,
+        "k": [90] * 300,
+    }
+    row = compute(NearestRows(), clump, train, holdout)
+    assert row.value in (0.0, 1.0)
+    assert row.reason.endswith("; in clumps, so that they count as 1")
+    lower, upper = row.interval
+    assert upper - lower > 0.75
+    fresh = compute(NearestRows(), make(rng, 300), train, holdout)
+    assert fresh.interval[1] - fresh.interval[0] < 0.2
 
 
 def test_many_levels_share_a_coordinate_and_wide_spaces_are_single_precision():

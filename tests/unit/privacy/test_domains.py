@@ -22,8 +22,10 @@ from tabsynth.privacy.domains import (
     LEVELS,
     buy_domains,
     describe_constants,
+    describe_placeholders,
     describe_purchase,
     domain_parts,
+    with_placeholders,
 )
 from tabsynth.privacy.lines import Counts, _coarsest
 from tabsynth.privacy.noisy import NoisyQueries
@@ -360,7 +362,9 @@ class TestBounds:
     @pytest.mark.parametrize("n", [0, 1])
     def test_public_bounds_where_noise_hides_all(self, kind, dtype, bounds, n):
         column = bought(pl.Series("x", [None] * n), kind, dtype=dtype)
-        assert column.bounds == bounds
+        assert column.bounds is None
+        [filled] = with_placeholders(TableSchema(name="t", columns=(column,))).columns
+        assert filled == replace(column, bounds=bounds)
         assert column.decimals is None
         assert column.resolution is None
 
@@ -386,6 +390,14 @@ def test_columns_bought_with_one_value_are_named():
     told = describe_constants(TableSchema(name="t", columns=tuple(kinds.values())))
     assert told.startswith("No more than one level was found of zeros, level: constant in the model.")
     assert describe_constants(TableSchema(name="t", columns=(kinds["some"], kinds["stated"]))) == ""
+
+
+def test_columns_whose_range_is_hidden_are_named():
+    told = describe_placeholders(("age", "cost"))
+    assert told.startswith(
+        "No range was found of age, cost: noise hides it. What is sampled there is a placeholder"
+    )
+    assert describe_placeholders(()) == ""
 
 
 class TestTimes:

@@ -13,6 +13,7 @@ import pytest
 
 import tabsynth
 from tabsynth.errors import DataError, ModelFileError, StructureError, UsageError
+from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget
 from tabsynth.refit import (
     CommandRefit,
@@ -109,7 +110,7 @@ def test_a_model_folder_gives_its_recipe_and_never_its_parameters(tmp_path: Path
 
 
 def test_a_model_that_was_given_public_rows_is_not_fitted_again_without_them(tmp_path: Path):
-    fitted = tabsynth.fit(drawn(100, 9), schema=SCHEMA, public=drawn(50, 8), privacy=Budget(epsilon=1.0))
+    fitted = fit(drawn(100, 9), schema=SCHEMA, public=drawn(50, 8), privacy=Budget(epsilon=1.0))
     fitted.save(tmp_path / "model")
     for box in (lambda: model_box(tmp_path / "model"), lambda: pipeline_box(fitted)):
         with pytest.raises(

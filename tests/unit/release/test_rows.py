@@ -8,11 +8,11 @@ import pytest
 import tabsynth
 from tabsynth.config.steps import write_rows
 from tabsynth.io import Provenance, write_frame
-from tabsynth.pipeline import FittedPipeline
+from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.release import Answer, default_policy, evaluate, evidence_of
 from tabsynth.release.rows import rows_evidence
 
-MINE = Provenance(engine="independent", generation=1, real_share=0.0)
+MINE = Provenance(engine="independent", generation=1, real_share=0.0, no_privacy=True)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,14 @@ def test_a_mark_of_other_rows_denies_whatever_is_drawn_again(pipeline, tmp_path,
         found = answer(pipeline, tmp_path / name, audience, drawn_again=drawn_again)
         assert found[0] is Answer.DENY
         assert said in found[1]
+
+
+def test_rows_that_were_made_without_privacy_are_none_of_a_private_model(pipeline, tmp_path):
+    private = fit(pipeline.sample(80, seed=1), engine="independent", privacy=tabsynth.Budget(epsilon=1.0))
+    write_rows(pipeline, tmp_path / "s.parquet", rows=20, seed=1)
+    found = answer(private, tmp_path / "s.parquet")
+    assert found[0] is Answer.DENY
+    assert "it was made without a privacy guarantee, the model gives one" in found[1]
 
 
 def test_columns_that_the_model_does_not_make_deny(pipeline, tmp_path):

@@ -51,7 +51,7 @@ SAME = generations([0.004, 0.004], [0.9, 0.9])
 
 def test_the_lead_names_what_has_become_worse() -> None:
     assert lead_of(WORSE) == (
-        "Fitted on its own output for 3 generations, an engine has become worse in column shapes."
+        "Fitted on its own output for 3 generations, an engine has become worse in column shapes and utility (auc)."
     )
     assert "judged as it was in the first" in lead_of(SAME)
     assert "no chance to degrade" in lead_of(generations([0.004], [0.9]))

@@ -3,17 +3,24 @@ from __future__ import annotations
 from dataclasses import replace
 from io import StringIO
 
+import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
-from tabsynth.evaluate import Results
-from tabsynth.metrics.base import Detail, MetricInfo, MetricResult, Status
+from tabsynth.evaluate import Results, evaluate
+from tabsynth.metrics.base import Detail, Direction, MetricInfo, MetricResult, Status
+from tabsynth.metrics.proximity import ExactCopies, NearestRows
+from tabsynth.metrics.typical import TypicalRows
 from tabsynth.report.html import render_html
 from tabsynth.report.score import Score
+from tabsynth.report.sections import card
 from tabsynth.report.summary import summarise
 from tabsynth.report.terminal import render_terminal
 from tabsynth.report.verdict import Level
 from tabsynth.report.views import score_row
+from tabsynth.schema.types import Column, Kind, TableSchema
+from tabsynth.table import Table
 
 from .sample_results import INFOS, make_results
 
@@ -118,6 +125,36 @@ def test_few_rows_do_not_alarm_by_chance(interval: tuple[float, float] | None, a
     assert bool(summarise(with_figures(near)).alarm) == alarms
 
 
+def test_clumps_ring_no_alarm_and_copies_with_noise_do() -> None:
+    """Degenerate rows all lie nearest to one real row; a copy with noise lies nearest to the row it was made from."""
+    rng = np.random.default_rng(11)
+    columns = tuple(
+        Column(name=name, kind=Kind.NUMBER, dtype="float64", bounds=(-60.0, 60.0)) for name in "abcd"
+    )
+    schema = TableSchema(name="t", columns=columns)
+
+    def table(cells: np.ndarray) -> Table:
+        return Table(schema, pl.DataFrame(cells, schema=list("abcd"), orient="row"))
+
+    train, holdout = (table(rng.normal(size=(600, 4))) for _ in range(2))
+    metrics = (ExactCopies(), NearestRows(), TypicalRows())
+    clumps = []
+    for _ in range(8):  # the coin falls on train at least once but in one of 256
+        clumped = table(rng.choice([-1.0, 1.0], 4) * 50 + rng.uniform(0, 1, (600, 4)))
+        results = evaluate(clumped, train, holdout, schema=schema, metrics=metrics)
+        clumps.append(results.value("nearest_row_share"))
+        report = summarise(results)
+        assert report.alarm == ""
+        assert "alarm" not in {
+            s.verdict.words.removeprefix("strong ") for g in report.groups for s in g.scores
+        }
+    assert max(clumps) == 1.0
+    copied = table(train.frame.to_numpy() + rng.normal(scale=0.02, size=(600, 4)))
+    results = evaluate(copied, train, holdout, schema=schema, metrics=metrics)
+    assert results.value("exact_copies") == 0.0
+    assert summarise(results).alarm.startswith("Strong alarm: nearest row in train ")
+
+
 def test_the_first_sentence_names_the_measure_of_use() -> None:
     named = tuple(replace(info, title="Utility (R²)") if info.name == "tstr_auc" else info for info in INFOS)
     figure = MetricResult(metric="tstr_auc", value=0.294, floor=0.321, interval=(0.28, 0.31))
@@ -205,11 +242,56 @@ def test_groups_keep_their_order_and_unknown_ones_follow() -> None:
     assert [group.name for group in report.groups if group.smoke_test] == ["proximity"]
 
 
-def test_a_card_is_led_by_a_figure_that_has_a_value() -> None:
+CONSTANT = MetricResult(
+    metric="tstr_auc",
+    floor=0.98,
+    status=Status.FAILED,
+    reason="the target does not vary in the synthetic table",
+)
+AUGMENTED = MetricInfo(
+    name="augmented", title="Augmentation", group="utility", direction=Direction.HIGHER, secondary=True
+)
+
+
+def test_a_target_that_does_not_vary_leads_and_no_figure_with_real_rows_stands_in_for_it() -> None:
+    praising = MetricResult(metric="augmented", value=0.979, floor=0.98)
+    results = with_figures(CONSTANT, praising, infos=(*INFOS, AUGMENTED))
+    report = summarise(results)
+    said = (
+        ", of no use for predicting income (the target does not vary in the synthetic table; "
+        "real rows: TSTR AUC 0.980), and"
+    )
+    assert said in report.lead
+    assert "as useful" not in report.lead
+    utility = next(group for group in report.groups if group.name == "utility")
+    assert utility.headline.result is CONSTANT
+    assert utility.headline.verdict.level is Level.FAR
+    shown = next(view for view in map(card, report.groups) if view.title == "Utility")
+    assert (shown.score.value, shown.score.level, shown.score.words) == ("–", "far", "of no use")
+    assert shown.gist == "The target does not vary in the synthetic table."
+    out = StringIO()
+    render_terminal(results, Console(file=out, width=4000))
+    assert said in out.getvalue()
+    assert "of no use" in out.getvalue().partition("Worst columns")[0].partition("figure")[2]
+    assert said in render_html(results)
+
+
+def test_a_failed_figure_that_real_rows_lack_too_is_no_verdict() -> None:
+    broken = replace(CONSTANT, floor=None, reason="ValueError while it was computed")
+    praising = MetricResult(metric="augmented", value=0.979, floor=0.98)
+    report = summarise(with_figures(broken, praising, infos=(*INFOS, AUGMENTED)))
+    assert "of unmeasured use for training" in report.lead
+    utility = next(group for group in report.groups if group.name == "utility")
+    assert (utility.headline.verdict.level, utility.headline.verdict.words) == (Level.NONE, "failed")
+
+
+def test_a_card_is_led_by_the_first_figure_that_applies() -> None:
     results = make_results()
-    failed = MetricResult(metric="shape_error", status=Status.FAILED, reason="no rows")
     table = [result for result in results.metrics if result.metric != "shape_error" or result.columns]
-    fidelity = summarise(replace(results, metrics=(failed, *table))).groups[0]
+    failed = MetricResult(metric="shape_error", status=Status.FAILED, reason="no rows")
+    assert summarise(replace(results, metrics=(failed, *table))).groups[0].headline.result is failed
+    absent = replace(failed, status=Status.NOT_APPLICABLE)
+    fidelity = summarise(replace(results, metrics=(absent, *table))).groups[0]
     assert fidelity.headline.info.name == "trend_error"
     assert "shape_error" in [score.info.name for score in fidelity.others]
     assert "shape_error" not in [score.info.name for score in fidelity.telling]
