@@ -86,6 +86,7 @@ def test_impossible_options_are_refused(folder: Path, options: tuple[str, ...], 
     assert done.out == ""
 
 
+@pytest.mark.filterwarnings("ignore:No (more than one level|range) was found:UserWarning")  # so few rows
 def test_the_guarantee_is_the_models_unless_another_is_stated(folder: Path):
     train = folder / "train.parquet"
     tabsynth.fit(train, schema=SCHEMA, engine="independent").save(folder / "model")

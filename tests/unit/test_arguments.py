@@ -101,6 +101,7 @@ def schema_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore:No (more than one level|range) was found:UserWarning")  # so few rows
 @pytest.mark.parametrize("name", [name for name in TAKES_A_SCHEMA if name != "audit"])
 def test_the_path_of_a_schema_file_is_a_schema(schema_file: Path, name: str) -> None:
     call, schema = TAKES_A_SCHEMA[name], ts.read_schema(schema_file)

@@ -7,7 +7,7 @@ import pytest
 from tabsynth.models.dp_ctgan import CRITIC, DpCtgan
 from tabsynth.plan_report import budget_plan
 from tabsynth.privacy import Budget
-from tabsynth.privacy.domains import charged_share, purchase_share
+from tabsynth.privacy.domains import purchase_share
 from tabsynth.privacy.ledger import Charge, charge_from_data, charge_to_data, rows_per_unit
 from tabsynth.privacy.mechanisms import SampledGaussian
 from tabsynth.schema import write_schema
@@ -41,11 +41,10 @@ def test_the_plan_says_what_the_critic_takes_and_no_error_of_a_cell():
     assert purchase_share(plan) == pytest.approx(0.25 / 1.255, abs=0.01)
 
 
-def test_a_ledger_keeps_a_training_and_counts_its_share():
+def test_a_ledger_keeps_a_training():
     charge = Charge(statistic=CRITIC, columns=("a", "b"), mechanism=TRAINING)
     assert charge_from_data(charge_to_data(charge)) == charge
     assert rows_per_unit([charge]) == 1
-    assert charged_share([charge]) == 0.0
 
 
 def test_the_command_explains_the_noise_of_gradients(tmp_path):
