@@ -12,8 +12,9 @@ import numpy.typing as npt
 from tabsynth.models.latent import Latent
 from tabsynth.models.spreading import even_positions
 from tabsynth.models.trees.axes import ABSENT
-from tabsynth.models.trees.differences import Difference, Presence, is_missed, settle_pieces
+from tabsynth.models.trees.differences import Difference, Presence
 from tabsynth.models.trees.leaves import Floats, Leaves
+from tabsynth.models.trees.settling import is_missed, settle_pieces
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
 

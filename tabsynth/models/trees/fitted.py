@@ -16,12 +16,13 @@ from tabsynth.models.condition import Condition, Conditioned, Given, pinned, wit
 from tabsynth.models.latent import Latent, Part, store_latents, variables_on
 from tabsynth.models.spans import Span, values_within
 from tabsynth.models.trees.axes import tilted_bins
-from tabsynth.models.trees.differences import Asked, Difference, Presence, presence_of, settle_columns
+from tabsynth.models.trees.differences import Difference, Presence, presence_of
 from tabsynth.models.trees.drawing import Drawn
 from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.ratios import Ratio
+from tabsynth.models.trees.settling import Asked, settle_columns
 from tabsynth.models.trees.thinning import choose_asked, draw_evenly
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
 from tabsynth.models.trees.tree import Integers, Tree

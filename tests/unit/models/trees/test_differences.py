@@ -11,8 +11,9 @@ from scipy.stats import ks_2samp
 from tabsynth.errors import ModelFileError
 from tabsynth.model_folder import write_folder
 from tabsynth.models.marginal import Marginal
-from tabsynth.models.trees.differences import _below, settled, signs_of, windows
+from tabsynth.models.trees.differences import signs_of, windows
 from tabsynth.models.trees.drawing import draw_rows
+from tabsynth.models.trees.settling import _below, settled
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.randomness import Streams
