@@ -10,8 +10,6 @@ of the order that every row of train keeps. `floor` is what the other half of th
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ import polars as pl
 from scipy.stats import ks_2samp
 
 import tabsynth
-from benchmarks.trees import halves, product
+from benchmarks.trees import halves, keep, product
 from tabsynth.constraints.cells import number
 
 Pair = tuple[str, str]
@@ -132,14 +130,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("tables", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
-    runs = []
-    for name in arguments.tables or TABLES:
-        runs.append(measure(name, arguments))
-        print(json.dumps(runs[-1], indent=1), file=sys.stderr, flush=True)
-        if arguments.out:
-            arguments.out.write_text(json.dumps(runs, indent=1) + "\n")
-    if not arguments.out:
-        print(json.dumps(runs, indent=1))
+    keep((measure(name, arguments) for name in arguments.tables or TABLES), arguments.out)
 
 
 if __name__ == "__main__":

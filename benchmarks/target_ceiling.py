@@ -13,8 +13,6 @@ Three settings of the trees that teach; macro-F1 of three classes, the learner's
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ import polars as pl
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 import tabsynth
+from benchmarks.trees import keep
 from tabsynth.pipeline import split_rows
 
 UNIT, TARGET = "patient_nbr", "readmitted"
@@ -148,14 +147,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    runs = []
-    for seed in range(arguments.seeds):
-        runs.append(measure(arguments.data, seed, arguments.draws))
-        print(json.dumps(runs[-1], indent=1), file=sys.stderr, flush=True)
-        if arguments.out:
-            arguments.out.write_text(json.dumps(runs, indent=1) + "\n")
-    if not arguments.out:
-        print(json.dumps(runs, indent=1))
+    keep((measure(arguments.data, seed, arguments.draws) for seed in range(arguments.seeds)), arguments.out)
 
 
 if __name__ == "__main__":

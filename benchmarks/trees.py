@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,18 @@ def measure(
     return run | {"score": json.loads(scored.stdout)}
 
 
+def keep(runs: Iterable[dict[str, Any]], out: Path | None) -> None:
+    """Each run as it ends: on the error stream, and all so far in the file, or at the end on the output stream without one."""
+    found = []
+    for run in runs:
+        found.append(run)
+        print(json.dumps(run), file=sys.stderr, flush=True)
+        if out:
+            out.write_text(json.dumps(found, indent=1) + "\n")
+    if not out:
+        print(json.dumps(found, indent=1))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
@@ -141,18 +154,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(TABLES))
     arguments = parser.parse_args()
     settings = dict(pair.split("=", 1) for pair in arguments.set)
-    runs = []
     asked = [(arguments.engine, seed) for seed in range(arguments.seeds)]
     asked += [(engine, 0) for engine in arguments.product]
-    for name in arguments.names:
-        for engine, seed in asked:
-            with tempfile.TemporaryDirectory() as folder:
-                runs.append(measure(name, seed, engine, arguments, settings, Path(folder)))
-            print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
-            if arguments.out:
-                arguments.out.write_text(json.dumps(runs, indent=1) + "\n")
-    if not arguments.out:
-        print(json.dumps(runs, indent=1))
+
+    def one(name: str, engine: str, seed: int) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            return measure(name, seed, engine, arguments, settings, Path(folder))
+
+    keep((one(name, *run) for name in arguments.names for run in asked), arguments.out)
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ class ContinuousEncoder:
 
     def _stored(self, values: Values) -> pl.Series:
         column, wanted = self.column, polars_dtype(self.column)
-        if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION):
+        if column.kind.is_time:
             physical = pl.Series(values.astype(np.int64)) * self.ticks
             if wanted != pl.String:
                 return physical.cast(pl.Int32).cast(wanted) if wanted == pl.Date else physical.cast(wanted)

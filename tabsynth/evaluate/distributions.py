@@ -27,7 +27,6 @@ MISSING = "(missing)"
 OUTSIDE = "(outside the domain)"
 
 _LARGEST = float(np.finfo(np.float64).max)
-_TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION)
 _PER_DAY = {
     "day": 1.0,
     "hour": 24.0,
@@ -149,7 +148,7 @@ def _continuous(column: Column, tables: Sequence[EncodedColumn]) -> Distribution
         kind=column.kind.value,
         labels=tuple(names[code] for code in shown),
         edges=tuple((edges / 10.0**decimals).tolist()),
-        edge_labels=_time_labels(column, edges) if column.kind in _TIMES else (),
+        edge_labels=_time_labels(column, edges) if column.kind.is_time else (),
         scale=scale,
         train=train,
         holdout=holdout,
@@ -159,7 +158,7 @@ def _continuous(column: Column, tables: Sequence[EncodedColumn]) -> Distribution
 
 def _steps_per_day(column: Column) -> float | None:
     """How many steps of the encoded values make a day; None where they are no time."""
-    if column.kind not in _TIMES:
+    if not column.kind.is_time:
         return None
     if column.kind is Kind.DATE:
         return 1.0

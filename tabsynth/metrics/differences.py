@@ -25,7 +25,6 @@ CHANCE = 0.1
 _PROBE = 1_000
 _MOST = 2.0**63
 _MISSING = 1
-_TIMES = (Kind.DATE, Kind.DATETIME, Kind.DURATION)
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str]
@@ -81,7 +80,7 @@ def pairs_of(data: EvalData, streams: Streams) -> tuple[list[Pair], str]:
     for one, other in combinations(continuous, 2):
         if frozenset((one.name, other.name)) in named or not _are_comparable(one, other):
             continue
-        if one.kind in _TIMES:
+        if one.kind.is_time:
             times.append((one.name, other.name))
         elif pair := _in_order(one, other, data.encoded_train, rng):
             numbers.append(pair)
@@ -133,7 +132,7 @@ def _is_ordered(low: Floats, high: Floats, rng: np.random.Generator) -> bool:
 def _common(one: Column, other: Column) -> tuple[Column, tuple[float, float]]:
     """What a difference of the two is, and how many of its steps a step of each of them is."""
     name = f"{other.name} − {one.name}"
-    if one.kind in _TIMES:
+    if one.kind.is_time:
         lengths = [ContinuousEncoder(column).nanoseconds for column in (one, other)]
         step = math.gcd(*lengths)
         unit = resolution_of(step)

@@ -181,7 +181,7 @@ def with_formats(table: TableSchema, formats: Mapping[str, str]) -> TableSchema:
             usual = 1 if column.decimals is None else column.decimals
             if len(form.partition(".")[2]) != usual:
                 table = table.with_column(replace(column, format=form))
-        elif column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION):
+        elif column.kind.is_time:
             table = table.with_column(replace(column, format=form.replace(".%f", "%.f")))
     return table
 

@@ -45,12 +45,18 @@ class Kind(StrEnum):
         return self in _DISCRETE
 
     @property
+    def is_time(self) -> bool:
+        """Times and lengths of time: date, datetime, duration."""
+        return self in _TIMES
+
+    @property
     def is_modelled(self) -> bool:
         """Whether engines learn it; text and identifiers are made anew instead."""
         return self not in (Kind.TEXT, Kind.IDENTIFIER)
 
 
-_CONTINUOUS = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.DURATION})
+_TIMES = frozenset({Kind.DATE, Kind.DATETIME, Kind.DURATION})
+_CONTINUOUS = frozenset({Kind.INTEGER, Kind.NUMBER}) | _TIMES
 _DISCRETE = frozenset({Kind.CATEGORICAL, Kind.ORDINAL, Kind.BOOLEAN})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tabsynth.schema.guess.textual import without_note
-from tabsynth.schema.types import Column, CsvDialect, Domain, Kind, Origin, TableSchema
+from tabsynth.schema.types import Column, CsvDialect, Domain, Origin, TableSchema
 from tabsynth.table import Table
 
 STATED_BY = "whoever released it"
@@ -31,7 +31,7 @@ def shareable_schema(table: Table) -> TableSchema:
 def _column(column: Column, table: Table) -> Column:
     column = replace(without_note(column), review=None, learnt_because=None, pseudonymised=None)
     is_text = column.dtype == "string"
-    if column.kind in (Kind.DATE, Kind.DATETIME, Kind.DURATION) and not is_text:
+    if column.kind.is_time and not is_text:
         column = replace(column, format=None)
     if column.domain.origin is Origin.PUBLIC:
         return replace(column, domain=Domain(origin=Origin.PUBLIC, by=STATED_BY, source=column.domain.source))

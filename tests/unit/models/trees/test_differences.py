@@ -85,7 +85,7 @@ def test_stays_have_their_lengths_and_bills_are_paid_to_the_cent(model):
 
 def test_without_them_stays_are_of_any_length(model):
     """The fault planted: the same sequence, whose numbers nothing puts anywhere."""
-    bare = replace(model.model, differences=(), latents=model.model.latents)
+    bare = replace(model.model, differences=())
     drawn = bare.sample_block(0, n_rows=4000, streams=Streams(3))
     came, left = (drawn.columns[name] for name in ("came", "left"))
     both = (came.codes == 0) & (left.codes == 0)
