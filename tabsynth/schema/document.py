@@ -154,6 +154,8 @@ class UnitModel(_Model):
     """The column that names the person; left out, each row is protected by itself."""
     max_rows: int | None = None
     """How many rows of one person are read at most."""
+    order_by: str | None = None
+    """The column by which rows of a person follow one another: they are then learnt and drawn as a history."""
 
 
 class CsvModel(_Model):

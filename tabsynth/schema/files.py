@@ -223,7 +223,8 @@ def _table_data(table: TableSchema) -> dict[str, Plain]:
     if table.primary_key:
         data["primary_key"] = list(table.primary_key)
     if table.unit != PrivacyUnit():
-        data["unit"] = {"column": table.unit.column, "max_rows": table.unit.max_rows}
+        unit: dict[str, Plain] = {"column": table.unit.column, "max_rows": table.unit.max_rows}
+        data["unit"] = unit if table.unit.order_by is None else {**unit, "order_by": table.unit.order_by}
     if table.csv != CsvDialect():
         data["csv"] = _csv_data(table.csv)
     data["columns"] = {column.name: _column_data(column) for column in table.columns}

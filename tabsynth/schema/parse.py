@@ -259,7 +259,9 @@ class _Reader:
             name=name,
             columns=columns,
             primary_key=tuple(model.primary_key),
-            unit=PrivacyUnit(column=model.unit.column, max_rows=model.unit.max_rows),
+            unit=PrivacyUnit(
+                column=model.unit.column, max_rows=model.unit.max_rows, order_by=model.unit.order_by
+            ),
             csv=CsvDialect(
                 delimiter=model.csv.delimiter,
                 quote=model.csv.quote,

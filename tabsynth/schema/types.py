@@ -171,11 +171,13 @@ class Column:
 class PrivacyUnit:
     """Whose presence is protected: one row, or the person that `column` names.
 
-    `max_rows` bounds how many rows of one person are read; None only where the unit is the row.
+    `max_rows` bounds how many rows of one person are read; None only where the unit is the row. `order_by` names the column
+    by which the rows of a person follow one another, if they are to be learnt and drawn as a history.
     """
 
     column: str | None = None
     max_rows: int | None = None
+    order_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

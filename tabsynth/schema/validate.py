@@ -10,7 +10,7 @@ from tabsynth.errors import SchemaError
 from tabsynth.schema.findings import Finding, Path
 from tabsynth.schema.generators import table_generator_findings
 from tabsynth.schema.hints import counted, did_you_mean
-from tabsynth.schema.types import CsvDialect, ForeignKey, Schema, TableSchema
+from tabsynth.schema.types import CsvDialect, ForeignKey, Kind, Schema, TableSchema
 from tabsynth.schema.validate_column import RESOLUTIONS, STORAGE, TEXT_FORMATS, column_findings
 from tabsynth.schema.validate_rules import rule_findings
 
@@ -80,6 +80,8 @@ def _unit_findings(path: Path, table: TableSchema) -> Iterator[Finding]:
     if unit.column is None:
         if unit.max_rows is not None:
             yield Finding((*path, "max_rows"), "bounds the rows of a person, but no column names the person")
+        if unit.order_by is not None:
+            yield Finding((*path, "order_by"), "orders the rows of a person, but no column names the person")
         return
     yield from _unknown((*path, "column"), (unit.column,), table.column_names)
     if unit.max_rows is None:
@@ -87,6 +89,18 @@ def _unit_findings(path: Path, table: TableSchema) -> Iterator[Finding]:
         yield Finding((*path, "max_rows"), "required where a column names the person", hint)
     elif unit.max_rows < 1:
         yield Finding((*path, "max_rows"), "must be at least 1")
+    if unit.order_by is not None:
+        yield from _order_findings((*path, "order_by"), unit.order_by, table)
+
+
+def _order_findings(path: Path, name: str, table: TableSchema) -> Iterator[Finding]:
+    if name not in table:
+        yield from _unknown(path, (name,), table.column_names)
+    elif name == table.unit.column:
+        yield Finding(path, "names the person, whose rows it cannot order")
+    elif not (table[name].kind.is_continuous or table[name].kind is Kind.IDENTIFIER):
+        hint = "name a column of times, of numbers, or an identifier that grows"
+        yield Finding(path, f"column {name!r} is {table[name].kind}, which has no order in time", hint)
 
 
 def _csv_findings(path: Path, csv: CsvDialect) -> Iterator[Finding]:

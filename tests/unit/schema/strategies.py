@@ -183,10 +183,22 @@ dialects = st.builds(
 def tables(draw: st.DrawFn, name: str = "t") -> TableSchema:
     column_names = draw(st.lists(names, unique=True, min_size=1, max_size=4))
     some = st.lists(st.sampled_from(column_names), unique=True, max_size=2).map(tuple)
-    by_person = st.builds(PrivacyUnit, column=st.sampled_from(column_names), max_rows=st.integers(1, 99))
+    found = tuple(draw(columns(column)) for column in column_names)
+    person = draw(st.sampled_from(column_names))
+    orders = [
+        one.name
+        for one in found
+        if one.name != person and (one.kind.is_continuous or one.kind is Kind.IDENTIFIER)
+    ]
+    by_person = st.builds(
+        PrivacyUnit,
+        column=st.just(person),
+        max_rows=st.integers(1, 99),
+        order_by=st.sampled_from([None, *orders]),
+    )
     return TableSchema(
         name=name,
-        columns=tuple(draw(columns(column)) for column in column_names),
+        columns=found,
         primary_key=draw(some),
         unit=draw(st.just(PrivacyUnit()) | by_person),
         csv=draw(st.just(CsvDialect()) | dialects),
