@@ -29,7 +29,7 @@ from tabsynth.privacy import NO_PRIVACY, Privacy
 from tabsynth.privacy.ledger import budget_from_data, copy_from_data
 from tabsynth.privacy.mechanisms import Exact
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 _MODEL, _ARRAYS, _MANIFEST = MODEL_PARTS = "model.json", "arrays.safetensors", "manifest.json"
 _MOST_BYTES = {_MODEL: 64 << 20, _ARRAYS: 1 << 30, _MANIFEST: 4 << 10}
 _MOST_ROWS = 2**53
@@ -44,6 +44,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "real_share": (float, type(None)),
     "public_rows": int,
     "placeholders": list,
+    "history": (dict, type(None)),
     "schema": dict,
     "layout": dict,
     "distinct_shares": dict,

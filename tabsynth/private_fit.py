@@ -78,9 +78,14 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
     engine cannot be private, `UsageError` where the budget is too small for any noise, and `SchemaError`
     where the schema does not say how many rows a person has, in which format text is a date, or rules that can be read. Rules cost
     nothing: the table that is learnt is the one that they leave. `PrivacyError` names rules that are drafts and
-    mappings whose rows nobody has declared, `ConstraintError` rules that no row can meet.
+    mappings whose rows nobody has declared, and a unit with an `order_by`, `ConstraintError` rules that no row can meet.
     """
     require_guarantee(budget, recipe)
+    if schema.unit.order_by is not None:
+        raise PrivacyError(
+            f"the unit's order_by ({schema.unit.order_by!r}) asks for histories of persons, which are drawn without privacy alone, so "
+            "nothing was read: take it out of the schema, and each row is drawn by itself"
+        )
     require_made(schema, is_private=True)
     _require_sound(schema)
     require_rules(schema)

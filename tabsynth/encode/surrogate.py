@@ -44,9 +44,10 @@ class Surrogate:
             pool = pool_size(max(1, round(n_total * self.distinct_share)), n_total)
             rng = streams.generator("surrogate", hash_name(self.column.name), block)
             numbers = rng.integers(1, pool + 1, size=n_rows)
-        return self._identifiers(numbers)
+        return self.numbered(numbers)
 
-    def _identifiers(self, numbers: npt.NDArray[np.int64]) -> pl.Series:
+    def numbered(self, numbers: npt.NDArray[np.int64]) -> pl.Series:
+        """Identifiers number `numbers`, counted from 1. Raises `UsageError` where the column holds no such."""
         wanted, name = polars_dtype(self.column), self.column.name
         if wanted != pl.String:
             series = pl.Series(name, numbers).cast(wanted, strict=False)

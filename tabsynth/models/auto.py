@@ -51,6 +51,7 @@ class Auto:
     name: ClassVar[str] = AUTO
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
+    is_conditional: ClassVar[bool] = True
     summary: ClassVar[str] = "chooses one of the others by a public rule"
 
     purpose: Literal["rows", "answers"] = "rows"

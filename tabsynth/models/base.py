@@ -91,6 +91,8 @@ class Synthesizer(Protocol):
     guarantees: ClassVar[frozenset[str]]
     """Which guarantees it can give: "none", "dp"."""
     retains_rows: ClassVar[bool]
+    is_conditional: ClassVar[bool]
+    """Whether its models are `ConditionalModel`s: they draw rows given some of their cells."""
     summary: ClassVar[str]
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
@@ -111,6 +113,15 @@ class Synthesizer(Protocol):
         parameters: Mapping[str, Any],
     ) -> FittedModel:
         """A fitted model from what `arrays` and `parameters` gave."""
+        ...
+
+
+@runtime_checkable
+class OrderedSynthesizer(Protocol):
+    """Hyperparameters of an engine that goes through columns in an order."""
+
+    def beginning_with(self, names: tuple[str, ...]) -> Synthesizer:
+        """The same with these columns before all others, and before those that were to be first."""
         ...
 
 

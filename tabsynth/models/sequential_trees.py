@@ -28,7 +28,7 @@ from tabsynth.models.base import Progress, no_progress, require_modelled
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
-from tabsynth.models.trees.axes import order_of, pieces_on
+from tabsynth.models.trees.axes import as_first, names_in, order_of, pieces_on
 from tabsynth.models.trees.differences import difference_columns, differences_on, pairs_told, with_differences
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
@@ -61,7 +61,7 @@ class SequentialTrees:
     table of fewer than 400 rows for each column. `rounds` in 0 to 16: how often drawn rows are told from
     real ones, and what tells them apart is taken off; none leaves the rows as trees draw them. `target`: a column of classes that the table is
     to predict, if any: how it depends on the rest of the row is learned once more, by boosted trees (Friedman 2001). `first`: columns that
-    are drawn before all others, in that order, such as `age; sex`: conditions on them cost nothing. Others follow from few levels or values to many.
+    are drawn before all others, in that order, such as `age; sex` (one with a `;` in its name in double quotes): conditions on them cost nothing. Others follow from few levels or values to many.
     `differences`: whether a number that another column tells better by how far it lies above it than by its bins (a discharge by its admission, a payment by
     its bill) is drawn by that difference.
     """
@@ -69,6 +69,7 @@ class SequentialTrees:
     name: ClassVar[str] = "sequential_trees"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = False
+    is_conditional: ClassVar[bool] = True
     summary: ClassVar[str] = "a tree per column on the columns before it; the most faithful without privacy"
 
     min_leaf: int = 30
@@ -174,12 +175,16 @@ class SequentialTrees:
             )
 
     def _first(self, data: EncodedTable) -> list[str]:
-        names = [name.strip() for name in self.first.split(";") if name.strip()]
+        names = names_in(self.first)
         for name in names:
             require_modelled(self.name, "first column", name, data.columns)
         if len(set(names)) < len(names):
             raise UsageError("sequential_trees: a column can be first once; `first` names one twice")
         return names
+
+    def beginning_with(self, names: tuple[str, ...]) -> SequentialTrees:
+        """The same with these columns before those that are first already."""
+        return replace(self, first=as_first([*names, *names_in(self.first)]))
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:
         """The penalty in a table of that size, in nats: more where rows are few for their columns."""

@@ -28,6 +28,8 @@ from tabsynth.models.marginal_frame import marginal_frame, positions_of
 from tabsynth.models.registry import engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
 from tabsynth.pipeline.completing import Completed, read_partial
+from tabsynth.pipeline.histories import History, context_of, history_from
+from tabsynth.pipeline.persons import Persons
 from tabsynth.pipeline.requests import Request, Shares, Where
 from tabsynth.pipeline.sampling import Sampler
 from tabsynth.pipeline.shares import shares_of
@@ -69,13 +71,20 @@ class FittedPipeline:
     """Of the rows that it was fitted to, fresh real ones, where these were marked as synthetic and that is known."""
     n_public: int = 0
     """Public rows that a private fit took beside the table; nothing is promised to anybody in them."""
+    history: History | None = None
+    """How rows of persons follow one another, where the schema's unit has an `order_by`."""
     placeholders: tuple[str, ...] = ()
     """Columns whose range noise hid: their bounds are none of the table's, and nor is what is sampled there."""
 
     @cached_property
     def plan(self) -> RulePlan:
-        """How the rules of the schema are met."""
-        return plan_rules(self.schema, is_private=isinstance(self.privacy, Budget))
+        """How the rules of the schema that was learnt are met."""
+        return plan_rules(self._learnt, is_private=isinstance(self.privacy, Budget))
+
+    @cached_property
+    def _learnt(self) -> TableSchema:
+        """The schema with the context of its rows, where it has histories."""
+        return self.schema if self.history is None else context_of(self.history, self.schema).schema
 
     @property
     def guarantee(self) -> str:
@@ -176,7 +185,21 @@ class FittedPipeline:
             request = self._in_shares(rebalance or {}, oversample or {}, conditions, int(n_rows), streams)
         elif conditions:
             request = Where(held_at(conditions, self.plan))
+        if self.history is not None and request is None:
+            return self._persons(self.history, int(n_rows), streams, tally).batches(progress)
         return self._sampled(n_rows, streams, request, progress, tally)
+
+    def _persons(self, history: History, n_rows: int, streams: Streams, tally: Tally | None) -> Persons:
+        return Persons(
+            schema=self.schema,
+            context=context_of(history, self.schema),
+            model=self.model,
+            plan=self.plan,
+            surrogates=self.surrogates,
+            streams=streams,
+            n_rows=n_rows,
+            tally=Tally(compares=False) if tally is None else tally,
+        )
 
     def _in_shares(
         self,
@@ -212,7 +235,7 @@ class FittedPipeline:
         plan: RulePlan | None = None,
     ) -> Iterator[pl.DataFrame]:
         sampler = Sampler(
-            schema=self.schema,
+            schema=self._learnt,
             model=self.model,
             plan=self.plan if plan is None else plan,
             is_pilot=plan is not None,
@@ -222,7 +245,10 @@ class FittedPipeline:
             request=request,
             tally=Tally(compares=False) if tally is None else tally,
         )
-        return sampler.batches(progress)
+        batches = sampler.batches(progress)
+        if self.history is None or plan is not None:
+            return batches
+        return (batch.select(self.schema.column_names) for batch in batches)
 
     def complete(
         self,
@@ -351,6 +377,10 @@ class FittedPipeline:
         `UsageError` for an engine that cannot say, `InputError` for data of another structure or type.
         """
         model = explicit(self.model, self.engine.name, what="probabilities of rows")
+        if self.history is not None:
+            raise UsageError(
+                "a model of histories knows rows by those before them: it has no probability for one by itself"
+            )
         rows = as_table(data.frame if isinstance(data, Table) else data, self.schema)[0]
         broken = [one.violations(rows.frame) for one in self.plan.per_row]
         found = model.log_prob(encode_table(self.plan.apply(rows)))
@@ -404,6 +434,7 @@ class FittedPipeline:
             "placeholders": list(self.placeholders),
             "schema": schema_to_dict(Schema(tables=(self.schema,))),
             "layout": self.layout.to_dict(),
+            "history": None if self.history is None else self.history.to_data(),
             "distinct_shares": {
                 surrogate.column.name: surrogate.distinct_share for surrogate in self.surrogates
             },
@@ -422,7 +453,9 @@ class FittedPipeline:
             engine = make_engine(document["engine"], document["settings"])
             privacy = privacy_from_data(document["privacy"])
             _require_able(engine, privacy)
-            plan = plan_rules(schema, is_private=isinstance(privacy, Budget))
+            history = history_from(document["history"], schema)
+            learnt = schema if history is None else context_of(history, schema).schema
+            plan = plan_rules(learnt, is_private=isinstance(privacy, Budget))
             model = engine_class(document["engine"]).restore(
                 variables_of(plan.working), arrays, document["parameters"]
             )
@@ -443,6 +476,7 @@ class FittedPipeline:
                 real_share=document["real_share"],
                 n_public=document["public_rows"],
                 placeholders=placeholders,
+                history=history,
                 privacy=privacy,
                 ledger=copy_from_data(document["ledger"]),
                 layout=layout,

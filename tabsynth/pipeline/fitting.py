@@ -24,6 +24,13 @@ from tabsynth.models.base import Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
+from tabsynth.pipeline.histories import (
+    History,
+    beginning_with,
+    context_of,
+    require_histories,
+    require_rules_of_rows,
+)
 from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
 from tabsynth.pipeline.splitting import bound_rows
 from tabsynth.pipeline.synthetic import fresh_share, marked_source, next_generation
@@ -299,9 +306,14 @@ def _fit_exactly(
         known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
         require_made(known, is_private=False)
         require_rules(known)
+        require_histories(known, recipe)
     table, layout = as_table(data, schema)
     require_made(table.schema, is_private=False)
-    plan_rules(table.schema, is_private=False)  # rules that contradict each other are told before cells are
+    plan = plan_rules(
+        table.schema, is_private=False
+    )  # rules that contradict each other are told before cells are
+    if table.schema.unit.order_by is not None:
+        require_rules_of_rows(plan)
     table = bound_rows(table, streams)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
@@ -309,8 +321,16 @@ def _fit_exactly(
     if table.n_rows == 0:
         raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
     ledger = Ledger()
+    declared = table.schema
+    history: History | None = None
+    first: tuple[str, ...] = ()
+    if declared.unit.order_by is not None:
+        history = History.of(table, ledger)
+        context = context_of(history, declared)
+        table, first = context.learnt(table), context.names
+        encoded = encode_table(table)
     table, encoded = _under_rules(table, encoded, ledger, streams)
-    for column in table.schema.columns:
+    for column in declared.columns:
         if column.domain.origin is Origin.DRAFT:
             ledger.charge("drafted domain", (column.name,))
     queries = Queries(ledger)
@@ -325,11 +345,14 @@ def _fit_exactly(
         for column in table.schema.columns
         if not column.kind.is_modelled
     )
-    recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=False, n_rows=n_rows)
-    model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    recipe = settled(recipe, n_columns=len(declared.columns), is_private=False, n_rows=n_rows)
+    asked = beginning_with(recipe, first) if first else recipe
+    model = asked.fit(encoded, queries=queries, streams=streams, progress=progress)
     progress("done", 1.0)
+    learnt = table.schema.constraints[: len(declared.constraints)]  # those of a history have one more
     return FittedPipeline(
-        schema=table.schema,
+        schema=replace(declared, constraints=learnt),
+        history=history,
         engine=recipe,
         model=model,
         n_rows=n_rows,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +42,19 @@ def pieces_on(latent: Latent, data: EncodedTable) -> Pieces:
     pieces = latent.pieces(column).astype(np.int32)
     present = latent.present(column)
     return pieces if present is None else np.where(present, pieces, np.int32(ABSENT))
+
+
+def names_in(first: str) -> list[str]:
+    """The columns that `first` names, as fields between `;`, in double quotes where they hold one."""
+    fields = next(csv.reader([first], delimiter=";", skipinitialspace=True), [])
+    return [name.strip() for name in fields if name.strip()]
+
+
+def as_first(names: Sequence[str]) -> str:
+    """The setting that `names_in` reads as these columns."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=";", lineterminator="").writerow(names)
+    return text.getvalue()
 
 
 def order_of(latents: Sequence[Latent], first: Sequence[str] = ()) -> tuple[int, ...]:
