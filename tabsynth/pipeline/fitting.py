@@ -327,7 +327,7 @@ def _fit_exactly(
     if declared.unit.order_by is not None:
         history = History.of(table, ledger)
         context = context_of(history, declared)
-        table, first = context.learnt(table), context.names
+        table, first = context.learnt(table), context.first
         encoded = encode_table(table)
     table, encoded = _under_rules(table, encoded, ledger, streams)
     for column in declared.columns:

@@ -84,8 +84,16 @@ class Context:
     schema: TableSchema
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return (self.before, self.after, *self.former.values())
+    def first(self) -> tuple[str, ...]:
+        """What later rows are given, in an order in which what first rows are given comes before all else."""
+        return (self.before, *self.former.values(), self.after, *self.constant)
+
+    @property
+    def constant(self) -> tuple[str, ...]:
+        """The columns that stay what they are in a person's first row."""
+        names = (column.name for column in self.schema.columns if column.kind.is_modelled)
+        mine = {self.before, self.after, *self.former, *self.former.values()}
+        return tuple(name for name in names if name not in mine)
 
     def learnt(self, table: Table) -> Table:
         """The rows with their context, person by person in order."""

@@ -6,7 +6,9 @@ person's history is as long as there is room for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,7 +20,7 @@ from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode import Surrogate
 from tabsynth.fake import FakeColumns
-from tabsynth.models.base import BLOCK_ROWS, FittedModel, Progress
+from tabsynth.models.base import BLOCK_ROWS, FittedModel, Progress, no_progress
 from tabsynth.pipeline.completing import Completed
 from tabsynth.pipeline.histories import Context
 from tabsynth.pipeline.sampling import Sampler
@@ -27,6 +29,8 @@ from tabsynth.schema.dtypes import polars_dtype
 from tabsynth.schema.rules import title_of
 from tabsynth.schema.types import Kind, TableSchema
 
+_BLOCK_PERSONS = 2 * BLOCK_ROWS
+_PART_ROWS = 8192
 _Positions = npt.NDArray[np.int64]
 
 
@@ -82,7 +86,7 @@ class Persons:
 
     def _first(self, number: int, n_left: int) -> pl.DataFrame:
         """First rows of a block of persons, as many as there can be."""
-        n_rows = min(BLOCK_ROWS, n_left)
+        n_rows = min(_BLOCK_PERSONS, n_left)
         before = self.context.schema[self.context.before]
         nothing = [
             pl.Series(name, [None], dtype=polars_dtype(self.context.schema[name])).new_from_index(0, n_rows)
@@ -103,37 +107,39 @@ class Persons:
         ]
         former = [rows[name].alias(new) for name, new in context.former.items()]
         return self._drawn(
-            pl.DataFrame([*counts, *former, *(rows[name] for name in self._constant)]), number, place
+            pl.DataFrame([*counts, *former, *(rows[name] for name in context.constant)]), number, place
         )
-
-    @cached_property
-    def _constant(self) -> tuple[str, ...]:
-        learnt = (column.name for column in self.schema.columns if column.kind.is_modelled)
-        return tuple(name for name in learnt if name not in self.context.former)
 
     @cached_property
     def _per_row(self) -> RulePlan:
         return replace(self.plan, constraints=self.plan.per_row, forms=self.plan.forms_per_row)
 
     def _drawn(self, asked: pl.DataFrame, number: int, place: int) -> pl.DataFrame:
-        """The rows completed, in order: every cell of `asked` is given."""
-        tally = Tally(compares=False)
-        sampler = Sampler(
-            schema=self.context.schema,
-            model=self.model,
-            plan=self._per_row,
-            surrogates=self.surrogates,
-            streams=Streams(int(self.streams.generator("persons", number, place).integers(2**63))),
-            n_rows=asked.height,
-            request=Completed.of(asked, self._per_row, nulls=asked.columns, filled=()),
-            tally=tally,
-            is_pilot=True,
-        )
-        rows = pl.concat(sampler.batches(lambda _stage, _share: None))
-        self.tally.n_rows += tally.n_rows
-        for what, counts in tally.counts.items():
-            self.tally.add(what, counts)
-        return rows
+        """The rows completed, in order, some at a time on every core: each cell of `asked` is given."""
+        parts = [asked[start : start + _PART_ROWS] for start in range(0, asked.height, _PART_ROWS)]
+
+        def completed(part: int) -> tuple[pl.DataFrame, Tally]:
+            tally = Tally(compares=False)
+            sampler = Sampler(
+                schema=self.context.schema,
+                model=self.model,
+                plan=self._per_row,
+                surrogates=self.surrogates,
+                streams=Streams(int(self.streams.generator("persons", number, place, part).integers(2**63))),
+                n_rows=parts[part].height,
+                request=Completed.of(parts[part], self._per_row, nulls=asked.columns, filled=()),
+                tally=tally,
+                is_pilot=True,
+            )
+            return pl.concat(sampler.batches(no_progress)), tally
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            found = list(pool.map(completed, range(len(parts))))
+        for _, tally in found:
+            self.tally.n_rows += tally.n_rows
+            for what, counts in tally.counts.items():
+                self.tally.add(what, counts)
+        return pl.concat([rows for rows, _ in found])
 
     def _named(self, rows: pl.DataFrame, persons: _Positions, start: int, block: int) -> pl.DataFrame:
         """The rows with identifiers and texts of the whole table's: one name for each person."""
