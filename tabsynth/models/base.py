@@ -117,11 +117,21 @@ class Synthesizer(Protocol):
 
 
 @runtime_checkable
-class OrderedSynthesizer(Protocol):
-    """Hyperparameters of an engine that goes through columns in an order."""
+class ContextualSynthesizer(Protocol):
+    """Hyperparameters of an engine that can be told which columns rows will be given when they are drawn."""
 
-    def beginning_with(self, names: tuple[str, ...]) -> Synthesizer:
-        """The same with these columns before all others, and before those that were to be first."""
+    takes_context: ClassVar[bool]
+
+    def fit(
+        self,
+        data: EncodedTable,
+        *,
+        queries: AnyQueries,
+        streams: Streams,
+        progress: Progress = no_progress,
+        context: tuple[str, ...] = (),
+    ) -> FittedModel:
+        """`context`: columns of `data` that are mostly given, in that order or as many of the first of them."""
         ...
 
 

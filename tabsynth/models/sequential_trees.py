@@ -28,11 +28,11 @@ from tabsynth.models.base import Progress, no_progress, require_modelled
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
-from tabsynth.models.trees.axes import as_first, names_in, order_of, pieces_on
+from tabsynth.models.trees.axes import names_in, order_of, pieces_on
 from tabsynth.models.trees.differences import difference_columns, differences_on, pairs_told, with_differences
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
-from tabsynth.models.trees.refining import MOST_ROUNDS, refine, refine_target
+from tabsynth.models.trees.refining import MOST_ROUNDS, Source, refine, refine_target
 from tabsynth.models.trees.stored import restore_trees
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
@@ -70,6 +70,7 @@ class SequentialTrees:
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = False
     is_conditional: ClassVar[bool] = True
+    takes_context: ClassVar[bool] = True
     summary: ClassVar[str] = "a tree per column on the columns before it; the most faithful without privacy"
 
     min_leaf: int = 30
@@ -95,14 +96,21 @@ class SequentialTrees:
         return ()
 
     def fit(
-        self, data: EncodedTable, *, queries: AnyQueries, streams: Streams, progress: Progress = no_progress
+        self,
+        data: EncodedTable,
+        *,
+        queries: AnyQueries,
+        streams: Streams,
+        progress: Progress = no_progress,
+        context: tuple[str, ...] = (),
     ) -> FittedSequentialTrees:
+        """Columns of the `context` come first, nothing tilts them, and rows are told from rows that are drawn given those of the source."""
         from threadpoolctl import threadpool_limits
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         names = tuple(data.columns)
         self._require_classes(data)
-        first = self._first(data)
+        first = [*context, *(name for name in self._first(data) if name not in context)]
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
@@ -139,7 +147,8 @@ class SequentialTrees:
 
             def fit_place(place: int) -> Fitted:
                 progress("trees", 0.2 + 0.6 * next(n_fitted) / len(order))
-                return fit_axis(axes, place, tools[place], settings)
+                is_given = latents[order[place]].variable.name in context
+                return fit_axis(axes, place, tools[place], settings, tilts=not is_given)
 
             last_first = range(len(order) - 1, -1, -1)  # those of many pieces on many axes take the longest
             found = dict(zip(reversed(order), pool.map(fit_place, last_first), strict=True))
@@ -151,17 +160,16 @@ class SequentialTrees:
             return sequence
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
-        real = [rows[chosen] for rows in pieces]
+        given = [axis for axis, latent in enumerate(latents) if latent.variable.name in context]
+        real = Source([rows[chosen] for rows in pieces], given, data.n_rows)
         ratio = None
         with threadpool_limits(1, user_api="blas"):
             if fit_ratio is not None:
-                ratio = refine(sequence, real, fit_ratio, self, streams, n_rows=data.n_rows)
+                ratio = refine(sequence, real, fit_ratio, self, streams)
             if fit_scores is not None:
                 progress("target", 0.9)
                 axis = [latent.variable.name for latent in latents].index(self.target)
-                ratio = refine_target(
-                    sequence, ratio, real, fit_scores, axis, self, streams, n_rows=data.n_rows
-                )
+                ratio = refine_target(sequence, ratio, real, fit_scores, axis, self, streams)
         return replace(sequence, ratio=ratio)
 
     def _require_classes(self, data: EncodedTable) -> None:
@@ -181,10 +189,6 @@ class SequentialTrees:
         if len(set(names)) < len(names):
             raise UsageError("sequential_trees: a column can be first once; `first` names one twice")
         return names
-
-    def beginning_with(self, names: tuple[str, ...]) -> SequentialTrees:
-        """The same with these columns before those that are first already."""
-        return replace(self, first=as_first([*names, *names_in(self.first)]))
 
     def penalty_for(self, n_rows: int, n_columns: int) -> float:
         """The penalty in a table of that size, in nats: more where rows are few for their columns."""

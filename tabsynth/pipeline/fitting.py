@@ -20,13 +20,12 @@ from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
-from tabsynth.models.base import Progress, Synthesizer, no_progress
+from tabsynth.models.base import ContextualSynthesizer, Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.histories import (
     History,
-    beginning_with,
     context_of,
     require_histories,
     require_rules_of_rows,
@@ -346,8 +345,10 @@ def _fit_exactly(
         if not column.kind.is_modelled
     )
     recipe = settled(recipe, n_columns=len(declared.columns), is_private=False, n_rows=n_rows)
-    asked = beginning_with(recipe, first) if first else recipe
-    model = asked.fit(encoded, queries=queries, streams=streams, progress=progress)
+    if first and isinstance(recipe, ContextualSynthesizer):
+        model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress, context=first)
+    else:
+        model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     progress("done", 1.0)
     learnt = table.schema.constraints[: len(declared.constraints)]  # those of a history have one more
     return FittedPipeline(

@@ -8,7 +8,7 @@ What never varies within a person is learnt once, and stays what it is in the pe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ import polars as pl
 
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.errors import ConstraintError, ModelFileError, UsageError
-from tabsynth.models.base import OrderedSynthesizer, Synthesizer
+from tabsynth.models.base import Synthesizer
 from tabsynth.privacy import Ledger
 from tabsynth.schema.rules import Inequality, title_of
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
@@ -176,11 +176,6 @@ def require_rules_of_rows(plan: RulePlan) -> None:
         raise ConstraintError(
             f"rules of all rows together are not kept over histories: {titles}. Take them, or order_by, out of the schema"
         )
-
-
-def beginning_with(recipe: Synthesizer, names: Collection[str]) -> Synthesizer:
-    """The recipe with the columns `names` before all others, where it goes through columns in an order."""
-    return recipe.beginning_with(tuple(names)) if isinstance(recipe, OrderedSynthesizer) else recipe
 
 
 _MARK = "\0"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,13 +47,6 @@ def names_in(first: str) -> list[str]:
     """The columns that `first` names, as fields between `;`, in double quotes where they hold one."""
     fields = next(csv.reader([first], delimiter=";", skipinitialspace=True), [])
     return [name.strip() for name in fields if name.strip()]
-
-
-def as_first(names: Sequence[str]) -> str:
-    """The setting that `names_in` reads as these columns."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=";", lineterminator="").writerow(names)
-    return text.getvalue()
 
 
 def order_of(latents: Sequence[Latent], first: Sequence[str] = ()) -> tuple[int, ...]:

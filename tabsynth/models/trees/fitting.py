@@ -111,8 +111,8 @@ def positions_and_bins(
     return positions, bins_of(latents[axis], positions, rows, min_group=min_group)
 
 
-def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted:
-    """The tree of the axis at that place of the order, its leaves, and its tilt where others tilt it."""
+def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings, *, tilts: bool = True) -> Fitted:
+    """The tree of the axis at that place of the order, its leaves, and its tilt where others tilt it and `tilts` says so."""
     axis = axes.order[place]
     latent, bins = axes.latents[axis], axes.bins[axis]
     is_present = axes.pieces[axis] != ABSENT
@@ -141,7 +141,7 @@ def fit_axis(axes: Axes, place: int, tools: Tools, settings: Settings) -> Fitted
         stands_alone &= latent.marginal.mass * len(wanted) > settings.min_group - 0.5
     leaves = fill_leaves(tree, keys, rows, stands_alone, latent.marginal.mass, min_group=settings.min_group)
     known = {other: rows for other, rows in _at(known, tilting).items() if axes.bins[other].max() > 0}
-    if not known or not tilting.any() or bins.max() < 1:
+    if not tilts or not known or not tilting.any() or bins.max() < 1:
         return tree, leaves, None
     bins = tilted_bins(latent, bins)
     n_bins = int(bins.max()) + 1  # some of which no row may have

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from tabsynth.models.trees.drawing import Drawn, Model, draw_rows, joined
+from tabsynth.models.trees.drawing import Drawn, Model, draw_rest, joined
 from tabsynth.models.trees.margins import MOST_ADDED, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
 from tabsynth.models.trees.target import fit_target
@@ -52,32 +52,49 @@ class Settings(Protocol):
     def min_group(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Rows of the table's `n_rows`, or enough of them: their `pieces` by axis, and the axes that rows will be `given`."""
+
+    pieces: Sequence[Pieces]
+    given: Sequence[int]
+    n_rows: int
+
+    @property
+    def has_enough(self) -> bool:
+        return bool(self.pieces) and len(self.pieces[0]) >= LEAST_ROWS
+
+    def begun(self, n_rows: int, rng: np.random.Generator) -> Drawn:
+        """Rows on the given axes, as even a draw of the source's as there can be."""
+        drawn = Drawn(n_rows, {}, {})
+        if self.given:
+            n_real = len(self.pieces[0])
+            rows = np.concatenate([rng.permutation(n_real) for _ in range(-(-n_rows // n_real))])[:n_rows]
+            drawn.pieces = {axis: self.pieces[axis][rows] for axis in self.given}
+            drawn.shares = {axis: rng.random(n_rows) for axis in self.given}
+        return drawn
+
+
 def refine(
-    model: Model,
-    pieces: Sequence[Pieces],
-    fit: DensityRatio,
-    settings: Settings,
-    streams: Streams,
-    *,
-    n_rows: int,
+    model: Model, source: Source, fit: DensityRatio, settings: Settings, streams: Streams
 ) -> Ratio | None:
     """The ratio of real rows to drawn ones after `rounds` of telling them apart; None where nothing tells them apart.
 
-    `pieces`: of the table's `n_rows` rows, or of enough of them, by axis. Every round adds trees that tell apart new rows, thinned by what the rounds before found.
+    Every round adds trees that tell apart new rows, thinned by what the rounds before found.
     """
-    if not pieces or len(pieces[0]) < LEAST_ROWS:
+    if not source.has_enough:
         return None
     codes = codes_of(model.latents, model.bins, model.differences)
     cells = cells_of(model.latents, model.bins, model.differences)
     wanted = wanted_in(model.latents, cells, model.gates)
-    real = _table(codes, dict(enumerate(pieces)))
+    real = _table(codes, dict(enumerate(source.pieces)))
     nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
-    n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
-    most_trees = most_trees_for(n_rows, len({latent.variable.name for latent in model.latents}))
+    n_weighed = int(np.clip(source.n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
+    most_trees = most_trees_for(source.n_rows, len({latent.variable.name for latent in model.latents}))
     has_learnt = [axis in model.tilts or tree.n_nodes > 1 for axis, tree in enumerate(model.trees)]
     flattered = 1 - _KNOWN * float(np.mean(has_learnt))
     ratio: Ratio | None = None
-    drawn = _pool(model, _n_told_from(len(real)), streams, 0)
+    drawn = _pool(model, source, _n_told_from(len(real)), streams, 0)
     for number in range(settings.rounds):
         more = fit(
             real,
@@ -91,7 +108,7 @@ def refine(
         if not more:
             break
         trees = (*(() if ratio is None else ratio.trees), *more)
-        drawn = _pool(model, n_weighed, streams, number + 1)  # none that the trees were grown on
+        drawn = _pool(model, source, n_weighed, streams, number + 1)  # none that the trees were grown on
         bare = Ratio(codes, trees, nothing, 0.0)
         ratio = bare.weighed(*fit_margins(bare.logs(drawn.pieces), drawn.pieces, cells, wanted))
         if number < settings.rounds - 1:
@@ -103,29 +120,27 @@ def refine(
 def refine_target(
     model: Model,
     ratio: Ratio | None,
-    pieces: Sequence[Pieces],
+    source: Source,
     fit: ClassScores,
     target: int,
     settings: Settings,
     streams: Streams,
-    *,
-    n_rows: int,
 ) -> Ratio | None:
     """The ratio, and on top of it how much more probable a row's class on the axis `target` is in the source, given the rest of the row.
 
     As it was where the rest says nothing of it. The last step, so that chances of classes are what was learned of them, whatever was done to rows before.
     """
-    if not pieces or len(pieces[0]) < LEAST_ROWS:
+    if not source.has_enough:
         return ratio
     codes = codes_of(model.latents, model.bins, model.differences)
     if ratio is None:
         nothing = tuple(np.zeros(len(own), dtype=np.float32) for own in codes)
         ratio = Ratio(codes, (), nothing, 0.0)
     rng = streams.generator("sequential_trees.target")
-    n_weighed = int(np.clip(n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
-    drawn = _pool(model, _n_told_from(len(pieces[0])), streams, settings.rounds + 1)
+    n_weighed = int(np.clip(source.n_rows, FEWEST_WEIGHED, MOST_WEIGHED))
+    drawn = _pool(model, source, _n_told_from(len(source.pieces[0])), streams, settings.rounds + 1)
     kept = drawn.rows(np.flatnonzero(rng.random(drawn.n_rows) < ratio.chance(drawn.pieces)))
-    real = dict(enumerate(pieces))
+    real = dict(enumerate(source.pieces))
     found = fit_target(
         model.latents,
         codes,
@@ -139,7 +154,7 @@ def refine_target(
     )
     if found is None:
         return ratio if ratio.trees else None
-    drawn = _pool(model, n_weighed, streams, settings.rounds + 2)  # none that scores were fitted to
+    drawn = _pool(model, source, n_weighed, streams, settings.rounds + 2)  # none that scores were fitted to
     more_said = replace(ratio, target=found)
     cells, logs = cells_of(model.latents, model.bins, model.differences), more_said.logs(drawn.pieces)
     margins, bound = fit_margins(logs, drawn.pieces, cells, wanted_in(model.latents, cells, model.gates))
@@ -165,12 +180,14 @@ def _table(codes: Sequence[Pieces], pieces: Mapping[int, Pieces]) -> Pieces:
     return np.stack([own[pieces[axis]] for axis, own in enumerate(codes)], axis=1)
 
 
-def _pool(model: Model, n_rows: int, streams: Streams, number: int) -> Drawn:
-    """Rows of the sequence alone: the same for a seed and a number, whatever the number of threads."""
+def _pool(model: Model, source: Source, n_rows: int, streams: Streams, number: int) -> Drawn:
+    """Rows of the sequence alone, given what the source's are on the axes that are given: the same for a seed and a number, whatever the number of threads."""
 
     def part(block: int) -> Drawn:
         rng = streams.generator("sequential_trees.pool", number, block)
-        return draw_rows(model, min(_AT_ONCE, n_rows - block * _AT_ONCE), rng)
+        drawn = source.begun(min(_AT_ONCE, n_rows - block * _AT_ONCE), rng)
+        draw_rest(model, drawn, rng)
+        return drawn
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         return joined(list(pool.map(part, range(-(-n_rows // _AT_ONCE)))))
