@@ -20,6 +20,7 @@ HEADLINES = (
     "trend_error",
     "pair_tvd",
     "triple_tvd",
+    "history_error",
     "tail_error",
     "c2st_auc",
     "tstr_auc",
@@ -59,6 +60,22 @@ class PairDistribution:
     columns: tuple[str, str]
     metric: str
     distribution: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histories:
+    """The columns by which rows make up persons and follow one another, and the metrics that say how well they do.
+
+    `distance_metric` and `stay_metric` have a row for the whole table and for each column, `rows_metric` for the whole
+    table; `rows` are the shares of persons by how many rows they have.
+    """
+
+    person: str
+    order_by: str
+    distance_metric: str
+    stay_metric: str
+    rows_metric: str
+    rows: Distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +123,7 @@ class Results(PlainResults):
     metrics: tuple[MetricResult, ...]
     distributions: tuple[Distribution, ...] = ()
     differences: tuple[PairDistribution, ...] = ()  # of pairs of columns, the worst first
+    histories: Histories | None = None  # where the schema orders the rows of a person
     associations: Associations | None = None
     roc_curves: tuple[RocCurve, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)

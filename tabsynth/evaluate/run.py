@@ -14,9 +14,10 @@ from tabsynth.encode import EncodedTable, encode_table
 from tabsynth.errors import UsageError
 from tabsynth.evaluate.associations import MAX_COLUMNS, associations
 from tabsynth.evaluate.distributions import difference_distributions, distributions
+from tabsynth.evaluate.histories import histories
 from tabsynth.evaluate.results import Results
 from tabsynth.metrics.base import EvalData, Metric, MetricResult, Status
-from tabsynth.metrics.registry import METRICS
+from tabsynth.metrics.registry import metrics_of
 from tabsynth.metrics.roles import roles_of
 from tabsynth.randomness import Streams
 from tabsynth.schema.types import TableSchema
@@ -41,7 +42,7 @@ def evaluate(
     guarantee: str = "",
     steered: Sequence[str] = (),
     progress: Progress | None = None,
-    metrics: Sequence[Metric] = METRICS,
+    metrics: Sequence[Metric] | None = None,
 ) -> Results:
     """Compare a synthetic table with the train table it was made from, beside real holdout rows.
 
@@ -49,8 +50,8 @@ def evaluate(
     figure that cannot be computed is a row with its reason. `progress` hears what is being done and the
     share that is done, in [0, 1]; `seed` fixes every subsample, fold and learner. `quasi_identifiers` and
     `sensitive` are for the disclosure figures; without them the roles in the schema count. `steered` columns are those that the synthetic
-    rows were asked for, by conditions or in shares: the report says that they differ on purpose. The result is
-    private output, for it was computed from private rows.
+    rows were asked for, by conditions or in shares: the report says that they differ on purpose. `metrics` are by default all
+    that apply to the schema. The result is private output, for it was computed from private rows.
 
     Raises `StructureError` where a table lacks the schema's columns, `UsageError` for an unknown target,
     or for named columns that are unknown, not compared, or named as both.
@@ -60,6 +61,7 @@ def evaluate(
         raise UsageError(f"the target {target!r} is not a column of table {schema.name!r}")
     roles = roles_of(schema, quasi_identifiers=quasi_identifiers, sensitive=sensitive)
     streams, seconds = Streams(seed), dict[str, float]()
+    metrics = metrics_of(schema) if metrics is None else metrics
     steps = len(metrics) + 2
 
     def begin(step: int, label: str) -> None:
@@ -92,6 +94,7 @@ def evaluate(
         metrics=tuple(replace(result, roc=()) for result in found),
         distributions=distributions(data),
         differences=difference_distributions(data, found),
+        histories=histories(data),
         associations=associations(data, found, streams=streams),
         roc_curves=tuple(curve for result in found for curve in result.roc),
         seconds=seconds,

@@ -11,6 +11,7 @@ from tabsynth.metrics.divergence import ColumnDivergence
 from tabsynth.metrics.diversity import Diversity
 from tabsynth.metrics.fidelity_columns import ColumnFidelity
 from tabsynth.metrics.fidelity_pairs import PairFidelity
+from tabsynth.metrics.histories import PersonHistories
 from tabsynth.metrics.mmd import KernelTwoSample
 from tabsynth.metrics.patterns import Dependencies, MissingnessPatterns, Tails
 from tabsynth.metrics.proximity import ExactCopies, NearestRows
@@ -21,6 +22,7 @@ from tabsynth.metrics.typical import TypicalRows
 from tabsynth.metrics.utility import Utility
 from tabsynth.metrics.utility_suite import UtilitySuite
 from tabsynth.metrics.workload import Workload
+from tabsynth.schema.types import TableSchema
 
 METRICS: tuple[Metric, ...] = (
     ColumnFidelity(),
@@ -33,6 +35,7 @@ METRICS: tuple[Metric, ...] = (
     MissingnessPatterns(),
     Dependencies(),
     ColumnDifferences(),
+    PersonHistories(),
     Tails(),
     TwoSampleTest(),
     Utility(),
@@ -50,3 +53,10 @@ METRICS: tuple[Metric, ...] = (
 def all_infos() -> tuple[MetricInfo, ...]:
     """What every figure is, in the order of the metrics."""
     return tuple(info for metric in METRICS for info in metric.infos)
+
+
+def metrics_of(schema: TableSchema) -> tuple[Metric, ...]:
+    """Those that a table of `schema` is evaluated by: histories only where it orders the rows of a person."""
+    if schema.unit.order_by is not None:
+        return METRICS
+    return tuple(metric for metric in METRICS if not isinstance(metric, PersonHistories))

@@ -20,6 +20,7 @@ from tabsynth.report.audit_view import audit_view
 from tabsynth.report.bounds import bound_view
 from tabsynth.report.charts import heat_maps
 from tabsynth.report.decision_view import decision_view
+from tabsynth.report.histories import history_view
 from tabsynth.report.page import PRIVATE_HEADER, render_page
 from tabsynth.report.share import share_sentence
 from tabsynth.report.summary import Report, summarise
@@ -77,6 +78,7 @@ def _context(
     columns = views.columns_view(report.columns)
     pairs = views.subject_table(report.pairs, what="pair", limit=views.MAX_PAIR_ROWS)
     maps = heat_maps(report.associations, max_columns=sections.MAX_MAP_COLUMNS) if report.associations else ()
+    histories = history_view(report.results, columns)
     groups = tuple(sections.group_view(group, report.roc_curves) for group in report.groups)
     rules = tuple(sections.rule_view(outcome) for outcome in constraints or ())
     charged = sections.ledger_view(ledger) if ledger is not None else None
@@ -88,6 +90,7 @@ def _context(
         ("shortfalls", "Where it falls short", True),
         ("columns", "Columns", bool(columns.table.rows)),
         ("pairs", "Pairs", bool(maps or pairs.rows)),
+        ("histories", "Histories", histories is not None),
         *((group.id, group.title, True) for group in groups),
         ("ledger", "Ledger", charged is not None),
         ("rules", "Rules", bool(rules)),
@@ -113,6 +116,7 @@ def _context(
         "columns": columns,
         "maps": maps,
         "differences": views.difference_cards(report.differences),
+        "histories": histories,
         "maps_cut": sections.maps_cut(report),
         "pairs": pairs,
         "triples": views.subject_table(report.triples, what="triple", limit=views.MAX_PAIR_ROWS),

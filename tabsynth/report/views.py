@@ -298,11 +298,12 @@ def _column_card(subject: Subject, distribution: Distribution) -> ColumnCard:
         reasons=_reasons(subject),
         svg=distribution_chart(distribution),
         table_head="from – to" if distribution.edges else "level",
-        table=_share_rows(distribution),
+        table=share_rows(distribution),
     )
 
 
-def _share_rows(distribution: Distribution) -> tuple[ShareRow, ...]:
+def share_rows(distribution: Distribution) -> tuple[ShareRow, ...]:
+    """The shares behind a chart, of the first 60 bins or levels."""
     n_rows = len(distribution.train)
     rows = [
         ShareRow(

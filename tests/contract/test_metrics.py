@@ -12,7 +12,7 @@ from tabsynth.metrics.base import Direction, Status
 from tabsynth.metrics.registry import METRICS, all_infos
 from tabsynth.metrics.utility_suite import UtilitySuite
 from tabsynth.randomness import Streams
-from tabsynth.schema.types import Column, Kind
+from tabsynth.schema.types import Column, Kind, PrivacyUnit
 from tests.unit.metrics.tables import category, eval_data, integer, number, schema_of
 
 SCHEMA = schema_of(
@@ -24,6 +24,8 @@ SCHEMA = schema_of(
     Column(name="id", kind=Kind.IDENTIFIER, dtype="string"),
 )
 
+HISTORIES = replace(SCHEMA, unit=PrivacyUnit(column="id", max_rows=3, order_by="k"))
+
 
 def rows(n, seed=0):
     rng = np.random.default_rng(seed)
@@ -33,7 +35,7 @@ def rows(n, seed=0):
         "c": rng.choice(["a", "b", "c", None], n).tolist(),
         "target": rng.choice(["p", "q"], n).tolist(),
         "note": [None if k % 5 == 0 else "text" for k in range(n)],
-        "id": [f"{k}" for k in range(n)],
+        "id": [f"{k // 2}" for k in range(n)],
     }
 
 
@@ -85,10 +87,12 @@ def metric(request):
     return request.param
 
 
-@pytest.mark.parametrize("target", ["target", "x", None])
+@pytest.mark.parametrize(
+    ("schema", "target"), [(SCHEMA, "target"), (SCHEMA, "x"), (SCHEMA, None), (HISTORIES, None)]
+)
 @pytest.mark.parametrize("case", CASES)
-def test_every_table_gets_rows_with_values_or_reasons(metric, case, target):
-    data = eval_data(SCHEMA, *CASES[case], target)
+def test_every_table_gets_rows_with_values_or_reasons(metric, case, schema, target):
+    data = eval_data(schema, *CASES[case], target)
     results = compute_safely(metric, data, streams=Streams(0))
     names = {info.name: info for info in metric.infos}
     assert any(result.columns == () for result in results)
@@ -123,8 +127,9 @@ def test_named_columns_get_rows_whatever_the_tables_hold(metric, case):
         assert not (result.status is Status.FAILED and result.metric.startswith(DISCLOSURE))
 
 
-def test_the_same_streams_give_the_same_rows(metric):
-    data = eval_data(SCHEMA, *PLAIN, "target")
+@pytest.mark.parametrize("schema", [SCHEMA, HISTORIES])
+def test_the_same_streams_give_the_same_rows(metric, schema):
+    data = eval_data(schema, *PLAIN, "target")
     assert metric.compute(data, streams=Streams(1)) == metric.compute(data, streams=Streams(1))
 
 
@@ -139,10 +144,11 @@ def test_tables_are_left_as_they_were(metric):
                 np.testing.assert_array_equal(found.values, column.values)
 
 
-def test_a_copy_of_the_holdout_scores_the_floor_where_train_alone_is_the_reference(metric):
+@pytest.mark.parametrize("schema", [SCHEMA, HISTORIES])
+def test_a_copy_of_the_holdout_scores_the_floor_where_train_alone_is_the_reference(metric, schema):
     """The floor is the same figure, of the holdout: swapping it in for synthetic must give it."""
     _, train, holdout = PLAIN
-    results = metric.compute(eval_data(SCHEMA, holdout, train, holdout, "target"), streams=Streams(1))
+    results = metric.compute(eval_data(schema, holdout, train, holdout, "target"), streams=Streams(1))
     for result in results:
         if result.metric.startswith(BESIDE_HOLDOUT):
             continue  # these set synthetic against the holdout itself
