@@ -1,0 +1,105 @@
+"""One fit and one sample of another product that makes sequences, without privacy. Run by a Python of its own.
+
+    python sequence_fit.py ENGINE TRAIN.parquet OUT.parquet MINUTES KEY [ORDER]
+
+ENGINE is `mostly` (mostlyai-engine's TabularARGN, sequential) or `sdv_par` (SDV's PARSynthesizer); the Python needs the package
+and pyarrow. TRAIN holds the rows of each KEY one after the other; ORDER is the column of times or numbers that they follow, if
+there is one. As many keys as TRAIN has are sampled. All settings are the product's own but that training ends after MINUTES at
+the latest: MOSTLY AI's by its own setting, PAR's, which has none, at the end of the epoch in which the minutes are up. MOSTLY AI gets a
+context of the keys and nothing else; PAR gets no column as context. Two threads. Prints a line of JSON.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from product_fit import as_real
+
+
+def mostly(real: pd.DataFrame, minutes: float, key: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    from mostlyai import engine
+
+    persons = real[[key]].drop_duplicates()
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        engine.split(
+            workspace_dir=place, tgt_data=real, ctx_data=persons, tgt_context_key=key, ctx_primary_key=key
+        )
+        engine.analyze(workspace_dir=place)
+        engine.encode(workspace_dir=place)
+        engine.train(workspace_dir=place, max_training_time=minutes)
+        engine.generate(workspace_dir=place, ctx_data=persons)
+        return pd.read_parquet(place / "SyntheticData"), {}
+
+
+class Epochs:
+    """PAR's bar of progress, which ends when the time is up."""
+
+    def __init__(self, minutes: float) -> None:
+        self.minutes, self.done = minutes, 0
+
+    def __call__(self, epochs: Any, **_: Any) -> Iterator[int]:
+        end = time.monotonic() + 60 * self.minutes
+        for epoch in epochs:
+            if time.monotonic() > end:
+                return
+            yield epoch
+            self.done += 1
+
+
+def metadata_of(real: pd.DataFrame, key: str, order: str | None) -> Any:
+    from sdv.metadata import Metadata
+
+    metadata = Metadata.detect_from_dataframes({"t": real}, infer_keys=None)
+    for column, found in metadata.tables["t"].columns.items():
+        if column != key and (found["sdtype"] in ("id", "unknown", "text") or found.get("pii")):
+            kind = "numerical" if pd.api.types.is_numeric_dtype(real[column]) else "categorical"
+            metadata.update_column(table_name="t", column_name=column, sdtype=kind)
+    metadata.update_column(table_name="t", column_name=key, sdtype="id")
+    metadata.set_sequence_key(table_name="t", column_name=key)
+    if order is not None:
+        metadata.set_sequence_index(table_name="t", column_name=order)
+    return metadata
+
+
+def sdv_par(
+    real: pd.DataFrame, minutes: float, key: str, order: str | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    import deepecho.models.par
+    from sdv.sequential import PARSynthesizer
+
+    deepecho.models.par.tqdm = epochs = Epochs(minutes)
+    synthesizer = PARSynthesizer(metadata_of(real, key, order))
+    synthesizer.fit({"t": real})
+    made = synthesizer.sample_sequences(real[key].nunique())
+    return made["t"] if isinstance(made, dict) else made, {"epochs": epochs.done}
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    engine, train, out, minutes, key, *order = sys.argv[1:]
+    real = pd.read_parquet(train)
+    start, cpu = time.perf_counter(), time.process_time()
+    if engine == "mostly":
+        made, more = mostly(real, float(minutes), key)
+    else:
+        made, more = sdv_par(real, float(minutes), key, order[0] if order else None)
+    seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
+    as_real(real.drop(columns=key), made)[list(real)].to_parquet(out)
+    package = "mostlyai-engine" if engine == "mostly" else "sdv"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps({package: importlib.metadata.version(package), **more, **seconds, "peak_gb": peak}))
+
+
+if __name__ == "__main__":
+    main()
