@@ -47,17 +47,27 @@ Cells = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Histories:
-    """A file, who its rows are of, what orders them, and how many persons are taken (all, or some by chance)."""
+    """A file, who its rows are of, what orders them, and how many persons are taken (all, or some by chance).
+
+    `dates` are read as such, `left_out` are keys of other tables.
+    """
 
     file: str
     unit: str
     order: str
     persons: int | None = None
     dates: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 TABLES = {
     "mimic3_demo": Histories(file="mimic3_demo/admissions.parquet", unit="subject_id", order="admittime"),
+    "mimic3_transfers": Histories(
+        file="mimic3_demo/transfers.parquet",
+        unit="subject_id",
+        order="intime",
+        left_out=("hadm_id", "icustay_id"),
+    ),
     "berka": Histories(
         file="berka/trans.csv.gz", unit="account_id", order="date", persons=600, dates=("date",)
     ),
@@ -75,8 +85,8 @@ def read(table: Histories, data: Path) -> pl.DataFrame:
     rows = (
         pl.read_parquet(path) if is_parquet else pl.read_csv(path, null_values=[""], infer_schema_length=None)
     )
-    rows = rows.with_columns(pl.col(table.dates).str.to_date())
-    rows = rows.sort(table.unit, table.order, maintain_order=True)
+    rows = rows.with_columns(pl.col(table.dates).str.to_date()).drop(table.left_out)
+    rows = rows.sort(table.unit, table.order, maintain_order=True, nulls_last=True)
     rows = rows.filter(pl.int_range(pl.len()).over(table.unit) < MOST_ROWS)
     if table.persons is None:
         return rows
@@ -274,7 +284,7 @@ def like(train: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
             rows = rows.with_columns(pl.col(name).str.to_datetime(strict=False))
         if dtype.is_integer() and rows[name].dtype.is_float():
             rows = rows.with_columns(pl.col(name).round())
-    return rows.cast(dict(train.schema), strict=False)
+    return rows.cast(train.schema, strict=False)
 
 
 def measure(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
