@@ -2,8 +2,8 @@
 
     python sequence_fit.py ENGINE TRAIN.parquet OUT.parquet MINUTES KEY [ORDER]
 
-ENGINE is `mostly` (mostlyai-engine's TabularARGN, sequential) or `sdv_par` (SDV's PARSynthesizer); the Python needs the package
-and pyarrow. TRAIN holds the rows of each KEY one after the other; ORDER is the column of times or numbers that they follow, if
+ENGINE is `mostly` (mostlyai-engine's TabularARGN, sequential), `mostly_relative` (the same told to learn the times of ORDER by their
+steps) or `sdv_par` (SDV's PARSynthesizer); the Python needs the package and pyarrow. TRAIN holds the rows of each KEY one after the other; ORDER is the column of times or numbers that they follow, if
 there is one. As many keys as TRAIN has are sampled. All settings are the product's own but that training ends after MINUTES at
 the latest: MOSTLY AI's by its own setting, PAR's, which has none, at the end of the epoch in which the minutes are up. MOSTLY AI gets a
 context of the keys and nothing else; PAR gets no column as context. Two threads. Prints a line of JSON.
@@ -26,14 +26,21 @@ import pandas as pd
 from product_fit import as_real
 
 
-def mostly(real: pd.DataFrame, minutes: float, key: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def mostly(
+    real: pd.DataFrame, minutes: float, key: str, steps: str | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     from mostlyai import engine
 
     persons = real[[key]].drop_duplicates()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         engine.split(
-            workspace_dir=place, tgt_data=real, ctx_data=persons, tgt_context_key=key, ctx_primary_key=key
+            workspace_dir=place,
+            tgt_data=real,
+            ctx_data=persons,
+            tgt_context_key=key,
+            ctx_primary_key=key,
+            tgt_encoding_types={steps: "TABULAR_DATETIME_RELATIVE"} if steps else None,
         )
         engine.analyze(workspace_dir=place)
         engine.encode(workspace_dir=place)
@@ -87,16 +94,17 @@ def sdv_par(
 
 def main() -> None:
     warnings.filterwarnings("ignore")
-    engine, train, out, minutes, key, *order = sys.argv[1:]
+    engine, train, out, minutes, key = sys.argv[1:6]
+    order = sys.argv[6] if len(sys.argv) > 6 else None
     real = pd.read_parquet(train)
     start, cpu = time.perf_counter(), time.process_time()
-    if engine == "mostly":
-        made, more = mostly(real, float(minutes), key)
+    if engine == "sdv_par":
+        made, more = sdv_par(real, float(minutes), key, order)
     else:
-        made, more = sdv_par(real, float(minutes), key, order[0] if order else None)
+        made, more = mostly(real, float(minutes), key, order if engine == "mostly_relative" else None)
     seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
     as_real(real.drop(columns=key), made)[list(real)].to_parquet(out)
-    package = "mostlyai-engine" if engine == "mostly" else "sdv"
+    package = "sdv" if engine == "sdv_par" else "mostlyai-engine"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps({package: importlib.metadata.version(package), **more, **seconds, "peak_gb": peak}))
 
