@@ -97,6 +97,8 @@ def main() -> None:
     engine, train, out, minutes, key = sys.argv[1:6]
     order = sys.argv[6] if len(sys.argv) > 6 else None
     real = pd.read_parquet(train)
+    times = real.select_dtypes("datetime").columns
+    real[times] = real[times].astype("datetime64[ns]")  # PAR of SDV 2.0.0 takes all others for such
     start, cpu = time.perf_counter(), time.process_time()
     if engine == "sdv_par":
         made, more = sdv_par(real, float(minutes), key, order)
