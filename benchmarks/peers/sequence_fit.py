@@ -3,10 +3,11 @@
     python sequence_fit.py ENGINE TRAIN.parquet OUT.parquet MINUTES KEY [ORDER]
 
 ENGINE is `mostly` (mostlyai-engine's TabularARGN, sequential), `mostly_relative` (the same told to learn the times of ORDER by their
-steps) or `sdv_par` (SDV's PARSynthesizer); the Python needs the package and pyarrow. TRAIN holds the rows of each KEY one after the other; ORDER is the column of times or numbers that they follow, if
+steps), `sdv_par` (SDV's PARSynthesizer) or `sdv_par_context` (the same told which columns never change within a person, as its
+context); the Python needs the package and pyarrow. TRAIN holds the rows of each KEY one after the other; ORDER is the column of times or numbers that they follow, if
 there is one. As many keys as TRAIN has are sampled. All settings are the product's own but that training ends after MINUTES at
 the latest: MOSTLY AI's by its own setting, PAR's, which has none, at the end of the epoch in which the minutes are up. MOSTLY AI gets a
-context of the keys and nothing else; PAR gets no column as context. Two threads. Prints a line of JSON.
+context of the keys and nothing else. Two threads. Prints a line of JSON.
 """
 
 from __future__ import annotations
@@ -79,14 +80,20 @@ def metadata_of(real: pd.DataFrame, key: str, order: str | None) -> Any:
     return metadata
 
 
+def constant(real: pd.DataFrame, key: str, order: str | None) -> list[str]:
+    """Columns that no key has two different cells in."""
+    most = real.groupby(key).nunique(dropna=False).max()
+    return [name for name, n_cells in most.items() if n_cells == 1 and name != order]
+
+
 def sdv_par(
-    real: pd.DataFrame, minutes: float, key: str, order: str | None
+    real: pd.DataFrame, minutes: float, key: str, order: str | None, context: list[str]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     import deepecho.models.par
     from sdv.sequential import PARSynthesizer
 
     deepecho.models.par.tqdm = epochs = Epochs(minutes)
-    synthesizer = PARSynthesizer(metadata_of(real, key, order))
+    synthesizer = PARSynthesizer(metadata_of(real, key, order), context_columns=context)
     synthesizer.fit({"t": real})
     made = synthesizer.sample_sequences(real[key].nunique())
     return made["t"] if isinstance(made, dict) else made, {"epochs": epochs.done}
@@ -100,13 +107,14 @@ def main() -> None:
     times = real.select_dtypes("datetime").columns
     real[times] = real[times].astype("datetime64[ns]")  # PAR of SDV 2.0.0 takes all others for such
     start, cpu = time.perf_counter(), time.process_time()
-    if engine == "sdv_par":
-        made, more = sdv_par(real, float(minutes), key, order)
+    if engine in ("sdv_par", "sdv_par_context"):
+        context = constant(real, key, order) if engine == "sdv_par_context" else []
+        made, more = sdv_par(real, float(minutes), key, order, context)
     else:
         made, more = mostly(real, float(minutes), key, order if engine == "mostly_relative" else None)
     seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
     as_real(real.drop(columns=key), made)[list(real)].to_parquet(out)
-    package = "sdv" if engine == "sdv_par" else "mostlyai-engine"
+    package = "sdv" if engine.startswith("sdv") else "mostlyai-engine"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps({package: importlib.metadata.version(package), **more, **seconds, "peak_gb": peak}))
 
