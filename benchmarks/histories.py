@@ -1,6 +1,6 @@
 """Several rows of one person: admissions, tests, payments, by engine and beside the real holdout.
 
-    python -m benchmarks.histories --data DIR [--products PY --product mostly --product sdv_par --minutes 3 --stop 9] [--seeds 1] [--out FILE.json] [NAME...]
+    python -m benchmarks.histories --data DIR [--products PY --product mostly --product sdv_par ... --minutes 3 --stop 9] [--seeds 1] [--out FILE.json] [NAME...]
 
 Persons are halved. Train's rows, in the order of a column, are fitted without privacy, and as many rows are sampled (products: as many
 persons). Of the rows as they come out, one after the other of a person, this tells in its own numpy and polars:
