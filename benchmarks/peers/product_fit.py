@@ -50,13 +50,8 @@ def sdv(name: str, real: pd.DataFrame) -> pd.DataFrame:
     return made["t"] if isinstance(made, dict) else made
 
 
-def main() -> None:
-    warnings.filterwarnings("ignore")
-    engine, train, out, minutes = sys.argv[1:]
-    real = pd.read_parquet(train)
-    start, cpu = time.perf_counter(), time.process_time()
-    made = mostly(real, float(minutes)) if engine == "mostly" else sdv(engine, real)
-    seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
+def as_real(real: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+    """Made cells in the types of the real ones."""
     for column in real:
         if pd.api.types.infer_dtype(real[column], skipna=True) == "boolean":  # which some return as texts
             made[column] = made[column].astype("string").map({"True": True, "False": False})
@@ -64,7 +59,17 @@ def main() -> None:
             made[column] = pd.to_numeric(made[column]).round().astype(real[column].dtype)
         elif pd.api.types.is_object_dtype(real[column].dtype) or str(real[column].dtype) == "string":
             made[column] = made[column].astype(object).where(made[column].notna(), None)
-    made[list(real)].to_parquet(out)
+    return made
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    engine, train, out, minutes = sys.argv[1:]
+    real = pd.read_parquet(train)
+    start, cpu = time.perf_counter(), time.process_time()
+    made = mostly(real, float(minutes)) if engine == "mostly" else sdv(engine, real)
+    seconds = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
+    as_real(real, made)[list(real)].to_parquet(out)
     package = "mostlyai-engine" if engine == "mostly" else "sdv"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(json.dumps({package: importlib.metadata.version(package), **seconds, "peak_gb": peak}))
