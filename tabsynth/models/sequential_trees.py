@@ -147,8 +147,8 @@ class SequentialTrees:
 
             def fit_place(place: int) -> Fitted:
                 progress("trees", 0.2 + 0.6 * next(n_fitted) / len(order))
-                is_given = latents[order[place]].variable.name in context
-                return fit_axis(axes, place, tools[place], settings, tilts=not is_given)
+                tilts = latents[order[place]].variable.name not in context
+                return fit_axis(axes, place, tools[place], settings, tilts=tilts)
 
             last_first = range(len(order) - 1, -1, -1)  # those of many pieces on many axes take the longest
             found = dict(zip(reversed(order), pool.map(fit_place, last_first), strict=True))
@@ -160,15 +160,13 @@ class SequentialTrees:
             return sequence
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
-        given = [axis for axis, latent in enumerate(latents) if latent.variable.name in context]
-        real = Source([rows[chosen] for rows in pieces], given, data.n_rows)
-        ratio = None
+        real, ratio = Source.of([rows[chosen] for rows in pieces], latents, context, n_rows=data.n_rows), None
         with threadpool_limits(1, user_api="blas"):
             if fit_ratio is not None:
                 ratio = refine(sequence, real, fit_ratio, self, streams)
             if fit_scores is not None:
                 progress("target", 0.9)
-                axis = [latent.variable.name for latent in latents].index(self.target)
+                axis = next(at for at, latent in enumerate(latents) if latent.variable.name == self.target)
                 ratio = refine_target(sequence, ratio, real, fit_scores, axis, self, streams)
         return replace(sequence, ratio=ratio)
 

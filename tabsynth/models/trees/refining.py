@@ -7,13 +7,14 @@ Estimated ratios are noisy, and would bend the columns that the trees have right
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
+from tabsynth.models.latent import Latent
 from tabsynth.models.trees.drawing import Drawn, Model, draw_rest, joined
 from tabsynth.models.trees.margins import MOST_ADDED, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
@@ -59,6 +60,15 @@ class Source:
     pieces: Sequence[Pieces]
     given: Sequence[int]
     n_rows: int
+
+    @classmethod
+    def of(
+        cls, pieces: Sequence[Pieces], latents: Sequence[Latent], context: Collection[str], *, n_rows: int
+    ) -> Self:
+        """The rows, given the columns of the context."""
+        return cls(
+            pieces, [axis for axis, latent in enumerate(latents) if latent.variable.name in context], n_rows
+        )
 
     @property
     def has_enough(self) -> bool:
