@@ -22,18 +22,16 @@ from tabsynth.schema.rules import Inequality, title_of
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 from tabsynth.table import Table
 
-_MOST_ROWS = 2**31
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What is known of the rows of persons beside the columns themselves.
 
-    `constant`: the modelled columns that no person of the source has two different cells in. `most` ≥ 1: the most rows of a person.
+    `constant`: the modelled columns that no person of the source has two different cells in. How many rows somebody has at most is not
+    known of the source: the schema's `max_rows` bounds it.
     """
 
     constant: tuple[str, ...]
-    most: int
 
     @classmethod
     def of(cls, table: Table, ledger: Ledger) -> Self:
@@ -44,14 +42,11 @@ class History:
         rows = in_order(table)
         later = rows.filter(pl.col(_PLACE) > 0)
         is_same = later.select(pl.col(name).eq_missing(pl.col(_before(name))).all() for name in names)
-        return cls(
-            constant=tuple(name for name in names if is_same[name][0]),
-            most=int(rows[_PLACE].to_numpy().max(initial=0)) + 1,
-        )
+        return cls(constant=tuple(name for name in names if is_same[name][0]))
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON; `history_from` reads it back."""
-        return {"constant": list(self.constant), "most": self.most}
+        return {"constant": list(self.constant)}
 
 
 def history_from(data: Any, schema: TableSchema) -> History | None:
@@ -61,14 +56,12 @@ def history_from(data: Any, schema: TableSchema) -> History | None:
     if data is None:
         return None
     names = modelled(schema)
-    if not isinstance(data, dict) or set(data) != {"constant", "most"}:
+    if not isinstance(data, dict) or set(data) != {"constant"}:
         raise ModelFileError("the history is not one")
-    constant, most = data["constant"], data["most"]
+    constant = data["constant"]
     if not isinstance(constant, list) or constant != [name for name in names if name in constant]:
         raise ModelFileError("the history names columns that are not modelled, or not in their order")
-    if type(most) is not int or not 1 <= most < _MOST_ROWS:
-        raise ModelFileError("the most rows of a person are no number of rows")
-    return History(constant=tuple(constant), most=most)
+    return History(constant=tuple(constant))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +109,11 @@ def context_of(history: History, schema: TableSchema) -> Context:
         taken.add(name)
         return name
 
+    most = schema.unit.max_rows or 1
     before, after = new("rows before"), new("rows after")
     former = {name: new(f"{name} before") for name in modelled(schema) if name not in history.constant}
     counts = [
-        Column(name=name, kind=Kind.INTEGER, dtype="int64", bounds=(0, history.most - 1))
-        for name in (before, after)
+        Column(name=name, kind=Kind.INTEGER, dtype="int64", bounds=(0, most - 1)) for name in (before, after)
     ]
     lagged = [
         replace(schema[name], name=new_name, nullable=True, review=None, description=None)
