@@ -26,19 +26,28 @@ from tabsynth.encode import EncodedTable, Variable
 from tabsynth.errors import UsageError
 from tabsynth.models.base import Progress, no_progress, require_modelled
 from tabsynth.models.empirical import MIN_GROUP
+from tabsynth.models.latent import Latent
 from tabsynth.models.marginal import Floats
 from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import names_in, order_of, pieces_on
-from tabsynth.models.trees.differences import difference_columns, differences_on, pairs_told, with_differences
+from tabsynth.models.trees.differences import (
+    Difference,
+    difference_columns,
+    differences_on,
+    pairs_told,
+    with_differences,
+)
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
 from tabsynth.models.trees.refining import MOST_ROUNDS, Source, refine, refine_target
+from tabsynth.models.trees.repeats import Repeat, pairs_repeated, repeat_columns, repeats_on, with_repeats
 from tabsynth.models.trees.stored import restore_trees
 from tabsynth.models.trees.tree import Integers
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
 
+Told = tuple[tuple[Difference, ...], tuple[Repeat, ...]]
 MANY_ROWS = 400
 """For each column; of tables with fewer, single rows show more, and the penalty is raised in proportion, up to four times."""
 _MOST_RAISED = 4.0
@@ -114,12 +123,7 @@ class SequentialTrees:
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
-        pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
-        between = difference_columns(pairs, data)
-        latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
-        data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
-        differences = differences_on(pairs, latents)
-        order = with_differences(order, differences)
+        data, latents, order, told = self._told(data, latents, order, first, context, queries, streams)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
@@ -155,7 +159,7 @@ class SequentialTrees:
         trees = tuple(found[axis][0] for axis in range(len(latents)))
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
-        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts, differences=differences)
+        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts, None, *told)
         if fit_ratio is None and fit_scores is None:
             return sequence
         progress("refinement", 0.8)
@@ -169,6 +173,30 @@ class SequentialTrees:
                 axis = next(at for at, latent in enumerate(latents) if latent.variable.name == self.target)
                 ratio = refine_target(sequence, ratio, real, fit_scores, axis, self, streams)
         return replace(sequence, ratio=ratio)
+
+    def _told(
+        self,
+        data: EncodedTable,
+        latents: tuple[Latent, ...],
+        order: tuple[int, ...],
+        first: list[str],
+        context: tuple[str, ...],
+        queries: Queries,
+        streams: Streams,
+    ) -> tuple[EncodedTable, tuple[Latent, ...], tuple[int, ...], Told]:
+        """The table with columns of differences and repeats, all axes, their order, and what those tell."""
+        pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
+        between = difference_columns(pairs, data)
+        latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
+        differences = differences_on(pairs, latents)
+        order = with_differences(order, differences)
+        twins = pairs_repeated(data, context, queries)
+        data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
+        said = repeat_columns(twins, data)
+        latents += fit_latents(said, queries=queries, marginals="empirical", min_group=self.min_group)
+        repeats = repeats_on(twins, tuple(said.columns), latents)
+        data = EncodedTable(data.n_rows, {**data.columns, **said.columns})
+        return data, latents, with_repeats(order, repeats), (differences, repeats)
 
     def _require_classes(self, data: EncodedTable) -> None:
         if not self.target:

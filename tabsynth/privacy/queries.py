@@ -34,6 +34,7 @@ from tabsynth.privacy.marginals import (
 from tabsynth.privacy.noisy import NoisyQueries
 from tabsynth.privacy.splits import CountByLeaf, Splits, count_by_leaf, grow_splits
 from tabsynth.privacy.told_by_difference import BasesOf, bases_of
+from tabsynth.privacy.told_by_repeat import MoreOften, more_often
 
 __all__ = ["AnyQueries", "Levels", "Marginal", "Measurement", "NoisyQueries", "Queries", "ScoreMoments"]
 
@@ -169,6 +170,11 @@ class Queries:
         """Charge now; what is returned is `bases_of`, for the numbers of these columns."""
         self.ledger.charge("differences of numbers", columns)
         return bases_of
+
+    def told_by_repeat(self, *, columns: Sequence[str]) -> MoreOften:
+        """Charge now; what is returned is `more_often`, for codes of these columns."""
+        self.ledger.charge("equal cells", columns)
+        return more_often
 
     def rows_as_they_are(
         self, arrays: Sequence[Values | None], chosen: npt.NDArray[np.intp], *, columns: Sequence[str]

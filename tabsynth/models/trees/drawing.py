@@ -14,6 +14,7 @@ from tabsynth.models.spreading import even_positions
 from tabsynth.models.trees.axes import ABSENT
 from tabsynth.models.trees.differences import Difference, Presence
 from tabsynth.models.trees.leaves import Floats, Leaves
+from tabsynth.models.trees.repeats import Repeat
 from tabsynth.models.trees.settling import is_missed, settle_pieces
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt, Weights
 from tabsynth.models.trees.tree import Integers, Pieces, Tree
@@ -47,6 +48,10 @@ class Model(Protocol):
     def present_between(self) -> Mapping[int, Presence]: ...
     @property
     def told(self) -> Mapping[int, Difference]: ...
+    @property
+    def repeating(self) -> Mapping[int, Repeat]: ...
+    @property
+    def repeated(self) -> Mapping[int, Repeat]: ...
     @property
     def binned(self) -> Mapping[int, BinnedLeaves]: ...
 
@@ -129,6 +134,11 @@ def draw_axis(
         drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
         drawn.shares[axis] = np.zeros(drawn.n_rows)
         drawn.pieces[axis][rows], drawn.shares[axis][rows] = pieces, within
+    if axis in model.repeating and model.repeating[axis].base in drawn.pieces:
+        drawn.pieces[axis] = model.repeating[axis].said(drawn.pieces)
+    repeat = model.repeated.get(axis)
+    if repeat is not None and repeat.is_known(drawn.pieces):
+        _repeat(model, repeat, drawn, leaf, odds, rng)
     told = model.told.get(axis)
     if told is None or not {told.base, told.axis} <= drawn.shares.keys():
         return  # proposals lack what nobody looks at
@@ -141,6 +151,27 @@ def draw_axis(
         pieces, within = _from_leaves(model, axis, leaf[missed], again, rng.random(len(missed)), rng)
         drawn.pieces[axis][place[missed]], drawn.shares[axis][place[missed]] = pieces, within
     settle_pieces(told, model.latents, drawn.pieces, drawn.shares)
+
+
+def _repeat(
+    model: Model,
+    repeat: Repeat,
+    drawn: Drawn,
+    leaf: Integers,
+    odds: Weights | None,
+    rng: np.random.Generator,
+) -> None:
+    """Put the level that is repeated in the rows that repeat, and draw others again while they do by chance."""
+    axis, is_same = repeat.of, repeat.is_same(drawn.pieces)
+    drawn.pieces[axis] = np.where(is_same, repeat.wanted(drawn.pieces), drawn.pieces[axis]).astype(np.int32)
+    for _ in range(_DRAWN_AGAIN):
+        missed = np.flatnonzero(repeat.is_missed(drawn.pieces))
+        if not len(missed):
+            break
+        again = None if odds is None else odds[:, missed]
+        drawn.pieces[axis][missed] = _from_leaves(
+            model, axis, leaf[missed], again, rng.random(len(missed)), rng
+        )[0]
 
 
 def _from_leaves(

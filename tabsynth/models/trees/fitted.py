@@ -22,6 +22,7 @@ from tabsynth.models.trees.each import draw_each
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.ratios import Ratio
+from tabsynth.models.trees.repeats import Repeat
 from tabsynth.models.trees.settling import Asked, settle_columns
 from tabsynth.models.trees.thinning import choose_asked, draw_evenly
 from tabsynth.models.trees.tilts import BinnedLeaves, Tilt
@@ -38,7 +39,8 @@ class FittedSequentialTrees:
     """Axes, the order in which they are drawn, and for each axis a tree on those before it with its leaves.
 
     `bins` gives the bin of every piece of every axis; `tilts`, for some axes, the log odds that axes before add to its bins.
-    `ratio` refines what they draw; None where it is not refined. The last columns are `differences` of others, in the order in which these are drawn.
+    `ratio` refines what they draw; None where it is not refined. The last columns are `differences` of others, in the order in which these are drawn, and whether
+    levels are `repeats` of others.
     """
 
     latents: tuple[Latent, ...]
@@ -49,11 +51,22 @@ class FittedSequentialTrees:
     tilts: Mapping[int, Tilt]
     ratio: Ratio | None = None
     differences: tuple[Difference, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         found = variables_on(self.latents)
-        return found[: len(found) - len(self.differences)]
+        return found[: len(found) - len(self.differences) - len(self.repeats)]
+
+    @cached_property
+    def repeating(self) -> Mapping[int, Repeat]:
+        """The repeats, by the axis that says whether there is one."""
+        return {one.axis: one for one in self.repeats}
+
+    @cached_property
+    def repeated(self) -> Mapping[int, Repeat]:
+        """The repeats, by the axis that follows from each."""
+        return {one.of: one for one in self.repeats}
 
     @cached_property
     def present_between(self) -> Mapping[int, Presence]:
@@ -171,4 +184,5 @@ class FittedSequentialTrees:
         names = [
             [self.latents[axis].variable.name for axis in (one.base, one.of)] for one in self.differences
         ]
-        return {"order": list(self.order), "families": {}, "differences": names}
+        repeats = [[self.latents[axis].variable.name for axis in (one.base, one.of)] for one in self.repeats]
+        return {"order": list(self.order), "families": {}, "differences": names, "repeats": repeats}

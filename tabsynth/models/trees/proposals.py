@@ -232,6 +232,11 @@ def give(model: Model, axis: int, pieces: Pieces, drawn: Drawn) -> Floats:
     if odds is not None:
         tilts = tilts_of(model.binned[axis], leaf, odds)
         weight[at] *= tilts[model.tilted[axis][pieces[at]], np.arange(len(leaf))]
+    repeat = model.repeated.get(axis)
+    if repeat is not None and repeat.is_known(drawn.pieces):
+        repeats = pieces == repeat.wanted(drawn.pieces)
+        is_same = repeat.is_same(drawn.pieces)
+        weight = np.where(is_same, repeats.astype(np.float64), np.where(repeats, 0.0, weight))
     return weight
 
 
@@ -261,4 +266,9 @@ def _draw_within(model: Model, axis: int, one: Within, drawn: Drawn, rng: np.ran
     drawn.pieces[axis] = np.full(drawn.n_rows, ABSENT, dtype=np.int32)
     drawn.shares[axis], weight = np.zeros(drawn.n_rows), np.ones(drawn.n_rows)
     drawn.pieces[axis][at], drawn.shares[axis][at], weight[at] = pieces, shares, share
+    repeat = model.repeated.get(axis)
+    if repeat is not None and repeat.is_known(drawn.pieces):
+        is_same, wanted = repeat.is_same(drawn.pieces), repeat.wanted(drawn.pieces)
+        drawn.pieces[axis] = np.where(is_same, wanted, drawn.pieces[axis]).astype(np.int32)
+        weight = np.where(is_same, one.left[wanted], weight)
     return weight

@@ -17,6 +17,7 @@ from tabsynth.models.trees.differences import Difference, Pair, difference_varia
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.ratios import PREFIX
+from tabsynth.models.trees.repeats import Repeat, repeat_variables, repeats_on
 from tabsynth.models.trees.stored_ratio import restore_ratio
 from tabsynth.models.trees.tilts import MOST_ODDS, Tilt
 from tabsynth.models.trees.tree import Tree
@@ -36,14 +37,18 @@ def restore_trees(
     Raises `ModelFileError` unless every array has the type, shape and meaning that fitting gives it: trees whose nodes
     are all reached once and ask only for axes drawn before, and leaves from which every draw finds an entry.
     """
-    require_names(parameters, ["order", "families", "differences"], what="parameters")
+    require_names(parameters, ["order", "families", "differences", "repeats"], what="parameters")
     pairs = _pairs(parameters["differences"], variables)
+    twins = _twins(parameters["repeats"], variables)
     variables = (*variables, *difference_variables(pairs, variables))
+    said = repeat_variables(twins, variables)
+    variables = (*variables, *said)
     own = [name for name in arrays if name.startswith(("tree.", "leaves.", "bins.", "tilt."))]
     ratio = [name for name in arrays if name.startswith(PREFIX)]
     latents = restore_latents(variables, arrays, {"families": parameters["families"]}, beside=[*own, *ratio])
     order = _order(parameters["order"], latents)
-    differences = _differences(pairs, latents, order)
+    differences = _differences(pairs, latents[: len(latents) - len(said)], order)
+    repeats = _repeats(twins, [one.name for one in said], latents, order)
     wanted = [f"tree.{axis}.{name}" for axis in range(len(latents)) for name in _NODES]
     wanted += [f"leaves.{axis}.{name}" for axis in range(len(latents)) for name in _LEAVES]
     wanted += [f"leaves.{axis}.weight" for axis, latent in enumerate(latents) if latent.part is Part.VALUE]
@@ -61,7 +66,7 @@ def restore_trees(
     _require(n_free == len(free), "tree", "ranks or tilts of axes that it does not ask for")
     refined = restore_ratio(arrays, latents, bins, differences)
     return FittedSequentialTrees(
-        latents, order, tuple(trees), tuple(leaves), bins, tilts, refined, differences
+        latents, order, tuple(trees), tuple(leaves), bins, tilts, refined, differences, repeats
     )
 
 
@@ -93,6 +98,30 @@ def _differences(
     _require(
         places == sorted(places, key=lambda place: place[2]), "differences", "not in the order of the columns"
     )
+    return found
+
+
+def _twins(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
+    """Of columns of levels, as `parameters` has them; each repeats one other at most."""
+    known = {variable.name for variable in variables if not variable.is_continuous}
+    is_list = isinstance(data, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
+        for pair in data
+    )
+    _require(is_list, "repeats", "not pairs of columns")
+    pairs: tuple[Pair, ...] = tuple((base, of) for base, of in data)  # type: ignore[attr-defined]
+    are_known = all(base in known and of in known and base != of for base, of in pairs)
+    _require(are_known, "repeats", "pairs of columns that are not levels")
+    _require(len({of for _, of in pairs}) == len(pairs), "repeats", "two of one column")
+    return pairs
+
+
+def _repeats(
+    pairs: Sequence[Pair], names: Sequence[str], latents: Sequence[Latent], order: Sequence[int]
+) -> tuple[Repeat, ...]:
+    found = repeats_on(pairs, names, latents)
+    are_late = all(order.index(one.base) < order.index(one.axis) < order.index(one.of) for one in found)
+    _require(are_late, "order", "a repeat that is drawn too late")
     return found
 
 
