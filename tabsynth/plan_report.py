@@ -113,7 +113,7 @@ def budget_plan(
     refuse((None if rows is None else whole_number_fault(rows, "the guessed number of rows"),))
     recipe = recipe_of(engine, settings)
     table = only_table(schema)
-    recipe = settled(recipe, n_columns=len(table.columns), is_private=True)
+    recipe = settled(recipe, table, is_private=True)
     plan = plan_fit(table, recipe, privacy)
     whole = math.fsum(_precision(planned) for planned in plan.parts)
     return PlanReport(

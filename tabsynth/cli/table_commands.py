@@ -279,7 +279,7 @@ def fit(
         if checkpoint is not None:
             remove_checkpoint(checkpoint)
         n_columns = len(chosen.columns)
-        why = why_chosen(recipe, n_columns=n_columns, is_private=is_private, n_rows=pipeline.n_rows)
+        why = why_chosen(recipe, chosen, is_private=is_private, n_rows=pipeline.n_rows)
         _show_fitted(session, pipeline, plan, why=why)
         session.finish(
             f"Fitted {pipeline.engine.name} to {'about ' if is_private else ''}{pipeline.n_rows:,} rows, "

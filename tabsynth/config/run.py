@@ -245,7 +245,7 @@ def run_table(
         engine=pipeline.engine.name,
         why=why_chosen(
             table.engine,
-            n_columns=len(train.schema.columns),
+            train.schema,
             is_private=isinstance(config.privacy, Budget),
             n_rows=pipeline.n_rows,
         ),

@@ -55,6 +55,9 @@ class Block:
     numbers: Mapping[str, pl.Expr] = field(default_factory=dict)
     read: frozenset[str] | None = None
     most_redrawn: int = 1 << 15
+    most_tries: int = MOST_TRIES
+    may_leave: bool = False
+    """Whether rows that no try could bring under the rules are left, instead of an error."""
     held: Callable[[pl.DataFrame, _Positions], Mask] | None = None
     beside: Beside | None = None
     """What the model's rows keep beside the rules, for the words of an error."""
@@ -83,6 +86,8 @@ class Repaired:
     redrawn: npt.NDArray[np.int64]
     n_missed: int = 0
     """Rows that lacked what is asked for as the model made them."""
+    left: _Positions = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Rows that still break a rule, where a block may leave some."""
 
 
 def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repaired:
@@ -99,7 +104,7 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
     learnt = learnt.with_columns(swapped.get_columns())
     n_rules = len(block.constraints)
     left: Mask = np.asarray(broken.any(axis=0))
-    learnt = _redraw(learnt, block, left)
+    learnt, unmended = _redraw(learnt, block, left)
     frame = block.whole(learnt, everywhere)
     return Repaired(
         frame,
@@ -108,6 +113,7 @@ def repair(learnt: pl.DataFrame, block: Block, rng: np.random.Generator) -> Repa
         (first[:n_rules] & ~left).sum(axis=1),
         (first[:n_rules] & left).sum(axis=1),
         int(first[n_rules:].sum()),
+        unmended,
     )
 
 
@@ -314,15 +320,15 @@ def _try(
     return learnt.with_columns(learnt[name].gather(order) for name in names)
 
 
-def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
-    """The rows of `left` replaced by rows that break nothing."""
+def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> tuple[pl.DataFrame, _Positions]:
+    """The rows, those of `left` replaced by rows that break nothing; and those for which there was none, if the block may leave some."""
     if not left.any():
-        return learnt
+        return learnt, np.empty(0, dtype=np.int64)
     pool = np.flatnonzero(left)
     order = np.arange(learnt.height)
     kept, masks, tried = [learnt], [], []
     n_found = n_drawn = 0
-    for attempt in range(MOST_TRIES):
+    for attempt in range(block.most_tries):
         rate = max(n_found / n_drawn, 0.01) if n_drawn else 0.5
         n = min(max(_FEWEST, int(1.2 * len(pool) / rate)), block.most_redrawn)
         places = pool[np.arange(n) % len(pool)]
@@ -340,7 +346,9 @@ def _redraw(learnt: pl.DataFrame, block: Block, left: Mask) -> pl.DataFrame:
         n_found, n_drawn = n_found + len(good), n_drawn + drawn.height
         pool = np.setdiff1d(pool, filled)
         if not len(pool):
-            return pl.concat(kept)[order]
+            return pl.concat(kept)[order], pool
+    if block.may_leave:
+        return pl.concat(kept)[order], pool
     broken = np.concatenate(masks, axis=1)
     if block.beside is not None and block.beside.own:  # other rows are asked for something else
         broken = broken[:, np.isin(np.concatenate(tried), pool)]

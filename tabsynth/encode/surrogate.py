@@ -38,13 +38,17 @@ class Surrogate:
         """Cells of rows start … start + n_rows - 1 of a table of `n_total` rows."""
         if self.column.kind is Kind.TEXT:
             return pl.repeat(MASK, n_rows, dtype=pl.String, eager=True).alias(self.column.name)
+        return self.numbered(self.numbers(n_total, start, n_rows, streams=streams, block=block))
+
+    def numbers(
+        self, n_total: int, start: int, n_rows: int, *, streams: Streams, block: int
+    ) -> npt.NDArray[np.int64]:
+        """The numbers of the identifiers of those rows, (n_rows,), counted from 1."""
         if self.column.unique or self.distinct_share >= 1:
-            numbers = np.arange(start + 1, start + n_rows + 1, dtype=np.int64)
-        else:
-            pool = pool_size(max(1, round(n_total * self.distinct_share)), n_total)
-            rng = streams.generator("surrogate", hash_name(self.column.name), block)
-            numbers = rng.integers(1, pool + 1, size=n_rows)
-        return self.numbered(numbers)
+            return np.arange(start + 1, start + n_rows + 1, dtype=np.int64)
+        pool = pool_size(max(1, round(n_total * self.distinct_share)), n_total)
+        rng = streams.generator("surrogate", hash_name(self.column.name), block)
+        return rng.integers(1, pool + 1, size=n_rows)
 
     def numbered(self, numbers: npt.NDArray[np.int64]) -> pl.Series:
         """Identifiers number `numbers`, counted from 1. Raises `UsageError` where the column holds no such."""

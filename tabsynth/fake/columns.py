@@ -41,6 +41,8 @@ class FakeColumns:
     schema: TableSchema
     n_rows: int
     seed: int
+    kept: frozenset[str] = frozenset()
+    """Columns that are made by the number of the row's history instead of its own, where `fill` is told of one."""
 
     def require_room(self) -> None:
         """Raise `UsageError`, listing every column whose generator has fewer values than rows need."""
@@ -64,12 +66,19 @@ class FakeColumns:
                 )
         return found
 
-    def fill(self, frame: pl.DataFrame, start: int) -> pl.DataFrame:
-        """Rows from number `start` on, every cell of a made-up column that is not null made."""
+    def fill(self, frame: pl.DataFrame, start: int, *, histories: U64 | None = None) -> pl.DataFrame:
+        """Rows from number `start` on, every cell of a made-up column that is not null made.
+
+        `histories`, (n_rows,): a number for each row that is the same in all rows which `kept` columns are to be the same in.
+        """
         rows = np.arange(start, start + frame.height, dtype=np.uint64)
-        people: dict[str, People] = {}
+        by_row: dict[str, People] = {}
+        by_history: dict[str, People] = {}
         for column in self._columns:
-            cells = self._cells(column, frame, rows, people)
+            if histories is not None and column.name in self.kept:
+                cells = self._cells(column, frame, histories, by_history)
+            else:
+                cells = self._cells(column, frame, rows, by_row)
             frame = frame.with_columns(self._stored(column, cells, frame[column.name]))
         return frame
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from tabsynth.encode import EncodedColumn, EncodedTable
+from tabsynth.encode import EncodedColumn
+from tabsynth.encode.successions import Rows, in_succession
 from tabsynth.metrics.base import Detail, Direction, EvalData, MetricInfo, MetricResult, Status
 from tabsynth.metrics.cells import not_applicable
 from tabsynth.metrics.fidelity_columns import table_mean
@@ -17,8 +17,6 @@ from tabsynth.metrics.pair_view import Binning, Counts, total_variation
 from tabsynth.metrics.sampling import affordable_rows
 from tabsynth.randomness import Streams
 from tabsynth.table import Table
-
-Rows = npt.NDArray[np.intp]
 
 HISTORIES = MetricInfo(
     name="history_error",
@@ -86,14 +84,9 @@ class Successions:
         return len(self.now)
 
     @classmethod
-    def of(cls, table: Table, encoded: EncodedTable) -> Successions:
-        """By person, then by the schema's `order_by`, which is not None; rows that tie stay in their order.
-
-        Numbers and times come before cells that are none. Identifiers that are text are ordered as text, and nulls come
-        last. A row whose person is null is a person of its own.
-        """
-        persons = table.unit_codes()
-        order = np.lexsort((*_order_keys(table, encoded), persons))
+    def of(cls, table: Table) -> Successions:
+        """By person, then by the schema's `order_by`, which is not None (`tabsynth.encode.successions`)."""
+        persons, order = table.unit_codes(), in_succession(table)
         follows = persons[order[1:]] == persons[order[:-1]]
         return cls(order[1:][follows], order[:-1][follows])
 
@@ -118,17 +111,6 @@ class Successions:
         if column.values is not None:
             stays &= column.values[self.now] == column.values[self.before]
         return float(stays.mean())
-
-
-def _order_keys(table: Table, encoded: EncodedTable) -> tuple[npt.NDArray[np.generic], ...]:
-    """What orders the rows of a person, the last key first, as `numpy.lexsort` takes them."""
-    name = table.schema.unit.order_by
-    assert name is not None
-    column = encoded.columns.get(name)
-    if column is not None and column.values is not None:
-        return column.values, column.codes != 0
-    ranks = table.frame[name].rank("dense")
-    return (ranks.fill_null(table.n_rows + 1).to_numpy(),)
 
 
 def _rows_of(column: EncodedColumn, rows: Rows) -> EncodedColumn:
@@ -187,12 +169,7 @@ class PersonHistories:
     def _successions(self, data: EvalData, streams: Streams) -> tuple[list[Successions], str]:
         """Of train, synthetic and holdout, as many as are read of each; and what a reader must know of that."""
         most = affordable_rows(max(1, len(_columns_of(data))), most=self.max_rows, cells=MAX_CELLS_READ)
-        tables = (
-            (data.train, data.encoded_train),
-            (data.synthetic, data.encoded_synthetic),
-            (data.holdout, data.encoded_holdout),
-        )
-        whole = [Successions.of(table, encoded) for table, encoded in tables]
+        whole = [Successions.of(table) for table in (data.train, data.synthetic, data.holdout)]
         drawn = [
             own.at_most(most, streams.generator("metrics/histories/rows", side))
             for side, own in enumerate(whole)

@@ -22,6 +22,7 @@ from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries
 from tabsynth.randomness import Streams
+from tabsynth.schema.types import TableSchema
 
 AUTO = "auto"
 FEWEST_TREE_ROWS = 3_000
@@ -51,14 +52,20 @@ class Auto:
     name: ClassVar[str] = AUTO
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = True
     summary: ClassVar[str] = "chooses one of the others by a public rule"
 
     purpose: Literal["rows", "answers"] = "rows"
 
-    def choose(self, *, n_columns: int, is_private: bool, n_rows: int | None = None) -> Choice:
-        """The recipe for a table of so many columns; `n_rows` counts without a budget alone."""
+    def choose(
+        self, *, n_columns: int, is_private: bool, n_rows: int | None = None, has_histories: bool = False
+    ) -> Choice:
+        """The recipe for a table of so many columns; `n_rows` and `has_histories`, of persons, count without a budget alone."""
         columns = f"{n_columns:,} column{'' if n_columns == 1 else 's'}"
+        if has_histories and not is_private:
+            return Choice(
+                recipe=SequentialTrees(),
+                why="auto: sequential_trees, the one that draws histories of persons",
+            )
         if self.purpose == "answers":
             return Choice(
                 recipe=BayesianNetwork(),
@@ -110,19 +117,28 @@ class Auto:
         raise ModelFileError("a model is of the engine that auto chose, not of auto")
 
 
-def why_chosen(recipe: Synthesizer, *, n_columns: int, is_private: bool, n_rows: int | None = None) -> str:
+def why_chosen(
+    recipe: Synthesizer, schema: TableSchema, *, is_private: bool, n_rows: int | None = None
+) -> str:
     """In a line, what `auto` chooses for the table and why; "" for any other recipe. Rows count without a budget alone."""
     if not isinstance(recipe, Auto):
         return ""
-    return recipe.choose(
-        n_columns=n_columns, is_private=is_private, n_rows=None if is_private else n_rows
-    ).why
+    return _chosen(recipe, schema, is_private=is_private, n_rows=None if is_private else n_rows).why
 
 
 def settled(
-    recipe: Synthesizer, *, n_columns: int, is_private: bool, n_rows: int | None = None
+    recipe: Synthesizer, schema: TableSchema, *, is_private: bool, n_rows: int | None = None
 ) -> Synthesizer:
     """The recipe, or the one that `auto` chooses for the table."""
     if not isinstance(recipe, Auto):
         return recipe
-    return recipe.choose(n_columns=n_columns, is_private=is_private, n_rows=n_rows).recipe
+    return _chosen(recipe, schema, is_private=is_private, n_rows=n_rows).recipe
+
+
+def _chosen(recipe: Auto, schema: TableSchema, *, is_private: bool, n_rows: int | None) -> Choice:
+    return recipe.choose(
+        n_columns=len(schema.columns),
+        is_private=is_private,
+        n_rows=n_rows,
+        has_histories=schema.unit.order_by is not None,
+    )

@@ -9,6 +9,7 @@ and no rows unless `retains_rows` says so. What an engine that can be private wi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy.typing as npt
@@ -91,8 +92,6 @@ class Synthesizer(Protocol):
     guarantees: ClassVar[frozenset[str]]
     """Which guarantees it can give: "none", "dp"."""
     retains_rows: ClassVar[bool]
-    is_conditional: ClassVar[bool]
-    """Whether its models are `ConditionalModel`s: they draw rows given some of their cells."""
     summary: ClassVar[str]
 
     def parts(self, variables: tuple[Variable, ...]) -> tuple[Part, ...]:
@@ -116,11 +115,32 @@ class Synthesizer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an engine is told of columns that rows are mostly given when they are drawn.
+
+    `context`: these columns, in that order, all or as many of the first of them. `step`: a column of numbers or times of the context and one that lies above
+    it, never below; None where there is none.
+    """
+
+    context: tuple[str, ...] = ()
+    step: tuple[str, str] | None = None
+
+
+NOTHING_TOLD = Told()
+
+
 @runtime_checkable
 class ContextualSynthesizer(Protocol):
-    """Hyperparameters of an engine that can be told which columns rows will be given when they are drawn."""
+    """Hyperparameters of an engine that can be told which columns rows will be given when they are drawn.
+
+    Its models are `ConditionalModel`s. No cell that fewer than `min_group` rows have is told apart.
+    """
 
     takes_context: ClassVar[bool]
+
+    @property
+    def min_group(self) -> int: ...
 
     def fit(
         self,
@@ -129,10 +149,8 @@ class ContextualSynthesizer(Protocol):
         queries: AnyQueries,
         streams: Streams,
         progress: Progress = no_progress,
-        context: tuple[str, ...] = (),
-    ) -> FittedModel:
-        """`context`: columns of `data` that are mostly given, in that order or as many of the first of them."""
-        ...
+        told: Told = NOTHING_TOLD,
+    ) -> FittedModel: ...
 
 
 @runtime_checkable

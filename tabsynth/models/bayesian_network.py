@@ -66,7 +66,6 @@ class BayesianNetwork:
     name: ClassVar[str] = "bayesian_network"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = True
     takes_public_rows: ClassVar[bool] = True
     summary: ClassVar[str] = (
         "a graph of dependent columns, fitted to marginals; the most faithful with privacy"

@@ -55,7 +55,6 @@ class Ctgan:
     name: ClassVar[str] = "ctgan"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = False
     summary: ClassVar[str] = (
         "a conditional GAN (extra gan); for comparison: sequential_trees is more faithful"
     )

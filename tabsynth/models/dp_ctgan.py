@@ -65,7 +65,6 @@ class DpCtgan:
     name: ClassVar[str] = "dp_ctgan"
     guarantees: ClassVar[frozenset[str]] = frozenset({"dp"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = False
     summary: ClassVar[str] = (
         "a GAN trained privately (extra gan); for comparison: bayesian_network is more faithful at every ε tried"
     )

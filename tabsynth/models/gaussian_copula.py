@@ -172,7 +172,6 @@ class GaussianCopula:
     name: ClassVar[str] = "gaussian_copula"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = True
     summary: ClassVar[str] = "one correlation matrix between marginals of any shape; seconds, any width"
 
     marginals: MarginalKind = "empirical"

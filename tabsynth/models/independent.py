@@ -127,7 +127,6 @@ class Independent:
     name: ClassVar[str] = "independent"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none", "dp"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = True
     summary: ClassVar[str] = "every column by itself; the baseline"
 
     marginals: MarginalKind = "empirical"

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from tabsynth.encode import EncodedTable, Variable
 from tabsynth.errors import UsageError
-from tabsynth.models.base import Progress, no_progress, require_modelled
+from tabsynth.models.base import NOTHING_TOLD, Progress, Told, no_progress, require_modelled
 from tabsynth.models.empirical import MIN_GROUP
 from tabsynth.models.latent import Latent
 from tabsynth.models.marginal import Floats
@@ -36,6 +36,7 @@ from tabsynth.models.trees.differences import (
     differences_on,
     pairs_told,
     with_differences,
+    with_step,
 )
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.fitting import Axes, Fitted, fit_axis, positions_and_bins, tools_of
@@ -47,7 +48,7 @@ from tabsynth.privacy.plan import Part
 from tabsynth.privacy.queries import AnyQueries, Queries
 from tabsynth.randomness import Streams
 
-Told = tuple[tuple[Difference, ...], tuple[Repeat, ...]]
+AxesTold = tuple[tuple[Difference, ...], tuple[Repeat, ...]]
 MANY_ROWS = 400
 """For each column; of tables with fewer, single rows show more, and the penalty is raised in proportion, up to four times."""
 _MOST_RAISED = 4.0
@@ -78,7 +79,6 @@ class SequentialTrees:
     name: ClassVar[str] = "sequential_trees"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = True
     takes_context: ClassVar[bool] = True
     summary: ClassVar[str] = "a tree per column on the columns before it; the most faithful without privacy"
 
@@ -111,19 +111,23 @@ class SequentialTrees:
         queries: AnyQueries,
         streams: Streams,
         progress: Progress = no_progress,
-        context: tuple[str, ...] = (),
+        told: Told = NOTHING_TOLD,
     ) -> FittedSequentialTrees:
-        """Columns of the `context` come first, nothing tilts them, and rows are told from rows that are drawn given those of the source."""
+        """Columns of the context come first, nothing tilts them, and rows are told from rows that are drawn given those of the source.
+
+        A step is drawn as a difference.
+        """
         from threadpoolctl import threadpool_limits
 
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         names = tuple(data.columns)
         self._require_classes(data)
+        context = told.context
         first = [*context, *(name for name in self._first(data) if name not in context)]
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
-        data, latents, order, told = self._told(data, latents, order, first, context, queries, streams)
+        data, latents, order, axes_told = self._told(data, latents, order, first, told, queries, streams)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
@@ -159,7 +163,7 @@ class SequentialTrees:
         trees = tuple(found[axis][0] for axis in range(len(latents)))
         leaves = tuple(found[axis][1] for axis in range(len(latents)))
         tilts = {axis: tilt for axis in order if (tilt := found[axis][2]) is not None}
-        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts, None, *told)
+        sequence = FittedSequentialTrees(latents, order, trees, leaves, bins, tilts, None, *axes_told)
         if fit_ratio is None and fit_scores is None:
             return sequence
         progress("refinement", 0.8)
@@ -180,17 +184,19 @@ class SequentialTrees:
         latents: tuple[Latent, ...],
         order: tuple[int, ...],
         first: list[str],
-        context: tuple[str, ...],
+        told: Told,
         queries: Queries,
         streams: Streams,
-    ) -> tuple[EncodedTable, tuple[Latent, ...], tuple[int, ...], Told]:
+    ) -> tuple[EncodedTable, tuple[Latent, ...], tuple[int, ...], AxesTold]:
         """The table with columns of differences and repeats, all axes, their order, and what those tell."""
         pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
+        if told.step is not None:
+            pairs = with_step(told.step, pairs, data, latents, order)
         between = difference_columns(pairs, data)
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         differences = differences_on(pairs, latents)
         order = with_differences(order, differences)
-        twins = pairs_repeated(data, context, queries)
+        twins = pairs_repeated(data, told.context, queries)
         data = EncodedTable(data.n_rows, {**data.columns, **between.columns})
         said = repeat_columns(twins, data)
         latents += fit_latents(said, queries=queries, marginals="empirical", min_group=self.min_group)

@@ -175,7 +175,6 @@ class Smote:
     name: ClassVar[str] = "smote"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = True
-    is_conditional: ClassVar[bool] = False
     summary: ClassVar[str] = "rows between real rows of a class; keeps the rows, and gives them away"
 
     target: str = ""

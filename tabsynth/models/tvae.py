@@ -49,7 +49,6 @@ class Tvae:
     name: ClassVar[str] = "tvae"
     guarantees: ClassVar[frozenset[str]] = frozenset({"none"})
     retains_rows: ClassVar[bool] = False
-    is_conditional: ClassVar[bool] = False
     summary: ClassVar[str] = (
         "a variational autoencoder (extra gan); for comparison: sequential_trees is more faithful"
     )

@@ -193,6 +193,7 @@ class FittedPipeline:
         return Persons(
             schema=self.schema,
             context=context_of(history, self.schema),
+            lengths=history.lengths,
             model=self.model,
             plan=self.plan,
             surrogates=self.surrogates,

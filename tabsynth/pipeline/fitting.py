@@ -20,11 +20,12 @@ from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
-from tabsynth.models.base import ContextualSynthesizer, Progress, Synthesizer, no_progress
+from tabsynth.models.base import ContextualSynthesizer, Progress, Synthesizer, Told, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
 from tabsynth.pipeline.histories import (
+    Context,
     History,
     context_of,
     require_histories,
@@ -45,7 +46,7 @@ from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
 from tabsynth.schema.made import require_made
 from tabsynth.schema.rules import mapped_columns
-from tabsynth.schema.types import Kind, Origin, Schema, TableSchema
+from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import AnySchema, as_schema, as_table, only_table
 from tabsynth.table import Table
@@ -150,11 +151,11 @@ def _fit_within(
         queries = None
         if schema is not None or isinstance(data, Table):
             known = data.schema if isinstance(data, Table) else only_table(schema)  # type: ignore[arg-type]
-            recipe = settled(recipe, n_columns=len(known.columns), is_private=True)
+            recipe = settled(recipe, known, is_private=True)
             queries = held.enter_context(_reserved(budget, known, recipe, ledger, folder=folder, seed=seed))
         table, layout = as_table(data, schema, strict=False)
         if queries is None:
-            recipe = settled(recipe, n_columns=len(table.schema.columns), is_private=True)
+            recipe = settled(recipe, table.schema, is_private=True)
             queries = held.enter_context(_reserved(budget, table.schema, recipe, ledger, seed=seed))
         require_informed(recipe, budget, public=public, data=data)  # `auto` has become an engine by now
         if doubt := doubt_of(public):
@@ -307,48 +308,42 @@ def _fit_exactly(
         require_rules(known)
         require_histories(known, recipe)
     table, layout = as_table(data, schema)
-    require_made(table.schema, is_private=False)
+    declared = table.schema
+    require_made(declared, is_private=False)
+    require_histories(declared, recipe)
     plan = plan_rules(
-        table.schema, is_private=False
+        declared, is_private=False
     )  # rules that contradict each other are told before cells are
-    if table.schema.unit.order_by is not None:
+    if declared.unit.order_by is not None:
         require_rules_of_rows(plan)
     table = bound_rows(table, streams)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
     require_valid(table, encoded)
     if table.n_rows == 0:
-        raise DataError(f"table {table.schema.name!r} has no rows: there is nothing to learn from")
+        raise DataError(f"table {declared.name!r} has no rows: there is nothing to learn from")
     ledger = Ledger()
-    declared = table.schema
-    history: History | None = None
-    first: tuple[str, ...] = ()
+    queries = Queries(ledger)
+    recipe = settled(recipe, declared, is_private=False, n_rows=table.n_rows)
+    history = context = None
     if declared.unit.order_by is not None:
-        history = History.of(table, ledger)
+        assert isinstance(recipe, ContextualSynthesizer)  # asked for before
+        history = History.of(table, ledger, min_group=recipe.min_group)
         context = context_of(history, declared)
-        table, first = context.learnt(table), context.first
+        table = context.learnt(table)
         encoded = encode_table(table)
     table, encoded = _under_rules(table, encoded, ledger, streams)
     for column in declared.columns:
         if column.domain.origin is Origin.DRAFT:
             ledger.charge("drafted domain", (column.name,))
-    queries = Queries(ledger)
     n_rows = queries.row_count(table.n_rows)
-    surrogates = tuple(
-        Surrogate(
-            column,
-            queries.distinct_share(table.frame[column.name], column=column.name)
-            if column.kind is Kind.IDENTIFIER and not column.unique
-            else 1.0,
-        )
-        for column in table.schema.columns
-        if not column.kind.is_modelled
-    )
-    recipe = settled(recipe, n_columns=len(declared.columns), is_private=False, n_rows=n_rows)
-    if first and isinstance(recipe, ContextualSynthesizer):
-        model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress, context=first)
-    else:
+    surrogates = _surrogates(table, context, queries)
+    if context is None:
         model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
+    else:
+        assert isinstance(recipe, ContextualSynthesizer)
+        told = Told(context.first, context.step)
+        model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress, told=told)
     progress("done", 1.0)
     learnt = table.schema.constraints[: len(declared.constraints)]  # those of a history have one more
     return FittedPipeline(
@@ -361,4 +356,20 @@ def _fit_exactly(
         ledger=ledger.copy(),
         layout=layout,
         surrogates=surrogates,
+    )
+
+
+def _surrogates(table: Table, context: Context | None, queries: Queries) -> tuple[Surrogate, ...]:
+    """What makes texts and identifiers anew; of those that stay what they are within a person, how many are distinct is counted by persons."""
+    first = table.frame if context is None else table.frame.filter(pl.col(context.before) == 0)
+    kept = () if context is None else (context.person, *context.kept)
+
+    def share(column: Column) -> float:
+        if column.kind is not Kind.IDENTIFIER or column.unique:
+            return 1.0
+        cells = (first if column.name in kept else table.frame)[column.name]
+        return queries.distinct_share(cells, column=column.name)
+
+    return tuple(
+        Surrogate(column, share(column)) for column in table.schema.columns if not column.kind.is_modelled
     )

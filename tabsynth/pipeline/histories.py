@@ -1,9 +1,9 @@
 """Rows of one person as a history: each is learnt beside the row before it, and drawn given it.
 
 A table whose unit has an `order_by` is learnt with columns more: how many rows of the person come before and after, and of
-every column the cell of the row before (a Markov chain of order one over rows, with its place in the history known). An
-engine that draws rows given some of their cells then makes whole persons, row after row (`tabsynth.pipeline.persons`).
-What never varies within a person is learnt once, and stays what it is in the person's first row.
+every column that varies the cell of the row before (a Markov chain of order one over rows, with its place in the history known). An
+engine that is told of such a context then makes whole persons, row after row (`tabsynth.pipeline.persons`). What never varies within a
+person is learnt once, and stays what it is in the person's first row. How many rows persons have is counted by persons, not by rows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 import polars as pl
 
 from tabsynth.constraints.plan import RulePlan
+from tabsynth.encode.successions import in_succession, places_in
 from tabsynth.errors import ConstraintError, ModelFileError, UsageError
-from tabsynth.models.base import Synthesizer
+from tabsynth.models.auto import Auto
+from tabsynth.models.base import ContextualSynthesizer, Synthesizer
+from tabsynth.pipeline.lengths import Lengths, lengths_from
 from tabsynth.privacy import Ledger
 from tabsynth.schema.rules import Inequality, title_of
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
+from tabsynth.schema.validate import require_unit
 from tabsynth.table import Table
 
 
@@ -27,26 +32,53 @@ from tabsynth.table import Table
 class History:
     """What is known of the rows of persons beside the columns themselves.
 
-    `constant`: the modelled columns that no person of the source has two different cells in. How many rows somebody has at most is not
-    known of the source: the schema's `max_rows` bounds it.
+    `constant`: the columns, that of persons aside, that no person of the source has two different cells in. `lengths`: how many rows persons
+    have. `is_strict`: whether the order column rises from row to row, where it otherwise may stay.
     """
 
     constant: tuple[str, ...]
+    lengths: Lengths
+    is_strict: bool
 
     @classmethod
-    def of(cls, table: Table, ledger: Ledger) -> Self:
-        """The history of a table whose unit has an `order_by`, charged to the ledger."""
-        names = modelled(table.schema)
-        ledger.charge("rows of each person, in order", (table.schema.unit.column or "",))
+    def of(cls, table: Table, ledger: Ledger, *, min_group: int) -> Self:
+        """The history of a table whose unit has an `order_by`, charged to the ledger.
+
+        It is strict where fewer than `min_group` persons have two rows of the same place in the order, or where these make the primary key.
+        """
+        schema, unit = table.schema, table.schema.unit
+        assert unit.column is not None
+        assert unit.order_by is not None
+        names = tuple(name for name in schema.column_names if name != unit.column)
+        ledger.charge("rows of each person, in order", (unit.column, unit.order_by))
         ledger.charge("columns that never vary within a person", names)
-        rows = in_order(table)
-        later = rows.filter(pl.col(_PLACE) > 0)
-        is_same = later.select(pl.col(name).eq_missing(pl.col(_before(name))).all() for name in names)
-        return cls(constant=tuple(name for name in names if is_same[name][0]))
+        order = in_succession(table)
+        persons = table.unit_codes()[order]
+        counts, place = places_in(persons)
+        now = np.flatnonzero(place > 0)
+        rows = table.frame.select(names)[order]
+        stays = {name: _stays(rows[name], now) for name in names}
+        ties = persons[now[stays[unit.order_by] & rows[unit.order_by][now].is_not_null().to_numpy()]]
+        return cls(
+            constant=tuple(name for name in names if stays[name].all()),
+            lengths=Lengths.of(counts[place == 0], min_group=min_group),
+            is_strict=_is_key(schema) or len(np.unique(ties)) < min_group,
+        )
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON; `history_from` reads it back."""
-        return {"constant": list(self.constant)}
+        return {
+            "constant": list(self.constant),
+            "lengths": self.lengths.to_data(),
+            "is_strict": self.is_strict,
+        }
+
+
+def _stays(
+    cells: pl.Series, now: np.ndarray[tuple[int], np.dtype[np.intp]]
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether the cells at these positions are those just before, nulls being equal."""
+    return cells[now].eq_missing(cells[now - 1]).to_numpy()
 
 
 def history_from(data: Any, schema: TableSchema) -> History | None:
@@ -55,26 +87,36 @@ def history_from(data: Any, schema: TableSchema) -> History | None:
         raise ModelFileError("the history is missing, or there where the unit has no order_by")
     if data is None:
         return None
-    names = modelled(schema)
-    if not isinstance(data, dict) or set(data) != {"constant"}:
+    if not isinstance(data, dict) or set(data) != {"constant", "lengths", "is_strict"}:
         raise ModelFileError("the history is not one")
     constant = data["constant"]
+    names = [name for name in schema.column_names if name != schema.unit.column]
     if not isinstance(constant, list) or constant != [name for name in names if name in constant]:
-        raise ModelFileError("the history names columns that are not modelled, or not in their order")
-    return History(constant=tuple(constant))
+        raise ModelFileError("the history names columns that the table lacks, or not in their order")
+    if not isinstance(data["is_strict"], bool):
+        raise ModelFileError("the history does not say whether its order is strict")
+    return History(
+        constant=tuple(constant), lengths=lengths_from(data["lengths"]), is_strict=data["is_strict"]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The schema in which histories are learnt: the columns of the context first, then those of the table.
 
-    `before` and `after` count the person's other rows; `former` names, for columns that vary, the one of the row before.
+    `before` and `after` count the person's other rows, up to a number that enough persons reach; `former` names, for columns
+    that vary, the one of the row before. `person` names the person, `kept` are the other columns that do not vary and are made anew:
+    identifiers and texts.
     """
 
     before: str
     after: str
     former: Mapping[str, str]
+    person: str
+    kept: tuple[str, ...]
     schema: TableSchema
+    step: tuple[str, str] | None
+    """The order column of the row before and that of the row, where these are modelled and vary."""
 
     @property
     def first(self) -> tuple[str, ...]:
@@ -83,20 +125,31 @@ class Context:
 
     @property
     def constant(self) -> tuple[str, ...]:
-        """The columns that stay what they are in a person's first row."""
+        """The modelled columns that stay what they are in a person's first row."""
         names = (column.name for column in self.schema.columns if column.kind.is_modelled)
         mine = {self.before, self.after, *self.former, *self.former.values()}
         return tuple(name for name in names if name not in mine)
 
+    @property
+    def farthest(self) -> int:
+        """The greatest number of rows before or after that is told from greater ones."""
+        bounds = self.schema[self.before].bounds
+        assert bounds is not None
+        return int(bounds[1])  # type: ignore[arg-type]
+
     def learnt(self, table: Table) -> Table:
         """The rows with their context, person by person in order."""
-        rows = in_order(table)
-        counts = {self.before: pl.col(_PLACE), self.after: pl.col(_LEFT)}
-        former = {new: pl.col(_before(name)) for name, new in self.former.items()}
-        frame = rows.select(
-            *(cells.alias(name) for name, cells in (counts | former).items()), *table.schema.column_names
-        )
-        return Table(self.schema, frame)
+        order = in_succession(table)
+        rows = table.frame[order]
+        counts, place = places_in(table.unit_codes()[order])
+        added = [
+            pl.Series(name, np.minimum(numbers, self.farthest))
+            for name, numbers in ((self.before, place), (self.after, counts - 1 - place))
+        ]
+        is_later = pl.Series(place > 0)
+        for name, new in self.former.items():
+            added.append(pl.select(pl.when(is_later).then(rows[name].shift(1)).alias(new)).to_series())
+        return Table(self.schema, pl.DataFrame([*added, *rows.get_columns()]))
 
 
 def context_of(history: History, schema: TableSchema) -> Context:
@@ -109,20 +162,24 @@ def context_of(history: History, schema: TableSchema) -> Context:
         taken.add(name)
         return name
 
-    most = schema.unit.max_rows or 1
     before, after = new("rows before"), new("rows after")
-    former = {name: new(f"{name} before") for name in modelled(schema) if name not in history.constant}
+    varying = [name for name in schema.column_names if name not in history.constant]
+    former = {name: new(f"{name} before") for name in varying if schema[name].kind.is_modelled}
     counts = [
-        Column(name=name, kind=Kind.INTEGER, dtype="int64", bounds=(0, most - 1)) for name in (before, after)
+        Column(name=name, kind=Kind.INTEGER, dtype="int64", bounds=(0, history.lengths.farthest))
+        for name in (before, after)
     ]
     lagged = [
         replace(schema[name], name=new_name, nullable=True, review=None, description=None)
         for name, new_name in former.items()
     ]
     order = schema.unit.order_by
-    rules = schema.constraints
+    assert order is not None
+    assert schema.unit.column is not None
+    rules, step = schema.constraints, None
     if order in former:
-        rules = (*rules, Inequality(columns=(former[order], order)))
+        step = (former[order], order)
+        rules = (*rules, Inequality(columns=step, strict=history.is_strict))
     learnt = replace(
         schema,
         columns=(*counts, *lagged, *schema.columns),
@@ -130,36 +187,48 @@ def context_of(history: History, schema: TableSchema) -> Context:
         unit=PrivacyUnit(),
         constraints=rules,
     )
-    return Context(before=before, after=after, former=former, schema=learnt)
-
-
-def modelled(schema: TableSchema) -> tuple[str, ...]:
-    """The columns that engines learn."""
-    return tuple(column.name for column in schema.columns if column.kind.is_modelled)
+    kept = tuple(name for name in history.constant if not schema[name].kind.is_modelled)
+    return Context(
+        before=before,
+        after=after,
+        former=former,
+        person=schema.unit.column,
+        kept=kept,
+        schema=learnt,
+        step=step,
+    )
 
 
 def require_histories(schema: TableSchema, recipe: Synthesizer) -> None:
-    """Raise `UsageError` where the schema asks for histories that cannot be drawn; nothing where it asks for none.
+    """Raise where the schema asks for histories that cannot be drawn; do nothing where it asks for none.
 
-    So for an engine that draws no rows given cells, a person whose name would be learnt, and a key of several columns.
+    `SchemaError` for a unit that is none, `UsageError` for an engine that is told of no context, a person whose name would be learnt, and
+    a key of several columns, unless these are the person and the order.
     """
     unit = schema.unit
-    if unit.order_by is None or unit.column is None:
+    if unit.order_by is None:
         return
+    require_unit(schema)
+    assert unit.column is not None
     so = f"the unit's order_by ({unit.order_by!r}) asks for histories"
-    if not recipe.is_conditional:
+    if not isinstance(recipe, ContextualSynthesizer | Auto):
         raise UsageError(
-            f"{so}, which {recipe.name} cannot draw: it makes no rows given some of their cells; take another engine, such as "
-            "sequential_trees, or take order_by out of the schema"
+            f"{so}, which {recipe.name} does not draw: take sequential_trees, or take order_by out of the schema"
         )
     if schema[unit.column].kind is not Kind.IDENTIFIER:
         raise UsageError(
             f"{so} of persons named by {unit.column!r}, which is {schema[unit.column].kind}: make it an identifier"
         )
-    if len(schema.primary_key) > 1:
+    if len(schema.primary_key) > 1 and not _is_key(schema):
         raise UsageError(
-            f"{so}, whose rows cannot keep a primary key of {len(schema.primary_key)} columns: take the key out of the schema"
+            f"{so}, whose rows cannot keep a primary key of {len(schema.primary_key)} columns unless it is the person and "
+            "order_by: take the key out of the schema"
         )
+
+
+def _is_key(schema: TableSchema) -> bool:
+    """Whether a person and a place in the order make the primary key."""
+    return set(schema.primary_key) == {schema.unit.column, schema.unit.order_by}
 
 
 def require_rules_of_rows(plan: RulePlan) -> None:
@@ -169,27 +238,3 @@ def require_rules_of_rows(plan: RulePlan) -> None:
         raise ConstraintError(
             f"rules of all rows together are not kept over histories: {titles}. Take them, or order_by, out of the schema"
         )
-
-
-_MARK = "\0"
-_PERSON, _PLACE, _LEFT = f"{_MARK}person", f"{_MARK}place", f"{_MARK}left"
-
-
-def _before(name: str) -> str:
-    return f"{_MARK}{name}"
-
-
-def in_order(table: Table) -> pl.DataFrame:
-    """The rows person by person, in the order of `order_by` and else as they stand, with what comes before and after.
-
-    Persons stand in the order of their first rows. A row that names nobody is a person by itself.
-    """
-    order, names = table.schema.unit.order_by, modelled(table.schema)
-    assert order is not None
-    rows = table.frame.with_columns(pl.Series(_PERSON, table.unit_codes()))
-    rows = rows.sort(_PERSON, order, maintain_order=True, nulls_last=True)
-    return rows.with_columns(
-        pl.int_range(pl.len()).over(_PERSON).alias(_PLACE),
-        (pl.len() - 1 - pl.int_range(pl.len())).over(_PERSON).alias(_LEFT),
-        *(pl.col(name).shift(1).over(_PERSON).alias(_before(name)) for name in names),
-    )

@@ -22,7 +22,7 @@ from tabsynth.constraints.base import Constraint, Mask
 from tabsynth.constraints.cells import number as cells_as_numbers
 from tabsynth.constraints.change import changes
 from tabsynth.constraints.conflict import claim_of
-from tabsynth.constraints.enforce import Block, Repaired, repair
+from tabsynth.constraints.enforce import MOST_TRIES, Block, Repaired, repair
 from tabsynth.constraints.failure import Beside, unmet
 from tabsynth.constraints.keys import Keys
 from tabsynth.constraints.monotone import put_in_order, tied_columns
@@ -58,14 +58,26 @@ class Sampler:
     tally: Tally
     is_pilot: bool = False
     """Whether the rows are only looked at: columns that have a generator are then left as they are."""
+    most_tries: int = MOST_TRIES
+    may_leave: bool = False
+
+    def attempted(self) -> tuple[pl.DataFrame, Mask]:
+        """All rows, of one block at most and as a pilot gives them, and which of them, (n_rows,), no try brought under the rules of single rows.
+
+        These break some, if the sampler `may_leave` them.
+        """
+        self._begin()
+        made = self._block(0)
+        self._count(made)
+        is_left = np.zeros(self.n_rows, dtype=np.bool_)
+        is_left[made.repaired.left] = True
+        rows = made.repaired.frame
+        self._verified(rows.filter(pl.Series(~is_left)), np.flatnonzero(~is_left))
+        return rows, is_left
 
     def batches(self, progress: Progress) -> Iterator[pl.DataFrame]:
         """The rows as frames of bounded size; at least one, possibly empty."""
-        self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
-        reached = self.request.reached if isinstance(self.request, Shares) else ()
-        n_outside = self.request.n_outside if isinstance(self.request, Completed) else 0
-        columns = () if self.request is None else self.request.columns
-        self.tally.asks_for(columns, reached, n_outside=n_outside)
+        self._begin()
         n_blocks = max(1, math.ceil(self.n_rows / BLOCK_ROWS))
         keys = [
             Keys.of(
@@ -85,6 +97,14 @@ class Sampler:
         fake = FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed)
         fake.require_room()
         return self._filled(batches, fake)
+
+    def _begin(self) -> None:
+        """Tell the tally what is asked."""
+        self.tally.begin([title_of(one.rule) for one in self.plan.constraints], self.plan.forms)
+        reached = self.request.reached if isinstance(self.request, Shares) else ()
+        n_outside = self.request.n_outside if isinstance(self.request, Completed) else 0
+        columns = () if self.request is None else self.request.columns
+        self.tally.asks_for(columns, reached, n_outside=n_outside)
 
     def _filled(self, batches: Iterator[pl.DataFrame], fake: FakeColumns) -> Iterator[pl.DataFrame]:
         """Batches one after another, with the cells of columns that have a generator, but for those that are given."""
@@ -123,12 +143,14 @@ class Sampler:
                 if ordered:
                     whole.append(batch)
                 else:
-                    yield self._verified(batch, start * BLOCK_ROWS, with_table=True)
+                    yield self._verified(batch, start * BLOCK_ROWS + np.arange(batch.height), with_table=True)
         if ordered:
             rows = pl.concat(whole)
             for one in ordered:
                 rows = self._in_order(rows, one)
-            rows = self._verified(self._overlaid(rows, np.arange(rows.height)), 0, with_table=True)
+            rows = self._verified(
+                self._overlaid(rows, np.arange(rows.height)), np.arange(rows.height), with_table=True
+            )
             for start in range(0, max(rows.height, 1), _BATCH_BLOCKS * BLOCK_ROWS):
                 yield rows.slice(start, _BATCH_BLOCKS * BLOCK_ROWS)
 
@@ -175,6 +197,8 @@ class Sampler:
             ),
             numbers={c.name: cells_as_numbers(c) for c in self.plan.working.columns if c.kind.is_continuous},
             most_redrawn=BLOCK_ROWS,
+            most_tries=self.most_tries,
+            may_leave=self.may_leave,
             held=None
             if request is None
             else lambda frame, positions: request.missed(frame, start + positions),
@@ -331,14 +355,16 @@ class Sampler:
         for what, n in {"broken": sum(rows.values()), **rows}.items():
             self.tally.add(what, n * is_mine)
 
-    def _verified(self, rows: pl.DataFrame, start: int, *, with_table: bool = False) -> pl.DataFrame:
-        """The rows, once more held against every rule and condition; what is given out breaks none."""
+    def _verified(
+        self, rows: pl.DataFrame, positions: _Positions, *, with_table: bool = False
+    ) -> pl.DataFrame:
+        """The rows, which stand at these positions, once more held against every rule and condition; what is given out breaks none."""
         checked = (*self.plan.checked, *(self.plan.of_table if with_table else ()))
         broken = [(one, n) for one in checked if (n := int(one.violations(rows).sum()))]
         if broken:
             raise ConstraintError(unmet(broken, self.plan.of_table, n_rows=rows.height))
         if self.request is not None and not isinstance(self.request, Shares):
-            missed = self.request.missed(rows, start + np.arange(rows.height))
+            missed = self.request.missed(rows, positions)
             if missed.any():
                 raise ConstraintError(
                     f"rules of all rows together move {int(missed.sum()):,} rows away from the conditions"

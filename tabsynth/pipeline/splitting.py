@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.arguments import refuse, whole_number_fault
+from tabsynth.encode.successions import in_succession, places_in
 from tabsynth.errors import UsageError
 from tabsynth.randomness import Streams
 from tabsynth.schema.hints import did_you_mean
@@ -70,10 +71,17 @@ def split_by_coin(
 
 
 def bound_rows(table: Table, streams: Streams) -> Table:
-    """At most `max_rows` rows of each person, chosen at random; rows that name nobody are kept."""
+    """At most `max_rows` rows of each person, chosen at random; rows that name nobody are kept.
+
+    Where the unit has an `order_by`, they are the person's first, so that they still follow one another.
+    """
     unit = table.schema.unit
     if unit.column is None or unit.max_rows is None or table.n_rows == 0:
         return table
+    if unit.order_by is not None:
+        order = in_succession(table)
+        _, place = places_in(table.unit_codes()[order])
+        return Table(table.schema, table.frame[np.sort(order[place < unit.max_rows])])
     shuffled = pl.Series("_order", streams.generator("bound rows").permutation(table.n_rows))
     persons = table.frame[unit.column].alias("_person")
     rank = (

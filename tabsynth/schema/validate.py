@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tabsynth.errors import SchemaError
 from tabsynth.schema.findings import Finding, Path
-from tabsynth.schema.generators import table_generator_findings
+from tabsynth.schema.generators import generator_of, is_counted, table_generator_findings
 from tabsynth.schema.hints import counted, did_you_mean
 from tabsynth.schema.types import CsvDialect, ForeignKey, Kind, Schema, TableSchema
 from tabsynth.schema.validate_column import RESOLUTIONS, STORAGE, TEXT_FORMATS, column_findings
@@ -22,6 +22,7 @@ __all__ = [
     "Finding",
     "Path",
     "check_schema",
+    "require_unit",
     "schema_findings",
 ]
 
@@ -34,6 +35,14 @@ def check_schema(schema: Schema, *, where: str = "schema") -> None:
     if findings:
         faults = [finding.as_fault() for finding in findings]
         raise SchemaError(f"{where} has {counted(len(faults), 'fault')}", faults)
+
+
+def require_unit(table: TableSchema) -> None:
+    """Raise `SchemaError`, listing every finding, where the unit of a table is wrong in itself."""
+    findings = tuple(_unit_findings(("unit",), table))
+    if findings:
+        faults = [finding.as_fault() for finding in findings]
+        raise SchemaError(f"the unit of table {table.name!r} has {counted(len(faults), 'fault')}", faults)
 
 
 def schema_findings(schema: Schema) -> tuple[Finding, ...]:
@@ -101,6 +110,9 @@ def _order_findings(path: Path, name: str, table: TableSchema) -> Iterator[Findi
     elif not (table[name].kind.is_continuous or table[name].kind is Kind.IDENTIFIER):
         hint = "name a column of times, of numbers, or an identifier that grows"
         yield Finding(path, f"column {name!r} is {table[name].kind}, which has no order in time", hint)
+    elif generator_of(table[name]) is not None and not is_counted(table[name]):
+        hint = "name another column, or leave its generator out, and it is counted"
+        yield Finding(path, f"column {name!r} has a generator, whose values are in no order", hint)
 
 
 def _csv_findings(path: Path, csv: CsvDialect) -> Iterator[Finding]:

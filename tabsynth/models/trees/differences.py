@@ -23,6 +23,7 @@ from tabsynth.randomness import Streams
 Pair = tuple[str, str]
 _BINS = 16
 _NONE = 1
+_FARTHEST = 2.0**61
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,25 @@ def pairs_told(
         rng = streams.generator("sequential_trees.differences", int(is_lattice))
         found = bases_of([data.columns[name].as_float() for name in names], rng)
         pairs += [(names[base], names[of]) for of, base in found.items() if names[of] not in first]
-    place = {variable.name: k for k, variable in enumerate(drawn)}
+    return _as_drawn(pairs, latents, order)
+
+
+def with_step(
+    step: Pair, pairs: Sequence[Pair], data: EncodedTable, latents: Sequence[Latent], order: Sequence[int]
+) -> list[Pair]:
+    """The pairs with `step`, and none beside it for its second; as they are where the numbers are too large to be subtracted."""
+    numbers = (data.columns[name].values for name in step)
+    if any(
+        values is None or np.abs(values.astype(np.float64)).max(initial=0) >= _FARTHEST for values in numbers
+    ):
+        return list(pairs)
+    return _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
+
+
+def _as_drawn(pairs: Sequence[Pair], latents: Sequence[Latent], order: Sequence[int]) -> list[Pair]:
+    """The pairs in the order in which their seconds are drawn."""
+    drawn = [latents[axis].variable.name for axis in order if latents[axis].part is Part.VALUE]
+    place = {name: k for k, name in enumerate(drawn)}
     return sorted(pairs, key=lambda pair: place[pair[1]])
 
 
