@@ -20,7 +20,7 @@ from tabsynth.encode import EncodedTable, Surrogate, encode_table
 from tabsynth.errors import DataError, PrivacyError, UsageError
 from tabsynth.io import Provenance, schema_layout
 from tabsynth.models.auto import settled
-from tabsynth.models.base import ContextualSynthesizer, Progress, Synthesizer, Told, no_progress
+from tabsynth.models.base import ContextualSynthesizer, Progress, Synthesizer, no_progress
 from tabsynth.models.registry import DEFAULT_ENGINE, recipe_of, require_libraries
 from tabsynth.pipeline.continuing import checkpoint_of, require_resumable
 from tabsynth.pipeline.fitted import FittedPipeline
@@ -342,7 +342,7 @@ def _fit_exactly(
         model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress)
     else:
         assert isinstance(recipe, ContextualSynthesizer)
-        told = Told(context.first, context.step)
+        told = context.told(encoded.columns)
         model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress, told=told)
     progress("done", 1.0)
     learnt = table.schema.constraints[: len(declared.constraints)]  # those of a history have one more

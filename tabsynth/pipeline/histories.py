@@ -8,7 +8,7 @@ person is learnt once, and stays what it is in the person's first row. How many 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -19,10 +19,10 @@ from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode.successions import in_succession, places_in
 from tabsynth.errors import ConstraintError, ModelFileError, UsageError
 from tabsynth.models.auto import Auto
-from tabsynth.models.base import ContextualSynthesizer, Synthesizer
+from tabsynth.models.base import ContextualSynthesizer, Synthesizer, Told
 from tabsynth.pipeline.lengths import Lengths, lengths_from
 from tabsynth.privacy import Ledger
-from tabsynth.schema.rules import Inequality, title_of
+from tabsynth.schema.rules import Combinations, Dependency, Hierarchy, Inequality, title_of
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 from tabsynth.schema.validate import require_unit
 from tabsynth.table import Table
@@ -123,6 +123,11 @@ class Context:
         """What later rows are given, in an order in which what first rows are given comes before all else."""
         return (self.before, *self.former.values(), self.after, *self.constant)
 
+    def told(self, learnt: Collection[str]) -> Told:
+        """What an engine is told that learns these columns, of which rules may have made others."""
+        step = self.step if self.step is not None and set(self.step) <= set(learnt) else None
+        return Told(tuple(name for name in self.first if name in learnt), step)
+
     @property
     def constant(self) -> tuple[str, ...]:
         """The modelled columns that stay what they are in a person's first row."""
@@ -179,7 +184,9 @@ def context_of(history: History, schema: TableSchema) -> Context:
     rules, step = schema.constraints, None
     if order in former:
         step = (former[order], order)
-        rules = (*rules, Inequality(columns=step, strict=history.is_strict))
+        how = "rises" if history.is_strict else "never falls"
+        name = f"{order} {how} from row to row of one {schema.unit.column}"
+        rules = (*rules, Inequality(name=name, columns=step, strict=history.is_strict))
     learnt = replace(
         schema,
         columns=(*counts, *lagged, *schema.columns),
@@ -232,9 +239,12 @@ def _is_key(schema: TableSchema) -> bool:
 
 
 def require_rules_of_rows(plan: RulePlan) -> None:
-    """Raise `ConstraintError` naming rules of all rows together, which histories do not keep."""
-    if plan.of_table:
-        titles = "; ".join(title_of(one.rule) for one in plan.of_table)
+    """Raise `ConstraintError` naming rules of all rows together, which histories do not keep; mappings that the rows will say are none."""
+    of_table = [
+        one.rule for one in plan.of_table if not isinstance(one.rule, Combinations | Dependency | Hierarchy)
+    ]
+    if of_table:
         raise ConstraintError(
-            f"rules of all rows together are not kept over histories: {titles}. Take them, or order_by, out of the schema"
+            f"rules of all rows together are not kept over histories: {'; '.join(map(title_of, of_table))}. Take them, or "
+            "order_by, out of the schema"
         )

@@ -13,7 +13,7 @@ from tabsynth.models.trees.drawing import draw_rows
 from tabsynth.models.trees.forest import Forest
 from tabsynth.models.trees.margins import LEAST_KEPT, bound_of, cells_of, fit_margins, wanted_in
 from tabsynth.models.trees.ratios import Ratio, codes_of
-from tabsynth.models.trees.refining import most_trees_for, refine
+from tabsynth.models.trees.refining import Source, most_trees_for, refine
 from tabsynth.models.trees.thinning import draw_kept
 from tabsynth.pipeline import FittedPipeline, fit
 from tabsynth.privacy import NO_PRIVACY
@@ -295,7 +295,7 @@ def flattered_in(model):
 
     pieces = draw_rows(model, 300, np.random.default_rng(0)).pieces
     rows = [pieces[axis] for axis in range(len(model.latents))]
-    assert refine(model, rows, listen, SequentialTrees(), Streams(0), n_rows=300) is None
+    assert refine(model, Source(rows, [], 300), listen, SequentialTrees(), Streams(0)) is None
     return told
 
 
