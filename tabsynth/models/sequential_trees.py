@@ -191,7 +191,7 @@ class SequentialTrees:
         """The table with columns of differences and repeats, all axes, their order, and what those tell."""
         pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
         if told.step is not None:
-            pairs = with_step(told.step, pairs, data, latents, order)
+            pairs = with_step(told.step, pairs, data, latents, order, min_group=self.min_group)
         between = difference_columns(pairs, data)
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         differences = differences_on(pairs, latents)

@@ -205,8 +205,11 @@ class Persons:
             )
             return *sampler.attempted(), tally
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            found = list(pool.map(completed, range(len(parts))))
+        if len(parts) == 1:
+            found = [completed(0)]
+        else:
+            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+                found = list(pool.map(completed, range(len(parts))))
         if key[1] == 0:  # who is drawn again counts once
             for _, _, tally in found:
                 for what, counts in tally.counts.items():

@@ -66,13 +66,22 @@ def pairs_told(
 
 
 def with_step(
-    step: Pair, pairs: Sequence[Pair], data: EncodedTable, latents: Sequence[Latent], order: Sequence[int]
+    step: Pair,
+    pairs: Sequence[Pair],
+    data: EncodedTable,
+    latents: Sequence[Latent],
+    order: Sequence[int],
+    *,
+    min_group: int,
 ) -> list[Pair]:
-    """The pairs with `step`, and none beside it for its second; as they are where the numbers are too large to be subtracted."""
-    numbers = (data.columns[name].values for name in step)
-    if any(
-        values is None or np.abs(values.astype(np.float64)).max(initial=0) >= _FARTHEST for values in numbers
-    ):
+    """The pairs with `step`, and none beside it for its second.
+
+    As they are where fewer than `min_group` rows have both numbers, or these are too large to be subtracted.
+    """
+    base, of = (data.columns[name] for name in step)
+    are_there = (base.codes == 0) & (of.codes == 0)
+    largest = max(np.abs(column.as_float()[are_there]).max(initial=0) for column in (base, of))
+    if are_there.sum() < min_group or largest >= _FARTHEST:
         return list(pairs)
     return _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
 
