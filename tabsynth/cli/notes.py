@@ -82,11 +82,11 @@ def note_kept_rows(session: Session, engine: Synthesizer) -> str:
 
 
 def fit_notes(pipeline: FittedPipeline, plan: PlanReport | None) -> tuple[str, ...]:
-    """What a private fit bought, what its unit cost, and what noise hid; () without a plan, which every private fit follows."""
+    """What a private fit bought and what its unit cost, if there is a plan, which every private fit follows; and what rows cannot show."""
     from tabsynth.schema.unit import unit_cost
 
     if plan is None:
-        return ()
+        return pipeline.notes
     bought = plan.purchase or "All domains are public: none had to be bought."
     return tuple(filter(None, (bought, unit_cost(pipeline.schema.unit), *pipeline.notes)))
 

@@ -28,7 +28,7 @@ from tabsynth.models.marginal_frame import marginal_frame, positions_of
 from tabsynth.models.registry import engine_class, explicit, make_engine, settings_of
 from tabsynth.models.stored import require_names
 from tabsynth.pipeline.completing import Completed, read_partial
-from tabsynth.pipeline.histories import History, context_of, history_from
+from tabsynth.pipeline.histories import History, context_of, describe_lone, history_from
 from tabsynth.pipeline.persons import Persons
 from tabsynth.pipeline.requests import Request, Shares, Where
 from tabsynth.pipeline.sampling import Sampler
@@ -93,9 +93,13 @@ class FittedPipeline:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What noise hid of the table, so that rows cannot show it: sentences that name columns; () without privacy."""
+        """What noise hid of the table, or too few persons, so that rows cannot show it: sentences that name columns."""
         if not isinstance(self.privacy, Budget):
-            return ()
+            return (
+                ()
+                if self.history is None
+                else tuple(filter(None, (describe_lone(self.history, self.schema),)))
+            )
         said = (describe_constants(self.schema), describe_placeholders(self.placeholders))
         return tuple(filter(None, said))
 
@@ -125,6 +129,8 @@ class FittedPipeline:
     ) -> Any:
         """Synthetic rows, as the kind of table that was fitted (pandas, polars or Arrow).
 
+        Where the schema's unit has an `order_by` they are whole persons, the rows of each beside one another and in order (the last
+        person's as many as there is room for); under conditions and shares each is a person's only one.
         `n_rows` defaults to the source's number of rows, as far as the model knows it. The same `seed` gives the same rows, bit for
         bit, on any number of cores; None takes a fresh one. `where` holds columns at cells: at one (`{"sex": "Female"}`; None
         means null), at any of a list, or within comparisons (`{"age": {">=": 18, "<": 65}, "cost": {"!=": None}}`).

@@ -206,6 +206,16 @@ def context_of(history: History, schema: TableSchema) -> Context:
     )
 
 
+def describe_lone(history: History, schema: TableSchema) -> str:
+    """In a sentence, that all persons will have one row; "" where some have more."""
+    if history.lengths.farthest or history.lengths.mean > 1:
+        return ""
+    return (
+        f"Fewer persons ({schema.unit.column}) have a second row than make a group (min_group), so that every person "
+        "gets one row: there are no histories."
+    )
+
+
 def require_histories(schema: TableSchema, recipe: Synthesizer) -> None:
     """Raise where the schema asks for histories that cannot be drawn; do nothing where it asks for none.
 
