@@ -85,14 +85,14 @@ def test_rows_that_tie_stay_in_their_order():
     assert compute(tied, train, train)["history_error", "c"].value == 0.0
 
 
-def test_identifiers_that_are_text_are_ordered_as_text():
+def test_identifiers_that_are_text_are_ordered_by_the_number_they_end_in():
     text = Column(name="visit", kind=Kind.IDENTIFIER, dtype="string", nullable=True)
     schema = ordered(text, category("c", nullable=True))
     train = visits(ann="abc") | {"visit": ["10", "2", "9"]}
     as_text, as_numbers = (visits(ann=cells) | {"visit": ["1", "2", "3"]} for cells in ("abc", "bca"))
-    assert compute(as_text, train, train, schema)["history_error", "c"].value == 0.0
-    assert compute(as_numbers, train, train, schema)["history_error", "c"].value == 0.5
-    last = visits(ann="cab") | {"visit": [None, "1", "2"]}  # a null comes last
+    assert compute(as_text, train, train, schema)["history_error", "c"].value == 0.5
+    assert compute(as_numbers, train, train, schema)["history_error", "c"].value == 0.0
+    last = visits(ann="abc") | {"visit": [None, "1", "2"]}  # a null comes last
     assert compute(last, train, train, schema)["history_error", "c"].value == 0.0
 
 

@@ -16,7 +16,7 @@ from tabsynth.evaluate.alone import alone
 from tabsynth.pipeline import fit
 from tabsynth.privacy import NO_PRIVACY, Budget, Ledger
 from tabsynth.report import RuleOutcome, publishable, release_sentence, render_publishable, write_publishable
-from tabsynth.schema.types import Domain, Kind, Origin, PrivacyUnit
+from tabsynth.schema.types import Column, Domain, Kind, Origin, PrivacyUnit
 from tabsynth.table import Table
 from tests.unit.metrics.tables import category, integer, number, schema_of
 from tests.unit.report.test_html import HOSTILE, Page
@@ -183,11 +183,11 @@ def test_rules_are_shown_as_they_fare_on_the_synthetic_rows(private):
 
 def test_nothing_of_the_histories_of_persons_gets_in():
     """How many rows real persons have, and what stays in them, is in figures that compare with real rows alone."""
-    person = replace(integer("person"), bounds=(0, 99), domain=PUBLIC, learnt_because="these are wards")
+    person = Column(name="person", kind=Kind.IDENTIFIER, dtype="int64")
     unit = PrivacyUnit(column="person", max_rows=9, order_by="age")
     schema = replace(schema_of(*COLUMNS, person), unit=unit)
     frame = table().frame.with_columns(person=pl.Series(np.arange(300) // 4))
-    fitted = fit(Table.conform(frame, schema), engine="independent", privacy=NO_PRIVACY)
+    fitted = fit(Table.conform(frame, schema), engine="sequential_trees", privacy=NO_PRIVACY)
     release = publishable(fitted, Table.conform(frame, schema))
     page = Page(render_publishable(release))
     assert "The rows of one person" not in page.text
