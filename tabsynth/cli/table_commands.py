@@ -443,11 +443,14 @@ def sample(
         session.show(pipeline.guarantee)
         show_conditions(session, tally.conditions)
         show_rules(session, tally.outcomes)
+        if tally.cut_short:
+            session.note(tally.cut_short)
         session.finish(
             f"Sampled {written:,} rows, seed {seed}",
             data={
                 "rows": written,
                 "seed": seed,
+                "histories_cut_short": tally.n_cut,
                 "where": sorted(conditions),
                 "rebalance": sorted(shares),
                 "oversample": sorted(factors),

@@ -221,6 +221,8 @@ def run_table(
         results = replace(results, released=_released(attacked, next(iter(files)), train, holdout, rows=rows))
         if tally.conditions is not None:
             results = replace(results, notes=(*results.notes, str(tally.conditions)))
+        if tally.cut_short:
+            results = replace(results, notes=(*results.notes, tally.cut_short))
         if isinstance(attacked, str):
             results = replace(
                 results, notes=(*results.notes, f"The rows were not audited: {' '.join(attacked.split())}.")

@@ -102,10 +102,12 @@ class Tally:
     compares: bool = True
     """Whether what rules changed is looked at: on the first block of rows, where any was touched."""
     changes: dict[int, Change] = field(default_factory=dict)
+    n_cut: int = 0
+    """Persons whose history ends early, as no row was found to follow."""
 
     def begin(self, titles: Sequence[str], forms: Sequence[str]) -> None:
         """Start again for rules of those titles."""
-        self.titles, self.forms, self.n_rows, self.changes = titles, forms, 0, {}
+        self.titles, self.forms, self.n_rows, self.changes, self.n_cut = titles, forms, 0, {}, 0
         self.counts = {what: np.zeros(len(titles), dtype=np.int64) for what in _COUNTED}
 
     def add(self, what: str, counts: npt.NDArray[np.int64]) -> None:
@@ -122,6 +124,14 @@ class Tally:
         """Count rows of a block."""
         self.n_drawn, self.n_effective = self.n_drawn + n_rows, self.n_effective + effective
         self.n_moved, self.n_missed = self.n_moved + n_moved, self.n_missed + n_missed
+
+    @property
+    def cut_short(self) -> str:
+        """In a sentence, how many histories end early; "" where none does."""
+        if not self.n_cut:
+            return ""
+        persons = "1 person's history ends" if self.n_cut == 1 else f"{self.n_cut:,} persons' histories end"
+        return f"{persons} early: no row was found to follow that keeps the rules and the order."
 
     @property
     def conditions(self) -> ConditionOutcome | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tabsynth.arguments import mapping_fault, refuse, share_fault, whole_number_fault
+from tabsynth.caller import warn
 from tabsynth.constraints.held import Held, held_at
 from tabsynth.constraints.outcome import RuleOutcome, Tally
 from tabsynth.constraints.plan import RulePlan, plan_rules
@@ -140,11 +141,14 @@ class FittedPipeline:
         `ConditionError` for conditions that no row can meet, `UsageError` for arguments of another kind,
         `ConstraintError` where rows cannot be made to meet the rules of the schema within the tries allowed.
         """
+        tally = Tally(compares=False) if tally is None else tally
         frames = list(
             self.sample_batches(
                 n_rows, seed=seed, where=where, rebalance=rebalance, oversample=oversample, tally=tally
             )
         )
+        if tally.cut_short:
+            warn(tally.cut_short)
         return to_layout(pl.concat(frames) if len(frames) > 1 else frames[0], self.layout, schema=self.schema)
 
     def sample_reported(
@@ -225,6 +229,7 @@ class FittedPipeline:
             rebalance,
             oversample,
             where=where,
+            schema=self.schema,
             plan=self.plan,
             n_rows=n_rows,
             pilot=pilot,

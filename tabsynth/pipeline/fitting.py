@@ -28,6 +28,7 @@ from tabsynth.pipeline.histories import (
     Context,
     History,
     context_of,
+    is_kept_by_order,
     require_histories,
     require_rules_of_rows,
 )
@@ -45,7 +46,7 @@ from tabsynth.privacy.queries import Queries
 from tabsynth.private_fit import fit_privately, plan_fit, require_guarantee
 from tabsynth.randomness import Streams
 from tabsynth.schema.made import require_made
-from tabsynth.schema.rules import mapped_columns
+from tabsynth.schema.rules import AnyRule, mapped_columns
 from tabsynth.schema.types import Column, Kind, Origin, Schema, TableSchema
 from tabsynth.schema.validate_rules import require_rules
 from tabsynth.source import AnySchema, as_schema, as_table, only_table
@@ -315,7 +316,7 @@ def _fit_exactly(
         declared, is_private=False
     )  # rules that contradict each other are told before cells are
     if declared.unit.order_by is not None:
-        require_rules_of_rows(plan)
+        require_rules_of_rows(plan, declared)
     table = bound_rows(table, streams)
     progress("reading cells", 0.0)
     encoded = encode_table(table)
@@ -345,9 +346,10 @@ def _fit_exactly(
         told = context.told(encoded.columns)
         model = recipe.fit(encoded, queries=queries, streams=streams, progress=progress, told=told)
     progress("done", 1.0)
-    learnt = table.schema.constraints[: len(declared.constraints)]  # those of a history have one more
     return FittedPipeline(
-        schema=replace(declared, constraints=learnt),
+        schema=replace(
+            declared, constraints=_as_learnt(declared, table.schema, has_history=history is not None)
+        ),
         history=history,
         engine=recipe,
         model=model,
@@ -356,6 +358,15 @@ def _fit_exactly(
         ledger=ledger.copy(),
         layout=layout,
         surrogates=surrogates,
+    )
+
+
+def _as_learnt(declared: TableSchema, learnt: TableSchema, *, has_history: bool) -> tuple[AnyRule, ...]:
+    """The declared rules with the rows of mappings that were read off the table: a history's rules are learnt in their order, and others behind them."""
+    rules = iter(learnt.constraints)
+    return tuple(
+        rule if has_history and is_kept_by_order(rule, declared) else next(rules)
+        for rule in declared.constraints
     )
 
 

@@ -22,7 +22,16 @@ from tabsynth.models.auto import Auto
 from tabsynth.models.base import ContextualSynthesizer, Synthesizer, Told
 from tabsynth.pipeline.lengths import Lengths, lengths_from
 from tabsynth.privacy import Ledger
-from tabsynth.schema.rules import Combinations, Dependency, Hierarchy, Inequality, title_of
+from tabsynth.schema.generators import may_say_unique
+from tabsynth.schema.rules import (
+    AnyRule,
+    Combinations,
+    Dependency,
+    Hierarchy,
+    Inequality,
+    Monotone,
+    title_of,
+)
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 from tabsynth.schema.validate import require_unit
 from tabsynth.table import Table
@@ -44,7 +53,7 @@ class History:
     def of(cls, table: Table, ledger: Ledger, *, min_group: int) -> Self:
         """The history of a table whose unit has an `order_by`, charged to the ledger.
 
-        It is strict where fewer than `min_group` persons have two rows of the same place in the order, or where these make the primary key.
+        It is strict where fewer than `min_group` rows have the same place in the order as the one before, or where person and order make the primary key.
         """
         schema, unit = table.schema, table.schema.unit
         assert unit.column is not None
@@ -58,11 +67,11 @@ class History:
         now = np.flatnonzero(place > 0)
         rows = table.frame.select(names)[order]
         stays = {name: _stays(rows[name], now) for name in names}
-        ties = persons[now[stays[unit.order_by] & rows[unit.order_by][now].is_not_null().to_numpy()]]
+        ties = stays[unit.order_by] & rows[unit.order_by][now].is_not_null().to_numpy()
         return cls(
             constant=tuple(name for name in names if stays[name].all()),
             lengths=Lengths.of(counts[place == 0], min_group=min_group),
-            is_strict=_is_key(schema) or len(np.unique(ties)) < min_group,
+            is_strict=_is_key(schema) or int(ties.sum()) < min_group,
         )
 
     def to_data(self) -> dict[str, Any]:
@@ -181,7 +190,13 @@ def context_of(history: History, schema: TableSchema) -> Context:
     order = schema.unit.order_by
     assert order is not None
     assert schema.unit.column is not None
-    rules, step = schema.constraints, None
+    rules = tuple(rule for rule in schema.constraints if not is_kept_by_order(rule, schema))
+    for rule in schema.constraints:
+        if isinstance(rule, Monotone) and is_kept_by_order(rule, schema) and rule.column in former:
+            pair = (former[rule.column], rule.column)
+            pair = pair[::-1] if rule.decreasing else pair
+            rules = (*rules, Inequality(name=title_of(rule), columns=pair, strict=rule.strict))
+    step = None
     if order in former:
         step = (former[order], order)
         how = "rises" if history.is_strict else "never falls"
@@ -219,8 +234,8 @@ def describe_lone(history: History, schema: TableSchema) -> str:
 def require_histories(schema: TableSchema, recipe: Synthesizer) -> None:
     """Raise where the schema asks for histories that cannot be drawn; do nothing where it asks for none.
 
-    `SchemaError` for a unit that is none, `UsageError` for an engine that is told of no context, a person whose name would be learnt, and
-    a key of several columns, unless these are the person and the order.
+    `SchemaError` for a unit that is none, `UsageError` for an engine that is told of no context, a person whose name would be learnt or is
+    made by a generator that repeats, and a key of several columns, unless these are the person and the order.
     """
     unit = schema.unit
     if unit.order_by is None:
@@ -236,6 +251,11 @@ def require_histories(schema: TableSchema, recipe: Synthesizer) -> None:
         raise UsageError(
             f"{so} of persons named by {unit.column!r}, which is {schema[unit.column].kind}: make it an identifier"
         )
+    if not may_say_unique(schema[unit.column]):
+        raise UsageError(
+            f"{so} of persons named by {unit.column!r}, whose generator gives several persons one name, or follows another column: take "
+            "one that can be unique"
+        )
     if len(schema.primary_key) > 1 and not _is_key(schema):
         raise UsageError(
             f"{so}, whose rows cannot keep a primary key of {len(schema.primary_key)} columns unless it is the person and "
@@ -248,10 +268,30 @@ def _is_key(schema: TableSchema) -> bool:
     return set(schema.primary_key) == {schema.unit.column, schema.unit.order_by}
 
 
-def require_rules_of_rows(plan: RulePlan) -> None:
-    """Raise `ConstraintError` naming rules of all rows together, which histories do not keep; mappings that the rows will say are none."""
+def is_kept_by_order(rule: AnyRule, schema: TableSchema) -> bool:
+    """Whether a rule of all rows says that a column never falls, or rises, from row to row of a person: that is then one of each row and the one before.
+
+    Not where a cell may be none, over which the next could fall.
+    """
+    unit = schema.unit
+    if (
+        not isinstance(rule, Monotone)
+        or rule.within != (unit.column,)
+        or rule.along not in (None, unit.order_by)
+    ):
+        return False
+    columns = (schema[rule.column], schema[unit.order_by or rule.column])
+    are_whole = not any(column.nullable or column.special_values for column in columns)
+    return are_whole and columns[0].kind.is_continuous
+
+
+def require_rules_of_rows(plan: RulePlan, schema: TableSchema) -> None:
+    """Raise `ConstraintError` naming rules of all rows together that histories do not keep; mappings that the rows will say are none."""
     of_table = [
-        one.rule for one in plan.of_table if not isinstance(one.rule, Combinations | Dependency | Hierarchy)
+        one.rule
+        for one in plan.of_table
+        if not isinstance(one.rule, Combinations | Dependency | Hierarchy)
+        and not is_kept_by_order(one.rule, schema)
     ]
     if of_table:
         raise ConstraintError(

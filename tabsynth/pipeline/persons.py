@@ -1,7 +1,7 @@
 """Whole persons, drawn row after row: a block of persons at once, their first rows, then all second rows given the first, and so on.
 
-How many rows persons have is drawn first. A person whose next row no try brings under the rules is drawn again from the first row on, and in the
-end cut short: drawing the row alone again would leave persons whom nothing can follow. A block depends on the seed, its number and how many
+How many rows persons have is drawn first. A row that no try brings under the rules may be the fault of those before it, which leave no room for it: then
+one row more is drawn again, then some more, and the person is cut short in the end. A block depends on the seed, its number and how many
 rows are still wanted, so rows do not depend on batches or cores. The last person's history is as long as there is room for.
 """
 
@@ -24,6 +24,7 @@ from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.plan import RulePlan
 from tabsynth.encode import Surrogate
 from tabsynth.encode.successions import order_keys
+from tabsynth.errors import UsageError
 from tabsynth.fake import FakeColumns
 from tabsynth.models.base import BLOCK_ROWS, FittedModel, Progress
 from tabsynth.pipeline.completing import Completed
@@ -38,22 +39,37 @@ from tabsynth.table import Table
 
 _BLOCK_PERSONS = 2 * BLOCK_ROWS
 _PART_ROWS = 8192
-_ATTEMPTS = 8
-"""How often a person is drawn at most, the last time to be cut short."""
 _TRIES = 4
-"""How often rows are drawn again that break a rule, before their persons are."""
+"""How often rows are drawn again that break a rule, before rows before them are."""
+_BACK = (1, 4, 16, 64)
+"""How many rows before a row that cannot be are drawn again, one after the other."""
+_MOST_BACK = 4
+"""How many rows are drawn again in all, one person's or several persons' at once, for each place in the longest history."""
 _Positions = npt.NDArray[np.int64]
 _Done = Callable[[int], None]
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """Rows of persons, by the person's number and how many of the person's rows come before, (n_rows,); the persons, (n_persons,), who lack rows."""
+@dataclass(slots=True)
+class _Place:
+    """The rows of a block at one place of their histories, and whose they are, (n_rows,)."""
 
     rows: pl.DataFrame
     persons: _Positions
-    place: _Positions
-    is_short: Mask
+
+    def of(self, chosen: Mask) -> _Place:
+        """The rows where `chosen`, (n_rows,)."""
+        return _Place(self.rows.filter(pl.Series(chosen)), self.persons[chosen])
+
+    def aligned(self, persons: _Positions) -> pl.DataFrame:
+        """The rows of these persons, in their order; all have one."""
+        order = np.argsort(self.persons)
+        return self.rows[order[np.searchsorted(self.persons, persons, sorter=order)]]
+
+    def put(self, other: _Place) -> None:
+        """Take the other's rows in the place of those of the same persons, if they have any here."""
+        kept = self.of(~np.isin(self.persons, other.persons))
+        self.rows = pl.concat([kept.rows, other.rows])
+        self.persons = np.concatenate([kept.persons, other.persons])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,9 +91,8 @@ class Persons:
         rules = self.plan.constraints
         self.tally.begin([title_of(one.rule) for one in rules], self.plan.forms)
         self.tally.asks_for(())
-        kept = frozenset(self.context.kept)
-        fake = FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed, kept=kept)
-        fake.require_room()
+        fake = self._fake
+        self._require_names(math.ceil(self.n_rows / self.lengths.mean))
         n_made = n_persons = block = 0
         if not self.n_rows:
             yield pl.DataFrame(schema={column.name: polars_dtype(column) for column in self.schema.columns})
@@ -87,31 +102,67 @@ class Persons:
                 progress("sampling", min(1.0, (made + n) / self.n_rows))
 
             rows, persons = self._block(block, self.n_rows - n_made, done)
+            self._require_names(n_persons + int(persons[-1]) + 1)
             rows = self._named(rows, persons, n_made, n_persons, block)
             rows = fake.fill(rows, n_made, histories=(persons + n_persons).astype(np.uint64))
             self.tally.n_rows += rows.height
             yield rows.select(self.schema.column_names)
             n_made, n_persons, block = n_made + rows.height, n_persons + int(persons[-1]) + 1, block + 1
 
+    @cached_property
+    def _fake(self) -> FakeColumns:
+        """Makes what has a generator, with a name of their own for all persons. Raises `UsageError` where rows have too little room."""
+        FakeColumns(schema=self.schema, n_rows=self.n_rows, seed=self.streams.seed).require_room()
+        person = self.context.person
+        columns = tuple(
+            replace(column, unique=column.unique or column.name == person) for column in self.schema.columns
+        )
+        return FakeColumns(
+            schema=replace(self.schema, columns=columns),
+            n_rows=self.n_rows,
+            seed=self.streams.seed,
+            kept=frozenset({person, *self.context.kept}),
+        )
+
+    def _require_names(self, n_persons: int) -> None:
+        """Raise `UsageError` where the generator of persons' names has fewer than there are persons."""
+        person = self.context.person
+        what = replace(self._fake, n_rows=n_persons).without_room.get(person)
+        if what is not None:
+            what = what.replace(" rows need", " persons need")
+            raise UsageError(f"column {person!r} names persons: {what} (a wider pattern, or fewer rows)")
+
     def _block(self, number: int, n_left: int, done: _Done) -> tuple[pl.DataFrame, _Positions]:
         """Rows of persons, at most `n_left`, in order, and the number of each row's person in the block, ascending."""
         totals = self._totals(number, n_left)
-        waiting = np.arange(len(totals))
-        found: list[pl.DataFrame] = []
-        persons: list[_Positions] = []
-        place: list[_Positions] = []
-        for attempt in range(_ATTEMPTS):
-            is_last = attempt == _ATTEMPTS - 1
-            drawn = self._attempt(totals[waiting], (number, attempt), done, is_last=is_last)
-            stays = ~drawn.is_short[drawn.persons] | is_last
-            found.append(drawn.rows.filter(pl.Series(stays)))
-            persons.append(waiting[drawn.persons[stays]])
-            place.append(drawn.place[stays])
-            waiting = waiting[drawn.is_short]
-            if not len(waiting):
+        everybody = np.arange(len(totals))
+        rows, _ = self._drawn(self._first(totals - 1), (number, 0, 0, 0), may_leave=False)
+        walked = [_Place(rows, everybody)]
+        n_again = 0
+        while True:
+            place, before = len(walked), walked[-1]
+            before = before.of(totals[before.persons] > place)
+            if not len(before.persons):
                 break
-        rows, whose = pl.concat(found), np.concatenate(persons)
-        keys: list[npt.NDArray[np.generic]] = [np.concatenate(place)]
+            who = before.persons
+            rows, is_left = self._drawn(
+                self._next(before.rows, place, totals[who] - 1 - place), (number, place, 0, place)
+            )
+            walked.append(_Place(rows, who).of(~is_left))
+            lost = who[is_left]
+            for back in _BACK:
+                if not len(lost) or n_again > _MOST_BACK * int(totals.max()):
+                    break
+                n_again += min(back, place) + 1
+                lost = self._again(walked, lost, totals, (number, back))
+            totals[lost] = place
+            self.tally.n_cut += len(lost)
+            done(sum(len(one.persons) for one in walked))
+        rows = pl.concat([one.rows for one in walked])
+        whose = np.concatenate([one.persons for one in walked])
+        keys: list[npt.NDArray[np.generic]] = [
+            np.repeat(np.arange(len(walked)), [len(one.persons) for one in walked])
+        ]
         if self._order.kind is not Kind.IDENTIFIER:  # a null between two of them comes last, as in the source
             keys += order_keys(Table(self.schema, rows.select(self.schema.column_names)))
         order = np.lexsort((*keys, whose))
@@ -126,29 +177,28 @@ class Persons:
         totals[-1] -= max(int(within[len(totals) - 1]) - n_left, 0)
         return totals
 
-    def _attempt(self, totals: _Positions, key: tuple[int, int], done: _Done, *, is_last: bool) -> _Drawn:
-        """Persons of so many rows, as far as rows can be brought under the rules; the last time, at least one row of each."""
-        who = np.arange(len(totals))
-        is_short = np.zeros(len(totals), dtype=np.bool_)
-        found: list[pl.DataFrame] = []
-        persons: list[_Positions] = []
-        place = 0
-        rows = self._first(totals - 1)
-        while True:
-            drawn, is_left = self._drawn(rows, (*key, place), may_leave=not is_last or place > 0)
-            is_short[who[is_left]] = True
-            drawn, who = drawn.filter(pl.Series(~is_left)), who[~is_left]
-            found.append(drawn)
-            persons.append(who)
-            done(sum(map(len, persons)))
-            place += 1
-            goes_on = totals[who] > place
-            if not goes_on.any():
-                break
-            drawn, who = drawn.filter(pl.Series(goes_on)), who[goes_on]
-            rows = self._next(drawn, place, totals[who] - 1 - place)
-        places = np.repeat(np.arange(len(found)), [rows.height for rows in found])
-        return _Drawn(pl.concat(found), np.concatenate(persons), places, is_short)
+    def _again(
+        self, walked: list[_Place], lost: _Positions, totals: _Positions, key: tuple[int, int]
+    ) -> _Positions:
+        """Draw `lost` persons' rows at the last place again, and those at some places before it; who is still lost.
+
+        `key` holds the block and how many places those are, from the first on if there are not as many.
+        """
+        last = len(walked) - 1
+        start = max(last - key[1], 0)
+        who, found = lost, []
+        rows = walked[start - 1].aligned(who) if start else None
+        for place in range(start, last + 1):
+            after = totals[who] - 1 - place
+            asked = self._first(after) if rows is None else self._next(rows, place, after)
+            rows, is_left = self._drawn(asked, (key[0], last, key[1], place))
+            found.append(_Place(rows, who).of(~is_left))
+            rows, who = found[-1].rows, found[-1].persons
+            if not len(who):
+                return lost
+        for place, one in enumerate(found, start):
+            walked[place].put(one.of(np.isin(one.persons, who)))
+        return lost[~np.isin(lost, who)]
 
     def _first(self, after: _Positions) -> pl.DataFrame:
         """What first rows of persons are given of whom `after` more rows are to come."""
@@ -183,9 +233,12 @@ class Persons:
         return self.schema[self.schema.unit.order_by]
 
     def _drawn(
-        self, asked: pl.DataFrame, key: tuple[int, int, int], *, may_leave: bool
+        self, asked: pl.DataFrame, key: tuple[int, int, int, int], *, may_leave: bool = True
     ) -> tuple[pl.DataFrame, Mask]:
-        """The rows completed, in order, some at a time on every core: each cell of `asked` is given. And which of them, (n_rows,), break rules."""
+        """The rows completed, in order, some at a time on every core: each cell of `asked` is given. And which of them, (n_rows,), break rules.
+
+        `key`: the block, the place that it has come to, how many rows before are drawn again, and the place of these rows.
+        """
         parts = [asked[start : start + _PART_ROWS] for start in range(0, asked.height, _PART_ROWS)]
 
         def completed(part: int) -> tuple[pl.DataFrame, Mask, Tally]:
@@ -210,7 +263,7 @@ class Persons:
         else:
             with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
                 found = list(pool.map(completed, range(len(parts))))
-        if key[1] == 0:  # who is drawn again counts once
+        if key[2] == 0:  # what is drawn again counts once
             for _, _, tally in found:
                 for what, counts in tally.counts.items():
                     self.tally.add(what, counts)

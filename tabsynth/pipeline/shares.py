@@ -65,19 +65,20 @@ def shares_of(
     oversample: Mapping[str, Any],
     *,
     where: Sequence[Condition],
+    schema: TableSchema,
     plan: RulePlan,
     n_rows: int,
     pilot: Pilot,
     rng: np.random.Generator,
 ) -> Shares:
-    """The kind of every row. Raises `UsageError` for what are no shares or factors, `ConditionError` for shares that cannot be met."""
+    """The kind of every row, of columns of the `schema`; the plan may know more. Raises `UsageError` for what are no shares or factors, `ConditionError` for shares that cannot be met."""
     both_ways = sorted(set(rebalance) & set(oversample))
     if both_ways:
         raise UsageError(f"{', '.join(map(repr, both_ways))}: rebalance or oversample a column, not both")
     many = (*rebalance.values(), *oversample.values())
     _require_few(sum(len(asked) for asked in many if isinstance(asked, Mapping)), "groups")
-    splits = [_rebalanced(name, asked, plan.schema, where) for name, asked in rebalance.items()]
-    splits += [_oversampled(name, asked, plan.schema, where) for name, asked in oversample.items()]
+    splits = [_rebalanced(name, asked, schema, where) for name, asked in rebalance.items()]
+    splits += [_oversampled(name, asked, schema, where) for name, asked in oversample.items()]
     _require_few(sum(len(split.groups) for split in splits), "groups")
     others = [one for one in where if one.column not in {split.column for split in splits}]
     cells, mass = _cells(splits, others, plan, pilot)
