@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from tabsynth.cli.session import Session
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 8
 USUAL_EPSILON, USUAL_DELTA = 10, 1e-4
+
+
+class _History(TypedDict):
+    persons: int
+    rows_per_person: float
+    constant_columns: int
 
 
 def note_left_out(
@@ -89,6 +95,32 @@ def fit_notes(pipeline: FittedPipeline, plan: PlanReport | None) -> tuple[str, .
         return ()
     bought = plan.purchase or "All domains are public: none had to be bought."
     return tuple(filter(None, (bought, unit_cost(pipeline.schema.unit), *pipeline.notes)))
+
+
+def history_note(pipeline: FittedPipeline) -> str:
+    """How many persons a model of histories has learnt, in a line; "" of any other."""
+    found = history_data(pipeline)
+    if found is None:
+        return ""
+    constant, persons = found["constant_columns"], found["persons"]
+    columns = "1 column never varies" if constant == 1 else f"{constant:,} columns never vary"
+    return (
+        f"Histories of {persons:,} person{'' if persons == 1 else 's'}, {found['rows_per_person']:.3g} rows each on average; "
+        f"{columns} within a person."
+    )
+
+
+def history_data(pipeline: FittedPipeline) -> _History | None:
+    """The same as JSON; None where no histories were learnt."""
+    history = pipeline.history
+    if history is None:
+        return None
+    persons = history.lengths.n_persons
+    return {
+        "persons": persons,
+        "rows_per_person": pipeline.n_rows / persons,
+        "constant_columns": len(history.constant),
+    }
 
 
 def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:
