@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from tabsynth.cli.session import Session
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 8
 USUAL_EPSILON, USUAL_DELTA = 10, 1e-4
-
-
-class _History(TypedDict):
-    persons: int
-    rows_per_person: float
-    constant_columns: int
 
 
 def note_left_out(
@@ -99,18 +93,22 @@ def fit_notes(pipeline: FittedPipeline, plan: PlanReport | None) -> tuple[str, .
 
 def history_note(pipeline: FittedPipeline) -> str:
     """How many persons a model of histories has learnt, in a line; "" of any other."""
-    found = history_data(pipeline)
-    if found is None:
+    history = pipeline.history
+    if history is None:
         return ""
-    constant, persons = found["constant_columns"], found["persons"]
-    columns = "1 column never varies" if constant == 1 else f"{constant:,} columns never vary"
-    return (
-        f"Histories of {persons:,} person{'' if persons == 1 else 's'}, {found['rows_per_person']:.3g} rows each on average; "
-        f"{columns} within a person."
+    persons, constant = history.lengths.n_persons, len(history.constant)
+    who = f"{persons:,} person{'' if persons == 1 else 's'}, {pipeline.n_rows / persons:.3g} rows each on average"
+    columns = f"{constant:,} column{' never varies' if constant == 1 else 's never vary'} within a person"
+    is_single = history.lengths.high == (1,) and pipeline.n_rows > persons
+    few = (
+        "; too few have several rows for these to be told apart, so each that is drawn has one"
+        if is_single
+        else ""
     )
+    return f"Histories of {who}; {columns}{few}."
 
 
-def history_data(pipeline: FittedPipeline) -> _History | None:
+def history_data(pipeline: FittedPipeline) -> dict[str, float] | None:
     """The same as JSON; None where no histories were learnt."""
     history = pipeline.history
     if history is None:

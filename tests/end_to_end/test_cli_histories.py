@@ -57,6 +57,22 @@ def test_a_fit_without_histories_says_nothing_of_them(folder: Path):
     assert tabsynth_here(*fit, "--out", "json", "--json", cwd=folder).json["history"] is None
 
 
+def test_a_fit_says_that_no_history_can_be_drawn_of_few_persons(folder: Path):
+    rows = pl.read_csv(folder / "stays.csv")
+    more = pl.col("who").is_in([f"P{k:03}" for k in range(12)])  # eight of them have more rows than one
+    rows.filter(more | (pl.int_range(pl.len()).over("who") == 0)).write_csv(folder / "few.csv")
+    fit = ("fit", "few.csv", "--schema", "schema.yaml", "--engine", "sequential_trees", "--no-privacy")
+    said = " ".join(tabsynth_here(*fit, "--out", "few", cwd=folder).out.split())
+    assert (
+        "Histories of 30 persons, 1.4 rows each on average; 1 column never varies within a person; too few"
+        in said
+    )
+    rows = pl.read_csv(folder / "stays.csv").filter(pl.int_range(pl.len()).over("who") == 0)
+    rows.write_csv(folder / "single.csv")
+    single = ("fit", "single.csv", "--schema", "schema.yaml", "--engine", "sequential_trees", "--no-privacy")
+    assert "too few" not in tabsynth_here(*single, "--out", "single", cwd=folder).out
+
+
 def test_a_run_says_it_too(folder: Path):
     (folder / "run.yaml").write_text(
         "version: 1\nprivacy: none\nevaluation: false\nschema: schema.yaml\n"
