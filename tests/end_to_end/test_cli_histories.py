@@ -73,6 +73,13 @@ def test_a_fit_says_that_no_history_can_be_drawn_of_few_persons(folder: Path):
     assert "too few" not in tabsynth_here(*single, "--out", "single", cwd=folder).out
 
 
+def test_a_budget_is_refused_with_both_ways_out(folder: Path):
+    done = tabsynth_here("fit", "stays.csv", "--schema", "schema.yaml", "--out", "private", cwd=folder)
+    assert done.code == 2
+    assert "take it out of the schema" in done.err
+    assert "or --no-privacy" in done.err
+
+
 def test_a_run_says_it_too(folder: Path):
     (folder / "run.yaml").write_text(
         "version: 1\nprivacy: none\nevaluation: false\nschema: schema.yaml\n"
