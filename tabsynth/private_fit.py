@@ -84,7 +84,8 @@ def plan_fit(schema: TableSchema, recipe: Synthesizer, budget: Budget) -> Budget
     if schema.unit.order_by is not None:
         raise PrivacyError(
             f"the unit's order_by ({schema.unit.order_by!r}) asks for histories of persons, which are drawn without privacy alone, so "
-            "nothing was read: take it out of the schema, and each row is drawn by itself"
+            "nothing was read: take it out of the schema, and each row is drawn by itself, or ask for no privacy in words "
+            "(privacy=tabsynth.NO_PRIVACY, or --no-privacy)"
         )
     require_made(schema, is_private=True)
     _require_sound(schema)

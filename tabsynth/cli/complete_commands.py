@@ -150,12 +150,13 @@ def _finish(
     from dataclasses import replace
 
     from tabsynth.io import write_batches
+    from tabsynth.schema.types import PrivacyUnit
 
     is_near = session.command == "near"
     rows, kept = as_given(rows, pipeline.schema, data, out, in_order=not is_near)
     schema = replace(pipeline.schema, columns=kept, constraints=(), primary_key=())
     if schema.unit.column is not None and schema.unit.column not in rows.columns:
-        schema = replace(schema, unit=replace(schema.unit, column=None))
+        schema = replace(schema, unit=PrivacyUnit())
     mark = replace(pipeline.provenance, real_share=None, given_cells=True)
     write_batches(iter([rows]), out, schema=schema, overwrite=overwrite, provenance=mark)
     session.show(_GIVEN)

@@ -91,6 +91,36 @@ def fit_notes(pipeline: FittedPipeline, plan: PlanReport | None) -> tuple[str, .
     return tuple(filter(None, (bought, unit_cost(pipeline.schema.unit), *pipeline.notes)))
 
 
+def history_note(pipeline: FittedPipeline) -> str:
+    """How many persons a model of histories has learnt, in a line; "" of any other."""
+    history = pipeline.history
+    if history is None:
+        return ""
+    persons, constant = history.lengths.n_persons, len(history.constant)
+    who = f"{persons:,} person{'' if persons == 1 else 's'}, {pipeline.n_rows / persons:.3g} rows each on average"
+    columns = f"{constant:,} column{' never varies' if constant == 1 else 's never vary'} within a person"
+    is_single = history.lengths.high == (1,) and pipeline.n_rows > persons
+    few = (
+        "; too few have several rows for these to be told apart, so each that is drawn has one"
+        if is_single
+        else ""
+    )
+    return f"Histories of {who}; {columns}{few}."
+
+
+def history_data(pipeline: FittedPipeline) -> dict[str, float] | None:
+    """The same as JSON; None where no histories were learnt."""
+    history = pipeline.history
+    if history is None:
+        return None
+    persons = history.lengths.n_persons
+    return {
+        "persons": persons,
+        "rows_per_person": pipeline.n_rows / persons,
+        "constant_columns": len(history.constant),
+    }
+
+
 def note_public(session: Session, path: Path, schema: TableSchema, *, csv: CsvOptions) -> pl.DataFrame:
     """Public rows of a file, with a line on how many they are and which columns they lack."""
     from dataclasses import replace

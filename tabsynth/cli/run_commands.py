@@ -9,7 +9,15 @@ import typer
 
 from tabsynth.cli.condition_notes import condition_data, show_conditions
 from tabsynth.cli.constraint_commands import rule_data, show_rules
-from tabsynth.cli.notes import fit_notes, note_kept_rows, note_left_out, note_mark, note_weak
+from tabsynth.cli.notes import (
+    fit_notes,
+    history_data,
+    history_note,
+    note_kept_rows,
+    note_left_out,
+    note_mark,
+    note_weak,
+)
 from tabsynth.cli.options import (
     DebugOption,
     DeltaOption,
@@ -149,7 +157,7 @@ def run(
                 session.show(
                     f"  Audit: {table.audit.outcome.value}. {'; '.join(table.audit.verdict.reasons)}"
                 )
-            for text in fit_notes(table.pipeline, table.plan):
+            for text in filter(None, (history_note(table.pipeline), *fit_notes(table.pipeline, table.plan))):
                 session.show("\n".join(f"  {line}" for line in text.splitlines()))
         if any(table.results for table in outcome.tables):
             session.show(
@@ -171,6 +179,7 @@ def run(
                         "rows": table.n_synthetic,
                         "fitted_rows": table.n_fitted,
                         "guarantee": table.guarantee,
+                        "history": history_data(table.pipeline),
                         "notes": list(table.pipeline.notes),
                         "conditions": condition_data(table.conditions),
                         "private_output": table.results is not None,

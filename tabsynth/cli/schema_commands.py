@@ -60,7 +60,7 @@ def draft(
         from tabsynth.schema import write_schema
         from tabsynth.schema.nulls import possible_nulls
         from tabsynth.schema.types import Schema
-        from tabsynth.schema.unit import possible_persons, unit_line
+        from tabsynth.schema.unit import order_entry, possible_order, possible_persons, unit_line
         from tabsynth.source import drafted
 
         require_free(out, inputs=(data,), overwrite=overwrite)
@@ -76,11 +76,16 @@ def draft(
         session.show("Read it: kinds, roles and the privacy unit are guesses, and for you to correct.")
         for seen in to_review(schema):
             session.show(f"To be reviewed: {seen.name} looks like {seen.review}")
-        repeating = possible_persons(schema)
+        repeating, order = possible_persons(schema), possible_order(schema)
         for column in repeating:
             session.note(
                 f"{column} repeats: if it names persons, declare the unit, or a split puts one person on both "
                 f"sides. The line is in the file, to be uncommented: {unit_line(column)}"
+            )
+        if repeating and order is not None:
+            session.note(
+                f"With {order_entry(order)} in the unit, the rows of a person are learnt and drawn as a history, one after "
+                "the other; that is done without privacy alone."
             )
         maybe_null = () if dialect is None else possible_nulls(schema)
         if maybe_null:
@@ -95,6 +100,7 @@ def draft(
                 "private_output": True,
                 "rows": table.n_rows,
                 "repeating_identifiers": list(repeating),
+                "possible_order": order if repeating else None,
                 "possible_nulls": list(maybe_null),
                 "columns": {column.name: column_data(column) for column in schema.columns},
             },

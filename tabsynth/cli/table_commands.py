@@ -11,6 +11,8 @@ from tabsynth.cli.constraint_commands import rule_data, show_rules
 from tabsynth.cli.next_steps import HOLDOUT, TRAIN, Step, after_sample, after_schema
 from tabsynth.cli.notes import (
     fit_notes,
+    history_data,
+    history_note,
     note_kept_rows,
     note_left_out,
     note_mark,
@@ -293,8 +295,8 @@ def fit(
 
 
 def _show_fitted(session: Session, pipeline: FittedPipeline, plan: PlanReport | None, *, why: str) -> None:
-    """The guarantee, why `auto` chose the engine, and what there is to know of a private fit."""
-    for text in filter(None, (pipeline.guarantee, why, *fit_notes(pipeline, plan))):
+    """The guarantee, why `auto` chose the engine, whose histories were learnt, and what there is to know of a private fit."""
+    for text in filter(None, (pipeline.guarantee, why, history_note(pipeline), *fit_notes(pipeline, plan))):
         session.show(text)
 
 
@@ -348,6 +350,7 @@ def _fit_data(
         else {"source": copy.source, "series": copy.series, "epsilon": copy.epsilon(copy.cap.delta)},
         "rows": pipeline.n_rows,
         "columns": len(pipeline.schema.columns),
+        "history": history_data(pipeline),
         "left_out": left_out,
         "generation": pipeline.generation,
         "real_share": pipeline.real_share,

@@ -33,7 +33,7 @@ from tabsynth.models.spans import LATTICE, LINE
 from tabsynth.pipeline.requests import Part, Positions, places_of
 from tabsynth.schema.hints import did_you_mean
 from tabsynth.schema.rules import title_of
-from tabsynth.schema.types import Kind, Origin, TableSchema
+from tabsynth.schema.types import Kind, Origin, PrivacyUnit, TableSchema
 from tabsynth.table import Table
 
 Known = Mapping[str, Mask]
@@ -58,9 +58,7 @@ def read_partial(data: Any, schema: TableSchema) -> tuple[pl.DataFrame, Layout]:
     columns = tuple(replace(schema[name], nullable=True) for name in schema.column_names if name in names)
     if not columns:
         raise UsageError("the rows have no column of the schema")
-    part = replace(
-        schema, columns=columns, constraints=(), primary_key=(), unit=replace(schema.unit, column=None)
-    )
+    part = replace(schema, columns=columns, constraints=(), primary_key=(), unit=PrivacyUnit())
     frame, layout = read_table(data, schema=part)
     return Table.conform(frame, part).frame.select(names), layout
 

@@ -56,6 +56,10 @@ class Lengths:
         )
 
     @property
+    def n_persons(self) -> int:
+        return sum(self.persons)
+
+    @property
     def mean(self) -> float:
         """Rows of a person."""
         middles = [(low + high) / 2 for low, high in zip(self.low, self.high, strict=True)]

@@ -46,7 +46,7 @@ from tabsynth.schema.types import (
     Schema,
     TableSchema,
 )
-from tabsynth.schema.unit import possible_persons, unit_line
+from tabsynth.schema.unit import order_entry, possible_order, possible_persons, unit_line
 from tabsynth.schema.validate import check_schema
 from tabsynth.schema.yamltext import Plain
 
@@ -119,8 +119,10 @@ def _with_unit_notes(text: str, schema: Schema) -> str:
 
 
 def _unit_notes(table: TableSchema) -> str:
+    order = possible_order(table)
+    history = "" if order is None else f"; {order_entry(order)} in the braces makes their rows a history"
     return "".join(
-        f"    # {unit_line(name)}  # if it names persons, who may have several rows each\n"
+        f"    # {unit_line(name)}  # if it names persons, who may have several rows each{history}\n"
         for name in possible_persons(table)
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tabsynth.schema import yamltext
-from tabsynth.schema.guess.names import names_a_person
+from tabsynth.schema.guess.names import names_a_person, words_of
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, TableSchema
 
 _MANY_LEVELS = 50
+_TIMES = (Kind.DATE, Kind.DATETIME)
+_BIRTH = frozenset({"birth", "birthday", "birthdate", "born", "dob"})
 USUAL_MAX_ROWS = 20
 """Put forward for `max_rows`; a number read off the data would tell how often one person is in it."""
 
@@ -42,6 +44,22 @@ def unit_cost(unit: PrivacyUnit) -> str:
     return (
         f"A person counts for up to {unit.max_rows:,} rows, so the noise is {unit.max_rows:,} times that of one row: where "
         "few have so many, a smaller max_rows in the schema means less noise, and drops rows beyond it."
+    )
+
+
+def possible_order(table: TableSchema) -> str | None:
+    """The first date or datetime that may order the rows of a person, before those that may be null; never a day of birth."""
+    times = [one for one in table.columns if one.kind in _TIMES and not _BIRTH & set(words_of(one.name))]
+    return min(times, key=lambda column: column.nullable).name if times else None
+
+
+def order_entry(column: str) -> str:
+    """What stands in a unit's braces beside its column where the rows of a person follow one another: `order_by: admitted`."""
+    entry: yamltext.Plain = {"order_by": column}
+    return (
+        yamltext.dump({"unit": entry}, flow_keys=frozenset({"unit"}))
+        .removeprefix("unit: {")
+        .removesuffix("}\n")
     )
 
 

@@ -133,6 +133,24 @@ def test_draft_of_a_wide_table_shows_the_first_columns(tmp_path: Path) -> None:
     assert len(done.out.splitlines()) < 90
 
 
+def test_a_draft_with_a_date_says_what_makes_rows_of_a_person_a_history(tmp_path: Path) -> None:
+    cells = {
+        "patient_id": [f"P{i % 10:03}" for i in range(40)],
+        "came": [f"2024-01-{1 + i % 28:02}" for i in range(40)],
+    }
+    pl.DataFrame(cells).write_csv(tmp_path / "visits.csv")
+    drafted = tabsynth_here("schema", "draft", "visits.csv", "--out", "s.yaml", "--json", cwd=tmp_path)
+    assert drafted.json["possible_order"] == "came"
+    assert (
+        "With order_by: came in the unit, the rows of a person are learnt and drawn as a history"
+        in drafted.err
+    )
+    text = (tmp_path / "s.yaml").read_text(encoding="utf-8")
+    assert "; order_by: came in the braces makes their rows a history" in text
+    args = ("schema", "confirm", "s.yaml", "--by", "A", "--source", "B", "--column", "came")
+    assert "Comments" not in tabsynth_here(*args, cwd=tmp_path).err
+
+
 def _visits(folder: Path) -> None:
     """40 visits of 10 patients."""
     cells = {"patient_id": [f"P{i % 10:03}" for i in range(40)], "age": [20 + i % 10 for i in range(40)]}
@@ -146,6 +164,8 @@ def test_identifiers_that_repeat_are_pointed_out_until_the_unit_is_declared(tmp_
     assert drafted.json["repeating_identifiers"] == ["patient_id"]
     assert "patient_id repeats: if it names persons" in drafted.err
     assert unit in drafted.err
+    assert "order_by" not in drafted.err  # nothing here tells which row comes first
+    assert drafted.json["possible_order"] is None
     confirmed = tabsynth_here(
         "schema", "confirm", "s.yaml", "--by", "A", "--source", "B", "--column", "age", cwd=tmp_path
     )

@@ -50,6 +50,14 @@ def test_the_page_shows_the_rule():
         n = {"any": 500, "not asked for": None, "fewer than 3,000": 2_999, "any other": 3_000}[n_rows]
         found = Auto(purpose=purpose).choose(n_columns=n_columns, is_private=budget == "ε", n_rows=n)
         assert found.recipe.name == engine
+    first = next(line for line in text.splitlines() if line.startswith("| ") and "](engines/" in line)
+    assert first.startswith(
+        "| none, and the schema's unit has an `order_by` | any | any | any | [`sequential_trees`]"
+    )
+    for purpose in ("rows", "answers"):
+        for n_columns, n in ((3, 500), (3, None), (500, 10_000)):
+            asked = {"n_columns": n_columns, "n_rows": n, "has_histories": True}
+            assert Auto(purpose=purpose).choose(is_private=False, **asked).recipe.name == "sequential_trees"
 
 
 def test_what_is_fitted_is_of_the_engine_that_was_chosen(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tabsynth.schema import schema_from_yaml, schema_to_yaml
 from tabsynth.schema.files import without_notes
 from tabsynth.schema.types import Column, Kind, PrivacyUnit, Schema, TableSchema
-from tabsynth.schema.unit import possible_persons, unit_cost, unit_line, unit_question
+from tabsynth.schema.unit import possible_order, possible_persons, unit_cost, unit_line, unit_question
 
 TABLE = TableSchema(
     name="stays",
@@ -60,6 +60,33 @@ def test_a_private_file_holds_the_lines_as_comments_that_can_be_uncommented() ->
         assert text.count(comment) == 1
         chosen = schema_from_yaml(text.replace(comment, unit_line(name)))["stays"]
         assert chosen.unit == PrivacyUnit(column=name, max_rows=20)
+
+
+def test_a_date_may_order_the_rows_of_a_person_but_no_day_of_birth() -> None:
+    born = Column(name="date_of_birth", kind=Kind.DATE, dtype="date")
+    died = Column(name="died", kind=Kind.DATE, dtype="date", nullable=True)
+    came = Column(name="came, at", kind=Kind.DATETIME, dtype="datetime[us]")
+    left = Column(name="left", kind=Kind.DATE, dtype="date")
+    for times, order in (
+        ((), None),
+        ((born,), None),
+        ((born, died), "died"),
+        ((born, died, came, left), "came, at"),
+    ):
+        assert possible_order(replace(TABLE, columns=(*TABLE.columns, *times))) == order
+
+
+def test_the_comment_of_a_table_with_a_date_says_what_makes_a_history() -> None:
+    came = Column(name="came, at", kind=Kind.DATE, dtype="date")
+    table = replace(TABLE, columns=(*TABLE.columns[1:2], came))
+    text = schema_to_yaml(Schema(tables=(table,)), private_note=True)
+    entry = 'order_by: "came, at"'
+    line = "    # unit: {column: patient_id, max_rows: 20}  # if it names persons, who may have several rows each"
+    assert f"{line}; {entry} in the braces makes their rows a history\n" in text
+    assert without_notes(text, Schema(tables=(table,))) == schema_to_yaml(Schema(tables=(table,)))
+    chosen = schema_from_yaml(text.replace("# unit: {", f"unit: {{{entry}, "))["stays"]
+    assert chosen.unit == PrivacyUnit(column="patient_id", max_rows=20, order_by="came, at")
+    assert "order_by" not in schema_to_yaml(SCHEMA, private_note=True)
 
 
 def test_the_comments_can_be_told_from_peoples_own() -> None:
