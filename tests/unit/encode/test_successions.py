@@ -20,7 +20,9 @@ UNIT = PrivacyUnit(column="who", max_rows=9, order_by="at")
 
 def table(persons, cells, order=VISIT):
     schema = TableSchema(name="t", columns=(PERSON, order), unit=UNIT)
-    return Table.conform(pl.DataFrame({"who": persons, "at": cells}, schema_overrides={"who": pl.String}), schema)
+    return Table.conform(
+        pl.DataFrame({"who": persons, "at": cells}, schema_overrides={"who": pl.String}), schema
+    )
 
 
 def order_of(cells, column):

@@ -58,7 +58,9 @@ def test_no_group_is_small_and_every_person_is_in_one(rows, min_group):
     assert sum(lengths.persons) == len(rows)
     assert lengths.low[0] == min(rows)
     assert lengths.high[-1] <= max(rows)
-    within = [sum(low <= n <= high for n in rows) for low, high in zip(lengths.low, lengths.high, strict=True)]
+    within = [
+        sum(low <= n <= high for n in rows) for low, high in zip(lengths.low, lengths.high, strict=True)
+    ]
     assert within[:-1] == list(lengths.persons[:-1])
     assert sum(n >= lengths.low[-1] for n in rows) == lengths.persons[-1]
     assert sum(n > lengths.farthest for n in rows) >= min(min_group, len(rows))
