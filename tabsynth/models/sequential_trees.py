@@ -115,7 +115,7 @@ class SequentialTrees:
     ) -> FittedSequentialTrees:
         """Columns of the context come first, nothing tilts them, and rows are told from rows that are drawn given those of the source.
 
-        A step is drawn as a difference.
+        A step is drawn as a difference, its second column before all that are not asked to be first.
         """
         from threadpoolctl import threadpool_limits
 
@@ -124,6 +124,8 @@ class SequentialTrees:
         self._require_classes(data)
         context = told.context
         first = [*context, *(name for name in self._first(data) if name not in context)]
+        if told.step is not None and told.step[1] not in first:
+            first.append(told.step[1])  # so that what it would be told by is told by it
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
