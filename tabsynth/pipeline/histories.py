@@ -95,9 +95,10 @@ def history_from(data: Any, schema: TableSchema) -> History | None:
         raise ModelFileError("the history names columns that the table lacks, or not in their order")
     if not isinstance(data["is_strict"], bool):
         raise ModelFileError("the history does not say whether its order is strict")
-    return History(
-        constant=tuple(constant), lengths=lengths_from(data["lengths"]), is_strict=data["is_strict"]
-    )
+    lengths = lengths_from(data["lengths"])
+    if lengths.high[-1] > (schema.unit.max_rows or 0):
+        raise ModelFileError("the history has persons of more rows than the unit's max_rows")
+    return History(constant=tuple(constant), lengths=lengths, is_strict=data["is_strict"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tabsynth.errors import ModelFileError
 
 _Integers = npt.NDArray[np.integer]
+_MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def lengths_from(data: Any) -> Lengths:
         isinstance(data, Sequence)
         and len(data) > 0
         and all(isinstance(group, list) and len(group) == 3 for group in data)
-        and all(type(number) is int and number >= 1 for group in data for number in group)
+        and all(type(number) is int and 1 <= number <= _MOST for group in data for number in group)
     )
     if not are_groups:
         raise ModelFileError("the history does not say how many rows persons have")
