@@ -130,6 +130,8 @@ def test_a_key_of_person_and_order_is_strict():
 def test_a_history_is_read_back():
     found = history(table(PAPERS, ROWS))
     assert history_from(found.to_data(), PAPERS) == found
+    most = {**found.to_data(), "lengths": [[1, PAPERS.unit.max_rows, 11]]}
+    assert history_from(most, PAPERS).lengths == Lengths((1,), (9,), (11,))
     assert history_from(None, replace(PAPERS, unit=PrivacyUnit(column="pid", max_rows=3))) is None
 
 
@@ -150,6 +152,7 @@ def test_a_history_is_read_back():
         ({"is_strict": "yes"}, "strict"),
         ({"lengths": []}, "how many rows"),
         ({"lengths": [[1, 1, True]]}, "how many rows"),
+        ({"lengths": [[1, 10, 11]]}, "more rows than the unit's max_rows"),
         ({"more": 1}, "not one"),
     ],
 )
@@ -161,7 +164,7 @@ def test_another_history_is_refused(change, fault):
 
 @pytest.mark.parametrize("data", [None, [], 7, "x", {}, {"constant": []}])
 def test_what_is_no_history_is_refused(data):
-    with pytest.raises(ModelFileError, match="missing, or there|not one"):
+    with pytest.raises(ModelFileError, match=r"missing, or there|not one"):
         history_from(data, PAPERS)
 
 
@@ -322,7 +325,7 @@ def test_a_private_fit_is_refused_before_anything_is_read_or_charged(engine):
 
 @pytest.mark.parametrize("engine", [named(name) for name in sorted(set(ENGINES) - {"sequential_trees"})])
 def test_other_engines_are_refused_by_a_word_on_the_one_that_can(engine):
-    with pytest.raises((UsageError, PrivacyError), match="take sequential_trees|dp_ctgan") as caught:
+    with pytest.raises((UsageError, PrivacyError), match=r"take sequential_trees|dp_ctgan") as caught:
         fitted(VISITS, "no-such-file.csv", engine)
     if "none" in ENGINES[engine].guarantees:
         assert isinstance(caught.value, UsageError)

@@ -119,6 +119,8 @@ def test_within_a_group_all_lengths_are_equally_likely_and_persons_are_in_random
         [[-1, 1, 11]],
         [[1, 1, 0]],
         [[1, 1, -11]],
+        [[1, 2**53 + 1, 11]],
+        [[1, 1, 2**70]],
     ],
 )
 def test_what_are_no_groups_is_refused(data):

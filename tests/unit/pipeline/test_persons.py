@@ -234,8 +234,8 @@ def test_an_order_near_the_top_of_its_bounds():
     rng = np.random.default_rng(0)
     rows = []
     for person in range(200):
-        for place in sorted(rng.choice(np.arange(90, 101), size=rng.integers(1, 8), replace=False).tolist()):
-            rows.append((f"P{person}", place, str(rng.choice(["x", "y"]))))
+        places = sorted(rng.choice(np.arange(90, 101), size=rng.integers(1, 8), replace=False).tolist())
+        rows += [(f"P{person}", place, str(rng.choice(["x", "y"]))) for place in places]
     schema = schema_of(PERSON, whole("step", 90, 100), levels("c", "x", "y"), order_by="step")
     found = fitted(pl.DataFrame(rows, schema=["pid", "step", "c"], orient="row"), schema)
     assert found.history.is_strict
