@@ -53,8 +53,8 @@ def test_rows_of_a_person_stand_together_and_in_order():
         ),
         (Column(name="at", kind=Kind.NUMBER, dtype="float64", nullable=True), [-1.5, 0.25, 3.0, None]),
         (
-            Column(name="at", kind=Kind.DATETIME, dtype="datetime[us]", nullable=True),
-            [dt.datetime(1969, 12, 31, 23), dt.datetime(1970, 1, 1), dt.datetime(2020, 1, 1), None],
+            Column(name="at", kind=Kind.DURATION, dtype="duration[us]", nullable=True),
+            [dt.timedelta(hours=-30), dt.timedelta(hours=5), dt.timedelta(days=1), None],
         ),
         (VISIT, ["a2", "a10", "id9", "id10", "id010x", "id9x", None]),
         (VISIT, ["2020-9", "2020-10", "2021-1", "2021-"]),
