@@ -194,6 +194,7 @@ class FittedPipeline:
             schema=self.schema,
             context=context_of(history, self.schema),
             lengths=history.lengths,
+            is_strict=history.is_strict,
             model=self.model,
             plan=self.plan,
             surrogates=self.surrogates,
