@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tabsynth
 from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.rules import constraints_of
 from tabsynth.model_folder import read_folder
 from tabsynth.pipeline import FittedPipeline
+from tabsynth.pipeline.persons import _rising
 from tabsynth.privacy import NO_PRIVACY
 from tabsynth.schema.rules import Combinations, Dependency, Hierarchy, Inequality
 from tabsynth.schema.types import Column, Generator, Kind
@@ -23,12 +26,12 @@ from tests.unit.pipeline.tables import DAY, NEXT, PERSON, STATE, VISITS, schema_
 SOURCE = visits()
 
 
-def fitted(frame, schema, **settings):
+def fitted(frame, schema, **more):
     return tabsynth.fit(
         frame,
         schema=schema,
         engine="sequential_trees",
-        settings={"rounds": 0, **settings},
+        settings={"rounds": 0, **more},
         privacy=NO_PRIVACY,
     )
 
@@ -378,6 +381,46 @@ def test_an_identifier_that_orders_is_made_anew_and_rises(named):
     assert rows["enc"].str.contains(r"^E-\d{5}$").all()
     pairs = steps(rows, "enc")
     assert (pairs["now"] < pairs["then"]).all()  # of one width, so as texts
+
+
+NUMBERED = schema_of(
+    *VISITS.columns, Column(name="visit", kind=Kind.IDENTIFIER, dtype="int64"), order_by="visit"
+)
+
+
+@pytest.mark.parametrize("key", [(), ("pid", "visit")])
+def test_numbers_that_each_person_counts_rise_within_persons(key):
+    """Five numbers in all, so that numbers drawn by themselves would stand twice with one person."""
+    place = pl.int_range(pl.len()).over("pid")
+    frame = SOURCE.sort("pid", "day").with_columns(visit=place)
+    rows = fitted(frame, replace(NUMBERED, primary_key=key)).sample(2000, seed=1)
+    pairs = steps(rows, "visit")
+    assert (pairs["now"] < pairs["then"]).all()
+    assert rows["visit"].n_unique() < 20
+    assert not rows.select("pid", "visit").is_duplicated().any()
+
+
+def test_numbers_that_stay_for_some_rows_never_fall():
+    """Two rows of each case; of a case's number as few are made."""
+    case = pl.int_range(pl.len()).over("pid") // 2 + 10 * pl.col("pid").str.slice(1).cast(pl.Int64)
+    found = fitted(SOURCE.sort("pid", "day").with_columns(visit=case), NUMBERED)
+    assert not found.history.is_strict
+    pairs = steps(found.sample(2000, seed=1), "visit")
+    assert (pairs["now"] <= pairs["then"]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=6), min_size=1, max_size=6))
+def test_numbers_are_raised_by_as_little_as_makes_them_rise(histories):
+    histories = [sorted(one) for one in histories]
+    persons = np.repeat(np.arange(len(histories)), [len(one) for one in histories])
+    expected = []
+    for one in histories:
+        last = 0
+        for number in one:
+            last = max(number, last + 1)
+            expected.append(last)
+    assert _rising(np.concatenate(histories), persons).tolist() == expected
 
 
 def test_a_template_reads_what_the_row_says_in_the_end(named):
