@@ -327,6 +327,21 @@ def test_mappings_that_the_rows_say_are_kept(rule, tmp_path):
         assert (days["now"] < days["then"]).all()
 
 
+def test_what_stays_does_beside_a_mapping_of_what_does_not():
+    """Wards change, their site does not: the two are learnt as one column, of which half is given."""
+    second = pl.Series(np.random.default_rng(0).integers(1, 3, SOURCE.height)).cast(pl.String)
+    schema = replace(
+        VISITS,
+        columns=(*VISITS.columns, levels("ward", "a1", "a2", "b1", "b2", "c1", "c2")),
+        constraints=(Dependency(columns=("ward",), determines=("site",)),),
+    )
+    found = fitted(SOURCE.with_columns(ward=SOURCE["site"] + second), schema)
+    assert found.history.constant == ("site",)
+    rows = found.sample(2000, seed=1)
+    assert (rows["ward"].str.head(1) == rows["site"]).all()
+    assert varies_within(rows, "site", "ward") == ["ward"]
+
+
 # names
 
 CASES = schema_of(
