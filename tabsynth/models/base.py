@@ -117,14 +117,20 @@ class Synthesizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an engine is told of columns that rows are mostly given when they are drawn.
+    """What an engine is told of columns that rows are given when they are drawn.
 
-    `context`: these columns, in that order, all or as many of the first of them. `step`: a column of numbers or times of the context and one that lies above
-    it, never below; None where there is none.
+    `given`: columns that all rows are given, in an order in which they may be learnt. `kept`: columns that some rows are given, too, and
+    others not. `step`: a given column of numbers or times, and one that lies above it, never below; None where there is none.
     """
 
-    context: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     step: tuple[str, str] | None = None
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """All of these columns, in the order in which drawing rows given them is easiest."""
+        return (*self.given, *self.kept)
 
 
 NOTHING_TOLD = Told()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from tabsynth.models.marginals import fit_latents, require_group_size
 from tabsynth.models.trees.axes import names_in, order_of, pieces_on
 from tabsynth.models.trees.differences import (
     Difference,
+    Pair,
     difference_columns,
     differences_on,
     pairs_told,
@@ -113,7 +114,7 @@ class SequentialTrees:
         progress: Progress = no_progress,
         told: Told = NOTHING_TOLD,
     ) -> FittedSequentialTrees:
-        """Columns of the context come first, nothing tilts them, and rows are told from rows that are drawn given those of the source.
+        """Columns of the context come first. Nothing tilts those that all rows are given, and rows are told from rows that are drawn given the source's.
 
         A step is drawn as a difference.
         """
@@ -122,8 +123,7 @@ class SequentialTrees:
         assert isinstance(queries, Queries)  # no other guarantee than "none", and the pipeline has seen to it
         names = tuple(data.columns)
         self._require_classes(data)
-        context = told.context
-        first = [*context, *(name for name in self._first(data) if name not in context)]
+        first = [*told.context, *(name for name in self._first(data) if name not in told.context)]
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
@@ -155,7 +155,7 @@ class SequentialTrees:
 
             def fit_place(place: int) -> Fitted:
                 progress("trees", 0.2 + 0.6 * next(n_fitted) / len(order))
-                tilts = latents[order[place]].variable.name not in context
+                tilts = latents[order[place]].variable.name not in told.given
                 return fit_axis(axes, place, tools[place], settings, tilts=tilts)
 
             last_first = range(len(order) - 1, -1, -1)  # those of many pieces on many axes take the longest
@@ -168,7 +168,8 @@ class SequentialTrees:
             return sequence
         progress("refinement", 0.8)
         chosen = self._some_rows("refine", data.n_rows, 1.0, MOST_REFINING_ROWS, streams)
-        real, ratio = Source.of([rows[chosen] for rows in pieces], latents, context, n_rows=data.n_rows), None
+        real = Source.of([rows[chosen] for rows in pieces], latents, told.given, n_rows=data.n_rows)
+        ratio = None
         with threadpool_limits(1, user_api="blas"):
             if fit_ratio is not None:
                 ratio = refine(sequence, real, fit_ratio, self, streams)
@@ -189,9 +190,16 @@ class SequentialTrees:
         streams: Streams,
     ) -> tuple[EncodedTable, tuple[Latent, ...], tuple[int, ...], AxesTold]:
         """The table with columns of differences and repeats, all axes, their order, and what those tell."""
-        pairs = pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
-        if told.step is not None:
-            pairs = with_step(told.step, pairs, data, latents, order, min_group=self.min_group)
+
+        def find(order: Sequence[int]) -> list[Pair]:
+            return pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
+
+        if told.step is None:
+            pairs = find(order)
+        else:
+            order, pairs = with_step(
+                told.step, find, data, latents, order, told.context, min_group=self.min_group
+            )
         between = difference_columns(pairs, data)
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         differences = differences_on(pairs, latents)

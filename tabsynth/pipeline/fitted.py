@@ -204,6 +204,7 @@ class FittedPipeline:
             schema=self.schema,
             context=context_of(history, self.schema),
             lengths=history.lengths,
+            is_strict=history.is_strict,
             model=self.model,
             plan=self.plan,
             surrogates=self.surrogates,
@@ -388,11 +389,11 @@ class FittedPipeline:
         identifier counts as present or missing. -inf says that the model never makes such a row. Raises
         `UsageError` for an engine that cannot say, `InputError` for data of another structure or type.
         """
-        model = explicit(self.model, self.engine.name, what="probabilities of rows")
         if self.history is not None:
             raise UsageError(
                 "a model of histories knows rows by those before them: it has no probability for one by itself"
             )
+        model = explicit(self.model, self.engine.name, what="probabilities of rows")
         rows = as_table(data.frame if isinstance(data, Table) else data, self.schema)[0]
         broken = [one.violations(rows.frame) for one in self.plan.per_row]
         found = model.log_prob(encode_table(self.plan.apply(rows)))

@@ -16,7 +16,9 @@ import numpy as np
 import polars as pl
 
 from tabsynth.constraints.plan import RulePlan
+from tabsynth.encode.continuous import ContinuousEncoder
 from tabsynth.encode.successions import in_succession, places_in
+from tabsynth.encode.table import encoder_of
 from tabsynth.errors import ConstraintError, ModelFileError, UsageError
 from tabsynth.models.auto import Auto
 from tabsynth.models.base import ContextualSynthesizer, Synthesizer, Told
@@ -41,11 +43,12 @@ from tabsynth.table import Table
 class History:
     """What is known of the rows of persons beside the columns themselves.
 
-    `constant`: the columns, that of persons aside, that no person of the source has two different cells in. `lengths`: how many rows persons
-    have. `is_strict`: whether the order column rises from row to row, where it otherwise may stay.
+    `constant`: the columns, that of persons aside, that no person of the source has two different cells in. `lagged`: the modelled ones of the others whose
+    cell of the row before a row is learnt beside; of numbers and times as many must have one as make a group. `lengths`: how many rows persons have. `is_strict`: whether the order column rises from row to row, where it otherwise may stay.
     """
 
     constant: tuple[str, ...]
+    lagged: tuple[str, ...]
     lengths: Lengths
     is_strict: bool
 
@@ -68,9 +71,16 @@ class History:
         rows = table.frame.select(names)[order]
         stays = {name: _stays(rows[name], now) for name in names}
         ties = stays[unit.order_by] & rows[unit.order_by][now].is_not_null().to_numpy()
+        constant = tuple(name for name in names if stays[name].all())
+        lagged = (
+            name
+            for name in modelled(schema)
+            if name not in constant and _n_told(schema[name], rows[name][now - 1]) >= min_group
+        )
         return cls(
-            constant=tuple(name for name in names if stays[name].all()),
-            lengths=Lengths.of(counts[place == 0], min_group=min_group),
+            constant=constant,
+            lagged=tuple(lagged),
+            lengths=Lengths.of(counts[place == 0], min_group=min_group, most=unit.max_rows or 1),
             is_strict=_is_key(schema) or int(ties.sum()) < min_group,
         )
 
@@ -78,6 +88,7 @@ class History:
         """Plain data for JSON; `history_from` reads it back."""
         return {
             "constant": list(self.constant),
+            "lagged": list(self.lagged),
             "lengths": self.lengths.to_data(),
             "is_strict": self.is_strict,
         }
@@ -90,22 +101,38 @@ def _stays(
     return cells[now].eq_missing(cells[now - 1]).to_numpy()
 
 
+def _n_told(column: Column, cells: pl.Series) -> int:
+    """How many of the cells an engine can learn something of: numbers, or all that have levels."""
+    encoder = encoder_of(column)
+    if not isinstance(encoder, ContinuousEncoder):
+        return len(cells)
+    return int((encoder.encode(cells)[0] == 0).sum())
+
+
 def history_from(data: Any, schema: TableSchema) -> History | None:
     """What `to_data` gave, None for None. Raises `ModelFileError` for anything that is no history of that schema."""
     if (data is None) != (schema.unit.order_by is None):
         raise ModelFileError("the history is missing, or there where the unit has no order_by")
     if data is None:
         return None
-    if not isinstance(data, dict) or set(data) != {"constant", "lengths", "is_strict"}:
+    if not isinstance(data, dict) or set(data) != {"constant", "lagged", "lengths", "is_strict"}:
         raise ModelFileError("the history is not one")
-    constant = data["constant"]
+    constant, lagged = data["constant"], data["lagged"]
     names = [name for name in schema.column_names if name != schema.unit.column]
     if not isinstance(constant, list) or constant != [name for name in names if name in constant]:
         raise ModelFileError("the history names columns that the table lacks, or not in their order")
+    able = [name for name in names if name not in constant and schema[name].kind.is_modelled]
+    if not isinstance(lagged, list) or lagged != [name for name in able if name in lagged]:
+        raise ModelFileError(
+            "the history names columns of the row before that do not vary, or not in their order"
+        )
     if not isinstance(data["is_strict"], bool):
         raise ModelFileError("the history does not say whether its order is strict")
+    lengths = lengths_from(data["lengths"])
+    if max(*lengths.high, lengths.farthest + 1) > (schema.unit.max_rows or 0):
+        raise ModelFileError("the history has persons of more rows than the unit's max_rows")
     return History(
-        constant=tuple(constant), lengths=lengths_from(data["lengths"]), is_strict=data["is_strict"]
+        constant=tuple(constant), lagged=tuple(lagged), lengths=lengths, is_strict=data["is_strict"]
     )
 
 
@@ -114,35 +141,25 @@ class Context:
     """The schema in which histories are learnt: the columns of the context first, then those of the table.
 
     `before` and `after` count the person's other rows, up to a number that enough persons reach; `former` names, for columns
-    that vary, the one of the row before. `person` names the person, `kept` are the other columns that do not vary and are made anew:
-    identifiers and texts.
+    that vary, the one of the row before. `person` names the person; `constant` are the modelled columns that stay what they are in a person's first
+    row, `kept` the others that do, which are made anew: identifiers and texts.
     """
 
     before: str
     after: str
     former: Mapping[str, str]
     person: str
+    constant: tuple[str, ...]
     kept: tuple[str, ...]
     schema: TableSchema
     step: tuple[str, str] | None
     """The order column of the row before and that of the row, where these are modelled and vary."""
 
-    @property
-    def first(self) -> tuple[str, ...]:
-        """What later rows are given, in an order in which what first rows are given comes before all else."""
-        return (self.before, *self.former.values(), self.after, *self.constant)
-
     def told(self, learnt: Collection[str]) -> Told:
         """What an engine is told that learns these columns, of which rules may have made others."""
+        given = (self.before, *self.former.values(), self.after)
         step = self.step if self.step is not None and set(self.step) <= set(learnt) else None
-        return Told(tuple(name for name in self.first if name in learnt), step)
-
-    @property
-    def constant(self) -> tuple[str, ...]:
-        """The modelled columns that stay what they are in a person's first row."""
-        names = (column.name for column in self.schema.columns if column.kind.is_modelled)
-        mine = {self.before, self.after, *self.former, *self.former.values()}
-        return tuple(name for name in names if name not in mine)
+        return Told(given, tuple(name for name in self.constant if name in learnt), step)
 
     @property
     def farthest(self) -> int:
@@ -177,8 +194,7 @@ def context_of(history: History, schema: TableSchema) -> Context:
         return name
 
     before, after = new("rows before"), new("rows after")
-    varying = [name for name in schema.column_names if name not in history.constant]
-    former = {name: new(f"{name} before") for name in varying if schema[name].kind.is_modelled}
+    former = {name: new(f"{name} before") for name in history.lagged}
     counts = [
         Column(name=name, kind=Kind.INTEGER, dtype="int64", bounds=(0, history.lengths.farthest))
         for name in (before, after)
@@ -209,13 +225,14 @@ def context_of(history: History, schema: TableSchema) -> Context:
         unit=PrivacyUnit(),
         constraints=rules,
     )
-    kept = tuple(name for name in history.constant if not schema[name].kind.is_modelled)
+    names = modelled(schema)
     return Context(
         before=before,
         after=after,
         former=former,
         person=schema.unit.column,
-        kept=kept,
+        constant=tuple(name for name in history.constant if name in names),
+        kept=tuple(name for name in history.constant if name not in names),
         schema=learnt,
         step=step,
     )

@@ -30,10 +30,10 @@ class Lengths:
     farthest: int
 
     @classmethod
-    def of(cls, rows: _Integers, *, min_group: int) -> Self:
+    def of(cls, rows: _Integers, *, min_group: int, most: int) -> Self:
         """From each person's number of rows, (n_persons,), at least one: groups of at least `min_group` persons, if there are as many.
 
-        Where fewer persons in all have rare numbers of rows, they count as if they had the nearest that is not.
+        Where fewer persons in all have rare numbers of rows, they count as if they had the nearest that is not. `most`: rows of a person.
         """
         lengths, persons = np.unique(rows, return_counts=True)
         is_rare = persons < min_group
@@ -46,7 +46,7 @@ class Lengths:
         if not groups:
             for length, n in zip(lengths[is_rare], persons[is_rare], strict=True):
                 counts[np.argmin(np.abs(common - length))] += n
-        ends = [*((int(n), int(n)) for n in common), *map(_ends, groups)]
+        ends = [*((int(n), int(n)) for n in common), *(_ends(group, most) for group in groups)]
         longest = np.sort(rows)[::-1]
         return cls(
             low=tuple(low for low, _ in ends),
@@ -94,11 +94,11 @@ def _together(lengths: _Integers, persons: _Integers, min_group: int) -> list[_I
     return [np.array(group) for group in found]
 
 
-def _ends(rows: _Integers) -> tuple[int, int]:
-    """From where to where even draws have about the mean of these numbers and, where one is not the least there is, their standard deviation."""
+def _ends(rows: _Integers, most: int) -> tuple[int, int]:
+    """From where to where even draws, between one and `most`, have about the mean of these numbers and their standard deviation, or less of it."""
     mean, spread = float(np.mean(rows)), float(np.std(rows))
-    reach = min(_EVEN * spread, mean - 1)
-    return max(1, round(mean - reach)), round(mean + reach)
+    reach = min(_EVEN * spread, mean - 1, most - mean)
+    return max(1, round(mean - reach)), min(most, round(mean + reach))
 
 
 def lengths_from(data: Any) -> Lengths:

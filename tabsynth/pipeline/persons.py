@@ -79,6 +79,7 @@ class Persons:
     schema: TableSchema
     context: Context
     lengths: Lengths
+    is_strict: bool
     model: FittedModel
     plan: RulePlan
     surrogates: tuple[Surrogate, ...]
@@ -274,7 +275,7 @@ class Persons:
     ) -> pl.DataFrame:
         """The rows with identifiers and texts of the whole table's: one name for each person, and what is kept from the first row on.
 
-        An identifier that orders the rows of a person rises.
+        An identifier that orders the rows of a person never falls, and rises where the source's do.
         """
         first = np.flatnonzero(np.r_[True, persons[1:] != persons[:-1]])
         made = []
@@ -290,9 +291,18 @@ class Persons:
                 cells, is_null = own[persons], is_null[first][persons]
             elif name == self.schema.unit.order_by:
                 numbers = one.numbers(self.n_rows, start, rows.height, streams=self.streams, block=block)
-                cells = one.numbered(numbers[np.lexsort((numbers, persons))])
+                numbers = numbers[np.lexsort((numbers, persons))]
+                cells = one.numbered(_rising(numbers, persons) if self.is_strict else numbers)
                 is_null = is_null[np.lexsort((is_null, persons))]
             else:
                 cells = one.make(self.n_rows, start, rows.height, streams=self.streams, block=block)
             made.append(pl.select(pl.when(pl.Series(~is_null)).then(cells).alias(name)).to_series())
         return rows.with_columns(made)
+
+
+def _rising(numbers: _Positions, persons: _Positions) -> _Positions:
+    """Numbers that never fall within a person, raised by as little as makes them rise; rows of a person stand together."""
+    place = np.arange(len(persons)) - np.searchsorted(persons, persons)
+    apart = int(numbers.max()) + len(persons)
+    reached = np.maximum.accumulate(numbers - place + apart * persons)
+    return reached - apart * persons + place

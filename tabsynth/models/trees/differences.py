@@ -8,7 +8,7 @@ equal is equal, and numbers keep the values that the column itself has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,23 +67,51 @@ def pairs_told(
 
 def with_step(
     step: Pair,
-    pairs: Sequence[Pair],
+    find: Callable[[Sequence[int]], list[Pair]],
     data: EncodedTable,
     latents: Sequence[Latent],
     order: Sequence[int],
+    context: Collection[str],
     *,
     min_group: int,
-) -> list[Pair]:
-    """The pairs with `step`, and none beside it for its second.
+) -> tuple[tuple[int, ...], list[Pair]]:
+    """The order of the axes, and the pairs that `find` gives in it, with `step`, whose first is one of the `context`.
 
-    As they are where fewer than `min_group` rows have both numbers, or these are too large to be subtracted.
+    What would tell the step's second, and is drawn now, is drawn after it, to be told by it instead. A column of the context that tells it tells it still if it lies
+    between the two in all rows. No step is taken where fewer than `min_group` rows have both numbers, or these are too large to be subtracted.
     """
     base, of = (data.columns[name] for name in step)
     are_there = (base.codes == 0) & (of.codes == 0)
     largest = max(np.abs(column.as_float()[are_there]).max(initial=0) for column in (base, of))
+    pairs = find(order)
     if are_there.sum() < min_group or largest >= _FARTHEST:
-        return list(pairs)
-    return _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
+        return tuple(order), pairs
+    while (teller := {second: first for first, second in pairs}.get(step[1])) not in (None, *context):
+        assert teller is not None
+        order = _moved(step[1], teller, latents, order)
+        pairs = find(order)
+    if teller is not None and _lies_between(data.columns[teller], base, of):
+        return tuple(order), pairs
+    return tuple(order), _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
+
+
+def _moved(name: str, other: str, latents: Sequence[Latent], order: Sequence[int]) -> tuple[int, ...]:
+    """The order with the axes of a column just before those of the other."""
+    mine = [axis for axis in order if latents[axis].variable.name == name]
+    found = [axis for axis in order if axis not in mine]
+    at = next(place for place, axis in enumerate(found) if latents[axis].variable.name == other)
+    return (*found[:at], *mine, *found[at:])
+
+
+def _lies_between(column: EncodedColumn, low: EncodedColumn, high: EncodedColumn) -> bool:
+    """Whether a column has a number, and one between these, wherever both have one."""
+    rows = (low.codes == 0) & (high.codes == 0)
+    assert column.values is not None
+    assert low.values is not None
+    assert high.values is not None
+    values = column.values[rows]
+    is_between = (low.values[rows] <= values) & (values <= high.values[rows])
+    return bool((column.codes[rows] == 0).all() and is_between.all())
 
 
 def _as_drawn(pairs: Sequence[Pair], latents: Sequence[Latent], order: Sequence[int]) -> list[Pair]:

@@ -68,7 +68,7 @@ class Repeat:
 def pairs_repeated(data: EncodedTable, context: Sequence[str], queries: Queries) -> list[Pair]:
     """Columns of the context, and of as many levels one that repeats it, in the order of the table; the base that is repeated most often."""
     found: list[Pair] = []
-    levels = {name: _levels(data.columns[name].variable) for name in data.columns}
+    levels = {name: levels_of(data.columns[name].variable) for name in data.columns}
     for of, n_levels in levels.items():
         bases = [name for name in context if levels[name] == n_levels]
         if of in context or n_levels < FEWEST_LEVELS or not bases:
@@ -87,7 +87,7 @@ def pairs_repeated(data: EncodedTable, context: Sequence[str], queries: Queries)
     return found
 
 
-def _levels(variable: Variable) -> int:
+def levels_of(variable: Variable) -> int:
     """Of a column of levels, without null; 0 for numbers."""
     return 0 if variable.is_continuous else variable.n_levels - (variable.null_code is not None)
 
@@ -111,7 +111,7 @@ def repeat_columns(pairs: Sequence[Pair], data: EncodedTable) -> EncodedTable:
     for variable, (base, of) in zip(repeat_variables(pairs, data.variables), pairs, strict=True):
         one, other = data.columns[base], data.columns[of]
         codes = np.where(one.codes == other.codes, _SAME, _OTHER)
-        codes = np.where(one.codes >= _levels(one.variable), _NONE, codes).astype(np.uint8)
+        codes = np.where(one.codes >= levels_of(one.variable), _NONE, codes).astype(np.uint8)
         found[variable.name] = EncodedColumn(variable, codes)
     return EncodedTable(data.n_rows, found)
 
@@ -123,9 +123,9 @@ def repeats_on(pairs: Sequence[Pair], names: Sequence[str], latents: Sequence[La
     for name, (base, of) in zip(names, pairs, strict=True):
         codes, theirs = latents[axes[base]].marginal.lower, latents[axes[of]].marginal
         place = np.full(int(max(codes.max(), theirs.lower.max())) + 1, _NOWHERE, dtype=np.int32)
-        is_level = (theirs.mass > 0) & (theirs.lower < _levels(latents[axes[of]].variable))
+        is_level = (theirs.mass > 0) & (theirs.lower < levels_of(latents[axes[of]].variable))
         place[theirs.lower[is_level]] = np.flatnonzero(is_level)
-        level = np.where(codes < _levels(latents[axes[base]].variable), place[codes], _NOWHERE)
+        level = np.where(codes < levels_of(latents[axes[base]].variable), place[codes], _NOWHERE)
         at = {int(code): piece for piece, code in enumerate(latents[axes[name]].marginal.lower)}
         pieces = (at[_OTHER], at[_SAME], at[_NONE])
         found.append(Repeat(axes[base], axes[name], axes[of], level.astype(np.int32), pieces))

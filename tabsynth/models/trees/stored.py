@@ -17,7 +17,7 @@ from tabsynth.models.trees.differences import Difference, Pair, difference_varia
 from tabsynth.models.trees.fitted import FittedSequentialTrees
 from tabsynth.models.trees.leaves import Leaves
 from tabsynth.models.trees.ratios import PREFIX
-from tabsynth.models.trees.repeats import Repeat, repeat_variables, repeats_on
+from tabsynth.models.trees.repeats import Repeat, levels_of, repeat_variables, repeats_on
 from tabsynth.models.trees.stored_ratio import restore_ratio
 from tabsynth.models.trees.tilts import MOST_ODDS, Tilt
 from tabsynth.models.trees.tree import Tree
@@ -103,7 +103,7 @@ def _differences(
 
 def _twins(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
     """Of columns of levels, as `parameters` has them; each repeats one other at most."""
-    known = {variable.name for variable in variables if not variable.is_continuous}
+    known = {variable.name: levels_of(variable) for variable in variables if not variable.is_continuous}
     is_list = isinstance(data, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
         for pair in data
@@ -112,6 +112,7 @@ def _twins(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
     pairs: tuple[Pair, ...] = tuple((base, of) for base, of in data)  # type: ignore[attr-defined]
     are_known = all(base in known and of in known and base != of for base, of in pairs)
     _require(are_known, "repeats", "pairs of columns that are not levels")
+    _require(all(known[base] == known[of] for base, of in pairs), "repeats", "pairs of other levels")
     _require(len({of for _, of in pairs}) == len(pairs), "repeats", "two of one column")
     return pairs
 

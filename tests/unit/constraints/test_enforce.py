@@ -28,7 +28,7 @@ def drawn(n, seed):
     )
 
 
-def block(*rules, redraw=None, held=None):
+def block(*rules, redraw=None, held=None, **more):
     constraints = [constraint_of(rule, SCHEMA) for rule in rules]
     return Block(
         whole=lambda rows, _positions: rows,
@@ -38,6 +38,7 @@ def block(*rules, redraw=None, held=None):
         sources=[one.columns for one in constraints],
         numbers={name: number(SCHEMA[name]) for name in "abd"},
         held=held,
+        **more,
     )
 
 
@@ -186,3 +187,57 @@ def test_of_rows_drawn_anew_the_nearest_takes_the_place():
     assert found.frame[20:].equals(rows[20:])
     for name in "ab":
         assert (found.frame[name] - rows[name])[:20].abs().mean() < 22
+
+
+def stuck_at(stuck, tried):
+    """Redraws that put every row of x right but those at some positions; `tried` gathers the attempts."""
+
+    def redraw(positions, attempt):
+        tried.append(attempt)
+        rows = drawn(len(positions), 1000 + attempt).with_columns(c=pl.lit("x"))
+        return rows.with_columns(d=pl.Series(np.isin(positions, stuck).astype(np.int64)))
+
+    return redraw
+
+
+ALL_WRONG = drawn(500, 0).with_columns(d=pl.lit(1, dtype=pl.Int64))  # every row of x breaks `BOTH`
+WRONG = np.flatnonzero(ALL_WRONG["c"] == "x")
+
+
+def test_rows_that_no_try_mends_are_left_and_all_others_are_mended():
+    tried = []
+    again = block(BOTH, redraw=stuck_at(WRONG[[0, 7, -1]], tried), may_leave=True, most_tries=3)
+    found = repair(ALL_WRONG, again, np.random.default_rng(0))
+    assert found.left.tolist() == WRONG[[0, 7, -1]].tolist()
+    assert np.flatnonzero(constraint_of(BOTH, SCHEMA).violations(found.frame)).tolist() == found.left.tolist()
+    assert set(tried) == {0, 1, 2}
+    was_fine = ALL_WRONG["c"] == "y"
+    assert found.frame.filter(was_fine).equals(ALL_WRONG.filter(was_fine))
+    assert found.frame.height == 500
+
+
+def test_without_leave_the_same_rows_are_an_error():
+    again = block(BOTH, redraw=stuck_at(WRONG[[0, 7, -1]], []))
+    with pytest.raises(ConstraintError, match="c = 'x'"):
+        repair(ALL_WRONG, again, np.random.default_rng(0))
+
+
+def test_leave_leaves_nothing_that_can_be_mended():
+    again = block(BOTH, redraw=stuck_at([], []), may_leave=True, most_tries=1)
+    found = repair(ALL_WRONG, again, np.random.default_rng(0))
+    assert found.left.tolist() == []
+    assert not constraint_of(BOTH, SCHEMA).violations(found.frame).any()
+    fine = ALL_WRONG.filter(pl.col("c") == "y")
+    untouched = repair(fine, block(BOTH, redraw=no_more, may_leave=True), np.random.default_rng(0))
+    assert untouched.frame.equals(fine)
+    assert untouched.left.tolist() == []
+
+
+def test_all_rows_may_be_left():
+    never = Expression(sql="a > 99")
+    again = block(never, may_leave=True, most_tries=2)
+    found = repair(drawn(50, 0), again, np.random.default_rng(0))
+    assert found.left.tolist() == list(range(50))
+    assert found.frame.height == 50
+    with pytest.raises(ConstraintError, match="never meets"):
+        repair(drawn(50, 0), block(never, most_tries=2), np.random.default_rng(0))

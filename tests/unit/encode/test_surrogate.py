@@ -62,3 +62,16 @@ def test_an_identifier_with_a_generator_gets_its_number():
         name="i", kind=Kind.IDENTIFIER, dtype="string", unique=True, generator=Generator(make="uuid")
     )
     assert Surrogate(column).make(9, 4, 2, streams=Streams(3), block=0).to_list() == ["5", "6"]
+
+
+def test_numbers_are_those_that_cells_are_made_of():
+    for surrogate in (
+        Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="string", unique=True, format="P-###")),
+        Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="string", format="P-###"), 0.5),
+    ):
+        where = {"streams": Streams(4), "block": 2}
+        numbers = surrogate.numbers(200, 40, 30, **where)
+        assert surrogate.make(200, 40, 30, **where).to_list() == [f"P-{number - 1:03}" for number in numbers]
+    counted = Surrogate(Column(name="id", kind=Kind.IDENTIFIER, dtype="int64"))  # all distinct
+    assert counted.numbers(200, 40, 3, **where).tolist() == [41, 42, 43]
+    assert counted.numbered(np.array([7, 7, 9])).to_list() == [7, 7, 9]

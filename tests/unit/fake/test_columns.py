@@ -244,3 +244,52 @@ def test_numbers_follow_the_locale_that_another_column_of_the_person_says(locale
 def test_the_locale_of_another_person_of_the_row_is_not_followed():
     found = fill(table(column("first", "first_name", locale="de_AT"), column("other", "phone", who="other")))
     assert found["other"].str.contains(r"555-01\d\d$").all()
+
+
+HISTORIES = np.array([4, 4, 4, 9, 9, 2], dtype=np.uint64)
+
+
+def by_history(schema, *, kept, start=0, histories=HISTORIES, seed=1):
+    columns = {one.name: [str(k) for k in range(1, len(histories) + 1)] for one in schema.columns}
+    fake = FakeColumns(schema=schema, n_rows=60, seed=seed, kept=frozenset(kept))
+    return fake.fill(pl.DataFrame(columns), start, histories=histories)
+
+
+def test_what_is_kept_is_made_of_the_history_and_the_rest_of_the_row():
+    schema = table(column("first", "first_name"), column("last", "last_name"), column("note", "sentence"))
+    found = by_history(schema, kept=("first", "note"))
+    for name, n in (("first", 3), ("note", 3)):
+        runs = found[name].to_list()
+        assert runs[0] == runs[1] == runs[2] != runs[3]
+        assert runs[3] == runs[4] != runs[5]
+        assert found[name].n_unique() == n
+    assert (
+        found["last"].n_unique() > 3
+    )  # six of hundreds of names: three and fewer have less than one in a million
+    assert found.select("last").equals(fill(schema, 6).select("last"))
+
+
+def test_names_of_a_history_agree_with_one_another():
+    schema = table(column("name", "name"), column("mail", "email"))
+    found = by_history(schema, kept=("name", "mail"))
+    assert found.n_unique() == 3
+    for name, mail in found.rows():
+        assert mail.startswith(name.split()[0].lower())
+
+
+def test_kept_cells_depend_on_the_history_and_the_seed_alone():
+    schema = table(column("first", "first_name"), column("u", "uuid", unique=True))
+    one = by_history(schema, kept=("first", "u"))
+    assert one["u"].to_list()[0] == one["u"].to_list()[2]
+    assert one.equals(by_history(schema, kept=("first", "u"), start=40))
+    assert one[:3].equals(by_history(schema, kept=("first", "u"), histories=HISTORIES[:3]))
+    assert not one.equals(by_history(schema, kept=("first", "u"), seed=2))
+
+
+def test_without_histories_nothing_is_kept():
+    schema = table(column("last", "last_name"))
+    fake = FakeColumns(schema=schema, n_rows=6, seed=1, kept=frozenset({"last"}))
+    frame = pl.DataFrame({"last": [str(k) for k in range(6)]})
+    assert fake.fill(frame, 0).equals(FakeColumns(schema=schema, n_rows=6, seed=1).fill(frame, 0))
+    alone = by_history(schema, kept=(), histories=np.arange(6, dtype=np.uint64))
+    assert alone.equals(fake.fill(frame, 0))
