@@ -248,6 +248,11 @@ def describe_lone(history: History, schema: TableSchema) -> str:
     )
 
 
+def modelled(schema: TableSchema) -> tuple[str, ...]:
+    """The columns that engines learn."""
+    return tuple(column.name for column in schema.columns if column.kind.is_modelled)
+
+
 def require_histories(schema: TableSchema, recipe: Synthesizer) -> None:
     """Raise where the schema asks for histories that cannot be drawn; do nothing where it asks for none.
 
