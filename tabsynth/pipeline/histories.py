@@ -159,7 +159,11 @@ class Context:
         """What an engine is told that learns these columns, of which rules may have made others."""
         given = (self.before, *self.former.values(), self.after)
         step = self.step if self.step is not None and set(self.step) <= set(learnt) else None
-        return Told(given, tuple(name for name in self.constant if name in learnt), step)
+        return Told(
+            tuple(name for name in given if name in learnt),
+            tuple(name for name in self.constant if name in learnt),
+            step,
+        )
 
     @property
     def farthest(self) -> int:

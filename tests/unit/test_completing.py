@@ -397,6 +397,7 @@ def _shares(asked, schema, pilot):
         asked,
         {},
         where=(),
+        schema=schema,
         plan=plan_rules(schema, is_private=False),
         n_rows=10,
         pilot=pilot,

@@ -81,10 +81,8 @@ def with_step(
     between the two in all rows. No step is taken where fewer than `min_group` rows have both numbers, or these are too large to be subtracted.
     """
     base, of = (data.columns[name] for name in step)
-    are_there = (base.codes == 0) & (of.codes == 0)
-    largest = max(np.abs(column.as_float()[are_there]).max(initial=0) for column in (base, of))
     pairs = find(order)
-    if are_there.sum() < min_group or largest >= _FARTHEST:
+    if not _can_be_told(base, of, min_group=min_group):
         return tuple(order), pairs
     while (teller := {second: first for first, second in pairs}.get(step[1])) not in (None, *context):
         assert teller is not None
@@ -93,6 +91,15 @@ def with_step(
     if teller is not None and _lies_between(data.columns[teller], base, of):
         return tuple(order), pairs
     return tuple(order), _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
+
+
+def _can_be_told(base: EncodedColumn, of: EncodedColumn, *, min_group: int) -> bool:
+    """Whether enough rows have both numbers, and these can be subtracted."""
+    if base.values is None or of.values is None:
+        return False
+    are_there = (base.codes == 0) & (of.codes == 0)
+    largest = max(np.abs(column.as_float()[are_there]).max(initial=0) for column in (base, of))
+    return bool(are_there.sum() >= min_group and largest < _FARTHEST)
 
 
 def _moved(name: str, other: str, latents: Sequence[Latent], order: Sequence[int]) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from tabsynth.pipeline.histories import (
     History,
     context_of,
     history_from,
+    is_kept_by_order,
     require_histories,
     require_rules_of_rows,
 )
@@ -74,7 +75,10 @@ def test_what_is_constant_by_hand():
     ledger = Ledger()
     found = History.of(table(PAPERS, ROWS), ledger, min_group=2)
     assert found.constant == ("site", "passport", "name", "born")
-    assert found.lengths == Lengths((1,), (3,), (3,))  # of 1, 2 and 3 rows: two of them, and one that is left
+    assert found.lagged == ("at", "state")
+    assert found.lengths == Lengths(
+        (1,), (3,), (3,), 1
+    )  # of 1, 2 and 3 rows; two persons have a row beside another
     assert [(one.statistic, one.columns) for one in ledger.charges] == [
         ("rows of each person, in order", ("pid", "at")),
         ("columns that never vary within a person", PAPERS.column_names[1:]),
@@ -105,15 +109,15 @@ def tied(n_ties, n_persons=40, *, at=5):
 
 
 @pytest.mark.parametrize(("n_ties", "is_strict"), [(0, True), (10, True), (11, False), (40, False)])
-def test_an_order_is_strict_where_fewer_persons_than_a_group_have_ties(n_ties, is_strict):
+def test_an_order_is_strict_where_fewer_rows_than_a_group_tie(n_ties, is_strict):
     assert history(tied(n_ties)).is_strict is is_strict
     assert history(tied(n_ties), min_group=n_ties + 1).is_strict
     assert history(tied(n_ties), min_group=max(n_ties, 1)).is_strict is (n_ties == 0)
 
 
-def test_a_person_of_many_ties_counts_once_and_nulls_are_none():
-    many = table(TIED, [(f"p{k // 30}", 5, "x") for k in range(300)])  # ten persons of thirty rows
-    assert history(many).is_strict
+def test_few_persons_of_many_ties_are_enough_and_nulls_are_none():
+    many = table(TIED, [(f"p{k // 30}", 5, "x") for k in range(60)])  # two persons of thirty rows
+    assert not history(many).is_strict
     assert history(tied(40, at=None)).is_strict
 
 
@@ -130,8 +134,8 @@ def test_a_key_of_person_and_order_is_strict():
 def test_a_history_is_read_back():
     found = history(table(PAPERS, ROWS))
     assert history_from(found.to_data(), PAPERS) == found
-    most = {**found.to_data(), "lengths": [[1, PAPERS.unit.max_rows, 11]]}
-    assert history_from(most, PAPERS).lengths == Lengths((1,), (9,), (11,))
+    most = {**found.to_data(), "lengths": {"groups": [[1, PAPERS.unit.max_rows, 11]], "farthest": 8}}
+    assert history_from(most, PAPERS).lengths == Lengths((1,), (9,), (11,), 8)
     assert history_from(None, replace(PAPERS, unit=PrivacyUnit(column="pid", max_rows=3))) is None
 
 
@@ -151,8 +155,15 @@ def test_a_history_is_read_back():
         ({"is_strict": 1}, "strict"),
         ({"is_strict": "yes"}, "strict"),
         ({"lengths": []}, "how many rows"),
-        ({"lengths": [[1, 1, True]]}, "how many rows"),
-        ({"lengths": [[1, 10, 11]]}, "more rows than the unit's max_rows"),
+        ({"lengths": {"groups": [[1, 1, True]], "farthest": 0}}, "how many rows"),
+        ({"lengths": {"groups": [[1, 10, 11]], "farthest": 0}}, "more rows than the unit's max_rows"),
+        ({"lengths": {"groups": [[1, 9, 11]], "farthest": 9}}, "more rows than the unit's max_rows"),
+        ({"lagged": None}, "row before"),
+        ({"lagged": ["site"]}, "row before"),
+        ({"lagged": ["passport"]}, "row before"),
+        ({"lagged": ["state", "at"]}, "row before"),
+        ({"lagged": ["at", "at"]}, "row before"),
+        ({"lagged": ["nobody"]}, "row before"),
         ({"more": 1}, "not one"),
     ],
 )
@@ -176,7 +187,7 @@ def test_a_history_of_a_unit_without_an_order_is_refused():
 
 # the context
 
-LONG = Lengths((1, 2, 3), (1, 2, 9), (20, 20, 11))  # told apart up to two rows before or after
+LONG = Lengths((1, 2, 3), (1, 2, 9), (20, 20, 11), 2)  # told apart up to two rows before or after
 
 
 def test_the_context_cell_for_cell():
@@ -202,7 +213,9 @@ def test_the_context_cell_for_cell():
             ("ann", 11, "a", "x", "A"),
         ],
     )
-    context = context_of(History(constant=("site", "name"), lengths=LONG, is_strict=False), schema)
+    context = context_of(
+        History(constant=("site", "name"), lagged=("at", "state"), lengths=LONG, is_strict=False), schema
+    )
     learnt = context.learnt(rows)
     assert learnt.schema.column_names == (
         "rows before", "rows after", "at before", "state before", "pid", "at", "site", "state", "name",
@@ -220,7 +233,6 @@ def test_the_context_cell_for_cell():
     assert (context.person, context.kept, context.constant) == ("pid", ("name",), ("site",))
     assert context.former == {"at": "at before", "state": "state before"}
     assert context.step == ("at before", "at")
-    assert context.first == ("rows before", "at before", "state before", "rows after", "site")
     assert context.schema["at before"].nullable
     assert context.schema["at before"].bounds == (0, 99)
     assert (context.schema.primary_key, context.schema.unit) == ((), PrivacyUnit())
@@ -228,7 +240,9 @@ def test_the_context_cell_for_cell():
     assert order == Inequality(
         name="at never falls from row to row of one pid", columns=("at before", "at"), strict=False
     )
-    strict = context_of(History(constant=("site", "name"), lengths=LONG, is_strict=True), schema)
+    strict = context_of(
+        History(constant=("site", "name"), lagged=("at", "state"), lengths=LONG, is_strict=True), schema
+    )
     assert strict.schema.constraints[0].strict
 
 
@@ -242,7 +256,9 @@ def test_names_that_are_taken_get_a_mark():
         order_by="at",
     )
     rows = table(schema, [("ann", 2, 5, 6, 7), ("ann", 1, 1, 2, 3)])
-    context = context_of(History(constant=(), lengths=LONG, is_strict=True), schema)
+    context = context_of(
+        History(constant=(), lagged=schema.column_names[1:], lengths=LONG, is_strict=True), schema
+    )
     assert (context.before, context.after) == ("rows before'", "rows after'")
     assert context.former == {
         "at": "at before'",
@@ -266,17 +282,76 @@ def test_no_step_where_the_order_is_an_identifier_or_constant():
         (schema_of(PERSON, visit, STATE, order_by="at"), ()),
         (schema_of(PERSON, AT, STATE, order_by="at"), ("at",)),
     ):
-        context = context_of(History(constant=constant, lengths=LONG, is_strict=True), schema)
+        context = context_of(
+            History(constant=constant, lagged=("state",), lengths=LONG, is_strict=True), schema
+        )
         assert (context.step, context.schema.constraints) == (None, ())
         assert context.former == {"state": "state before"}
 
 
 def test_an_engine_is_told_of_columns_that_are_learnt():
-    context = context_of(History(constant=("site",), lengths=LONG, is_strict=True), VISITS)
-    names = ("rows before", "day before", "state before", "score before", "rows after", "site")
-    assert context.told([*names, "day", "state", "score"]) == Told(names, ("day before", "day"))
-    assert context.told([*names, "state"]) == Told(names, None)  # a rule computes the day, say
-    assert context.told(["rows before", "site and state", "day"]) == Told(("rows before",), None)
+    context = context_of(
+        History(constant=("site",), lagged=("day", "state", "score"), lengths=LONG, is_strict=True), VISITS
+    )
+    given = ("rows before", "day before", "state before", "score before", "rows after")
+    told = context.told([*given, "site", "day", "state", "score"])
+    assert told == Told(given, ("site",), ("day before", "day"))
+    assert told.context == (*given, "site")
+    assert context.told([*given, "state"]) == Told(given, (), None)  # a rule computes the day, say
+    assert context.told(["rows before", "site and state", "day"]) == Told(("rows before",), (), None)
+
+
+@pytest.mark.parametrize(("n_told", "is_lagged"), [(10, False), (11, True)])
+def test_numbers_of_too_few_rows_before_are_not_learnt_beside(n_told, is_lagged):
+    """Levels are; a number that only a last row of a person has is before none."""
+    schema = schema_of(PERSON, AT, replace(whole("lab", 0, 99), nullable=True), STATE, order_by="at")
+    rows = []
+    for k in range(40):
+        rows += [(f"p{k}", 1, k if k < n_told else None, "x"), (f"p{k}", 2, 50, "y")]
+    found = History.of(table(schema, rows), Ledger(), min_group=11)
+    assert found.lagged == (("at", "lab", "state") if is_lagged else ("at", "state"))
+    assert ("lab" in context_of(found, schema).former) is is_lagged
+
+
+def test_an_order_within_the_person_becomes_one_of_each_row_and_the_one_before():
+    rule = Monotone(column="score", within=("pid",), along="day", decreasing=True, strict=True)
+    schema = replace(VISITS, constraints=(Range(column="score", lower=3), rule))
+    lagged = History(constant=("site",), lagged=("day", "score"), lengths=LONG, is_strict=True)
+    assert context_of(lagged, schema).schema.constraints[:2] == (
+        Range(column="score", lower=3),
+        Inequality(
+            name="score never rises along day within pid", columns=("score", "score before"), strict=True
+        ),
+    )
+    rising = replace(schema, constraints=(replace(rule, decreasing=False, strict=False),))
+    assert context_of(lagged, rising).schema.constraints[0].columns == ("score before", "score")
+    require_rules_of_rows(plan_rules(schema, is_private=False), schema)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Monotone(column="score", along="day"),
+        Monotone(column="score", within=("site",), along="day"),
+        Monotone(column="score", within=("pid", "site"), along="day"),
+        Monotone(column="score", within=("pid",), along="score"),
+    ],
+)
+def test_an_order_within_other_groups_is_of_all_rows(rule):
+    schema = replace(VISITS, constraints=(rule,))
+    assert not is_kept_by_order(rule, schema)
+    with pytest.raises(ConstraintError, match=r"rules of all rows together.*score"):
+        require_rules_of_rows(plan_rules(schema, is_private=False), schema)
+
+
+@pytest.mark.parametrize("change", [{"nullable": True}, {"special_values": (-1,)}])
+@pytest.mark.parametrize("name", ["day", "score"])
+def test_an_order_over_cells_that_are_none_is_of_all_rows(name, change):
+    if name == "day" and "special_values" in change:
+        change = {"nullable": True}
+    columns = tuple(replace(one, **change) if one.name == name else one for one in VISITS.columns)
+    schema = replace(VISITS, columns=columns)
+    assert not is_kept_by_order(Monotone(column="score", within=("pid",), along="day"), schema)
 
 
 def test_the_bound_keeps_the_first_rows_of_persons_in_the_order_of_the_source():
@@ -374,7 +449,7 @@ BY_SCORE = replace(
             "rules of all rows together.*site, score",
         ),
         (
-            replace(VISITS, constraints=(Monotone(column="score", within=("pid",), along="day"),)),
+            replace(VISITS, constraints=(Monotone(column="score", within=("site",), along="day"),)),
             ConstraintError,
             "rules of all rows together.*score",
         ),
@@ -412,10 +487,11 @@ def test_rules_of_single_rows_and_mappings_without_rows_are_kept():
         Hierarchy(columns=("state", "site")),
     )
     for rule in rules:
-        require_rules_of_rows(plan_rules(replace(VISITS, constraints=(rule,)), is_private=False))
+        require_rules_of_rows(plan_rules(replace(VISITS, constraints=(rule,)), is_private=False), VISITS)
     with pytest.raises(ConstraintError, match="rules of all rows"):
         require_rules_of_rows(
-            plan_rules(replace(VISITS, constraints=(Unique(columns=("site", "score")),)), is_private=False)
+            plan_rules(replace(VISITS, constraints=(Unique(columns=("site", "score")),)), is_private=False),
+            VISITS,
         )
 
 

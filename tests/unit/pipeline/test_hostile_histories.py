@@ -52,14 +52,14 @@ def test_what_is_no_history_is_refused(sound, tmp_path, history):
     "change",
     [
         *[{"constant": value} for value in (None, "site", {}, ["pid"], ["site", "site"], ["nobody"], [1], [[]])],
-        *[{"constant": value} for value in ([], ["day"], ["score", "site"], ["site", "state"])],
+        *[{"constant": value} for value in (["day"], ["score", "site"], ["site", "state"])],
         *[{"is_strict": value} for value in (None, 0, 1, "yes", [])],
+        *[{"lagged": value} for value in (None, "day", ["site"], ["nobody"], ["score", "day"], ["day", "day"], [1])],
+        *[{"lengths": value} for value in (None, {}, "abc", [], [[1, 1, 11]], {"groups": [[1, 1, 11]]})],
         *[
-            {"lengths": value}
-            for value in (
+            {"lengths": {"groups": groups, "farthest": 1}}
+            for groups in (
                 None,
-                {},
-                "abc",
                 [],
                 [[]],
                 [[1, 1]],
@@ -68,7 +68,6 @@ def test_what_is_no_history_is_refused(sound, tmp_path, history):
                 [[0, 1, 11]],
                 [[-1, 1, 11]],
                 [[2, 1, 11]],
-                [[1, 2, 11], [2, 3, 11]],
                 [["1", "1", "11"]],
                 [[1, 2**70, 11]],
                 [[2**70, 2**70, 11]],
@@ -77,6 +76,7 @@ def test_what_is_no_history_is_refused(sound, tmp_path, history):
                 [[1, 2**62, 11]],
             )
         ],
+        *[{"lengths": {"groups": [[1, 1, 11]], "farthest": far}} for far in (None, -1, True, 1.0, 2**40)],
         {"more": 1},
     ],
     ids=str,

@@ -1,6 +1,7 @@
 """What an engine is told of the columns that rows will be given: their order, the step, and rows to tell from the source's."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,30 +50,75 @@ def latents_of(table):
 # the step
 
 
-def stepped(step, pairs, table, order=None):
-    latents = latents_of(table)
-    return with_step(step, pairs, table, latents, range(len(latents)) if order is None else order)
+def stepped(step, pairs, table, order=None, *, context=("before",), min_group=3):
+    """The order of columns and the pairs, where `pairs` gives what tells what for an order of columns."""
+    latents, names = latents_of(table), list(table.columns)
+
+    def find(axes):
+        return pairs([names[axis] for axis in axes]) if callable(pairs) else pairs
+
+    axes = range(len(latents)) if order is None else order
+    found, told = with_step(step, find, table, latents, axes, context, min_group=min_group)
+    return [names[axis] for axis in found], told
 
 
 TABLE = encoded(*(numbers(name, [1, 2, 3]) for name in ("before", "came", "went", "paid")))
+AS_THEY_COME = ["before", "came", "went", "paid"]
 
 
 def test_a_step_stands_beside_other_pairs_in_the_order_in_which_they_are_drawn():
     step = ("before", "went")
-    assert stepped(step, [], TABLE) == [step]
-    assert stepped(step, [("came", "paid")], TABLE) == [step, ("came", "paid")]
-    assert stepped(step, [("before", "came"), ("went", "paid")], TABLE) == [
+    assert stepped(step, [], TABLE) == (AS_THEY_COME, [step])
+    assert stepped(step, [("came", "paid")], TABLE)[1] == [step, ("came", "paid")]
+    assert stepped(step, [("before", "came"), ("went", "paid")], TABLE)[1] == [
         ("before", "came"),
         step,
         ("went", "paid"),
     ]
-    assert stepped(step, [("came", "paid")], TABLE, order=(0, 1, 3, 2)) == [("came", "paid"), step]
+    assert stepped(step, [("came", "paid")], TABLE, order=(0, 1, 3, 2))[1] == [("came", "paid"), step]
+    assert stepped(step, [step], TABLE)[1] == [step]
 
 
-def test_a_step_takes_the_place_of_another_base():
-    step = ("before", "went")
-    assert stepped(step, [("came", "went"), ("went", "paid")], TABLE) == [step, ("went", "paid")]
-    assert stepped(step, [step], TABLE) == [step]
+def test_what_would_tell_the_second_of_a_step_is_drawn_after_it_and_told_by_it():
+    def nearest(names):
+        """Every column but the first is told by the one before it."""
+        return list(pairwise(names))
+
+    order, pairs = stepped(("before", "paid"), nearest, TABLE)
+    assert order == ["before", "paid", "came", "went"]
+    assert pairs == [("before", "paid"), ("paid", "came"), ("came", "went")]
+
+
+BETWEEN = encoded(
+    numbers("before", [0, 5, 9, 9]),
+    numbers("gone", [1, 5, 9, 9]),
+    numbers("came", [1, 7, 9, 12]),
+)
+
+
+@pytest.mark.parametrize(
+    ("gone", "codes", "is_kept"),
+    [
+        ([1, 5, 9, 9], None, True),
+        ([1, 5, 9, 13], None, False),  # above the second, once
+        ([0, 4, 9, 9], None, False),  # below the first, once
+        ([1, 5, 9, 0], [0, 0, 0, 1], False),  # missing, once
+    ],
+)
+def test_a_column_of_the_context_tells_the_second_still_where_it_lies_between(gone, codes, is_kept):
+    step, found = ("before", "came"), [("gone", "came")]
+    table = EncodedTable(4, {**BETWEEN.columns, "gone": numbers("gone", gone, codes=codes)})
+    pairs = stepped(step, found, table, context=("before", "gone"))[1]
+    assert pairs == (found if is_kept else [step])
+
+
+def test_a_step_needs_as_many_rows_as_a_group():
+    few = encoded(
+        numbers("before", [0, 1, 2, 3], codes=[1, 0, 0, 0]),
+        numbers("came", [1, 2, 3, 9], codes=[0, 0, 0, 1]),
+    )
+    assert stepped(("before", "came"), [], few, min_group=2)[1] == [("before", "came")]
+    assert stepped(("before", "came"), [], few, min_group=3)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -92,11 +138,13 @@ def test_a_step_takes_the_place_of_another_base():
 )
 def test_numbers_too_far_out_to_be_subtracted_are_no_step(column, is_told):
     others = encoded(numbers("before", [0] * 3), *(TABLE.columns[name] for name in ("came", "went", "paid")))
-    pairs = [("came", "went")]
+    pairs = [("came", "paid")]
     for name in ("before", "went"):
         table = EncodedTable(3, {**others.columns, name: column})
-        found = with_step(("before", "went"), pairs, table, latents_of(others), range(4))
-        assert found == ([("before", "went")] if is_told else pairs)
+        found = with_step(
+            ("before", "went"), lambda _: pairs, table, latents_of(others), range(4), ("before",), min_group=3
+        )[1]
+        assert found == ([("before", "went"), *pairs] if is_told else pairs)
 
 
 # the order of columns, and what tilts them
@@ -127,14 +175,14 @@ def drawn_in(model):
     return list(dict.fromkeys(model.latents[axis].variable.name for axis in model.order))
 
 
-STEP = Told(("before",), ("before", "came"))
+STEP = Told(("before",), step=("before", "came"))
 
 
 def test_the_context_comes_first_and_the_step_s_second_before_what_it_tells():
     """Without the step `went` would tell `came`, and without that order rows that have none before would lose how long they were."""
     data = visits()
     model = trained(data, STEP)
-    assert [name for name in drawn_in(model) if "−" not in name] == ["before", "came", "ward", "went"]
+    assert [name for name in drawn_in(model) if "−" not in name] == ["before", "ward", "came", "went"]
     assert model.parameters()["differences"] == [["before", "came"], ["came", "went"]]
     asked = trained(data, STEP, first="ward; before")
     assert [name for name in drawn_in(asked) if "−" not in name][:3] == ["before", "ward", "came"]
@@ -146,18 +194,18 @@ def test_the_context_comes_first_and_the_step_s_second_before_what_it_tells():
     assert ((steps < 0) | (steps > 4)).mean() < 0.02
 
 
-def test_columns_of_the_context_are_not_tilted():
+def test_columns_that_all_rows_are_given_are_not_tilted():
     def tilted(told):
         model = trained(visits(), told, differences=False)
         return {model.latents[axis].variable.name for axis in model.tilts}
 
-    context = {"came", "went"}
-    assert tilted(Told()) & context
+    assert tilted(Told()) & {"came", "went"}
     assert tilted(Told(("came", "went"))) == {"before"}
+    assert "went" in tilted(Told(("came",), ("went",)))  # some rows have to draw it
 
 
 def test_a_column_is_not_told_of_twice():
-    found = trained(visits(), Told(("before", "ward"), ("before", "came")), first="before; came")
+    found = trained(visits(), Told(("before",), ("ward",), ("before", "came")), first="before; came")
     assert [name for name in drawn_in(found) if "−" not in name] == ["before", "ward", "came", "went"]
 
 
