@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 import tabsynth
 from tabsynth.constraints.outcome import Tally
 from tabsynth.constraints.rules import constraints_of
+from tabsynth.errors import ConditionError, UsageError
 from tabsynth.model_folder import read_folder
 from tabsynth.pipeline import FittedPipeline
-from tabsynth.pipeline.persons import _rising
+from tabsynth.pipeline.persons import _Place, _rising
 from tabsynth.privacy import NO_PRIVACY
-from tabsynth.schema.rules import Combinations, Dependency, Hierarchy, Inequality
+from tabsynth.schema.rules import Check, Combinations, Dependency, Hierarchy, Inequality
 from tabsynth.schema.types import Column, Generator, Kind
 from tests.unit.constraints.tables import levels, whole
 from tests.unit.pipeline.tables import DAY, NEXT, PERSON, STATE, VISITS, schema_of, visits
@@ -568,3 +569,144 @@ def test_rows_are_completed_and_filled_as_rows(model):
     assert near.columns == list(VISITS.column_names)
     kept = ("day", "site", "state", "score")  # all of a seed that is learnt
     assert set(near.select(kept).rows()) <= set(SOURCE.head(20).select(kept).rows())
+
+
+# rows without a way on
+
+
+def place_of(persons, cells):
+    return _Place(pl.DataFrame({"cell": cells}), np.array(persons))
+
+
+def test_rows_of_a_place_are_found_and_replaced_by_person():
+    place = place_of([4, 0, 7], ["d", "a", "h"])
+    assert place.aligned(np.array([7, 4]))["cell"].to_list() == ["h", "d"]
+    place.put(place_of([7, 2], ["H", "c"]))
+    assert sorted(zip(place.persons.tolist(), place.rows["cell"].to_list(), strict=True)) == [
+        (0, "a"),
+        (2, "c"),
+        (4, "d"),
+        (7, "H"),
+    ]
+    few = place.of(place.persons > 2)
+    assert sorted(few.persons.tolist()) == [4, 7]
+    assert few.aligned(np.array([4, 7]))["cell"].to_list() == ["d", "H"]
+
+
+CLIMB = schema_of(
+    PERSON, whole("step", 1, 12), levels("side", "x", "y"), whole("was", 0, 12), order_by="step"
+)
+
+
+def climbs(n_persons=250, seed=0):
+    """Each goes up by one to four at a time, from 1 to 12 at most; `was` is where the row before stood, and 0 in a first row."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(n_persons):
+        at, was, side = int(rng.integers(1, 7)), 0, str(rng.choice(["x", "y"]))
+        for _ in range(rng.integers(1, 5)):
+            rows.append((f"P{person:05}", at, side, was))
+            was, at = at, at + int(rng.integers(1, 5))
+            if at > 12:
+                break
+    return pl.DataFrame(rows, schema=list(CLIMB.column_names), orient="row")
+
+
+def test_rows_that_are_drawn_again_belong_to_their_persons():
+    """Where a way leads nowhere rows before it are drawn again: what stays stays, and each row goes on from the one before it."""
+    schema = replace(CLIMB, constraints=(Inequality(columns=("was", "step"), strict=True),))
+    found = fitted(climbs(), schema)
+    rows = found.sample(4000, seed=3)
+    assert rows.height == 4000
+    require_whole_persons(rows)
+    assert varies_within(rows, "side") == []
+    pairs = steps(rows, "step")
+    assert (pairs["now"] < pairs["then"]).all()
+    assert rows["step"].is_between(1, 12).all()
+    first = rows.filter(pl.col("pid").is_first_distinct())
+    assert set(first["was"]) == {0}
+    made = np.bincount(sizes(rows), minlength=5)[1:] / rows["pid"].n_unique()
+    real = np.bincount(sizes(climbs().sort("pid")), minlength=5)[1:] / 250
+    assert made == pytest.approx(real, abs=0.01)  # nobody was cut, so lengths are met
+
+
+def test_a_person_whom_no_row_can_follow_is_cut_short_and_that_is_told():
+    """Of second rows none is at 1, which the rule asks for: all end with the first."""
+    only = Check(columns=("step",), function=lambda rows: rows["step"] == 1)
+    schema = replace(CLIMB, constraints=(only,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = fitted(climbs().filter(pl.len().over("pid") > 1), schema)
+    tally = Tally()
+    with pytest.warns(UserWarning, match=r"\d+ persons' histories end early: no row was found to follow"):
+        rows = found.sample(60, seed=1, tally=tally)
+    assert rows.height == 60
+    assert set(sizes(rows)) == {1}
+    assert set(rows["step"]) == {1}
+    assert 55 <= tally.n_cut <= 60  # all but those for whose second row there was no room
+    assert tally.cut_short.startswith(f"{tally.n_cut} persons' histories")
+    assert Tally(n_cut=1).cut_short.startswith("1 person's history ends early")
+    assert Tally().cut_short == ""
+
+
+# what names persons
+
+
+@pytest.mark.parametrize("make", ["uuid", "email"])
+def test_a_generator_names_each_person_once(make):
+    person = Column(name="pid", kind=Kind.IDENTIFIER, dtype="string", generator=Generator(make=make))
+    found = fitted(SOURCE, replace(VISITS, columns=(person, *VISITS.columns[1:])))
+    rows = found.sample(3000, seed=1)
+    require_whole_persons(rows)
+    assert np.mean(sizes(rows)) == pytest.approx(found.history.lengths.mean, abs=0.1)
+    assert varies_within(rows, "site") == []
+    assert (steps(rows, "day")["now"] < steps(rows, "day")["then"]).all()
+    assert rows.equals(found.sample(3000, seed=1))
+    assert found.sample(0, seed=1).height == 0
+
+
+def test_names_that_do_not_suffice_are_an_error_before_any_row_is_given():
+    person = Column(
+        name="pid",
+        kind=Kind.IDENTIFIER,
+        dtype="string",
+        generator=Generator(make="pattern", pattern="P[0-9]{2}"),
+    )
+    found = fitted(SOURCE, replace(VISITS, columns=(person, *VISITS.columns[1:])))
+    assert found.sample(200, seed=1)["pid"].n_unique() <= 100
+    batches = found.sample_batches(3000, seed=1)
+    with pytest.raises(
+        UsageError, match=r"'pid' names persons: pattern gives 100 different values, 964 persons need"
+    ):
+        next(batches)
+
+
+@pytest.mark.parametrize("make", ["name", "first_name", "city"])
+def test_a_generator_that_repeats_cannot_name_persons(make):
+    person = Column(name="pid", kind=Kind.IDENTIFIER, dtype="string", generator=Generator(make=make))
+    with pytest.raises(UsageError, match="'pid', whose generator gives several persons one name"):
+        fitted(SOURCE, replace(VISITS, columns=(person, *VISITS.columns[1:])))
+
+
+def test_shares_of_columns_that_the_table_lacks_are_refused(model):
+    for name in ("rows before", "state before"):
+        with pytest.raises(ConditionError, match=f"no column '{name}'"):
+            model.sample(10, seed=1, rebalance={name: {">=1": 0.5}})
+        with pytest.raises(ConditionError, match=f"no column '{name}'"):
+            model.sample(10, seed=1, oversample={name: {">=1": 2}})
+
+
+def test_too_few_second_rows_are_told():
+    """Ten of two rows are fewer than a group, so that all have one; of eleven there are histories."""
+    first = SOURCE.filter(pl.col("pid").is_first_distinct())
+    later = SOURCE.filter(pl.len().over("pid") > 1).sort("pid", "day")
+    ten = later["pid"].unique(maintain_order=True)[:10]
+    frame = pl.concat(
+        [
+            first.filter(~pl.col("pid").is_in(ten.implode())),
+            later.filter(pl.col("pid").is_in(ten.implode())).group_by("pid").head(2),
+        ]
+    )
+    with pytest.warns(UserWarning, match=r"Fewer persons \(pid\) have a second row than make a group"):
+        found = fitted(frame.select(SOURCE.columns), VISITS)
+    assert set(sizes(found.sample(300, seed=1))) == {1}
