@@ -127,7 +127,8 @@ class SequentialTrees:
         progress("marginals", 0.0)
         latents = fit_latents(data, queries=queries, marginals="empirical", min_group=self.min_group)
         order = order_of(latents, first)
-        data, latents, order, axes_told = self._told(data, latents, order, first, told, queries, streams)
+        untold = [name for name in first if name not in told.kept]
+        data, latents, order, axes_told = self._told(data, latents, order, untold, told, queries, streams)
         pieces = [pieces_on(latent, data) for latent in latents]
         growing = self._some_rows("grow", data.n_rows, self.growing_share, MOST_GROWING_ROWS, streams)
         tilting = self._some_rows("tilt", data.n_rows, 1.0, MOST_TILTING_ROWS, streams)
@@ -184,15 +185,17 @@ class SequentialTrees:
         data: EncodedTable,
         latents: tuple[Latent, ...],
         order: tuple[int, ...],
-        first: list[str],
+        untold: list[str],
         told: Told,
         queries: Queries,
         streams: Streams,
     ) -> tuple[EncodedTable, tuple[Latent, ...], tuple[int, ...], AxesTold]:
-        """The table with columns of differences and repeats, all axes, their order, and what those tell."""
+        """The table with columns of differences and repeats, all axes, their order, and what those tell; of columns that are `untold` nothing."""
 
         def find(order: Sequence[int]) -> list[Pair]:
-            return pairs_told(data, latents, order, queries, streams, first=first) if self.differences else []
+            if not self.differences:
+                return []
+            return pairs_told(data, latents, order, queries, streams, first=untold, apart=told.kept)
 
         if told.step is None:
             pairs = find(order)

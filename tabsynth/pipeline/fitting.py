@@ -30,6 +30,7 @@ from tabsynth.pipeline.histories import (
     context_of,
     is_kept_by_order,
     require_histories,
+    require_rises,
     require_rules_of_rows,
 )
 from tabsynth.pipeline.informing import doubt_of, read_public, require_informed
@@ -330,6 +331,7 @@ def _fit_exactly(
     if declared.unit.order_by is not None:
         assert isinstance(recipe, ContextualSynthesizer)  # asked for before
         history = History.of(table, ledger, min_group=recipe.min_group)
+        require_rises(history, declared)
         context = context_of(history, declared)
         table = context.learnt(table)
         encoded = encode_table(table)

@@ -56,7 +56,7 @@ class History:
     def of(cls, table: Table, ledger: Ledger, *, min_group: int) -> Self:
         """The history of a table whose unit has an `order_by`, charged to the ledger.
 
-        It is strict where fewer than `min_group` rows have the same place in the order as the one before, or where person and order make the primary key.
+        All persons have one row where fewer than `min_group` rows have one before, or one whose place in the order is known. It is strict where fewer than `min_group` rows have the same place in the order as the one before, or where person and order make the primary key.
         """
         schema, unit = table.schema, table.schema.unit
         assert unit.column is not None
@@ -72,15 +72,23 @@ class History:
         stays = {name: _stays(rows[name], now) for name in names}
         ties = stays[unit.order_by] & rows[unit.order_by][now].is_not_null().to_numpy()
         constant = tuple(name for name in names if stays[name].all())
-        lagged = (
+        lagged = tuple(
             name
             for name in modelled(schema)
             if name not in constant and _n_told(schema[name], rows[name][now - 1]) >= min_group
         )
+        is_followed = len(now) >= min_group and (
+            unit.order_by in (*constant, *lagged) or not schema[unit.order_by].kind.is_modelled
+        )
+        rows_of = counts[place == 0]
         return cls(
             constant=constant,
-            lagged=tuple(lagged),
-            lengths=Lengths.of(counts[place == 0], min_group=min_group, most=unit.max_rows or 1),
+            lagged=lagged,
+            lengths=Lengths.of(
+                rows_of if is_followed else np.ones_like(rows_of),
+                min_group=min_group,
+                most=unit.max_rows or 1,
+            ),
             is_strict=_is_key(schema) or int(ties.sum()) < min_group,
         )
 
@@ -242,6 +250,23 @@ def context_of(history: History, schema: TableSchema) -> Context:
     )
 
 
+def require_rises(history: History, schema: TableSchema) -> None:
+    """Raise `ConstraintError` naming rules by which a column that never varies within a person would rise there."""
+    rules = [
+        rule
+        for rule in schema.constraints
+        if isinstance(rule, Monotone)
+        and rule.strict
+        and rule.column in history.constant
+        and is_kept_by_order(rule, schema)
+    ]
+    if rules and history.lengths.mean > 1:
+        titles = "; ".join(map(title_of, rules))
+        raise ConstraintError(
+            f"columns that never vary within a person ({schema.unit.column}) cannot rise or fall there: {titles}"
+        )
+
+
 def describe_lone(history: History, schema: TableSchema) -> str:
     """In a sentence, that all persons will have one row; "" where some have more."""
     if history.lengths.farthest or history.lengths.mean > 1:
@@ -297,14 +322,12 @@ def _is_key(schema: TableSchema) -> bool:
 def is_kept_by_order(rule: AnyRule, schema: TableSchema) -> bool:
     """Whether a rule of all rows says that a column never falls, or rises, from row to row of a person: that is then one of each row and the one before.
 
-    Not where a cell may be none, over which the next could fall.
+    Not where a cell may be none, over which the next could fall, and not where the order itself would have to fall.
     """
     unit = schema.unit
-    if (
-        not isinstance(rule, Monotone)
-        or rule.within != (unit.column,)
-        or rule.along not in (None, unit.order_by)
-    ):
+    if not isinstance(rule, Monotone) or rule.within != (unit.column,):
+        return False
+    if rule.along not in (None, unit.order_by) or (rule.decreasing and rule.column == unit.order_by):
         return False
     columns = (schema[rule.column], schema[unit.order_by or rule.column])
     are_whole = not any(column.nullable or column.special_values for column in columns)

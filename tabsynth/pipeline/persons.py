@@ -44,7 +44,8 @@ _TRIES = 4
 _BACK = (1, 4, 16, 64)
 """How many rows before a row that cannot be are drawn again, one after the other."""
 _MOST_BACK = 4
-"""How many rows are drawn again in all, one person's or several persons' at once, for each place in the longest history."""
+"""How many rows are drawn again in all for each that is wanted; a few at once count as `_FEW`, as they take about as long."""
+_FEW = 256
 _Positions = npt.NDArray[np.int64]
 _Done = Callable[[int], None]
 
@@ -139,7 +140,7 @@ class Persons:
         everybody = np.arange(len(totals))
         rows, _ = self._drawn(self._first(totals - 1), (number, 0, 0, 0), may_leave=False)
         walked = [_Place(rows, everybody)]
-        n_again = 0
+        n_again, most = 0, _MOST_BACK * (int(totals.sum()) + _FEW * int(totals.max()))
         while True:
             place, before = len(walked), walked[-1]
             before = before.of(totals[before.persons] > place)
@@ -152,9 +153,9 @@ class Persons:
             walked.append(_Place(rows, who).of(~is_left))
             lost = who[is_left]
             for back in _BACK:
-                if not len(lost) or n_again > _MOST_BACK * int(totals.max()):
+                if not len(lost) or n_again > most:
                     break
-                n_again += min(back, place) + 1
+                n_again += (min(back, place) + 1) * max(len(lost), _FEW)
                 lost = self._again(walked, lost, totals, (number, back))
             totals[lost] = place
             self.tally.n_cut += len(lost)

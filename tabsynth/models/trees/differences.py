@@ -16,6 +16,8 @@ import numpy as np
 from tabsynth.encode import EncodedColumn, EncodedTable, Variable
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal, Values
+from tabsynth.models.spans import nearest_pieces
+from tabsynth.models.trees.axes import ABSENT
 from tabsynth.models.trees.tree import Integers, Pieces
 from tabsynth.privacy.queries import Queries
 from tabsynth.randomness import Streams
@@ -50,19 +52,32 @@ def pairs_told(
     streams: Streams,
     *,
     first: Sequence[str] = (),
+    apart: Sequence[str] = (),
 ) -> list[Pair]:
-    """Columns of numbers of which the second, drawn later and none of the `first`, is told by how far it lies above the first, in the order in which they are drawn."""
+    """Columns of numbers of which the second, drawn later and none of the `first`, is told by how far it lies above the first, in the order in which they are drawn.
+
+    Those that are `apart` are told by one another alone.
+    """
     pairs = []
     drawn = [latents[axis].variable for axis in order if latents[axis].part is Part.VALUE]
     for is_lattice in (True, False):
         names = [variable.name for variable in drawn if variable.is_lattice == is_lattice]
-        if len(names) < 2:
-            continue
-        bases_of = queries.told_by_difference(columns=names)
+        own = [name for name in names if name in apart]
         rng = streams.generator("sequential_trees.differences", int(is_lattice))
-        found = bases_of([data.columns[name].as_float() for name in names], rng)
-        pairs += [(names[base], names[of]) for of, base in found.items() if names[of] not in first]
+        pairs += [pair for pair in _bases(names, data, queries, rng) if pair[1] not in (*first, *apart)]
+        if own:
+            rng = streams.generator("sequential_trees.differences.apart", int(is_lattice))
+            pairs += [pair for pair in _bases(own, data, queries, rng) if pair[1] not in first]
     return _as_drawn(pairs, latents, order)
+
+
+def _bases(
+    names: Sequence[str], data: EncodedTable, queries: Queries, rng: np.random.Generator
+) -> list[Pair]:
+    if len(names) < 2:
+        return []
+    found = queries.told_by_difference(columns=names)([data.columns[name].as_float() for name in names], rng)
+    return [(names[base], names[of]) for of, base in found.items()]
 
 
 def with_step(
@@ -233,6 +248,23 @@ def presence_of(one: Difference, latents: Sequence[Latent], gates: Mapping[int, 
         gates.get(axis, (axis, None)) for axis in (one.base, one.of) if axis in gates or axis == one.base
     )
     return Presence(needed, piece)
+
+
+def pieces_between(
+    one: Difference, latents: Sequence[Latent], base: EncodedColumn, of: EncodedColumn
+) -> dict[int, Integers]:
+    """The pieces that rows of these two columns have on the axes of the difference, (n_rows,) each."""
+    assert base.values is not None
+    assert of.values is not None
+    are_there = (base.codes == 0) & (of.codes == 0)
+    values = np.where(are_there, of.values - base.values, of.values.dtype.type(0))
+    found = nearest_pieces(latents[one.axis].marginal, values)[0]
+    pieces = {one.axis: np.where(are_there, found, ABSENT).astype(np.int32)}
+    if one.level is not None:
+        codes = latents[one.level].marginal.lower
+        there, none = (int(np.flatnonzero(codes == code)[0]) for code in (0, _NONE))
+        pieces[one.level] = np.where(are_there, there, none).astype(np.int32)
+    return pieces
 
 
 def windows(marginal: Marginal) -> tuple[Values, Values]:

@@ -129,7 +129,7 @@ class FittedSequentialTrees:
     ) -> Conditioned:
         """Block number `block` under conditions, by `draw_each` or `choose_asked`; raises `ConditionError` for impossible ones."""
         rng = streams.generator("sequential_trees.sample", block)
-        asked = asked_of(self.latents, conditions, given, n_rows)
+        asked = asked_of(self.latents, conditions, given, n_rows, self.differences)
         if not asked.axes or not n_rows:
             return Conditioned(
                 rows=with_given(self.sample_block(block, n_rows=n_rows, streams=streams), given),

@@ -20,6 +20,7 @@ from tabsynth.models.conditions import impossible, number_left
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.spans import Span, nearest_pieces, weights
 from tabsynth.models.trees.axes import ABSENT
+from tabsynth.models.trees.differences import Difference, pieces_between
 from tabsynth.models.trees.drawing import (
     Drawn,
     Model,
@@ -70,8 +71,17 @@ class Asked:
         return Asked(within, {}, self.is_moved)
 
 
-def asked_of(latents: Sequence[Latent], conditions: Sequence[Condition], given: Given, n_rows: int) -> Asked:
-    """What is asked of each axis; raises `ConditionError` where the model never goes there."""
+def asked_of(
+    latents: Sequence[Latent],
+    conditions: Sequence[Condition],
+    given: Given,
+    n_rows: int,
+    differences: Sequence[Difference] = (),
+) -> Asked:
+    """What is asked of each axis; raises `ConditionError` where the model never goes there.
+
+    Two numbers that are given give what lies between them, where that has an axis.
+    """
     conditioned = {condition.column: condition for condition in conditions}
     within: dict[int, Within] = {}
     pieces: dict[int, Pieces] = {}
@@ -85,6 +95,10 @@ def asked_of(latents: Sequence[Latent], conditions: Sequence[Condition], given: 
             found = _within(latents, latent, condition)
             if found is not None:
                 within[axis] = found
+    for one in differences:
+        names = [latents[axis].variable.name for axis in (one.base, one.of)]
+        if all(name in given for name in names):
+            pieces |= pieces_between(one, latents, *(given[name] for name in names))
     return Asked(within, pieces, is_moved)
 
 

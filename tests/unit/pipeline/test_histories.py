@@ -19,6 +19,7 @@ from tabsynth.pipeline.histories import (
     history_from,
     is_kept_by_order,
     require_histories,
+    require_rises,
     require_rules_of_rows,
 )
 from tabsynth.pipeline.lengths import Lengths
@@ -335,13 +336,41 @@ def test_an_order_within_the_person_becomes_one_of_each_row_and_the_one_before()
         Monotone(column="score", within=("site",), along="day"),
         Monotone(column="score", within=("pid", "site"), along="day"),
         Monotone(column="score", within=("pid",), along="score"),
+        Monotone(column="day", within=("pid",), decreasing=True),
     ],
 )
 def test_an_order_within_other_groups_is_of_all_rows(rule):
     schema = replace(VISITS, constraints=(rule,))
     assert not is_kept_by_order(rule, schema)
-    with pytest.raises(ConstraintError, match=r"rules of all rows together.*score"):
+    with pytest.raises(ConstraintError, match=r"rules of all rows together.*(score|day)"):
         require_rules_of_rows(plan_rules(schema, is_private=False), schema)
+
+
+def test_a_column_that_never_varies_cannot_rise_within_persons():
+    rule = Monotone(column="site", within=("pid",), along="at", strict=True)
+    numbers = schema_of(
+        PERSON, replace(AT, nullable=False), whole("site", 0, 9), STATE, order_by="at", constraints=(rule,)
+    )
+    rows = table(numbers, [(f"p{k // 2}", k % 2, k // 2 % 9, "x") for k in range(60)])
+    found = history(rows)
+    with pytest.raises(
+        ConstraintError, match=r"never vary within a person \(pid\) cannot rise or fall there: site"
+    ):
+        require_rises(found, numbers)
+    require_rises(found, replace(numbers, constraints=(replace(rule, strict=False),)))
+    require_rises(replace(found, lengths=Lengths((1,), (1,), (30,), 0)), numbers)
+
+
+@pytest.mark.parametrize(("n_told", "longest"), [(10, 1), (11, 2)])
+def test_all_have_one_row_where_the_order_of_too_few_is_known(n_told, longest):
+    schema = schema_of(PERSON, replace(AT, nullable=True), STATE, order_by="at")
+    rows = []
+    for k in range(40):
+        rows += [(f"p{k}", 1 if k < n_told else None, "x"), (f"p{k}", 2 if k < n_told else None, "y")]
+    found = History.of(table(schema, rows), Ledger(), min_group=11)
+    assert max(found.lengths.high) == longest
+    few = table(schema, rows[: 2 * n_told])
+    assert max(History.of(few, Ledger(), min_group=11).lengths.high) == longest
 
 
 @pytest.mark.parametrize("change", [{"nullable": True}, {"special_values": (-1,)}])

@@ -13,6 +13,7 @@ from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal
 from tabsynth.models.sequential_trees import SequentialTrees
 from tabsynth.models.trees.differences import with_step
+from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.refining import Source
 from tabsynth.privacy import Ledger
 from tabsynth.privacy.queries import Queries
@@ -207,6 +208,49 @@ def test_columns_that_all_rows_are_given_are_not_tilted():
 def test_a_column_is_not_told_of_twice():
     found = trained(visits(), Told(("before",), ("ward",), ("before", "came")), first="before; came")
     assert [name for name in drawn_in(found) if "−" not in name] == ["before", "ward", "came", "went"]
+
+
+def test_columns_that_are_kept_are_told_by_one_another_alone():
+    """A loan's end is its start and a year or two, in first rows and later ones; where both are given, what lies between is too."""
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, 3000, 1500)
+    end = start + rng.choice([365, 730], 1500)
+    near = start + rng.integers(0, 3, 1500)  # of the row before, and missing in a third
+    is_first = rng.random(1500) < 0.33
+    data = encoded(
+        numbers("near before", np.where(is_first, 0, near), codes=is_first),
+        numbers("start", start),
+        numbers("end", end),
+    )
+    model = trained(data, Told(("near before",), ("start", "end")))
+    assert model.parameters()["differences"] == [["start", "end"]]
+    rows = model.sample_block(0, n_rows=2000, streams=Streams(1)).columns
+    assert set((rows["end"].values - rows["start"].values).tolist()) == {365, 730}
+    given = {name: data.columns[name] for name in data.columns}
+    found = model.conditional_block(0, n_rows=1500, streams=Streams(2), given=given).rows.columns
+    assert np.array_equal(found["end"].values, end)
+    asked = asked_of(model.latents, (), given, 1500, model.differences)
+    (one,) = model.differences
+    low, high = one.low[asked.given[one.axis]], one.high[asked.given[one.axis]]
+    assert ((low <= end - start) & (end - start <= high)).all()
+
+
+def test_what_lies_between_given_numbers_is_given_where_both_are_there():
+    data = visits()
+    model = trained(data, STEP)
+    given = {name: data.columns[name] for name in ("before", "came")}
+    asked = asked_of(model.latents, (), given, data.n_rows, model.differences)
+    one = next(one for one in model.differences if one.level is not None)
+    is_there = data.columns["before"].codes == 0
+    assert np.array_equal(asked.given[one.axis] >= 0, is_there)
+    steps = (data.columns["came"].values - data.columns["before"].values)[is_there]
+    pieces = asked.given[one.axis][is_there]
+    assert ((one.low[pieces] <= steps) & (steps <= one.high[pieces])).all()
+    codes = model.latents[one.level].marginal.lower[asked.given[one.level]]
+    assert np.array_equal(codes == 0, is_there)
+    assert asked_of(
+        model.latents, (), {"came": given["came"]}, data.n_rows, model.differences
+    ).axes.isdisjoint({one.axis, one.level})
 
 
 def test_which_engines_can_be_told():
