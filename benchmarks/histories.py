@@ -13,6 +13,8 @@ persons). Of the rows as they come out, one after the other of a person, this te
   than one in a thousand of them);
 - `backwards`: share of rows whose order column lies before that of the row before; `gaps`: Kolmogorov and Smirnov's distance of the
   steps of that column from train's (none where the order is an identifier, which products are not given).
+- `members`: area under the ROC curve by which train's persons are told from the other half's by the nearest person who was made, of as many rows
+  (Gower's distance over all rows in order; at most 1,000 persons of each number of rows from two on; `members_of` so many on either side). Ours alone.
 
 `floor` is what the other half of the persons has, `independent rows` what `sequential_trees` does without `order_by`. Products run by their
 own settings but for `--minutes` of training (peers/sequence_fit.py), and are stopped after `--stop` minutes. Results are written after every run.
@@ -42,6 +44,7 @@ from tabsynth.schema import PrivacyUnit, TableSchema
 HERE = Path(__file__).parent
 MOST_ROWS = 40
 MOST_BINS = 10
+FEWEST_PERSONS = 50
 Cells = npt.NDArray[np.int64]
 
 
@@ -229,6 +232,63 @@ class Teller:
         gaps = kolmogorov(real, here) if self.order in self.continuous else None
         return {"backwards": float(np.mean(here < 0)) if len(here) else None, "gaps": gaps}
 
+    def members(self, made: pl.DataFrame, holdout: pl.DataFrame, most: int = 1000) -> dict[str, Any]:
+        """How well train's persons of several rows are told from holdout's by their nearest made person of as many rows."""
+        sides = [self.positions(side) for side in (self.train, holdout, made)]
+        right, n_persons = 0.0, 0
+        for length in sorted(set(sides[0]) & set(sides[1]) & set(sides[2]) - {1}):
+            train, other, known = (side[length] for side in sides)
+            n = min(len(train), len(other), most)
+            if n < FEWEST_PERSONS:
+                continue
+            rng = np.random.default_rng(length)
+            near = [
+                nearest(rng.permutation(side)[:n], rng.permutation(known)[:most]) for side in (train, other)
+            ]
+            right += n * auc(*near)
+            n_persons += n
+        return {"members": right / n_persons if n_persons else None, "members_of": n_persons}
+
+    def positions(self, rows: pl.DataFrame) -> dict[int, npt.NDArray[np.float64]]:
+        """By how many rows persons have, each person's cells, row after row: levels by number from 10 on, numbers by train's distribution, in [0, 1], and null -10."""
+        rows = by_person(rows, self.unit)
+        cells = []
+        for name, is_continuous in self.continuous.items():
+            if is_continuous:
+                real, here = np.sort(numbers(self.train[name])), numbers(rows[name])
+                real = real[~np.isnan(real)]
+                found = (
+                    (np.searchsorted(real, here, "left") + np.searchsorted(real, here, "right"))
+                    / 2
+                    / len(real)
+                )
+                cells.append(np.where(np.isnan(here), -10.0, found))
+            else:
+                cells.append(10.0 * (1 + coded(self.train[name], rows[name], is_continuous=False)))
+        table = np.stack(cells, axis=1)
+        _, starts, lengths = np.unique(
+            rows[self.unit].rle_id().to_numpy(), return_index=True, return_counts=True
+        )
+        return {
+            int(length): np.stack([table[at : at + length].ravel() for at in starts[lengths == length]])
+            for length in np.unique(lengths)
+        }
+
+
+def nearest(persons: npt.NDArray[np.float64], known: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of each person the distance to the nearest known one (Gower 1971): one for each level that differs, and the difference of numbers."""
+    return np.array([np.minimum(np.abs(known - one), 1.0).sum(axis=1).min() for one in persons])
+
+
+def auc(members: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> float:
+    """How often a member is nearer than another, ties by half."""
+    others = np.sort(others)
+    nearer = (
+        len(others)
+        - (np.searchsorted(others, members, "left") + np.searchsorted(others, members, "right")) / 2
+    )
+    return float(nearer.mean() / len(others))
+
 
 def rounded(found: Any) -> Any:
     if isinstance(found, dict):
@@ -297,7 +357,8 @@ def measure(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]
     for title, ordered in (("independent rows", False), ("sequential_trees", True)):
         for seed in range(arguments.seeds):
             rows, run = ours(train, table, seed, ordered=ordered)
-            yield about | {"engine": title} | rounded(run) | teller.told(rows)
+            members = rounded(teller.members(rows, holdout))
+            yield about | {"engine": title} | rounded(run) | teller.told(rows) | members
     learnt = train.select(table.unit, *teller.columns)
     for engine in arguments.product:
         made, run = product(engine, learnt, table, arguments)

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
     from tabsynth.release.bundle.loaded import Bundle, open_bundle
     from tabsynth.schema import read_schema, write_schema
-    from tabsynth.schema.types import Column, Generator, Kind, Role, Schema, TableSchema
+    from tabsynth.schema.types import Column, Generator, Kind, PrivacyUnit, Role, Schema, TableSchema
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -71,6 +71,7 @@ __all__ = [
     "Ledger",
     "LedgerFile",
     "PlanReport",
+    "PrivacyUnit",
     "Results",
     "Role",
     "RuleOutcome",
@@ -127,6 +128,7 @@ _HOMES = {
     "RuleOutcome": "constraints.outcome",
     "Schema": "schema.types",
     "ShadowResults": "audit.shadow",
+    "PrivacyUnit": "schema.types",
     "TableSchema": "schema.types",
     "Tally": "constraints.outcome",
     "TrialResults": "augment",

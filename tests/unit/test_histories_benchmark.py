@@ -8,7 +8,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.histories import Histories, Teller, by_person, coded, follows, kolmogorov, total_variation
+from benchmarks.histories import (
+    Histories,
+    Teller,
+    auc,
+    by_person,
+    coded,
+    follows,
+    kolmogorov,
+    nearest,
+    total_variation,
+)
 
 
 def test_rows_follow_one_another_within_a_person_as_they_came() -> None:
@@ -72,3 +82,32 @@ def test_no_pairs_are_as_far_as_can_be(histories: tuple[pl.DataFrame, Histories]
     told = Teller(train, table).told(train.with_columns(who=pl.int_range(pl.len())))
     assert (told["rows_per_person"], told["pairs"], told["changed"]) == (1.0, 1.0, None)
     assert told["repeats"]["kind"] == {"train": 1.0, "here": None}
+
+
+def test_persons_who_were_copied_are_recognised() -> None:
+    """By all their rows: members of a copy are at distance 0; of the two halves of one made table neither is nearer."""
+    rng = np.random.default_rng(0)
+
+    def made(n: int, first: int) -> pl.DataFrame:
+        who = np.repeat(np.arange(first, first + n), 2)
+        day = [dt.date(2020, 1, 1) + dt.timedelta(days=int(d)) for d in rng.integers(0, 3000, 2 * n)]
+        return pl.DataFrame({"who": who, "day": day, "mood": rng.choice(["a", "b", "c"], 2 * n)})
+
+    train, holdout, other = made(300, 1000), made(300, 2000), made(300, 3000)
+    teller = Teller(train, Histories(file="", unit="who", order="day"))
+    assert teller.members(train, holdout) == {"members": 1.0, "members_of": 300}
+    # 300 on either side: a standard error of .024; five of them in one time of a million
+    assert teller.members(other, holdout)["members"] == pytest.approx(0.5, abs=0.12)
+    assert teller.members(train.head(40), holdout) == {
+        "members": pytest.approx(0.5, abs=0.12),
+        "members_of": 300,
+    }
+    few = teller.members(train, holdout.head(98))
+    assert few == {"members": None, "members_of": 0}
+
+
+def test_distances_of_persons_by_hand() -> None:
+    known = np.array([[0.5, 20.0, 0.1, 30.0], [0.9, 20.0, -10.0, 20.0]])
+    persons = np.array([[0.5, 20.0, 0.1, 30.0], [0.7, 30.0, -10.0, 20.0]])
+    assert nearest(persons, known) == pytest.approx([0.0, 1.2])
+    assert auc(np.array([0.0, 1.0]), np.array([1.0, 2.0])) == 0.875
