@@ -120,12 +120,14 @@ class Told:
     """What an engine is told of columns that rows are given when they are drawn.
 
     `given`: columns that all rows are given, in an order in which they may be learnt. `kept`: columns that some rows are given, too, and
-    others not. `step`: a given column of numbers or times, and one that lies above it, never below; None where there is none.
+    others not. `step`: a given column of numbers or times, and one that lies above it, never below; None where there is none. `before`: for other columns
+    of numbers or times a given one that held the same at an earlier time.
     """
 
     given: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     step: tuple[str, str] | None = None
+    before: tuple[tuple[str, str], ...] = ()
 
     @property
     def context(self) -> tuple[str, ...]:

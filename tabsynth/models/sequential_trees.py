@@ -36,6 +36,7 @@ from tabsynth.models.trees.differences import (
     difference_columns,
     differences_on,
     pairs_told,
+    with_before,
     with_differences,
     with_step,
 )
@@ -203,6 +204,9 @@ class SequentialTrees:
             order, pairs = with_step(
                 told.step, find, data, latents, order, told.context, min_group=self.min_group
             )
+        if told.before and self.differences:
+            rng = streams.generator("sequential_trees.differences.before")
+            pairs = with_before(told.before, pairs, data, latents, order, rng, min_group=self.min_group)
         between = difference_columns(pairs, data)
         latents += fit_latents(between, queries=queries, marginals="empirical", min_group=self.min_group)
         differences = differences_on(pairs, latents)

@@ -167,10 +167,18 @@ class Context:
         """What an engine is told that learns these columns, of which rules may have made others."""
         given = (self.before, *self.former.values(), self.after)
         step = self.step if self.step is not None and set(self.step) <= set(learnt) else None
+        before = tuple(
+            (former, name)
+            for name, former in self.former.items()
+            if {former, name} <= set(learnt)
+            and self.schema[name].kind.is_continuous
+            and (former, name) != step
+        )
         return Told(
             tuple(name for name in given if name in learnt),
             tuple(name for name in self.constant if name in learnt),
             step,
+            before,
         )
 
     @property

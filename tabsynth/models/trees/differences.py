@@ -26,6 +26,8 @@ Pair = tuple[str, str]
 _BINS = 16
 _NONE = 1
 _FARTHEST = 2.0**61
+NEAR = 0.25
+"""How far numbers lie from those that the same column held before, in parts of how far from those of other rows, to be told by them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +108,34 @@ def with_step(
     if teller is not None and _lies_between(data.columns[teller], base, of):
         return tuple(order), pairs
     return tuple(order), _as_drawn([step, *(pair for pair in pairs if pair[1] != step[1])], latents, order)
+
+
+def with_before(
+    candidates: Sequence[Pair],
+    pairs: Sequence[Pair],
+    data: EncodedTable,
+    latents: Sequence[Latent],
+    order: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    min_group: int,
+) -> list[Pair]:
+    """The pairs, and those of the candidates whose second is told by nothing yet and lies near the first, which held the same before."""
+    told = {second for _, second in pairs}
+    found = []
+    for base, of in candidates:
+        columns = data.columns[base], data.columns[of]
+        if of not in told and _can_be_told(*columns, min_group=min_group) and _stays_near(*columns, rng):
+            found.append((base, of))
+    return _as_drawn([*pairs, *found], latents, order)
+
+
+def _stays_near(base: EncodedColumn, of: EncodedColumn, rng: np.random.Generator) -> bool:
+    """Whether numbers are much closer to those before than to those before in other rows, on average."""
+    rows = (base.codes == 0) & (of.codes == 0)
+    one, other = base.as_float()[rows], of.as_float()[rows]
+    apart = np.abs(other - rng.permutation(one)).mean()
+    return bool(np.abs(other - one).mean() <= NEAR * apart)
 
 
 def _can_be_told(base: EncodedColumn, of: EncodedColumn, *, min_group: int) -> bool:

@@ -296,7 +296,7 @@ def test_an_engine_is_told_of_columns_that_are_learnt():
     )
     given = ("rows before", "day before", "state before", "score before", "rows after")
     told = context.told([*given, "site", "day", "state", "score"])
-    assert told == Told(given, ("site",), ("day before", "day"))
+    assert told == Told(given, ("site",), ("day before", "day"), (("score before", "score"),))
     assert told.context == (*given, "site")
     assert context.told([*given, "state"]) == Told(given, (), None)  # a rule computes the day, say
     assert context.told(["rows before", "site and state", "day"]) == Told(("rows before",), (), None)

@@ -12,7 +12,7 @@ from tabsynth.models.gaussian_copula import GaussianCopula
 from tabsynth.models.latent import Latent, Part
 from tabsynth.models.marginal import Marginal
 from tabsynth.models.sequential_trees import SequentialTrees
-from tabsynth.models.trees.differences import with_step
+from tabsynth.models.trees.differences import with_before, with_step
 from tabsynth.models.trees.proposals import asked_of
 from tabsynth.models.trees.refining import Source
 from tabsynth.privacy import Ledger
@@ -146,6 +146,60 @@ def test_numbers_too_far_out_to_be_subtracted_are_no_step(column, is_told):
             ("before", "went"), lambda _: pairs, table, latents_of(others), range(4), ("before",), min_group=3
         )[1]
         assert found == ([("before", "went"), *pairs] if is_told else pairs)
+
+
+# numbers that stay near those before
+
+
+def near(now, *, pairs=(), min_group=4, codes=None):
+    """Whether `now` is told by 0, 10, … 90 before it."""
+    table = encoded(
+        numbers("before", range(0, 100, 10)), numbers("now", now, codes=codes), numbers("other", range(10))
+    )
+    rng = np.random.default_rng(0)
+    return with_before(
+        [("before", "now")], pairs, table, latents_of(table), range(3), rng, min_group=min_group
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "is_told"),
+    [
+        ([value + 1 for value in range(0, 100, 10)], True),
+        # of ten numbers ten apart, two in other rows are 33 apart on average: a quarter of that is 8 and something
+        ([value + 5 for value in range(0, 100, 10)], True),
+        ([value + 20 for value in range(0, 100, 10)], False),
+        ([50] * 10, False),
+        (list(range(90, -1, -10)), False),
+    ],
+)
+def test_a_number_near_the_one_before_is_told_by_it(now, is_told):
+    assert near(now) == ([("before", "now")] if is_told else [])
+
+
+def test_a_number_that_is_told_already_or_in_few_rows_is_not():
+    close = [value + 1 for value in range(0, 100, 10)]
+    assert near(close, pairs=[("other", "now")]) == [("other", "now")]
+    assert near(close, pairs=[("before", "other")]) == [("before", "now"), ("before", "other")]
+    few = [0] * 3 + [1] * 7
+    assert near(close, codes=few) == []
+    assert near(close, codes=few, min_group=3) == [("before", "now")]
+
+
+def test_steps_of_what_stays_near_are_as_long_as_they_were():
+    """A weight changes by two to either side, of twelve and more between persons."""
+    rng = np.random.default_rng(0)
+    before = rng.normal(0, 12_000, 1500).astype(np.int64)
+    now = before + rng.normal(0, 2000, 1500).astype(np.int64)
+    data = encoded(numbers("before", before), numbers("now", now))
+
+    def spread(told):
+        model = trained(data, told)
+        rows = model.sample_block(0, n_rows=3000, streams=Streams(1)).columns
+        return np.std(rows["now"].values - rows["before"].values)
+
+    assert spread(Told(("before",))) > 2600  # what bins and leaves tell
+    assert 1800 < spread(Told(("before",), before=(("before", "now"),))) < 2400
 
 
 # the order of columns, and what tilts them
