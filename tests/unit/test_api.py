@@ -59,7 +59,7 @@ def test_all_is_complete_and_every_name_is_there() -> None:
         "draft_schema read_schema write_schema confirm check split fit FittedPipeline evaluate Results audit AuditResults "
         "shadow_audit ShadowResults collapse CollapseResults augment Augmented augment_trial TrialResults "
         "NO_PRIVACY DEFAULT_BUDGET Budget budget_plan PlanReport Ledger LedgerFile Charge create_ledger_file "
-        "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role engines errors "
+        "open_ledger_file read_ledger_file Schema TableSchema Column Kind Role PrivacyUnit engines errors "
         "rules RuleOutcome ConditionOutcome Tally check_constraints suggest_constraints Generator pseudonymise "
         "Bundle open_bundle"
     )
