@@ -99,13 +99,7 @@ def history_note(pipeline: FittedPipeline) -> str:
     persons, constant = history.lengths.n_persons, len(history.constant)
     who = f"{persons:,} person{'' if persons == 1 else 's'}, {pipeline.n_rows / persons:.3g} rows each on average"
     columns = f"{constant:,} column{' never varies' if constant == 1 else 's never vary'} within a person"
-    is_single = history.lengths.high == (1,) and pipeline.n_rows > persons
-    few = (
-        "; too few have several rows for these to be told apart, so each that is drawn has one"
-        if is_single
-        else ""
-    )
-    return f"Histories of {who}; {columns}{few}."
+    return f"Histories of {who}; {columns}."
 
 
 def history_data(pipeline: FittedPipeline) -> dict[str, float] | None:

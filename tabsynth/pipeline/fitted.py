@@ -99,7 +99,7 @@ class FittedPipeline:
             return (
                 ()
                 if self.history is None
-                else tuple(filter(None, (describe_lone(self.history, self.schema),)))
+                else tuple(filter(None, (describe_lone(self.history, self.schema, self.n_rows),)))
             )
         said = (describe_constants(self.schema), describe_placeholders(self.placeholders))
         return tuple(filter(None, said))

@@ -312,7 +312,6 @@ def _fit_exactly(
     table, layout = as_table(data, schema)
     declared = table.schema
     require_made(declared, is_private=False)
-    require_histories(declared, recipe)
     plan = plan_rules(
         declared, is_private=False
     )  # rules that contradict each other are told before cells are

@@ -275,9 +275,9 @@ def require_rises(history: History, schema: TableSchema) -> None:
         )
 
 
-def describe_lone(history: History, schema: TableSchema) -> str:
-    """In a sentence, that all persons will have one row; "" where some have more."""
-    if history.lengths.farthest or history.lengths.mean > 1:
+def describe_lone(history: History, schema: TableSchema, n_rows: int) -> str:
+    """In a sentence, that all persons will have one row though in the `n_rows` that were learnt some have more; "" else."""
+    if history.lengths.mean > 1 or n_rows == history.lengths.n_persons:
         return ""
     return (
         f"Fewer persons ({schema.unit.column}) have a second row than make a group (min_group), so that every person "

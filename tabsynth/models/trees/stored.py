@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,20 +70,26 @@ def restore_trees(
     )
 
 
-def _pairs(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
-    """Of columns of numbers, as `parameters` has them; each is told by one other at most."""
-    known = {variable.name: variable for variable in variables if variable.is_continuous}
+def _pairs_of(data: object, known: Collection[str], what: str, *, kind: str) -> tuple[Pair, ...]:
+    """Pairs of the `known` columns, which are all of that kind; no column is the second of two."""
     is_list = isinstance(data, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
         for pair in data
     )
-    _require(is_list, "differences", "not pairs of columns")
+    _require(is_list, what, "not pairs of columns")
     pairs: tuple[Pair, ...] = tuple((base, of) for base, of in data)  # type: ignore[attr-defined]
     are_known = all(base in known and of in known and base != of for base, of in pairs)
-    _require(are_known, "differences", "pairs of columns that are not numbers")
+    _require(are_known, what, f"pairs of columns that are not {kind}")
+    _require(len({of for _, of in pairs}) == len(pairs), what, "two of one column")
+    return pairs
+
+
+def _pairs(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
+    """Of columns of numbers, as `parameters` has them; each is told by one other at most."""
+    known = {variable.name: variable for variable in variables if variable.is_continuous}
+    pairs = _pairs_of(data, known, "differences", kind="numbers")
     are_alike = all(known[base].is_lattice == known[of].is_lattice for base, of in pairs)
     _require(are_alike, "differences", "of whole numbers and others")
-    _require(len({of for _, of in pairs}) == len(pairs), "differences", "two of one column")
     return pairs
 
 
@@ -104,16 +110,8 @@ def _differences(
 def _twins(data: object, variables: Sequence[Variable]) -> tuple[Pair, ...]:
     """Of columns of levels, as `parameters` has them; each repeats one other at most."""
     known = {variable.name: levels_of(variable) for variable in variables if not variable.is_continuous}
-    is_list = isinstance(data, list) and all(
-        isinstance(pair, list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)
-        for pair in data
-    )
-    _require(is_list, "repeats", "not pairs of columns")
-    pairs: tuple[Pair, ...] = tuple((base, of) for base, of in data)  # type: ignore[attr-defined]
-    are_known = all(base in known and of in known and base != of for base, of in pairs)
-    _require(are_known, "repeats", "pairs of columns that are not levels")
+    pairs = _pairs_of(data, known, "repeats", kind="levels")
     _require(all(known[base] == known[of] for base, of in pairs), "repeats", "pairs of other levels")
-    _require(len({of for _, of in pairs}) == len(pairs), "repeats", "two of one column")
     return pairs
 
 
